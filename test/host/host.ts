@@ -1,0 +1,133 @@
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium, type BrowserContext } from 'playwright-core';
+import { provisionChromium } from './chromium.js';
+import { packageBroker, packageCompanion } from './packages.js';
+import { provisionEditor } from './provision.js';
+import { homeIn, installExtensions, startServer, type EditorServer, type Home } from './server.js';
+
+/** What an editor is started with. */
+export type HostOptions = {
+  /** The broker's `.vsix`. Built once per process when left out; `false` starts an editor without the broker. */
+  readonly broker?: string | false;
+  /** More packaged extensions, besides the companion, which is always there. */
+  readonly extraExtensions?: readonly string[];
+  /** User settings, on top of those that keep the editor quiet. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  readonly workspaceSettings?: Readonly<Record<string, unknown>>;
+  /** Environment variables for the extension host. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The folder of an editor that was closed with its profile kept; its extensions and settings stay. */
+  readonly homeDir?: string;
+  /** Options of the VS Code server itself, such as `enable-smoke-test-driver`. */
+  readonly serverOptions?: readonly string[];
+  /** Opens the browser where somebody can see it. */
+  readonly headed?: boolean;
+};
+
+/** An editor server and a browser profile of its own, with no window open yet. */
+export type Host = {
+  readonly home: Home;
+  readonly server: EditorServer;
+  readonly context: BrowserContext;
+  /** Where the server serves the workbench. */
+  readonly origin: string;
+  /** Ends browser, server and all their children, and removes their folder unless it is kept. */
+  stop(options?: { keepProfile?: boolean }): Promise<void>;
+};
+
+/** Nothing that a test did not ask for: no welcome, tips, updates, recommendations or telemetry. */
+const quietSettings = {
+  'workbench.startupEditor': 'none',
+  'workbench.tips.enabled': false,
+  'workbench.enableExperiments': false,
+  'workbench.welcomePage.walkthroughs.openOnInstall': false,
+  'window.confirmBeforeClose': 'never',
+  'telemetry.telemetryLevel': 'off',
+  'update.mode': 'none',
+  'extensions.autoUpdate': false,
+  'extensions.autoCheckUpdates': false,
+  'extensions.ignoreRecommendations': true,
+  // Every port an extension listens on would raise a notification otherwise.
+  'remote.autoForwardPorts': false,
+  'git.enabled': false,
+};
+
+/** Keeps the browser to loopback: neither its own background traffic nor the workbench's leaves the computer. */
+const isolation = [
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1 , EXCLUDE [::1]',
+];
+
+let packaged: Promise<string> | undefined;
+let companion: Promise<string> | undefined;
+
+/** Provisions what is missing, installs the extensions and starts server and browser. */
+export async function startHost(options: HostOptions): Promise<Host> {
+  const [installation, executablePath] = await Promise.all([provisionEditor(), provisionChromium()]);
+  const home = homeIn(options.homeDir ?? (await realpath(await mkdtemp(join(tmpdir(), 'mcp-broker-host-')))));
+  const stops: (() => Promise<unknown>)[] = [];
+  const stop = async ({ keepProfile = false } = {}) => {
+    // In reverse order, and each although another fails, so that no process is left behind.
+    const results = await Promise.allSettled([...stops].reverse().map((end) => end()));
+    if (!keepProfile) await rm(home.root, { recursive: true, force: true, maxRetries: 5 });
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  };
+  try {
+    if (options.homeDir === undefined) {
+      await writeSettings(home, options);
+      await installExtensions(installation, home, await packages(options));
+    }
+    const server = await startServer(installation, home, {
+      port: await lastPort(home),
+      options: options.serverOptions ?? [],
+      env: options.env ?? {},
+    });
+    stops.push(() => server.stop());
+    await writeFile(portFile(home), `${server.port}`);
+    const context = await chromium.launchPersistentContext(home.browserProfileDir, {
+      executablePath,
+      headless: options.headed !== true,
+      // Chromium refuses to build its sandbox for root.
+      chromiumSandbox: process.getuid?.() !== 0,
+      viewport: { width: 1400, height: 900 },
+      args: isolation,
+    });
+    stops.push(() => context.close());
+    return { home, server, context, origin: `http://127.0.0.1:${server.port}`, stop };
+  } catch (error) {
+    await stop({ keepProfile: options.homeDir !== undefined });
+    throw error;
+  }
+}
+
+async function packages({ broker, extraExtensions = [] }: HostOptions): Promise<string[]> {
+  const ours = broker ?? (await (packaged ??= packageBroker()));
+  return [...(ours === false ? [] : [ours]), await (companion ??= packageCompanion()), ...extraExtensions];
+}
+
+async function writeSettings(home: Home, { settings, workspaceSettings }: HostOptions): Promise<void> {
+  await writeJson(join(home.userDataDir, 'User'), { ...quietSettings, ...settings });
+  await mkdir(home.workspaceDir, { recursive: true });
+  if (workspaceSettings !== undefined) {
+    await writeJson(join(home.workspaceDir, '.vscode'), workspaceSettings);
+  }
+}
+
+async function writeJson(folder: string, settings: object): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'settings.json'), `${JSON.stringify(settings, undefined, 2)}\n`);
+}
+
+const portFile = (home: Home): string => join(home.root, 'port');
+
+/** The browser keeps storage by origin, so the same profile needs the same port to find it again. */
+async function lastPort(home: Home): Promise<number> {
+  return existsSync(portFile(home)) ? Number(await readFile(portFile(home), 'utf8')) : 0;
+}

@@ -107,13 +107,7 @@ describe('the test authorization server', () => {
       const { visit } = await client.authorize(userAt('alice'), { resource });
       const [loginPage = '', consentPage = ''] = visit.pages;
       assert.match(loginPage, /Contract Test Client/);
-      for (const shown of [
-        'Contract Test Client',
-        'alice@example.com',
-        resource,
-        'mcp:write',
-        'profile',
-      ]) {
+      for (const shown of ['Contract Test Client', 'alice@example.com', resource, 'mcp:write', 'profile']) {
         assert.ok(consentPage.includes(shown), shown);
       }
     });

@@ -6,7 +6,7 @@ import { errorPage } from './login-pages.js';
 import { isCalled, type TestUser } from './test-users.js';
 
 /** What an MCP server of the test ground can be asked for; identity scopes belong to the issuer. */
-export const resourceScopes = ['mcp:read', 'mcp:write'] as const;
+const resourceScopes = ['mcp:read', 'mcp:write'] as const;
 
 const longSeconds = 14 * 24 * 60 * 60;
 
@@ -63,6 +63,7 @@ export function buildProvider(given: {
         },
       },
     },
+    responseTypes: ['code'],
     pkce: { required: () => true },
     rotateRefreshToken: true,
     issueRefreshToken: (_ctx, client) => Promise.resolve(client.grantTypeAllowed('refresh_token')),

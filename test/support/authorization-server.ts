@@ -27,7 +27,7 @@ export interface AuthorizationServerOptions {
 }
 
 /** The endpoints a fault can be planned for by name. */
-export type Endpoint = keyof typeof pathOf;
+type Endpoint = keyof typeof pathOf;
 
 const pathOf = {
   authorization: '/auth',
@@ -78,7 +78,12 @@ export async function startAuthorizationServer(
   const record = new AuthorizationRecord();
   const faults = new FaultPlan();
   const provider = buildProvider({
-    ...{ issuer, signingKey, storage, users, clients, registration },
+    issuer,
+    signingKey,
+    storage,
+    users,
+    clients,
+    registration,
     accessTokenSeconds: () => accessTokenSeconds,
   });
   record.observe(provider);
@@ -87,6 +92,7 @@ export async function startAuthorizationServer(
   const answer = provider.callback();
 
   listener.serve(async (req, res) => {
+    if (options.extraRoutes?.(req, res) === true) return;
     const { pathname } = new URL(req.url ?? '/', issuer);
     const fault = faults.take(pathname);
     if (fault !== undefined) {
@@ -95,13 +101,15 @@ export async function startAuthorizationServer(
       });
       if (applyFault(fault, req, res)) return;
     }
-    if (options.extraRoutes?.(req, res) === true) return;
     if (await login.answer(req, res)) return;
     await answer(req, res);
   });
 
   return {
-    ...{ issuer, users, port: listener.port, tokenEndpoint: issuer + pathOf.token },
+    issuer,
+    port: listener.port,
+    tokenEndpoint: issuer + pathOf.token,
+    users,
     events: record.events,
     issuedSecrets: record.issuedSecrets,
     counts: (subject) => record.counts(subject),

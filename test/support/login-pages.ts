@@ -11,7 +11,8 @@ export function loginPage(given: {
   readonly refused?: boolean;
 }): string {
   const userName = escape(given.userName ?? '');
-  const known = given.users.map(({ subject }) => `<b>${escape(subject)}</b>`).join(' or ');
+  const simple = given.users.filter(({ subject, password }) => subject === password);
+  const names = simple.map(({ subject }) => `<b>${escape(subject)}</b>`).join(' or ');
   return page(
     'Sign in',
     `<p>to go on to <b>${escape(given.client)}</b></p>
@@ -23,7 +24,7 @@ export function loginPage(given: {
       <input name="password" type="password" autocomplete="current-password" required ${userName ? 'autofocus' : ''}>
     </label>
     ${buttons(['sign-in', 'Sign in'], ['cancel', 'Cancel'])}
-    <p class="hint">This is a test server. It knows ${known}; each password is the user name.</p>`,
+    ${names && `<p class="hint">This is a test server. Sign in as ${names}; the password is the user name.</p>`}`,
   );
 }
 
@@ -97,6 +98,7 @@ h1 { margin: 0 0 .5rem; font-size: 1.4rem; }
 label { display: block; margin-top: 1rem; font-weight: 600; }
 input { display: block; width: 100%; margin-top: .25rem; padding: .5rem .75rem; }
 input, button { font: inherit; color: inherit; background: transparent; border: 1px solid var(--line); border-radius: 6px; }
+input { font-weight: normal; }
 button { padding: .5rem 1.25rem; cursor: pointer; }
 button.primary { background: var(--accent); border-color: var(--accent); color: light-dark(#fff, #10151b); }
 button.account { display: block; width: 100%; margin-top: .75rem; text-align: left; }

@@ -84,8 +84,8 @@ export class McpEndpoint {
 
   async answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const { pathname } = new URL(req.url ?? '/', this.#origin);
-    if (pathname === metadataPath) return void sendResponse(this.#metadata(), res);
-    if (pathname !== mcpPath) return void res.writeHead(404).end();
+    if (pathname === metadataPath) return sendResponse(this.#metadata(), res);
+    if (pathname !== mcpPath) return sendResponse(new Response(null, { status: 404 }), res);
     const fault = req.method === 'POST' ? this.#faults.take(mcpPath) : undefined;
     if (fault !== undefined && applyFault(fault, req, res)) return;
     const exchange = await readExchange(req);

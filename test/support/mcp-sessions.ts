@@ -10,7 +10,7 @@ export interface McpSession {
   readonly calls: readonly McpCall[];
 }
 
-export interface McpCall {
+interface McpCall {
   readonly rpcMethod: string;
   readonly tool: string | undefined;
   readonly subject: string;

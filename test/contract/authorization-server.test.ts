@@ -64,11 +64,15 @@ describe('the test authorization server', () => {
       });
       try {
         assert.equal((await discover(closed.issuer, 'oauth2')).registration_endpoint, undefined);
-        const { status, text } = await userAt('alice').open(
-          `${closed.issuer}/auth?client_id=unknown&response_type=code&redirect_uri=http://127.0.0.1/callback`,
-        );
-        assert.equal(status, 400);
-        assert.match(text, /invalid_client/);
+        const open = (clientId: string) =>
+          userAt('alice').open(
+            `${closed.issuer}/auth?client_id=${clientId}&response_type=code&redirect_uri=http://127.0.0.1/callback`,
+          );
+        const unknown = await open('unknown');
+        assert.equal(unknown.status, 400);
+        assert.match(unknown.text, /invalid_client/);
+        // Known, and therefore told what is missing.
+        assert.equal(new URL((await open('given')).finalUrl).searchParams.get('error'), 'invalid_request');
       } finally {
         await closed.close();
       }

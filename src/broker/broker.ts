@@ -1,0 +1,455 @@
+import { isCalled, sameAccount, type Account } from '../core/account.js';
+import { covers } from '../core/address.js';
+import { Announcer, type Disposable } from '../core/announcer.js';
+import { isAlive, keyOf, keyText, type Credential, type LiveCredential } from '../core/credential.js';
+import { BrokerError, describeError } from '../core/errors.js';
+import type {
+  Clock,
+  Fetch,
+  Log,
+  Memento,
+  OpenBrowser,
+  Random,
+  RedirectReceiver,
+  SecretStore,
+} from '../core/ports.js';
+import type { Server, ServerId } from '../core/server.js';
+import type { CredentialState } from '../core/state.js';
+import type { LentToken, TokenSource } from '../core/token-source.js';
+import { revokeGrant } from '../oauth/revocation.js';
+import { Bindings, type Bound } from '../vault/bindings.js';
+import { CredentialVault, keyOfEntry, type IndexEntry } from '../vault/credentials.js';
+import { Sessions } from '../vault/sessions.js';
+import { Brake } from './brake.js';
+import { Holdings, stateOf, type Held } from './holdings.js';
+import { Issuers } from './issuers.js';
+import { notNow, refused, Refresher } from './refresher.js';
+import { isUsable } from './schedule.js';
+import { Scheduler } from './scheduler.js';
+import { signIn } from './sign-in.js';
+
+export interface BrokerParts {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly secrets: SecretStore;
+  readonly memento: Memento;
+  /** Names the workspace, the same from start to start. */
+  readonly workspace: string;
+  readonly openBrowser: OpenBrowser;
+  readonly redirects: RedirectReceiver;
+}
+
+/** Something in this window needs the user to sign in for `server`. */
+export interface SignInWanted {
+  readonly server: ServerId;
+  /** The same for every call that meets the same failure, so that the user is asked once. */
+  readonly cause: string;
+}
+
+/** How far signing out came: `revoked` at the issuer too, or only `forgotten` here. */
+export type SignOutResult = 'revoked' | 'forgotten' | 'was-signed-out';
+
+/** A server that refuses token after token is not helped by more of them. */
+const forcedRefreshesPerMinute = 5;
+
+/**
+ * The one place that decides: which credential a server uses, whether it is good, when it is renewed, and when only
+ * the user can help. The proxy sees it as a `TokenSource`; the user interface renders its states.
+ */
+export class Broker implements TokenSource {
+  readonly #servers = new Map<ServerId, Server>();
+  readonly #bound = new Map<ServerId, Bound | undefined>();
+  readonly #signIns = new Map<ServerId, AbortController>();
+  readonly #signOuts = new Map<ServerId, number>();
+  readonly #loads = new Map<string, Promise<Held>>();
+  readonly #changes: Announcer<undefined>;
+  readonly #wants: Announcer<SignInWanted>;
+  readonly #vault: CredentialVault;
+  readonly #bindings: Bindings;
+  readonly #sessions: Sessions;
+  readonly #holdings: Holdings;
+  readonly #issuers: Issuers;
+  readonly #refresher: Refresher;
+  readonly #scheduler: Scheduler;
+  readonly #brake: Brake;
+  readonly #closing = new AbortController();
+  /** The keys that were alive when last looked at: what dies from here on is news. */
+  readonly #wasAlive = new Set<string>();
+
+  constructor(private readonly parts: BrokerParts) {
+    const { fetch, clock, random, log, secrets, memento, workspace } = parts;
+    const onListenerError = (error: unknown) => log.error(`A listener failed: ${describeError(error)}`);
+    this.#changes = new Announcer(onListenerError);
+    this.#wants = new Announcer(onListenerError);
+    this.#vault = new CredentialVault(secrets, memento, log);
+    this.#bindings = new Bindings(memento, workspace, log);
+    this.#sessions = new Sessions(memento, log);
+    this.#holdings = new Holdings(onListenerError);
+    this.#issuers = new Issuers(fetch, clock, this.#closing.signal);
+    const { vault, holdings, issuers } = {
+      vault: this.#vault,
+      holdings: this.#holdings,
+      issuers: this.#issuers,
+    };
+    this.#refresher = new Refresher({ fetch, clock, random, log, vault, holdings, issuers });
+    this.#scheduler = new Scheduler(clock, holdings, this.#refresher, log);
+    this.#brake = new Brake(clock, forcedRefreshesPerMinute, 60_000);
+    holdings.onDidChange((key) => this.#onHeldChanged(key));
+  }
+
+  /** @param listener - is called after any state has changed; it looks for itself */
+  onDidChange(listener: () => void): Disposable {
+    return this.#changes.listen(listener);
+  }
+
+  /** @param listener - is told that a call, a start or a background renewal waits for the user */
+  onSignInWanted(listener: (wanted: SignInWanted) => void): Disposable {
+    return this.#wants.listen(listener);
+  }
+
+  /**
+   * Takes the servers that this window uses, instead of those before, and resolves when their stored credentials
+   * are in memory.
+   */
+  async setServers(servers: readonly Server[]): Promise<void> {
+    this.#servers.clear();
+    this.#bound.clear();
+    for (const server of servers) this.#servers.set(server.id, server);
+    for (const [id, running] of this.#signIns) {
+      if (!this.#servers.has(id)) running.abort(cancelled());
+    }
+    await Promise.all(servers.map((server) => this.#held(server)));
+    this.#changes.announce(undefined);
+  }
+
+  servers(): readonly Server[] {
+    return [...this.#servers.values()];
+  }
+
+  /** What is to be shown about `id` now. */
+  state(id: ServerId): CredentialState {
+    const server = this.#servers.get(id);
+    const bound = server && this.#boundTo(server);
+    if (this.#signIns.has(id)) return { kind: 'signing-in', ...(bound && { account: bound.account }) };
+    const held = bound && this.#holdings.get(keyText(keyOfEntry(bound)));
+    return held === undefined ? { kind: 'signed-out' } : stateOf(held, this.parts.clock.nowMs());
+  }
+
+  /** Whether a session with the server has been open before in this workspace, with the account it has now. */
+  wasReached(id: ServerId): boolean {
+    const server = this.#servers.get(id);
+    return server !== undefined && this.#boundTo(server)?.reachedAtMs !== undefined;
+  }
+
+  /**
+   * Signs in for `id` in the browser; a sign-in for it that is under way is given up for this one.
+   * @param who - `same`: only the account that the server is bound to may come back; `any`: the user may choose
+   * @throws BrokerError as `signIn` of sign-in.ts; `server_unknown`
+   */
+  async signIn(id: ServerId, who: 'same' | 'any'): Promise<Account> {
+    const server = this.#server(id);
+    this.#signIns.get(id)?.abort(cancelled());
+    const running = new AbortController();
+    this.#signIns.set(id, running);
+    this.#changes.announce(undefined);
+    const same = who === 'same' ? this.#boundTo(server)?.account : undefined;
+    try {
+      return await signIn(
+        { ...this.parts, vault: this.#vault, issuers: this.#issuers },
+        {
+          server,
+          ...(same !== undefined && { account: same }),
+          keep: (credential) => this.#keep(server, credential),
+          signal: AbortSignal.any([running.signal, this.#closing.signal]),
+        },
+      );
+    } finally {
+      if (this.#signIns.get(id) === running) this.#signIns.delete(id);
+      this.#changes.announce(undefined);
+    }
+  }
+
+  /** Gives up the sign-in that is under way for `id`, if there is one. */
+  cancelSignIn(id: ServerId): void {
+    this.#signIns.get(id)?.abort(cancelled());
+  }
+
+  /**
+   * Forgets the credential that `id` uses, here at once and then at the issuer. Other servers of this workspace that
+   * use the same one are signed out with it.
+   */
+  async signOut(id: ServerId): Promise<SignOutResult> {
+    this.cancelSignIn(id);
+    const server = this.#server(id);
+    const bound = this.#boundTo(server);
+    if (bound === undefined) return 'was-signed-out';
+    const { credential } = await this.#load(bound);
+    const key = keyText(keyOf(credential));
+    const sharing = this.servers().filter((other) => sameKey(this.#boundTo(other), bound));
+    this.#holdings.remove(key);
+    await this.#vault.remove(keyOf(credential));
+    for (const { id: shared } of sharing) {
+      this.#signOuts.set(shared, (this.#signOuts.get(shared) ?? 0) + 1);
+      await this.#bindings.set(shared, { kind: 'signed-out' });
+    }
+    this.#bound.clear();
+    this.#changes.announce(undefined);
+    return isAlive(credential) && (await this.#revoke(credential)) ? 'revoked' : 'forgotten';
+  }
+
+  /**
+   * Renews the token of `id` now, due or not.
+   * @throws BrokerError as `accessToken`
+   */
+  async refreshNow(id: ServerId): Promise<void> {
+    const held = await this.#heldOrThrow(this.#server(id));
+    if (!isAlive(held.credential)) throw refused(held.credential);
+    await this.#refresher.refresh(keyText(keyOf(held.credential)));
+  }
+
+  async accessToken(id: ServerId, session?: string): Promise<LentToken> {
+    const held = await this.#heldOrThrow(this.#server(id));
+    await this.#requireOwner(id, session, held.credential.account);
+    return lend(await this.#usable(held));
+  }
+
+  async newerToken(id: ServerId, session: string | undefined, refusedToken: LentToken): Promise<LentToken> {
+    const held = await this.#heldOrThrow(this.#server(id));
+    const { credential } = held;
+    await this.#requireOwner(id, session, credential.account);
+    if (!isAlive(credential)) throw refused(credential);
+    if (!credential.tokens.accessToken.equals(refusedToken.token)) return lend(await this.#usable(held));
+    const key = keyText(keyOf(credential));
+    if (!this.#refresher.isRenewing(key) && !this.#brake.admits(key)) {
+      throw new BrokerError('token_rejected', 'The server refuses every token.', {
+        details: { account: credential.account.label },
+      });
+    }
+    return lend(await this.#refresher.refresh(key));
+  }
+
+  signedIn(id: ServerId, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const isIn = () => !['signed-out', 'signing-in', 'needs-sign-in'].includes(this.state(id).kind);
+      const done = () => {
+        listening.dispose();
+        signal.removeEventListener('abort', onAbort);
+      };
+      const onAbort = () => {
+        done();
+        reject(signal.reason as Error);
+      };
+      const look = () => {
+        if (!isIn()) return;
+        done();
+        resolve();
+      };
+      const listening = this.onDidChange(look);
+      signal.addEventListener('abort', onAbort, { once: true });
+      if (signal.aborted) onAbort();
+      else if (isIn()) look();
+      else this.wantSignIn(id);
+    });
+  }
+
+  /** Lets the user know that something waits for a sign-in; asked about once for each cause. */
+  wantSignIn(id: ServerId): void {
+    const server = this.#servers.get(id);
+    const bound = server && this.#boundTo(server);
+    const held = bound && this.#holdings.get(keyText(keyOfEntry(bound)));
+    const cause =
+      bound === undefined || held === undefined
+        ? `signed-out ${this.#signOuts.get(id) ?? 0}`
+        : `${keyText(keyOfEntry(bound))} ${held.credential.generation}`;
+    this.#wants.announce({ server: id, cause });
+  }
+
+  sessionOpened(id: ServerId, session: string, { account }: LentToken): void {
+    const nowMs = this.parts.clock.nowMs();
+    const report = (error: unknown) =>
+      this.parts.log.warn(`A session was not saved: ${describeError(error)}`);
+    this.#sessions.open(id, session, account, nowMs).catch(report);
+    const bound = this.#bound.get(id);
+    if (bound === undefined || bound.reachedAtMs !== undefined || !sameAccount(bound.account, account))
+      return;
+    const reached = { ...bound, reachedAtMs: nowMs };
+    this.#bound.set(id, reached);
+    Promise.resolve(this.#bindings.set(id, reached)).catch(report);
+  }
+
+  sessionClosed(id: ServerId, session: string): void {
+    this.#sessions
+      .close(id, session)
+      .catch((error: unknown) => this.parts.log.warn(`A session was not forgotten: ${describeError(error)}`));
+  }
+
+  /** Ends timers, waits and sign-ins. Resolves when renewals that have left are saved: they cannot be taken back. */
+  async close(): Promise<void> {
+    this.#closing.abort(cancelled());
+    this.#scheduler.dispose();
+    await this.#refresher.settled();
+    this.#changes.dispose();
+    this.#wants.dispose();
+    this.#holdings.dispose();
+  }
+
+  #server(id: ServerId): Server {
+    const server = this.#servers.get(id);
+    if (server !== undefined) return server;
+    throw new BrokerError('server_unknown', `There is no server ${JSON.stringify(id)}.`, {
+      details: { server: id },
+    });
+  }
+
+  /** The binding of `server`; when exactly one stored credential fits a server that has none, it is bound silently. */
+  #boundTo(server: Server): Bound | undefined {
+    if (this.#bound.has(server.id)) return this.#bound.get(server.id);
+    const stored = this.#bindings.get(server.id);
+    const bound = stored?.kind === 'signed-out' ? undefined : this.#fitting(server, stored);
+    this.#bound.set(server.id, bound);
+    return bound;
+  }
+
+  #fitting(server: Server, stored: Bound | undefined): Bound | undefined {
+    const candidates = this.#vault.list().filter((entry) => fits(entry, server));
+    if (stored !== undefined && candidates.some((entry) => sameKey(entry, stored))) return stored;
+    const [only, ...others] = candidates;
+    if (only === undefined || others.length > 0) return undefined;
+    const bound: Bound = { kind: 'bound', ...only };
+    this.#bind(server.id, bound);
+    return bound;
+  }
+
+  #bind(id: ServerId, bound: Bound): void {
+    this.#bound.set(id, bound);
+    Promise.resolve(this.#bindings.set(id, bound)).catch((error: unknown) => {
+      this.parts.log.warn(`A binding was not saved: ${describeError(error)}`);
+    });
+  }
+
+  async #held(server: Server): Promise<Held | undefined> {
+    const bound = this.#boundTo(server);
+    return bound && this.#load(bound);
+  }
+
+  async #heldOrThrow(server: Server): Promise<Held> {
+    const held = await this.#held(server);
+    if (held !== undefined) return held;
+    throw new BrokerError('sign_in_required', 'Nobody has signed in.', { details: { server: server.id } });
+  }
+
+  async #load(entry: IndexEntry): Promise<Held> {
+    const key = keyText(keyOfEntry(entry));
+    const held = this.#holdings.get(key);
+    if (held !== undefined) return held;
+    const load = this.#loads.get(key) ?? this.#read(entry).finally(() => this.#loads.delete(key));
+    this.#loads.set(key, load);
+    return load;
+  }
+
+  async #read(entry: IndexEntry): Promise<Held> {
+    const stored = await this.#vault.get(keyOfEntry(entry));
+    const credential = stored ?? dropped(entry, this.parts.clock.nowMs());
+    this.#holdings.take(credential);
+    return this.#holdings.get(keyText(keyOf(credential))) ?? { credential, activity: { kind: 'idle' } };
+  }
+
+  async #usable({ credential, activity }: Held): Promise<LiveCredential> {
+    const nowMs = this.parts.clock.nowMs();
+    if (!isAlive(credential)) throw refused(credential);
+    if (isUsable(credential.tokens, nowMs)) return credential;
+    if (activity.kind === 'retrying' && nowMs < activity.nextAttemptAtMs) {
+      throw notNow(
+        new BrokerError(activity.code, 'The last attempt to renew the token failed.'),
+        activity.nextAttemptAtMs,
+      );
+    }
+    return this.#refresher.refresh(keyText(keyOf(credential)));
+  }
+
+  async #requireOwner(id: ServerId, session: string | undefined, account: Account): Promise<void> {
+    if (session === undefined) return;
+    const owner = await this.#sessions.accountOf(id, session);
+    if (owner === undefined || sameAccount(owner, account)) return;
+    throw new BrokerError('session_account_changed', 'The session belongs to another account.', {
+      details: { owner: owner.label, account: account.label },
+    });
+  }
+
+  async #keep(server: Server, fresh: Credential): Promise<void> {
+    const entry = { account: fresh.account, clientId: fresh.client.clientId, resource: fresh.resource };
+    const key = keyOf(fresh);
+    const before = this.#holdings.get(keyText(key))?.credential ?? (await this.#vault.get(key));
+    const credential = { ...fresh, generation: (before?.generation ?? 0) + 1 };
+    await this.#vault.put(credential);
+    const previous = this.#boundTo(server);
+    const wasReached = previous !== undefined && sameKey(previous, entry) ? previous.reachedAtMs : undefined;
+    this.#bound.clear();
+    this.#bind(server.id, {
+      kind: 'bound',
+      ...entry,
+      ...(wasReached !== undefined && { reachedAtMs: wasReached }),
+    });
+    this.#signIns.delete(server.id);
+    this.#holdings.take(credential);
+    this.parts.log.info(`Signed in ${JSON.stringify(fresh.account.label)} for ${JSON.stringify(server.id)}.`);
+  }
+
+  async #revoke(credential: LiveCredential): Promise<boolean> {
+    try {
+      const issuer = await this.#issuers.metadata(credential.account.issuer);
+      return await revokeGrant(this.parts.fetch, issuer, credential);
+    } catch (error) {
+      this.parts.log.warn(`The grant could not be revoked: ${describeError(error)}`);
+      return false;
+    }
+  }
+
+  #onHeldChanged(key: string): void {
+    const held = this.#holdings.get(key);
+    const isDead = held !== undefined && stateOf(held, this.parts.clock.nowMs()).kind === 'needs-sign-in';
+    const hasDied = isDead && this.#wasAlive.has(key);
+    if (held === undefined || isDead) this.#wasAlive.delete(key);
+    else this.#wasAlive.add(key);
+    this.#changes.announce(undefined);
+    if (!hasDied) return;
+    for (const server of this.servers()) {
+      const bound = this.#boundTo(server);
+      if (bound !== undefined && keyText(keyOfEntry(bound)) === key) this.wantSignIn(server.id);
+    }
+  }
+}
+
+const lend = ({ account, tokens }: LiveCredential): LentToken => ({ token: tokens.accessToken, account });
+
+const cancelled = (): BrokerError => new BrokerError('sign_in_cancelled', 'The sign-in was given up.');
+
+const sameKey = (a: IndexEntry | undefined, b: IndexEntry): boolean =>
+  a !== undefined && keyText(keyOfEntry(a)) === keyText(keyOfEntry(b));
+
+/** Whether a stored credential may serve `server`: for its resource, and as the user configured it. */
+function fits({ account, clientId, resource }: IndexEntry, { url, auth }: Server): boolean {
+  return (
+    covers(resource, url) &&
+    (auth.account === undefined || isCalled(account, auth.account)) &&
+    (auth.issuer === undefined || sameIssuer(auth.issuer, account.issuer)) &&
+    (auth.clientId === undefined || auth.clientId === clientId)
+  );
+}
+
+/** RFC 8414 §3.1 drops a terminating slash of a bare origin, and people do either. */
+const sameIssuer = (a: string, b: string): boolean => a.replace(/\/$/, '') === b.replace(/\/$/, '');
+
+/** Stands for a credential that the index names and SecretStorage no longer has: the account is not forgotten. */
+function dropped({ account, clientId, resource }: IndexEntry, nowMs: number): Credential {
+  return {
+    account,
+    client: { issuer: account.issuer, clientId, authMethod: 'none', source: 'configured' },
+    resource,
+    generation: 1,
+    scopes: [],
+    tokens: { kind: 'refused', reason: 'secret-missing', refusedAtMs: nowMs },
+  };
+}

@@ -1,0 +1,92 @@
+import type { Disposable } from '../core/announcer.js';
+import { Announcer } from '../core/announcer.js';
+import { keyOf, keyText, type Credential } from '../core/credential.js';
+import type { ErrorCode } from '../core/errors.js';
+import type { CredentialState } from '../core/state.js';
+import { isSpent } from './schedule.js';
+
+/** What is going on with a credential beside being held. */
+export type Activity =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'refreshing' }
+  /** The end of a credential that cannot be renewed has been reached and announced. */
+  | { readonly kind: 'ended' }
+  | {
+      readonly kind: 'retrying';
+      readonly failures: number;
+      readonly sinceMs: number;
+      readonly nextAttemptAtMs: number;
+      readonly code: ErrorCode;
+    };
+
+/** A credential in this window's memory. */
+export interface Held {
+  readonly credential: Credential;
+  readonly activity: Activity;
+}
+
+/** The credentials that this window has in memory, by key; the truth that everything in the window is rendered from. */
+export class Holdings implements Disposable {
+  readonly #held = new Map<string, Held>();
+  readonly #changes: Announcer<string>;
+
+  constructor(onListenerError: (error: unknown) => void) {
+    this.#changes = new Announcer(onListenerError);
+  }
+
+  /** @param listener - is told the key of what has changed */
+  onDidChange(listener: (key: string) => void): Disposable {
+    return this.#changes.listen(listener);
+  }
+
+  get(key: string): Held | undefined {
+    return this.#held.get(key);
+  }
+
+  entries(): readonly (readonly [string, Held])[] {
+    return [...this.#held];
+  }
+
+  /** Takes `credential` in, unless a newer generation of it is held already. */
+  take(credential: Credential, activity: Activity = { kind: 'idle' }): void {
+    const key = keyText(keyOf(credential));
+    const present = this.#held.get(key);
+    if (present !== undefined && present.credential.generation > credential.generation) return;
+    this.#held.set(key, { credential, activity });
+    this.#changes.announce(key);
+  }
+
+  setActivity(key: string, activity: Activity): void {
+    const present = this.#held.get(key);
+    if (present === undefined) return;
+    this.#held.set(key, { ...present, activity });
+    this.#changes.announce(key);
+  }
+
+  remove(key: string): void {
+    if (this.#held.delete(key)) this.#changes.announce(key);
+  }
+
+  dispose(): void {
+    this.#changes.dispose();
+  }
+}
+
+/** How a held credential is shown. */
+export function stateOf({ credential, activity }: Held, nowMs: number): CredentialState {
+  const { account, tokens } = credential;
+  if (tokens.kind === 'refused') return { kind: 'needs-sign-in', account, reason: tokens.reason };
+  if (isSpent(tokens, nowMs)) return { kind: 'needs-sign-in', account, reason: 'not-renewable' };
+  const end = tokens.expiresAtMs === undefined ? {} : { expiresAtMs: tokens.expiresAtMs };
+  switch (activity.kind) {
+    case 'idle':
+    case 'ended':
+      return { kind: 'ready', account, ...end };
+    case 'refreshing':
+      return { kind: 'refreshing', account, ...end };
+    case 'retrying': {
+      const { nextAttemptAtMs, code } = activity;
+      return { kind: 'retrying', account, ...end, nextAttemptAtMs, code };
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import type { Clock, Fetch } from '../core/ports.js';
+import { discoverAuthorizationServer, type AuthorizationServer } from '../oauth/authorization-server.js';
+
+/** Endpoints move rarely, and a refresh should cost one request, not two. */
+const keepForMs = 3_600_000;
+
+/** The metadata of each issuer, asked for once an hour at most and once at a time. */
+export class Issuers {
+  readonly #known = new Map<
+    string,
+    { readonly server: Promise<AuthorizationServer>; readonly askedAtMs: number }
+  >();
+
+  constructor(
+    private readonly fetch: Fetch,
+    private readonly clock: Clock,
+    private readonly closing: AbortSignal,
+  ) {}
+
+  /** @throws BrokerError as `discoverAuthorizationServer` */
+  metadata(issuer: string): Promise<AuthorizationServer> {
+    const known = this.#known.get(issuer);
+    const nowMs = this.clock.nowMs();
+    if (known !== undefined && nowMs - known.askedAtMs < keepForMs) return known.server;
+    const server = discoverAuthorizationServer(this.fetch, issuer, this.closing);
+    const entry = { server, askedAtMs: nowMs };
+    this.#known.set(issuer, entry);
+    server.catch(() => {
+      if (this.#known.get(issuer) === entry) this.#known.delete(issuer);
+    });
+    return server;
+  }
+}

@@ -1,0 +1,45 @@
+import { BrokerError } from './errors.js';
+
+/**
+ * Whether a URL's host is this computer by its very form. Names other than `localhost` are not trusted to
+ * resolve to it.
+ */
+export function isLoopback(url: URL): boolean {
+  const { hostname } = url;
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+
+/**
+ * Parses an address that the broker may talk to or open.
+ * @returns the parsed URL: https, or http on this computer; no user name, password or fragment
+ * @throws BrokerError `address_refused` with `details.address`, the text as given
+ * @see MCP authorization, "Communication Security": all endpoints over HTTPS; RFC 8252 §8.3 for loopback
+ */
+export function parseAddress(text: string): URL {
+  const refuse = (why: string) =>
+    new BrokerError('address_refused', `${JSON.stringify(text)} ${why}.`, {
+      details: { address: text, why },
+    });
+  if (!URL.canParse(text)) throw refuse('is not a URL');
+  const url = new URL(text);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw refuse('is neither https nor http');
+  if (url.protocol === 'http:' && !isLoopback(url))
+    throw refuse('is not encrypted: http is only for this computer');
+  if (url.username !== '' || url.password !== '') throw refuse('carries a user name or password');
+  if (url.hash !== '') throw refuse('has a fragment');
+  return url;
+}
+
+/**
+ * Whether a credential for the protected resource `resource` may be sent to `address`: same origin, and the
+ * resource's path is the address's path or one of its parents.
+ * @see RFC 9728 §3.3; MCP authorization, "Token Audience Binding and Validation"
+ */
+export function covers(resource: string, address: string): boolean {
+  if (!URL.canParse(resource) || !URL.canParse(address)) return false;
+  const [owner, target] = [new URL(resource), new URL(address)];
+  if (owner.origin !== target.origin) return false;
+  if (owner.search !== '' && owner.search !== target.search) return false;
+  const parent = owner.pathname.endsWith('/') ? owner.pathname : `${owner.pathname}/`;
+  return target.pathname === owner.pathname || `${target.pathname}/`.startsWith(parent);
+}

@@ -1,0 +1,66 @@
+import type { Account } from './account.js';
+import type { Client } from './client.js';
+import type { RefusalReason } from './refusal.js';
+import type { Secret } from './secret.js';
+
+/** What makes a credential this one and no other. */
+export interface CredentialKey {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly subject: string;
+  /** The protected resource that the tokens are for, verbatim from its metadata (RFC 8707). */
+  readonly resource: string;
+}
+
+/** What an issuer granted: everything that a refresh needs, in one record, so that it is stored as one. */
+export interface Credential {
+  readonly account: Account;
+  readonly client: Client;
+  readonly resource: string;
+  /** Counts the token answers that this credential has seen; the stored generation never goes back. */
+  readonly generation: number;
+  /** The scopes that were granted, which may be fewer than were asked for. */
+  readonly scopes: readonly string[];
+  readonly tokens: Tokens | Refused;
+}
+
+/** A grant that is alive as far as we know. */
+export interface Tokens {
+  readonly kind: 'alive';
+  readonly accessToken: Secret;
+  readonly refreshToken?: Secret;
+  readonly issuedAtMs: number;
+  /** End of the access token's life; missing when the issuer did not say (RFC 6749 §5.1). */
+  readonly expiresAtMs?: number;
+}
+
+/** A grant that the issuer refused for good. The account is remembered, the tokens are gone. */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly reason: RefusalReason;
+  readonly refusedAtMs: number;
+}
+
+/** A credential whose tokens can be used. */
+export type LiveCredential = Credential & { readonly tokens: Tokens };
+
+export function keyOf(credential: Credential): CredentialKey {
+  return {
+    issuer: credential.account.issuer,
+    clientId: credential.client.clientId,
+    subject: credential.account.subject,
+    resource: credential.resource,
+  };
+}
+
+/**
+ * The key as one string, for maps and for storage. A JSON array of the four parts in the order issuer, client,
+ * subject, resource: stable, readable, and free of separators that a part could contain.
+ */
+export function keyText(key: CredentialKey): string {
+  return JSON.stringify([key.issuer, key.clientId, key.subject, key.resource]);
+}
+
+export function isAlive(credential: Credential): credential is LiveCredential {
+  return credential.tokens.kind === 'alive';
+}

@@ -1,0 +1,93 @@
+/**
+ * Every reason for which the broker fails, as a stable code. Callers branch on the code alone; the message is
+ * for the log, and the words that a user reads are made from the code where they are shown.
+ */
+export type ErrorCode =
+  /** No account has been signed in for this server yet. */
+  | 'sign_in_required'
+  /** The issuer refused the grant for good (RFC 6749 §5.2), or nothing is left to renew it with. */
+  | 'grant_refused'
+  /** The issuer gave no usable answer; trying again later may help. */
+  | 'issuer_unreachable'
+  /** The certificate of the issuer or of the server is not trusted. */
+  | 'tls_untrusted'
+  /** An address is neither https nor http on this computer, or carries credentials. */
+  | 'address_refused'
+  /** Neither the server nor the authorization server publishes usable metadata. */
+  | 'metadata_missing'
+  /** The metadata names another issuer than the one it was asked from (RFC 8414 §3.3). */
+  | 'issuer_mismatch'
+  /** The protected resource metadata speaks for another resource (RFC 9728 §3.3). */
+  | 'resource_mismatch'
+  /** The configured issuer is not among those that the server names. */
+  | 'issuer_not_offered'
+  /** The authorization server does not say that it checks PKCE with S256 (MCP authorization, 2026-07-28). */
+  | 'pkce_unsupported'
+  /** No client is configured, and the authorization server registers none. */
+  | 'registration_unsupported'
+  /** The authorization server refused to register us (RFC 7591 §3.2.2). */
+  | 'registration_refused'
+  /** The authorization server does not know our client any more (`invalid_client`). */
+  | 'client_refused'
+  /** The user, or the authorization server, said no in the browser. */
+  | 'authorization_denied'
+  /** The redirect does not belong to the request: wrong `state`, `iss` or shape. */
+  | 'authorization_response_invalid'
+  /** The token endpoint answered with something that is not a token response. */
+  | 'token_answer_invalid'
+  /** Somebody else signed in than the account that was asked for. */
+  | 'wrong_account'
+  /** A newer sign-in, the user, or the end of the window ended this sign-in. */
+  | 'sign_in_cancelled'
+  /** Nobody finished the sign-in in time. */
+  | 'sign_in_timeout'
+  /** The browser could not be opened. */
+  | 'browser_unavailable'
+  /** The session belongs to another account than the one the server is bound to now. */
+  | 'session_account_changed'
+  /** The server refuses a token that the issuer has only just given out. */
+  | 'token_rejected'
+  /** The server wants permissions that the account has not granted (RFC 6750 §3.1), or forbids the request. */
+  | 'access_forbidden'
+  /** The MCP server gave no answer. */
+  | 'server_unreachable'
+  /** The MCP server wants the request sent to another address. */
+  | 'redirect_refused'
+  /** There is no such server in the settings, or it is not allowed yet. */
+  | 'server_unknown'
+  /** A stored record is damaged or of a version we do not know. */
+  | 'record_damaged'
+  /** The editor's secret storage did not take a credential. */
+  | 'vault_write_failed';
+
+/** Facts about a failure, free of secrets: hosts, labels, codes, instants. Text from a server stays quoted in here. */
+export type ErrorDetails = Readonly<Record<string, string | number>>;
+
+/** The one error that this extension throws on purpose. */
+export class BrokerError extends Error {
+  override readonly name = 'BrokerError';
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options: { readonly cause?: unknown; readonly details?: ErrorDetails } = {},
+  ) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.details = options.details ?? {};
+  }
+
+  readonly details: ErrorDetails;
+}
+
+/** Whether `error` is ours and carries one of `codes`. */
+export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): error is BrokerError {
+  return error instanceof BrokerError && codes.includes(error.code);
+}
+
+/** One line about any thrown value for the log: code or name, message, and the chain of causes. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return JSON.stringify(String(error));
+  const name = error instanceof BrokerError ? error.code : error.name;
+  const cause = error.cause === undefined ? '' : ` ← ${describeError(error.cause)}`;
+  return `${name}: ${JSON.stringify(error.message)}${cause}`;
+}

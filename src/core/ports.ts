@@ -1,0 +1,64 @@
+import type { Disposable } from './announcer.js';
+
+/** Time as the broker sees it. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  nowMs(): number;
+  /** Calls `run` once after `delayMs`, unless the result is disposed before. */
+  after(delayMs: number, run: () => void): Disposable;
+}
+
+/** A number in [0, 1), for jitter. Not for secrets. */
+export type Random = () => number;
+
+/** The diagnostic log. Callers pass no secrets; text from a server goes in JSON-encoded. */
+export interface Log {
+  debug(message: string): void;
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+/** The editor's SecretStorage, as far as the vault needs it. */
+export interface SecretStore {
+  get(key: string): PromiseLike<string | undefined>;
+  store(key: string, value: string): PromiseLike<void>;
+  delete(key: string): PromiseLike<void>;
+}
+
+/** The editor's globalState, as far as the vault needs it. */
+export interface Memento {
+  keys(): readonly string[];
+  get(key: string): unknown;
+  update(key: string, value: unknown): PromiseLike<void>;
+}
+
+/** Sends one HTTP request; the global `fetch` is one. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** Opens the system's browser at exactly this URL; false when it could not be opened. */
+export type OpenBrowser = (url: string) => PromiseLike<boolean>;
+
+/** What the person in the browser is told when the redirect has been dealt with. */
+export type SignInOutcome =
+  | { readonly kind: 'signed-in'; readonly account: string; readonly server: string }
+  | { readonly kind: 'failed'; readonly error: unknown; readonly server: string };
+
+/** One wait for one redirect on this computer (RFC 8252 §7.3). */
+export interface RedirectWait extends Disposable {
+  /** The `redirect_uri` to send. */
+  readonly redirectUri: string;
+  /** The URL that the browser was sent to. Rejects when disposed before. */
+  readonly arrived: Promise<URL>;
+  /** Answers the browser that arrived. Called once; until then the browser's tab waits. */
+  answer(outcome: SignInOutcome): void;
+}
+
+/** Where the browser comes back to. */
+export interface RedirectReceiver {
+  /**
+   * @param state - only a redirect that carries exactly this `state` is taken; others are turned away
+   * @param preferredPort - a port to take when it is free
+   */
+  open(state: string, preferredPort?: number): Promise<RedirectWait>;
+}

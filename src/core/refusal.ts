@@ -1,0 +1,32 @@
+/**
+ * Why only the user can help, in the few kinds that lead to different words.
+ * - `revoked`: the grant was withdrawn, by the user or an administrator
+ * - `expired`: the grant had an end, and it is reached
+ * - `password-changed`: the account's password was changed
+ * - `access-removed`: a policy or an administrator no longer allows it
+ * - `refused`: the issuer gave no reason that we understand
+ * - `client-gone`: the issuer no longer knows our client
+ * - `not-renewable`: the access token ended, and the issuer never gave a refresh token
+ * - `secret-missing`: the editor's secret storage has lost the credential
+ */
+export type RefusalReason =
+  | 'revoked'
+  | 'expired'
+  | 'password-changed'
+  | 'access-removed'
+  | 'refused'
+  | 'client-gone'
+  | 'not-renewable'
+  | 'secret-missing';
+
+/** The reasons, for parsers of stored records. */
+export const refusalReasons: readonly RefusalReason[] = [
+  'revoked',
+  'expired',
+  'password-changed',
+  'access-removed',
+  'refused',
+  'client-gone',
+  'not-renewable',
+  'secret-missing',
+];

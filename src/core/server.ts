@@ -1,0 +1,22 @@
+/** Names one configured MCP server in this window: its label in the settings. */
+export type ServerId = string & { readonly brand: 'ServerId' };
+
+/** How a server is authorized, as far as the user said so; everything else is discovered. */
+export interface ServerAuth {
+  /** Issuer identifier to use when the server names several or none. */
+  readonly issuer?: string;
+  /** A client that is registered at the issuer already. */
+  readonly clientId?: string;
+  /** Scopes to ask for instead of those that the server names. */
+  readonly scopes?: readonly string[];
+  /** E-mail address, name or subject of the only account that this server may use. */
+  readonly account?: string;
+}
+
+/** One MCP server as the user configured it. */
+export interface Server {
+  readonly id: ServerId;
+  /** The MCP endpoint, exactly as configured: https, or http on this computer. */
+  readonly url: string;
+  readonly auth: ServerAuth;
+}

@@ -1,0 +1,38 @@
+import type { Account } from './account.js';
+import type { Secret } from './secret.js';
+import type { ServerId } from './server.js';
+
+/** An access token on loan for one request, and the account it speaks for. */
+export interface LentToken {
+  readonly token: Secret;
+  readonly account: Account;
+}
+
+/** All that the proxy may know about credentials. No member opens a browser, none names a refresh token. */
+export interface TokenSource {
+  /**
+   * A token for `server`, from memory when one is ready.
+   * @param session - the MCP session of the call; its account never changes
+   * @throws BrokerError `sign_in_required`, `grant_refused`: only the user can help; `issuer_unreachable`,
+   *   `tls_untrusted`: not now; `session_account_changed`: the client must open a new session; `server_unknown`
+   */
+  accessToken(server: ServerId, session?: string): Promise<LentToken>;
+
+  /**
+   * A newer token than `refused`, which the server did not accept. Asked at most once per call.
+   * @throws BrokerError as `accessToken`; `token_rejected` when the server has refused too many new tokens of late
+   */
+  newerToken(server: ServerId, session: string | undefined, refused: LentToken): Promise<LentToken>;
+
+  /**
+   * Resolves when the user has signed in for `server`; asks for it in a notification meanwhile.
+   * @param signal - ends the wait, with the signal's reason
+   */
+  signedIn(server: ServerId, signal: AbortSignal): Promise<void>;
+
+  /** `server` opened `session` for a request that carried `lent`: from now on it belongs to that account. */
+  sessionOpened(server: ServerId, session: string, lent: LentToken): void;
+
+  /** The session has ended and may be forgotten. */
+  sessionClosed(server: ServerId, session: string): void;
+}

@@ -1,0 +1,61 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { BrokerError } from '../core/errors.js';
+import type { Secret } from '../core/secret.js';
+import type { Body } from './body.js';
+
+/** One request to an MCP server. */
+export interface UpstreamRequest {
+  readonly url: URL;
+  readonly method: string;
+  /** Flat name and value pairs, without a credential. */
+  readonly headers: readonly string[];
+  readonly token: Secret;
+  readonly body: Body;
+  readonly signal: AbortSignal;
+}
+
+/** Node's and OpenSSL's codes for "this certificate is not trusted" all look alike. */
+const untrustedCertificate = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY/;
+
+/** Connections to MCP servers, kept open between calls. */
+export class Upstream {
+  readonly #http = new HttpAgent({ keepAlive: true });
+  readonly #https = new HttpsAgent({ keepAlive: true });
+
+  /**
+   * Sends one request with its token.
+   * @returns the answer as soon as its headers are there
+   * @throws BrokerError `server_unreachable`, `tls_untrusted`; or the signal's reason
+   */
+  send({ url, method, headers, token, body, signal }: UpstreamRequest): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const length = body.whole === undefined ? [] : ['content-length', String(body.whole.length)];
+      const all = ['host', url.host, ...headers, 'authorization', `Bearer ${token.reveal()}`, ...length];
+      const options = { method, headers: all, signal };
+      const outgoing =
+        url.protocol === 'https:'
+          ? httpsRequest(url, { ...options, agent: this.#https })
+          : httpRequest(url, { ...options, agent: this.#http });
+      outgoing.on('response', resolve);
+      // Not sent again by us: the server may have acted on it before the connection broke.
+      outgoing.on('error', (error) =>
+        reject(signal.aborted ? (signal.reason as Error) : unreachable(url, error)),
+      );
+      body.sendTo(outgoing);
+    });
+  }
+
+  close(): void {
+    this.#http.destroy();
+    this.#https.destroy();
+  }
+}
+
+function unreachable(url: URL, cause: unknown): BrokerError {
+  const code = cause instanceof Error ? ((cause as { code?: string }).code ?? '') : '';
+  const details = { host: url.host };
+  return untrustedCertificate.test(code)
+    ? new BrokerError('tls_untrusted', `The certificate of ${url.host} is not trusted.`, { cause, details })
+    : new BrokerError('server_unreachable', `No answer from ${url.host}.`, { cause, details });
+}

@@ -1,0 +1,72 @@
+import * as oauth from 'oauth4webapi';
+import { parseAddress } from '../core/address.js';
+import { BrokerError } from '../core/errors.js';
+import type { Fetch } from '../core/ports.js';
+import { guardedFetch } from './guarded-fetch.js';
+import { findDocument } from './metadata-document.js';
+
+/** The authorization server's metadata (RFC 8414), checked to be its own. */
+export type AuthorizationServer = oauth.AuthorizationServer;
+
+/**
+ * Fetches the metadata of `issuer`, from the addresses and in the order that MCP demands.
+ * @throws BrokerError `metadata_missing`; `issuer_mismatch` when the document names another issuer;
+ *   `issuer_unreachable`, `tls_untrusted`, `address_refused` from the requests
+ * @see MCP authorization 2026-07-28, "Authorization Server Metadata Discovery"; RFC 8414 §3.3
+ */
+export async function discoverAuthorizationServer(
+  fetch: Fetch,
+  issuer: string,
+  signal: AbortSignal,
+): Promise<AuthorizationServer> {
+  const url = parseAddress(issuer);
+  const details = { issuer };
+  const found = await findDocument(guardedFetch(fetch), metadataAddresses(url), signal);
+  if (found === undefined) {
+    throw new BrokerError('metadata_missing', `${url.host} publishes no authorization server metadata.`, {
+      details,
+    });
+  }
+  try {
+    return await oauth.processDiscoveryResponse(url, found.response);
+  } catch (cause) {
+    const isOther =
+      cause instanceof oauth.OperationProcessingError && cause.code === oauth.JSON_ATTRIBUTE_COMPARISON;
+    throw isOther
+      ? new BrokerError('issuer_mismatch', `The metadata at ${found.address} is another issuer's.`, {
+          cause,
+          details,
+        })
+      : new BrokerError('metadata_missing', `The metadata at ${found.address} is unusable.`, {
+          cause,
+          details,
+        });
+  }
+}
+
+/** Where the metadata of an issuer may be, in the order in which MCP demands to try. */
+export function metadataAddresses(issuer: URL): string[] {
+  const { origin } = issuer;
+  const path = issuer.pathname.replace(/\/$/, '');
+  const oauthAddress = `${origin}/.well-known/oauth-authorization-server${path}`;
+  const inserted = `${origin}/.well-known/openid-configuration${path}`;
+  return path === ''
+    ? [oauthAddress, inserted]
+    : [oauthAddress, inserted, `${origin}${path}/.well-known/openid-configuration`];
+}
+
+/**
+ * Refuses an authorization server that does not say it checks PKCE with S256.
+ * @throws BrokerError `pkce_unsupported`
+ * @see MCP authorization 2026-07-28, "Authorization Code Protection"
+ */
+export function requirePkce(server: AuthorizationServer): void {
+  if (server.code_challenge_methods_supported?.includes('S256') === true) return;
+  throw new BrokerError(
+    'pkce_unsupported',
+    `${JSON.stringify(server.issuer)} does not advertise PKCE with S256.`,
+    {
+      details: { issuer: server.issuer },
+    },
+  );
+}

@@ -1,0 +1,131 @@
+import * as oauth from 'oauth4webapi';
+import { parseAddress } from '../core/address.js';
+import type { Client } from '../core/client.js';
+import { BrokerError } from '../core/errors.js';
+import { Secret } from '../core/secret.js';
+import { requirePkce, type AuthorizationServer } from './authorization-server.js';
+import { wireClient } from './wire.js';
+
+/** What the authorization request asks for. */
+export interface AuthorizationWishes {
+  readonly resource: string;
+  readonly scopes?: readonly string[];
+  readonly redirectUri: string;
+  readonly state: string;
+  /** The account that should sign in, as the authorization server knows it (OpenID Connect Core §3.1.2.1). */
+  readonly loginHint?: string;
+  /** Lets the user choose who signs in, although the browser may remember somebody. */
+  readonly chooseAccount: boolean;
+}
+
+/** One authorization request under way: what its answer is judged by, recorded before the browser is sent off. */
+export interface AuthorizationRequest {
+  readonly server: AuthorizationServer;
+  readonly client: Client;
+  /** The address to open, exactly as it stands. */
+  readonly url: string;
+  readonly resource: string;
+  readonly scopes: readonly string[];
+  readonly redirectUri: string;
+  readonly state: string;
+  readonly nonce?: string;
+  readonly codeVerifier: Secret;
+}
+
+/** A one-time `state`, unguessable. */
+export function newState(): string {
+  return oauth.generateRandomState();
+}
+
+/**
+ * Builds the authorization request: code with PKCE S256, `state`, `resource`, and what identifies the account
+ * where the authorization server speaks OpenID Connect.
+ * @throws BrokerError `pkce_unsupported`; `metadata_missing` without an authorization endpoint; `address_refused`
+ * @see OAuth 2.1 §4.1.1; RFC 8707 §2; MCP authorization 2026-07-28, "Scope Selection Strategy"
+ */
+export async function authorizationRequest(
+  server: AuthorizationServer,
+  client: Client,
+  wishes: AuthorizationWishes,
+): Promise<AuthorizationRequest> {
+  requirePkce(server);
+  if (server.authorization_endpoint === undefined) {
+    throw new BrokerError('metadata_missing', `${server.issuer} names no authorization endpoint.`, {
+      details: { issuer: server.issuer },
+    });
+  }
+  const { resource, redirectUri, state, loginHint } = wishes;
+  const scopes = [...new Set([...offeredScopes(server), ...(wishes.scopes ?? [])])];
+  const nonce = scopes.includes('openid') ? oauth.generateRandomNonce() : undefined;
+  const codeVerifier = oauth.generateRandomCodeVerifier();
+  const prompt = wishes.chooseAccount ? choosingPrompt(server) : undefined;
+  const parameters = {
+    response_type: 'code',
+    client_id: client.clientId,
+    redirect_uri: redirectUri,
+    state,
+    code_challenge: await oauth.calculatePKCECodeChallenge(codeVerifier),
+    code_challenge_method: 'S256',
+    resource,
+    ...(scopes.length > 0 && { scope: scopes.join(' ') }),
+    ...(nonce !== undefined && { nonce }),
+    ...(loginHint !== undefined && { login_hint: loginHint }),
+    ...(prompt !== undefined && { prompt }),
+  };
+  const url = parseAddress(server.authorization_endpoint);
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  return {
+    server,
+    client,
+    url: url.href,
+    resource,
+    scopes,
+    redirectUri,
+    state,
+    ...(nonce !== undefined && { nonce }),
+    codeVerifier: new Secret(codeVerifier),
+  };
+}
+
+/**
+ * Judges the redirect that came back, before its code goes anywhere.
+ * @returns the parameters, in the form in which the exchange takes them
+ * @throws BrokerError `authorization_denied` with `details.error` and `details.reason`, both quoted;
+ *   `authorization_response_invalid` when `state`, `iss` or the shape is wrong
+ * @see RFC 9207 §2.4, error responses included; RFC 6749 §4.1.2
+ */
+export function readAuthorizationResponse(request: AuthorizationRequest, redirect: URL): URLSearchParams {
+  const { server, client, state } = request;
+  try {
+    return oauth.validateAuthResponse(server, wireClient(client), redirect, state);
+  } catch (cause) {
+    if (cause instanceof oauth.AuthorizationResponseError) {
+      throw new BrokerError('authorization_denied', `${server.issuer} did not authorize us.`, {
+        cause,
+        details: { error: cause.error, reason: JSON.stringify(cause.error_description ?? cause.error) },
+      });
+    }
+    throw new BrokerError('authorization_response_invalid', 'The redirect does not answer our request.', {
+      cause,
+      details: { issuer: server.issuer },
+    });
+  }
+}
+
+/**
+ * What we ask for beside the resource's own scopes: who signs in, and a refresh token. Only where it is offered: a
+ * plain OAuth server may refuse a scope it does not know.
+ */
+function offeredScopes(server: AuthorizationServer): string[] {
+  const offered = server.scopes_supported ?? [];
+  const identity = offered.includes('openid') ? ['openid', 'profile', 'email'] : [];
+  return [...identity, 'offline_access'].filter((scope) => offered.includes(scope));
+}
+
+/** The prompt that lets somebody else sign in, among those the server offers (OpenID Connect Core §3.1.2.1). */
+function choosingPrompt(server: AuthorizationServer): string | undefined {
+  const offered = server['prompt_values_supported'];
+  if (!Array.isArray(offered))
+    return server.scopes_supported?.includes('openid') === true ? 'login' : undefined;
+  return ['select_account', 'login'].find((prompt) => offered.includes(prompt));
+}

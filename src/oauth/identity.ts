@@ -1,0 +1,40 @@
+import type { Account } from '../core/account.js';
+import type { GrantedTokens } from './token-answer.js';
+
+/**
+ * Who the issuer says has signed in: the validated ID token; without one, the claims of an access token that
+ * happens to be a JWT of this issuer (it came straight from the token endpoint); without that, the one nameless
+ * account of that issuer.
+ */
+export function identify(issuer: string, tokens: GrantedTokens): Account {
+  const claims = tokens.identity ?? claimsOf(tokens.accessToken.reveal(), issuer);
+  const subject = text(claims['sub']);
+  if (subject === undefined) return { issuer, subject: '', label: new URL(issuer).host };
+  const label =
+    text(claims['email']) ?? text(claims['preferred_username']) ?? text(claims['name']) ?? subject;
+  return { issuer, subject, label };
+}
+
+function claimsOf(accessToken: string, issuer: string): Record<string, unknown> {
+  const payload = accessToken.split('.')[1] ?? '';
+  try {
+    const json = Uint8Array.from(atob(payload.replaceAll('-', '+').replaceAll('_', '/')), (c) =>
+      c.charCodeAt(0),
+    );
+    const claims: unknown = JSON.parse(new TextDecoder().decode(json));
+    const isOurs =
+      typeof claims === 'object' && claims !== null && (claims as { iss?: unknown }).iss === issuer;
+    return isOurs ? (claims as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Labels end up in notifications and the status bar: one line, bounded. */
+function text(claim: unknown): string | undefined {
+  if (typeof claim !== 'string') return undefined;
+  const line = claim
+    .replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
+    .trim();
+  return line === '' ? undefined : line.slice(0, 200);
+}

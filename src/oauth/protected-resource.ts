@@ -1,0 +1,80 @@
+import { covers } from '../core/address.js';
+import { BrokerError } from '../core/errors.js';
+import type { Fetch } from '../core/ports.js';
+import { readBearerChallenge, type BearerChallenge } from './challenge.js';
+import { guardedFetch, guardedHeadFetch } from './guarded-fetch.js';
+import { findDocument } from './metadata-document.js';
+
+/** An MCP server as the thing that a token is for. */
+export interface ProtectedResource {
+  /** The resource identifier, verbatim (RFC 8707: what is sent as `resource`). */
+  readonly resource: string;
+  /** The authorization servers that may issue tokens for it; empty when it publishes no metadata. */
+  readonly issuers: readonly string[];
+  /** What to ask for: the challenge's scopes, else all that the metadata lists, else nothing. */
+  readonly scopes?: readonly string[];
+}
+
+/**
+ * Finds out what the MCP server at `serverUrl` is called and who issues tokens for it: a request without a token
+ * for its challenge, then the metadata that the challenge names, else the well-known addresses by path and root.
+ * @throws BrokerError `server_unreachable` when the server does not answer; `resource_mismatch` when the metadata
+ *   speaks for something else; `issuer_unreachable`, `tls_untrusted`, `address_refused` from the requests
+ * @see RFC 9728 §3 and §5; MCP authorization 2026-07-28, "Authorization Server Discovery"
+ */
+export async function discoverResource(
+  fetch: Fetch,
+  serverUrl: string,
+  signal: AbortSignal,
+): Promise<ProtectedResource> {
+  const challenge = await askForChallenge(fetch, serverUrl, signal);
+  const named = challenge?.resourceMetadata === undefined ? [] : [challenge.resourceMetadata];
+  const addresses = [...named, ...wellKnownAddresses(serverUrl)];
+  const found = await findDocument(guardedFetch(fetch), addresses, signal);
+  if (found === undefined) {
+    return { resource: serverUrl, issuers: [], ...(challenge?.scopes && { scopes: challenge.scopes }) };
+  }
+  const metadata = parseMetadata(await found.response.json(), serverUrl);
+  const scopes = challenge?.scopes ?? metadata.scopes;
+  return { resource: metadata.resource, issuers: metadata.issuers, ...(scopes && { scopes }) };
+}
+
+/** A ping opens no session and does nothing on a server that needs no token. */
+const probe = JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'ping' });
+
+async function askForChallenge(
+  fetch: Fetch,
+  serverUrl: string,
+  signal: AbortSignal,
+): Promise<BearerChallenge | undefined> {
+  const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+  const answer = await guardedHeadFetch(fetch)(serverUrl, { method: 'POST', headers, body: probe, signal });
+  return answer.status === 401 ? readBearerChallenge(answer.headers) : undefined;
+}
+
+function wellKnownAddresses(serverUrl: string): string[] {
+  const url = new URL(serverUrl);
+  const root = `${url.origin}/.well-known/oauth-protected-resource`;
+  const path = url.pathname.replace(/\/$/, '');
+  return path === '' ? [root] : [`${root}${path}${url.search}`, root];
+}
+
+function parseMetadata(document: unknown, serverUrl: string): ProtectedResource {
+  const { resource, authorization_servers: issuers, scopes_supported: scopes } = asRecord(document);
+  if (typeof resource !== 'string' || !covers(resource, serverUrl)) {
+    throw new BrokerError('resource_mismatch', 'The metadata speaks for another resource.', {
+      details: { server: serverUrl, resource: JSON.stringify(resource) },
+    });
+  }
+  return {
+    resource,
+    issuers: stringsIn(issuers),
+    ...(Array.isArray(scopes) && { scopes: stringsIn(scopes) }),
+  };
+}
+
+const asRecord = (value: unknown): Record<string, unknown> =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+
+const stringsIn = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];

@@ -1,0 +1,22 @@
+import type { RefusalReason } from '../core/refusal.js';
+
+/**
+ * What authorization servers write when a grant has died, and what it means. RFC 6749 §5.2 has one code for all of
+ * it, so the description is the only hint; the first row that fits wins. It decides words alone, never what happens.
+ */
+const hints: readonly (readonly [RegExp, RefusalReason])[] = [
+  [/password/i, 'password-changed'],
+  [/admin|policy|disabled|suspended|deactivated|not[_ ]allowed|access[_ ]denied/i, 'access-removed'],
+  [/revoked.*expired|expired.*revoked/i, 'refused'],
+  [/revoked|withdrawn|removed/i, 'revoked'],
+  [/expired|too old|inactiv/i, 'expired'],
+];
+
+/** OAuth error codes that mean "our client is unknown", not "the grant is dead". */
+const clientErrors = ['invalid_client', 'unauthorized_client'];
+
+/** The reason behind an OAuth error answer to a refresh (RFC 6749 §5.2). */
+export function refusalReason(error: string, description: string): RefusalReason {
+  if (clientErrors.includes(error)) return 'client-gone';
+  return hints.find(([pattern]) => pattern.test(`${error} ${description}`))?.[1] ?? 'refused';
+}

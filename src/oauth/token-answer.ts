@@ -1,0 +1,105 @@
+import * as oauth from 'oauth4webapi';
+import { BrokerError } from '../core/errors.js';
+import type { RefusalReason } from '../core/refusal.js';
+import { Secret } from '../core/secret.js';
+import { refusalReason } from './refusal.js';
+
+/** What a token endpoint said: the one place where "refused for good" and "not now" are told apart. */
+export type TokenAnswer =
+  | { readonly kind: 'granted'; readonly tokens: GrantedTokens }
+  | {
+      readonly kind: 'refused';
+      readonly reason: RefusalReason;
+      readonly error: string;
+      readonly description: string;
+    }
+  | { readonly kind: 'unavailable'; readonly error: BrokerError; readonly retryAfterMs?: number };
+
+/** A successful token response (RFC 6749 §5.1). */
+export interface GrantedTokens {
+  readonly accessToken: Secret;
+  /** Missing when the issuer keeps the present one valid, or gives none. */
+  readonly refreshToken?: Secret;
+  readonly lifetimeSeconds?: number;
+  /** Missing when they are those that were asked for (RFC 6749 §5.1). */
+  readonly scopes?: readonly string[];
+  /** Claims of the ID token, validated; only of an authorization code's answer. */
+  readonly identity?: oauth.IDToken;
+}
+
+/** OAuth error codes by which a server says that it is in trouble itself, whatever the status. */
+const transientErrors = ['temporarily_unavailable', 'server_error', 'slow_down'];
+
+/**
+ * Judges a token endpoint's answer. Anything but a well-formed grant or a well-formed refusal is trouble that may
+ * pass: a page of HTML in front of the token endpoint must not cost anybody a grant.
+ * @param validate - oauth4webapi's check of the answer for this grant type
+ * @param nowMs - to turn a `Retry-After` date into a delay
+ */
+export async function readTokenAnswer(
+  response: Response,
+  validate: (normalized: Response) => Promise<oauth.TokenEndpointResponse>,
+  nowMs: number,
+): Promise<TokenAnswer> {
+  const body = await readJsonObject(response);
+  const retryAfterMs = retryAfter(response.headers.get('retry-after'), nowMs);
+  const unavailable = (why: string, cause?: unknown): TokenAnswer => ({
+    kind: 'unavailable',
+    error: new BrokerError('issuer_unreachable', `The token endpoint answers ${response.status}: ${why}.`, {
+      cause,
+      details: { status: response.status },
+    }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  });
+
+  const isTransient = response.status >= 500 || response.status === 408 || response.status === 429;
+  if (isTransient) return unavailable('a status that may pass');
+  if (body === undefined) return unavailable('not a JSON object');
+  const { error, error_description: description } = body;
+  if (typeof error === 'string') {
+    if (transientErrors.includes(error)) return unavailable(`error ${JSON.stringify(error)}`);
+    const words = [body['error_subtype'], description].filter((text) => typeof text === 'string').join(' ');
+    return { kind: 'refused', reason: refusalReason(error, words), error, description: words };
+  }
+  if (response.status !== 200) return unavailable('no OAuth error code');
+  try {
+    const answer = await validate(Response.json(normalized(body), { status: 200 }));
+    return { kind: 'granted', tokens: grantedTokens(answer) };
+  } catch (cause) {
+    return unavailable('not a token response', cause);
+  }
+}
+
+/** What real servers get wrong and still mean well: nulls for missing members, no `token_type`. */
+function normalized(body: Record<string, unknown>): Record<string, unknown> {
+  const present = Object.entries(body).filter(([, value]) => value !== null);
+  return { token_type: 'bearer', ...Object.fromEntries(present) };
+}
+
+function grantedTokens(answer: oauth.TokenEndpointResponse): GrantedTokens {
+  if (answer.token_type !== 'bearer') throw new TypeError(`Token type ${JSON.stringify(answer.token_type)}.`);
+  const identity = oauth.getValidatedIdTokenClaims(answer);
+  return {
+    accessToken: new Secret(answer.access_token),
+    ...(answer.refresh_token !== undefined && { refreshToken: new Secret(answer.refresh_token) }),
+    ...(answer.expires_in !== undefined && { lifetimeSeconds: answer.expires_in }),
+    ...(answer.scope !== undefined && { scopes: answer.scope.split(' ').filter((scope) => scope !== '') }),
+    ...(identity !== undefined && { identity }),
+  };
+}
+
+async function readJsonObject(response: Response): Promise<Record<string, unknown> | undefined> {
+  try {
+    const value: unknown = JSON.parse(await response.text());
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** RFC 9110 §10.2.3: seconds or a date. */
+function retryAfter(header: string | null, nowMs: number): number | undefined {
+  if (header === null) return undefined;
+  const delayMs = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs;
+  return Number.isFinite(delayMs) && delayMs > 0 ? delayMs : undefined;
+}

@@ -1,0 +1,96 @@
+import * as oauth from 'oauth4webapi';
+import type { LiveCredential } from '../core/credential.js';
+import { BrokerError } from '../core/errors.js';
+import type { Fetch } from '../core/ports.js';
+import type { Secret } from '../core/secret.js';
+import type { AuthorizationRequest } from './authorization.js';
+import type { AuthorizationServer } from './authorization-server.js';
+import { readTokenAnswer, type GrantedTokens, type TokenAnswer } from './token-answer.js';
+import { clientAuthentication, wire, wireClient } from './wire.js';
+
+/**
+ * Redeems the authorization code.
+ * @param parameters - as `readAuthorizationResponse` returned them
+ * @throws BrokerError `authorization_denied`, `client_refused` when the token endpoint refuses;
+ *   `issuer_unreachable` when it gives no usable answer; `tls_untrusted`, `address_refused`
+ * @see OAuth 2.1 §4.1.3; RFC 8707 §2.2
+ */
+export async function exchangeCode(
+  fetch: Fetch,
+  request: AuthorizationRequest,
+  parameters: URLSearchParams,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<GrantedTokens> {
+  const { server, client, redirectUri, codeVerifier, resource, nonce } = request;
+  const wired = wireClient(client);
+  const response = await oauth.authorizationCodeGrantRequest(
+    server,
+    wired,
+    clientAuthentication(client),
+    parameters,
+    redirectUri,
+    codeVerifier.reveal(),
+    { ...wire(fetch, signal), additionalParameters: { resource } },
+  );
+  const validate = (normalized: Response) =>
+    oauth.processAuthorizationCodeResponse(server, wired, normalized, {
+      ...(nonce !== undefined && { expectedNonce: nonce }),
+    });
+  const answer = await readTokenAnswer(response, validate, nowMs);
+  switch (answer.kind) {
+    case 'granted':
+      return answer.tokens;
+    case 'unavailable':
+      throw answer.error;
+    case 'refused':
+      throw new BrokerError(
+        answer.reason === 'client-gone' ? 'client_refused' : 'authorization_denied',
+        'The token endpoint refused the authorization code.',
+        {
+          details: { error: answer.error, reason: JSON.stringify(answer.description), issuer: server.issuer },
+        },
+      );
+  }
+}
+
+/**
+ * Asks for a new access token with the refresh token of `credential`.
+ * It cannot be aborted: the refresh token may be spent as soon as the request has left.
+ * @returns the token endpoint's answer; a request that failed on its way is `unavailable` too
+ * @throws BrokerError `tls_untrusted`, `address_refused`: trying again will not help, and the grant is not to blame
+ * @see OAuth 2.1 §4.3; RFC 8707 §2.2
+ */
+export async function refreshTokens(
+  fetch: Fetch,
+  server: AuthorizationServer,
+  credential: LiveCredential,
+  refreshToken: Secret,
+  nowMs: number,
+): Promise<TokenAnswer> {
+  const { client, resource } = credential;
+  const wired = wireClient(client);
+  let response: Response;
+  try {
+    response = await oauth.refreshTokenGrantRequest(
+      server,
+      wired,
+      clientAuthentication(client),
+      refreshToken.reveal(),
+      {
+        ...wire(fetch),
+        additionalParameters: { resource },
+      },
+    );
+  } catch (error) {
+    if (error instanceof BrokerError && error.code === 'issuer_unreachable')
+      return { kind: 'unavailable', error };
+    throw error;
+  }
+  // The ID token says nothing new here, and a flaw in it must not cost us the refresh token beside it.
+  const validate = async (normalized: Response) => {
+    const { id_token, ...answer } = (await normalized.json()) as Record<string, unknown>;
+    return oauth.processRefreshTokenResponse(server, wired, Response.json(answer));
+  };
+  return readTokenAnswer(response, validate, nowMs);
+}

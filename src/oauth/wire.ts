@@ -1,0 +1,33 @@
+import * as oauth from 'oauth4webapi';
+import type { Client } from '../core/client.js';
+import type { Fetch } from '../core/ports.js';
+import { guardedFetch } from './guarded-fetch.js';
+
+/**
+ * The options with which every oauth4webapi request is sent. Plain http is left to `guardedFetch`, which admits it
+ * on this computer only.
+ */
+export function wire(fetch: Fetch, signal?: AbortSignal) {
+  const send = guardedFetch(fetch);
+  return {
+    [oauth.customFetch]: (url: string, init: oauth.CustomFetchOptions<string, unknown>) =>
+      send(url, init as RequestInit),
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so that it stands out
+    [oauth.allowInsecureRequests]: true,
+    ...(signal && { signal }),
+  };
+}
+
+/** How `client` proves itself at the token and revocation endpoints (RFC 6749 §2.3). */
+export function clientAuthentication(client: Client): oauth.ClientAuth {
+  const secret = client.clientSecret?.reveal();
+  if (secret === undefined || client.authMethod === 'none') return oauth.None();
+  return client.authMethod === 'client_secret_post'
+    ? oauth.ClientSecretPost(secret)
+    : oauth.ClientSecretBasic(secret);
+}
+
+/** The client in oauth4webapi's words. */
+export function wireClient(client: Client): oauth.Client {
+  return { client_id: client.clientId };
+}

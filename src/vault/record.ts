@@ -1,0 +1,92 @@
+import * as v from 'valibot';
+import type { Client } from '../core/client.js';
+import type { Credential } from '../core/credential.js';
+import { BrokerError } from '../core/errors.js';
+import { refusalReasons } from '../core/refusal.js';
+import { Secret } from '../core/secret.js';
+
+/** The stored form. A change that old code cannot read needs a new number and a migration from the old one. */
+const version = 1;
+
+const secret = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.transform((value) => new Secret(value)),
+);
+const instant = v.pipe(v.number(), v.finite(), v.minValue(0));
+
+/** An account as it is stored anywhere. */
+export const accountSchema = v.strictObject({ issuer: v.string(), subject: v.string(), label: v.string() });
+
+const clientSchema = v.strictObject({
+  issuer: v.string(),
+  clientId: v.pipe(v.string(), v.minLength(1)),
+  clientSecret: v.exactOptional(secret),
+  authMethod: v.picklist(['none', 'client_secret_basic', 'client_secret_post']),
+  source: v.picklist(['configured', 'dynamic']),
+  redirectUri: v.exactOptional(v.string()),
+});
+
+const tokensSchema = v.variant('kind', [
+  v.strictObject({
+    kind: v.literal('alive'),
+    accessToken: secret,
+    refreshToken: v.exactOptional(secret),
+    issuedAtMs: instant,
+    expiresAtMs: v.exactOptional(instant),
+  }),
+  v.strictObject({ kind: v.literal('refused'), reason: v.picklist(refusalReasons), refusedAtMs: instant }),
+]);
+
+const credentialSchema = v.strictObject({
+  version: v.literal(version),
+  account: accountSchema,
+  client: clientSchema,
+  resource: v.string(),
+  generation: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  scopes: v.array(v.string()),
+  tokens: tokensSchema,
+});
+
+const registrationSchema = v.strictObject({ version: v.literal(version), client: clientSchema });
+
+/** The one place where the secrets of a credential leave their type: on the way into the editor's SecretStorage. */
+export function serializeCredential(credential: Credential): string {
+  return JSON.stringify({ version, ...credential }, revealing);
+}
+
+/** @throws BrokerError `record_damaged`, without any of the text */
+export function parseCredential(text: string): Credential {
+  const { version, ...credential } = parse(credentialSchema, text);
+  return credential;
+}
+
+/** As `serializeCredential`, for our registration at an issuer. */
+export function serializeClient(client: Client): string {
+  return JSON.stringify({ version, client }, revealing);
+}
+
+/** @throws BrokerError `record_damaged`, without any of the text */
+export function parseClient(text: string): Client {
+  return parse(registrationSchema, text).client;
+}
+
+/** `JSON.stringify` shows the replacer what `toJSON` made; the secret itself is still on the holder. */
+function revealing(this: unknown, key: string, value: unknown): unknown {
+  const original = (this as Record<string, unknown>)[key];
+  return original instanceof Secret ? original.reveal() : value;
+}
+
+function parse<T>(schema: v.GenericSchema<unknown, T>, text: string): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // The parser's message quotes the text, which is secret.
+    throw new BrokerError('record_damaged', 'The record is not JSON.');
+  }
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output;
+  const places = result.issues.map((issue) => v.getDotPath(issue) ?? 'the record itself');
+  throw new BrokerError('record_damaged', `The record is wrong at ${places.join(', ')}.`);
+}

@@ -1,0 +1,107 @@
+import { parseAddress } from '../core/address.js';
+import { BrokerError } from '../core/errors.js';
+import type { Server, ServerAuth, ServerId } from '../core/server.js';
+
+/** A mistake in one entry of `mcpCredentials.servers`, in words that name the place and what belongs there. */
+export interface SettingsProblem {
+  readonly label: string;
+  readonly message: string;
+}
+
+export interface ParsedServers {
+  readonly servers: readonly Server[];
+  readonly problems: readonly SettingsProblem[];
+}
+
+const labelLimit = 100;
+const entryKeys = ['type', 'url', 'auth'];
+const authKeys = ['issuer', 'clientId', 'scopes', 'account'];
+
+/**
+ * Reads one scope's value of `mcpCredentials.servers`. A wrong entry is left out with a message; the others stand.
+ */
+export function parseServers(value: unknown): ParsedServers {
+  if (value === undefined) return { servers: [], problems: [] };
+  if (!isRecord(value))
+    return { servers: [], problems: [{ label: '', message: 'must be an object: label → server' }] };
+  const servers: Server[] = [];
+  const problems: SettingsProblem[] = [];
+  for (const [label, entry] of Object.entries(value)) {
+    try {
+      servers.push(parseServer(label, entry));
+    } catch (error) {
+      if (!(error instanceof Mistake)) throw error;
+      problems.push({ label, message: error.message });
+    }
+  }
+  return { servers, problems };
+}
+
+class Mistake extends Error {}
+
+function parseServer(label: string, entry: unknown): Server {
+  if (label.trim() === '') throw new Mistake('needs a label that is not empty');
+  if (label.length > labelLimit) throw new Mistake(`needs a label of at most ${labelLimit} characters`);
+  if (!isRecord(entry)) throw new Mistake('must be an object with "type" and "url"');
+  rejectUnknown(entry, entryKeys, '');
+  const { type, url, auth } = entry;
+  if (type !== 'http') throw new Mistake(`"type" must be "http", not ${show(type)}`);
+  return {
+    id: label as ServerId,
+    url: address(url, '"url"'),
+    auth: auth === undefined ? {} : parseAuth(auth),
+  };
+}
+
+function parseAuth(auth: unknown): ServerAuth {
+  if (!isRecord(auth)) throw new Mistake(`"auth" must be an object, not ${show(auth)}`);
+  rejectUnknown(auth, authKeys, 'auth.');
+  const { issuer, clientId, scopes, account } = auth;
+  return {
+    ...(issuer !== undefined && { issuer: address(issuer, '"auth.issuer"') }),
+    ...(clientId !== undefined && { clientId: text(clientId, '"auth.clientId"') }),
+    ...(scopes !== undefined && { scopes: scopeList(scopes) }),
+    ...(account !== undefined && { account: text(account, '"auth.account"') }),
+  };
+}
+
+function address(value: unknown, name: string): string {
+  const given = text(value, name);
+  try {
+    parseAddress(given);
+    return given;
+  } catch (error) {
+    if (!(error instanceof BrokerError)) throw error;
+    throw new Mistake(`${name}: ${show(given)} ${String(error.details['why'])}`, { cause: error });
+  }
+}
+
+function text(value: unknown, name: string): string {
+  if (typeof value === 'string' && value.trim() !== '') return value;
+  throw new Mistake(`${name} must be a text that is not empty, not ${show(value)}`);
+}
+
+/** RFC 6749 §3.3: a scope token holds no space, quote or backslash. */
+function scopeList(value: unknown): string[] {
+  const isScope = (item: unknown): item is string =>
+    typeof item === 'string' && /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(item);
+  if (Array.isArray(value) && value.every(isScope)) return value;
+  throw new Mistake(`"auth.scopes" must be a list of scopes, each without spaces, not ${show(value)}`);
+}
+
+function rejectUnknown(object: Record<string, unknown>, known: readonly string[], prefix: string): void {
+  const unknown = Object.keys(object).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  throw new Mistake(
+    `${show(prefix + unknown)} is not known here; there is ${known.map((key) => show(prefix + key)).join(', ')}`,
+  );
+}
+
+/** Quoted and short: a setting may hold anything, even a secret pasted in the wrong place. */
+const show = (value: unknown): string => {
+  const json = value === undefined ? 'nothing' : JSON.stringify(value);
+  return json.length > 80 ? `${json.slice(0, 79)}…` : json;
+};
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,0 +1,244 @@
+import { assertNever } from '../core/assert-never.js';
+import { BrokerError, type ErrorCode } from '../core/errors.js';
+import type { SignInOutcome } from '../core/ports.js';
+import type { RefusalReason } from '../core/refusal.js';
+import type { ServerId } from '../core/server.js';
+import type { CredentialState } from '../core/state.js';
+import type { VSCode } from './api.js';
+
+type L10n = VSCode['l10n'];
+
+const minuteMs = 60_000;
+
+/** Why the issuer no longer gives out tokens, as a sentence. */
+export function reasonText(l10n: L10n, reason: RefusalReason, account: string): string {
+  switch (reason) {
+    case 'revoked':
+      return l10n.t('The access of {0} was revoked.', account);
+    case 'expired':
+      return l10n.t('The sign-in of {0} has expired.', account);
+    case 'password-changed':
+      return l10n.t('The password of {0} was changed, which ended the sign-in.', account);
+    case 'access-removed':
+      return l10n.t('An administrator or a policy no longer allows the access of {0}.', account);
+    case 'refused':
+      return l10n.t(
+        'The sign-in of {0} was ended by the authorization server: it has expired or was revoked.',
+        account,
+      );
+    case 'client-gone':
+      return l10n.t('The authorization server no longer knows this editor as a client of {0}.', account);
+    case 'not-renewable':
+      return l10n.t('The sign-in of {0} has ended, and the authorization server offers no renewal.', account);
+    case 'secret-missing':
+      return l10n.t('The editor’s secret storage has lost the sign-in of {0}.', account);
+    default:
+      return assertNever(reason);
+  }
+}
+
+/** A state in a few words, for a line in a menu or a tooltip. */
+export function stateText(l10n: L10n, state: CredentialState, nowMs: number): string {
+  switch (state.kind) {
+    case 'signed-out':
+      return l10n.t('signed out');
+    case 'signing-in':
+      return l10n.t('signing in, the browser is waiting');
+    case 'ready':
+      return state.expiresAtMs === undefined
+        ? l10n.t('signed in')
+        : l10n.t('signed in, token renews within {0}', durationText(l10n, state.expiresAtMs - nowMs));
+    case 'refreshing':
+      return l10n.t('signed in, renewing the token');
+    case 'retrying': {
+      const next = durationText(l10n, state.nextAttemptAtMs - nowMs);
+      return state.code === 'tls_untrusted'
+        ? l10n.t('the authorization server’s certificate is not trusted; next attempt in {0}', next)
+        : l10n.t('the authorization server does not answer; next attempt in {0}', next);
+    }
+    case 'needs-sign-in':
+      return l10n.t('sign-in needed');
+    default:
+      return assertNever(state);
+  }
+}
+
+/** A span of time as somebody says it, rounded up so that it never promises too little. */
+export function durationText(l10n: L10n, ms: number): string {
+  if (ms <= minuteMs) return l10n.t('1 min');
+  const minutes = Math.ceil(ms / minuteMs);
+  if (minutes < 100) return l10n.t('{0} min', minutes);
+  const hours = Math.ceil(minutes / 60);
+  return hours < 48 ? l10n.t('{0} h', hours) : l10n.t('{0} days', Math.ceil(hours / 24));
+}
+
+/**
+ * A failure in words that say what is wrong and name the next step, for the user and for a model that reads a tool
+ * result. Text from a server is quoted.
+ */
+export function failureText(l10n: L10n, error: unknown, server: ServerId, nowMs: number): string {
+  if (!(error instanceof BrokerError)) {
+    return l10n.t(
+      'MCP Credential Broker failed unexpectedly. Run “MCP Credentials: Show Log” for the details.',
+    );
+  }
+  const detail = (name: string): string => String(error.details[name] ?? '');
+  const signIn = l10n.t(
+    'Run “MCP Credentials: Sign In” from the Command Palette and choose “{0}”, then try again.',
+    server,
+  );
+  const account = detail('account');
+  const texts: Record<ErrorCode, () => string> = {
+    sign_in_required: () => l10n.t('Nobody is signed in for the MCP server “{0}”.', server) + ' ' + signIn,
+    grant_refused: () => reasonText(l10n, detail('reason') as RefusalReason, account) + ' ' + signIn,
+    issuer_unreachable: () =>
+      l10n.t('The authorization server for “{0}” does not answer.', server) +
+      ' ' +
+      (error.details['nextAttemptAtMs'] === undefined
+        ? l10n.t('Check the network and try again.')
+        : l10n.t(
+            'The sign-in is kept and renewed as soon as it answers; next attempt in {0}.',
+            durationText(l10n, Number(error.details['nextAttemptAtMs']) - nowMs),
+          )),
+    tls_untrusted: () =>
+      l10n.t(
+        'The certificate of {0} is not trusted. Check the network’s proxy and the system’s certificates, then try again.',
+        detail('host'),
+      ),
+    address_refused: () =>
+      l10n.t(
+        '“{0}” cannot be used as an address: it {1}. Correct it in the settings, or ask who runs the server.',
+        detail('address'),
+        detail('why'),
+      ),
+    metadata_missing: () =>
+      l10n.t(
+        '“{0}” does not say how to sign in. Set its "auth.issuer" in the setting “mcpCredentials.servers”, if it has one.',
+        server,
+      ),
+    issuer_mismatch: () =>
+      l10n.t(
+        'The authorization server {0} claims to be another one, so nothing was sent to it. Ask who runs “{1}”.',
+        detail('issuer'),
+        server,
+      ),
+    resource_mismatch: () =>
+      l10n.t(
+        '“{0}” publishes metadata for another resource: {1}. Check its URL in the settings.',
+        server,
+        detail('resource'),
+      ),
+    issuer_not_offered: () =>
+      l10n.t(
+        '“{0}” does not use the authorization server {1}; it names {2}. Correct "auth.issuer" in the settings.',
+        server,
+        detail('issuer'),
+        detail('offered'),
+      ),
+    pkce_unsupported: () =>
+      l10n.t(
+        'The authorization server {0} does not say that it protects sign-ins with PKCE, so signing in is not safe. Ask who runs it.',
+        detail('issuer'),
+      ),
+    registration_unsupported: () =>
+      l10n.t(
+        'The authorization server {0} does not register clients by itself. Create a client there and set its id as "auth.clientId" of “{1}” in the settings.',
+        detail('issuer'),
+        server,
+      ),
+    registration_refused: () =>
+      l10n.t(
+        'The authorization server {0} refused to register this editor: {1}. Create a client there and set its id as "auth.clientId" of “{2}” in the settings.',
+        detail('issuer'),
+        detail('reason'),
+        server,
+      ),
+    client_refused: () =>
+      l10n.t(
+        'The authorization server {0} does not know the client: {1}. Check "auth.clientId" of “{2}” in the settings.',
+        detail('issuer'),
+        detail('reason'),
+        server,
+      ),
+    authorization_denied: () =>
+      detail('error') === 'access_denied'
+        ? l10n.t('Access was not granted. Sign in again to allow it.')
+        : l10n.t(
+            'The authorization server refused the sign-in: {0}. Sign in again, or ask who runs it.',
+            detail('reason'),
+          ),
+    authorization_response_invalid: () =>
+      l10n.t(
+        'What came back from the browser does not belong to this sign-in, so it was ignored. Sign in again.',
+      ),
+    token_answer_invalid: () =>
+      l10n.t('The authorization server’s answer cannot be used. Sign in again, or ask who runs it.'),
+    wrong_account: () =>
+      l10n.t(
+        'You signed in as {0}, but “{1}” uses {2}. Sign in again as {2}; to change the account, run “MCP Credentials: Sign In” and choose another account.',
+        detail('got'),
+        server,
+        detail('wanted'),
+      ),
+    sign_in_cancelled: () => l10n.t('The sign-in was cancelled.'),
+    sign_in_timeout: () =>
+      l10n.t('Nobody finished the sign-in in the browser within 5 minutes. Sign in again.'),
+    browser_unavailable: () =>
+      l10n.t('The browser could not be opened. Set a default browser, then sign in again.'),
+    session_account_changed: () => l10n.t('“{0}” uses another account now. Try again.', server),
+    token_rejected: () =>
+      l10n.t(
+        'The MCP server “{0}” refuses a token that its authorization server has just issued to {1}.',
+        server,
+        account,
+      ) +
+      ' ' +
+      signIn,
+    access_forbidden: () =>
+      l10n.t('The MCP server “{0}” does not allow {1} to do this.', server, account) +
+      ' ' +
+      l10n.t('Sign in with an account that may, or ask who runs the server.'),
+    server_unreachable: () =>
+      l10n.t(
+        'The MCP server “{0}” at {1} does not answer. Check that it runs and that the network reaches it, then try again.',
+        server,
+        detail('host'),
+      ),
+    redirect_refused: () =>
+      l10n.t(
+        'The MCP server “{0}” wants to be asked at {1}. If you trust that address, set it as "url" in the settings.',
+        server,
+        detail('location'),
+      ),
+    server_unknown: () =>
+      l10n.t('There is no MCP server “{0}” in the setting “mcpCredentials.servers”.', server),
+    record_damaged: () => l10n.t('What was stored for “{0}” is damaged.', server) + ' ' + signIn,
+    vault_write_failed: () =>
+      l10n.t(
+        'The editor’s secret storage did not take the sign-in. Check the system’s keyring, then sign in again.',
+      ),
+  };
+  return texts[error.code]();
+}
+
+/** What the browser's tab says when a sign-in has ended. */
+export function outcomeText(
+  l10n: L10n,
+  outcome: SignInOutcome,
+  nowMs: number,
+): { title: string; message: string } {
+  switch (outcome.kind) {
+    case 'signed-in':
+      return {
+        title: l10n.t('You are signed in'),
+        message: l10n.t('{0} is ready for the MCP server “{1}”.', outcome.account, outcome.server),
+      };
+    case 'failed':
+      return {
+        title: l10n.t('You are not signed in'),
+        message: failureText(l10n, outcome.error, outcome.server as ServerId, nowMs),
+      };
+    default:
+      return assertNever(outcome);
+  }
+}

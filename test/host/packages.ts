@@ -3,28 +3,32 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
-import { createVSIX } from '@vscode/vsce';
 import { cacheDir } from './provision.js';
 
 const run = promisify(execFile);
 
-const root = join(import.meta.dirname, '../..');
+/** Where `package.json` is. */
+export const projectRoot = join(import.meta.dirname, '../..');
 const packagesDir = join(cacheDir, 'packages');
+const isWindows = process.platform === 'win32';
 
 /** Builds the broker as it ships, with the script that ships it, and returns the path of the `.vsix`. */
 export async function packageBroker(): Promise<string> {
   const path = join(packagesDir, 'mcp-credential-broker.vsix');
   await mkdir(packagesDir, { recursive: true });
-  try {
-    await run('npm', ['run', '--silent', 'package', '--', '--out', path], {
-      cwd: root,
-      shell: process.platform === 'win32',
-      maxBuffer: 16 * 1024 * 1024,
-    });
-  } catch (cause) {
-    throw new Error('`npm run package` failed.', { cause });
-  }
+  await npmRun('package', '--out', path);
   return path;
+}
+
+/** Builds the broker in the project's folder, to be run from there. */
+export const buildBroker = (): Promise<void> => npmRun('build');
+
+async function npmRun(script: string, ...args: string[]): Promise<void> {
+  try {
+    await run('npm', ['run', '--silent', script, '--', ...args], { cwd: projectRoot, shell: isWindows });
+  } catch (cause) {
+    throw new Error(`\`npm run ${script}\` failed.`, { cause });
+  }
 }
 
 /** The companion as an unpacked extension, freshly built. */
@@ -47,13 +51,9 @@ export async function buildCompanion(): Promise<string> {
 
 /** The companion as a `.vsix`, freshly built. */
 export async function packageCompanion(): Promise<string> {
-  const packagePath = join(packagesDir, 'mcp-credential-broker-companion.vsix');
-  await createVSIX({
-    cwd: await buildCompanion(),
-    packagePath,
-    dependencies: false,
-    allowMissingRepository: true,
-    skipLicense: true,
-  });
-  return packagePath;
+  const path = join(packagesDir, 'mcp-credential-broker-companion.vsix');
+  const vsce = join(projectRoot, 'node_modules/@vscode/vsce/vsce');
+  const leniency = ['--no-dependencies', '--allow-missing-repository', '--skip-license'];
+  await run(process.execPath, [vsce, 'package', ...leniency, '--out', path], { cwd: await buildCompanion() });
+  return path;
 }

@@ -1,13 +1,10 @@
-import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
-
-const run = promisify(execFile);
+import { command } from './command.js';
 
 /** Names under which systems install a browser that Playwright can drive as Chromium. */
-const commands = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome', 'microsoft-edge'];
+const programs = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome', 'microsoft-edge'];
 
 const macApplications = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
@@ -49,20 +46,19 @@ const installed = (): string | undefined =>
   [
     ...(process.env['PATH'] ?? '')
       .split(delimiter)
-      .flatMap((folder) => commands.map((command) => join(folder, command))),
+      .flatMap((folder) => programs.map((program) => join(folder, program))),
     ...(process.platform === 'darwin' ? macApplications : []),
     chromium.executablePath(),
   ].find(isExecutable);
 
 async function installPlaywrights(): Promise<void> {
   console.log('Installing Chromium with Playwright …');
-  await run('npx', ['playwright-core', 'install', 'chromium'], {
-    shell: process.platform === 'win32',
+  await command('npx', ['playwright-core', 'install', 'chromium'], {
     // A download that is refused is refused at once; one that hangs must not hang the tests.
     timeout: 5 * 60_000,
   });
   // A Linux without the browser's libraries has a file that does not start.
-  await run(chromium.executablePath(), ['--version']);
+  await command(chromium.executablePath(), ['--version']);
 }
 
 async function installDebians(): Promise<void> {
@@ -70,10 +66,9 @@ async function installDebians(): Promise<void> {
     throw new Error('The system package is only installed on Linux and as root.');
   }
   console.log('Installing Chromium with apt-get …');
-  await run('apt-get', ['update']);
-  await run('apt-get', ['install', '-y', '--no-install-recommends', 'chromium'], {
+  await command('apt-get', ['update']);
+  await command('apt-get', ['install', '-y', '--no-install-recommends', 'chromium'], {
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    maxBuffer: 64 * 1024 * 1024,
   });
 }
 

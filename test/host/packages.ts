@@ -1,16 +1,12 @@
-import { execFile } from 'node:child_process';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import { command } from './command.js';
 import { cacheDir } from './provision.js';
-
-const run = promisify(execFile);
 
 /** Where `package.json` is. */
 export const projectRoot = join(import.meta.dirname, '../..');
 const packagesDir = join(cacheDir, 'packages');
-const isWindows = process.platform === 'win32';
 
 /** Builds the broker as it ships, with the script that ships it, and returns the path of the `.vsix`. */
 export async function packageBroker(): Promise<string> {
@@ -24,11 +20,7 @@ export async function packageBroker(): Promise<string> {
 export const buildBroker = (): Promise<void> => npmRun('build');
 
 async function npmRun(script: string, ...args: string[]): Promise<void> {
-  try {
-    await run('npm', ['run', '--silent', script, '--', ...args], { cwd: projectRoot, shell: isWindows });
-  } catch (cause) {
-    throw new Error(`\`npm run ${script}\` failed.`, { cause });
-  }
+  await command('npm', ['run', '--silent', script, '--', ...args], { cwd: projectRoot });
 }
 
 /** The companion as an unpacked extension, freshly built. */
@@ -54,6 +46,8 @@ export async function packageCompanion(): Promise<string> {
   const path = join(packagesDir, 'mcp-credential-broker-companion.vsix');
   const vsce = join(projectRoot, 'node_modules/@vscode/vsce/vsce');
   const leniency = ['--no-dependencies', '--allow-missing-repository', '--skip-license'];
-  await run(process.execPath, [vsce, 'package', ...leniency, '--out', path], { cwd: await buildCompanion() });
+  await command(process.execPath, [vsce, 'package', ...leniency, '--out', path], {
+    cwd: await buildCompanion(),
+  });
   return path;
 }

@@ -1,10 +1,7 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
-
-const run = promisify(execFile);
+import { command } from './command.js';
 
 /** The npm release that carries the editor under test; its minor version is that of the VS Code in it. */
 export const editorVersion = '4.139.1';
@@ -47,18 +44,8 @@ export async function provisionEditor(version = editorVersion): Promise<EditorIn
 
 /**
  * Without install scripts: they would compile native modules, which want a C++ toolchain, while the editor
- * only misses its terminal and its native log writer without them.
+ * only misses its terminal without them.
  */
 async function npm(cwd: string, ...args: string[]): Promise<void> {
-  try {
-    await run('npm', [...args, '--ignore-scripts', '--no-audit', '--no-fund'], {
-      cwd,
-      maxBuffer: 64 * 1024 * 1024,
-      shell: process.platform === 'win32',
-    });
-  } catch (cause) {
-    throw new Error(`npm ${args.join(' ')} failed in ${cwd}. The editor comes from the npm registry.`, {
-      cause,
-    });
-  }
+  await command('npm', [...args, '--ignore-scripts', '--no-audit', '--no-fund'], { cwd });
 }

@@ -1,12 +1,10 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { promisify } from 'node:util';
+import { command } from './command.js';
 import type { EditorInstallation } from './provision.js';
-
-const run = promisify(execFile);
 
 /** A start that takes longer than this has failed; it usually takes two seconds. */
 const startLimitMs = 60_000;
@@ -57,11 +55,7 @@ export async function installExtensions(
     ...(await commonArguments(home)),
     ...vsixPaths.flatMap((path) => ['--install-extension', path]),
   ];
-  try {
-    await run(process.execPath, [entry, ...args], { env: environment(home), maxBuffer: 16 * 1024 * 1024 });
-  } catch (cause) {
-    throw new Error(`The editor refused to install ${vsixPaths.join(', ')}.`, { cause });
-  }
+  await command(process.execPath, [entry, ...args], { env: environment(home) });
 }
 
 /**
@@ -113,6 +107,12 @@ export async function startServer(
 }
 
 async function commonArguments(home: Home): Promise<string[]> {
+  const [major] = process.versions.node.split('.');
+  if (Number(major) < 24) {
+    throw new Error(
+      'The editor needs Node 24. Start it through npm or npx, which find the one in node_modules.',
+    );
+  }
   // Without a file of our own it reads, and even writes, the one in the user's home folder.
   const config = join(home.root, 'code-server.yaml');
   await writeFile(config, '');

@@ -1,0 +1,35 @@
+import { glob } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import Mocha from 'mocha';
+import { hooks } from './hooks.js';
+import { runSuites } from './run-suites.js';
+
+/** A journey starts an editor or two and waits for tokens to expire. */
+const journeyLimitMs = 3 * 60_000;
+
+/**
+ * `npm run test:host [-- -g <pattern>]`: first the suites inside the extension host, then the journeys of a
+ * user, both with the packaged broker in a real VS Code.
+ */
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { grep: { type: 'string', short: 'g' } } });
+  // The editor is in a process group of its own, so a signal to ours does not reach it; our exit ends it.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
+  const suitesPassed = await runSuites({ grep: values.grep });
+  const journeysPassed = await runJourneys(values.grep);
+  process.exitCode = suitesPassed && journeysPassed ? 0 : 1;
+}
+
+async function runJourneys(grep: string | undefined): Promise<boolean> {
+  const mocha = new Mocha({ timeout: journeyLimitMs, forbidOnly: true, rootHooks: hooks });
+  if (grep === undefined) mocha.failZero();
+  else mocha.grep(grep);
+  for await (const file of glob('journeys/**/*.test.ts', { cwd: import.meta.dirname })) {
+    mocha.addFile(join(import.meta.dirname, file));
+  }
+  await mocha.loadFilesAsync();
+  return (await new Promise<number>((resolve) => mocha.run(resolve))) === 0;
+}
+
+await main();

@@ -137,6 +137,12 @@ export class Broker implements TokenSource {
     return held === undefined ? { kind: 'signed-out' } : stateOf(held, this.parts.clock.nowMs());
   }
 
+  /** The account that `id` uses in this workspace, whether its sign-in is alive or not. */
+  account(id: ServerId): Account | undefined {
+    const server = this.#servers.get(id);
+    return server && this.#boundTo(server)?.account;
+  }
+
   /** Whether a session with the server has been open before in this workspace, with the account it has now. */
   wasReached(id: ServerId): boolean {
     const server = this.#servers.get(id);

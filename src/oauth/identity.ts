@@ -33,8 +33,6 @@ function claimsOf(accessToken: string, issuer: string): Record<string, unknown> 
 /** Labels end up in notifications and the status bar: one line, bounded. */
 function text(claim: unknown): string | undefined {
   if (typeof claim !== 'string') return undefined;
-  const line = claim
-    .replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
-    .trim();
+  const line = claim.replace(/\p{Cc}|\p{Cf}/gu, '').trim();
   return line === '' ? undefined : line.slice(0, 200);
 }

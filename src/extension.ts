@@ -1,0 +1,28 @@
+import * as vscode from 'vscode';
+import type { Clock } from './core/ports.js';
+import { openWindow, type OpenWindow } from './window.js';
+
+const clock: Clock = {
+  nowMs: () => Date.now(),
+  after: (delayMs, run) => {
+    const timer = setTimeout(run, delayMs);
+    return { dispose: () => clearTimeout(timer) };
+  },
+};
+
+let window: OpenWindow | undefined;
+
+/** Returns before anything is read or listens; what needs it waits for it. */
+export function activate(context: vscode.ExtensionContext): void {
+  // The editor replaces the global fetch with one that knows its proxy and certificates, so it is looked up late.
+  window = openWindow(vscode, context, {
+    fetch: (url, init) => fetch(url, init),
+    clock,
+    random: Math.random,
+  });
+}
+
+/** The editor waits a few seconds for this: long enough to save a token that has just been renewed. */
+export async function deactivate(): Promise<void> {
+  await window?.close();
+}

@@ -1,0 +1,55 @@
+import type { Memento } from '../core/ports.js';
+import type { Server } from '../core/server.js';
+import type { VSCode } from './api.js';
+
+type Answer = 'allowed' | 'denied';
+
+/**
+ * What the user has said about servers that workspace settings propose. A workspace can come from anybody, so it may
+ * propose where credentials go and never decide it.
+ */
+export class Approvals {
+  readonly #asked = new Set<string>();
+
+  constructor(
+    private readonly vs: VSCode,
+    private readonly memento: Memento,
+  ) {}
+
+  /** @returns undefined when the user has not been asked, or has not answered */
+  answerFor(server: Server): Answer | undefined {
+    const answer = this.memento.get(keyOf(server));
+    return answer === 'allowed' || answer === 'denied' ? answer : undefined;
+  }
+
+  /**
+   * Asks about `server`, once a window unless `again`, and remembers the answer for exactly what was shown.
+   * @returns whether the answer is new
+   */
+  async ask(server: Server, again = false): Promise<boolean> {
+    const key = keyOf(server);
+    if (this.#asked.has(key) && !again) return false;
+    this.#asked.add(key);
+    const { l10n, window } = this.vs;
+    const [allow, deny] = [l10n.t('Allow'), l10n.t('Don’t Allow')];
+    const choice = await window.showInformationMessage(questionAbout(this.vs, server), allow, deny);
+    if (choice === undefined) return false;
+    const answer: Answer = choice === allow ? 'allowed' : 'denied';
+    await this.memento.update(key, answer);
+    return true;
+  }
+}
+
+function questionAbout({ l10n }: VSCode, { id, url, auth }: Server): string {
+  const question = l10n.t(
+    'This workspace wants to use the MCP server “{0}” at {1} with an account of yours.',
+    id,
+    url,
+  );
+  if (auth.issuer === undefined) return question;
+  return `${question} ${l10n.t('You would sign in at {0}.', auth.issuer)}`;
+}
+
+/** Everything of the entry that decides where a credential comes from and goes to. */
+const keyOf = ({ url, auth }: Server): string =>
+  `approval:${JSON.stringify([url, auth.issuer ?? null, auth.clientId ?? null, auth.scopes ?? null])}`;

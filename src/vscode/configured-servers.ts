@@ -1,0 +1,100 @@
+import { Announcer, type Disposable } from '../core/announcer.js';
+import type { Log } from '../core/ports.js';
+import type { Server } from '../core/server.js';
+import type { VSCode } from './api.js';
+import type { Approvals } from './approvals.js';
+import { parseServers, type SettingsProblem } from './server-settings.js';
+
+const setting = 'mcpCredentials.servers';
+
+/** The servers in the settings: those that may be used, those that wait for an answer, and the mistakes. */
+export class ConfiguredServers implements Disposable {
+  #usable: readonly Server[] = [];
+  #unanswered: readonly Server[] = [];
+  #problems: readonly SettingsProblem[] = [];
+  readonly #changes: Announcer<undefined>;
+  readonly #listening: readonly Disposable[];
+
+  constructor(
+    private readonly vs: VSCode,
+    private readonly approvals: Approvals,
+    private readonly log: Log,
+  ) {
+    this.#changes = new Announcer((error) => log.error(String(error)));
+    this.#listening = [
+      vs.workspace.onDidChangeConfiguration((change) => {
+        if (change.affectsConfiguration(setting)) this.#reread();
+      }),
+      vs.workspace.onDidGrantWorkspaceTrust(() => this.#reread()),
+    ];
+    this.#read();
+  }
+
+  get usable(): readonly Server[] {
+    return this.#usable;
+  }
+
+  /** Proposed by the workspace, and neither allowed nor denied yet. */
+  get unanswered(): readonly Server[] {
+    return this.#unanswered;
+  }
+
+  get problems(): readonly SettingsProblem[] {
+    return this.#problems;
+  }
+
+  onDidChange(listener: () => void): Disposable {
+    return this.#changes.listen(listener);
+  }
+
+  /** Asks about each server that the workspace proposes, one after the other. */
+  async askAboutProposed(again = false): Promise<void> {
+    for (const server of this.#unanswered) {
+      if (await this.approvals.ask(server, again)) this.#reread();
+    }
+  }
+
+  dispose(): void {
+    for (const listening of this.#listening) listening.dispose();
+    this.#changes.dispose();
+  }
+
+  #reread(): void {
+    this.#read();
+    this.#changes.announce(undefined);
+  }
+
+  #read(): void {
+    const { workspace, l10n } = this.vs;
+    const { globalValue, workspaceValue } = workspace.getConfiguration().inspect(setting) ?? {};
+    const own = parseServers(globalValue);
+    const proposed = parseServers(workspace.isTrusted ? workspaceValue : undefined);
+    const ownIds = new Set(own.servers.map(({ id }) => id));
+    const [added, hidden] = split(proposed.servers, ({ id }) => !ownIds.has(id));
+    const clashes = hidden.filter((server) => !own.servers.some((mine) => isSame(mine, server)));
+    this.#problems = [
+      ...own.problems,
+      ...proposed.problems,
+      ...clashes.map(({ id }) => ({
+        label: id,
+        message: l10n.t(
+          'is in your user settings too, which win; give the one of the workspace another label',
+        ),
+      })),
+    ];
+    this.#usable = [
+      ...own.servers,
+      ...added.filter((server) => this.approvals.answerFor(server) === 'allowed'),
+    ];
+    this.#unanswered = added.filter((server) => this.approvals.answerFor(server) === undefined);
+    for (const { label, message } of this.#problems) {
+      this.log.warn(`${setting}: ${JSON.stringify(label)} ${message}.`);
+    }
+  }
+}
+
+const isSame = (a: Server, b: Server): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+function split<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
+}

@@ -1,0 +1,139 @@
+import type { Event, EventEmitter, McpHttpServerDefinition, McpServerDefinitionProvider } from 'vscode';
+import type { Broker } from '../broker/broker.js';
+import type { Disposable } from '../core/announcer.js';
+import { BrokerError, hasCode } from '../core/errors.js';
+import type { Clock } from '../core/ports.js';
+import type { ServerId } from '../core/server.js';
+import type { McpProxy } from '../loopback/mcp-proxy.js';
+import type { VSCode } from './api.js';
+import { failureText } from './texts.js';
+
+/** The editor gives a resolve no time limit and its user no way to cancel one. */
+const readyLimitMs = 20_000;
+
+/** The bearer of a definition is this window's capability for the proxy, never a token. */
+export interface DefinitionParts {
+  readonly vs: VSCode;
+  readonly broker: Broker;
+  readonly clock: Clock;
+  /** Settles when the proxy listens and the stored credentials are in memory. */
+  readonly ready: Promise<McpProxy>;
+  readonly signInWaitSeconds: () => number;
+}
+
+/**
+ * Offers the configured servers to the editor, each behind the proxy. Definitions hold no token, and change only
+ * when a running server has to be restarted: with its account, its address, or the window.
+ */
+export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpServerDefinition>, Disposable {
+  readonly #changed: EventEmitter<void>;
+  readonly #listening: Disposable;
+  #offered = '';
+
+  constructor(private readonly parts: DefinitionParts) {
+    this.#changed = new parts.vs.EventEmitter<void>();
+    this.#listening = parts.broker.onDidChange(() => this.#fireWhenDifferent());
+  }
+
+  get onDidChangeMcpServerDefinitions(): Event<void> {
+    return this.#changed.event;
+  }
+
+  async provideMcpServerDefinitions(): Promise<McpHttpServerDefinition[]> {
+    const proxy = await this.parts.ready;
+    this.#offered = this.#summary();
+    return this.parts.broker.servers().flatMap(({ id }) => this.#definition(proxy, id) ?? []);
+  }
+
+  /**
+   * Called before every connection, also by a silent start. Sees to it that a token is there; never opens a browser.
+   * A server that has been reached before waits for the user, since somebody is calling it; one that has not fails
+   * at once, since the editor may only be looking what is there.
+   * @throws Error with a text for the model and the user
+   */
+  async resolveMcpServerDefinition(definition: McpHttpServerDefinition): Promise<McpHttpServerDefinition> {
+    const { vs, clock } = this.parts;
+    const id = definition.label as ServerId;
+    const proxy = await this.parts.ready;
+    try {
+      await this.#tokenWithin(id, readyLimitMs);
+    } catch (error) {
+      throw new Error(failureText(vs.l10n, error, id, clock.nowMs()), { cause: error });
+    }
+    const resolved = this.#definition(proxy, id);
+    if (resolved === undefined) throw new Error(failureText(vs.l10n, unknownServer(id), id, clock.nowMs()));
+    return resolved;
+  }
+
+  dispose(): void {
+    this.#listening.dispose();
+    this.#changed.dispose();
+  }
+
+  async #tokenWithin(id: ServerId, limitMs: number): Promise<void> {
+    const { broker } = this.parts;
+    try {
+      await this.#limited(limitMs, slowIssuer(), () => broker.accessToken(id));
+    } catch (error) {
+      if (!hasCode(error, 'sign_in_required', 'grant_refused')) throw error;
+      if (!broker.wasReached(id)) {
+        broker.wantSignIn(id);
+        throw error;
+      }
+      const waitMs = this.parts.signInWaitSeconds() * 1000;
+      await this.#limited(waitMs, error, (signal) => broker.signedIn(id, signal));
+    }
+  }
+
+  async #limited(
+    limitMs: number,
+    late: BrokerError,
+    work: (signal: AbortSignal) => Promise<unknown>,
+  ): Promise<void> {
+    const limit = new AbortController();
+    let timer: Disposable | undefined;
+    const end = new Promise<never>((_, reject) => {
+      timer = this.parts.clock.after(limitMs, () => {
+        limit.abort(late);
+        reject(late);
+      });
+    });
+    try {
+      await Promise.race([work(limit.signal), end]);
+    } finally {
+      timer?.dispose();
+    }
+  }
+
+  /** A new object each time: the editor keeps what it was given, and would store what is changed in it. */
+  #definition(proxy: McpProxy, id: ServerId): McpHttpServerDefinition | undefined {
+    const { vs } = this.parts;
+    const endpoint = proxy.endpoint(id);
+    if (endpoint === undefined) return undefined;
+    const headers = { Authorization: `Bearer ${endpoint.capability.reveal()}` };
+    return new vs.McpHttpServerDefinition(id, vs.Uri.parse(endpoint.url), headers, this.#version(id));
+  }
+
+  /** The editor restarts a server whose version changes. Another account is another session; another token is not. */
+  #version(id: ServerId): string {
+    const account = this.parts.broker.account(id);
+    return account === undefined ? 'signed-out' : JSON.stringify([account.issuer, account.subject]);
+  }
+
+  #summary(): string {
+    return JSON.stringify(this.parts.broker.servers().map(({ id, url }) => [id, url, this.#version(id)]));
+  }
+
+  #fireWhenDifferent(): void {
+    const summary = this.#summary();
+    if (summary === this.#offered) return;
+    this.#offered = summary;
+    this.#changed.fire();
+  }
+}
+
+const slowIssuer = (): BrokerError =>
+  new BrokerError('issuer_unreachable', `No token within ${readyLimitMs} ms.`);
+
+const unknownServer = (id: ServerId): BrokerError =>
+  new BrokerError('server_unknown', `There is no server ${JSON.stringify(id)}.`);

@@ -1,0 +1,69 @@
+import type { Broker, SignInWanted } from '../broker/broker.js';
+import type { Disposable } from '../core/announcer.js';
+import type { VSCode } from './api.js';
+import { reasonText } from './texts.js';
+
+/** Asks for a sign-in when something waits for one: one notification at a time, once for each cause. */
+export class SignInNotifications implements Disposable {
+  readonly #asked = new Set<string>();
+  readonly #waiting: SignInWanted[] = [];
+  readonly #listening: Disposable;
+  #isOpen = false;
+
+  /** @param signIn - what the button does; it reports its own failure */
+  constructor(
+    private readonly vs: VSCode,
+    private readonly broker: Broker,
+    private readonly signIn: (wanted: SignInWanted) => Promise<void>,
+  ) {
+    this.#listening = broker.onSignInWanted((wanted) => this.#take(wanted));
+  }
+
+  dispose(): void {
+    this.#listening.dispose();
+    this.#waiting.length = 0;
+  }
+
+  #take(wanted: SignInWanted): void {
+    const once = JSON.stringify([wanted.server, wanted.cause]);
+    if (this.#asked.has(once)) return;
+    this.#asked.add(once);
+    this.#waiting.push(wanted);
+    if (!this.#isOpen) void this.#showAll();
+  }
+
+  async #showAll(): Promise<void> {
+    this.#isOpen = true;
+    for (let wanted = this.#waiting.shift(); wanted !== undefined; wanted = this.#waiting.shift()) {
+      await this.#show(wanted);
+    }
+    this.#isOpen = false;
+  }
+
+  async #show(wanted: SignInWanted): Promise<void> {
+    const { l10n, window } = this.vs;
+    const text = this.#textFor(wanted);
+    if (text === undefined) return;
+    const button = l10n.t('Sign In');
+    const choice = await window.showWarningMessage(text, button);
+    // The browser takes over from here; whoever else waits for the user is next.
+    if (choice === button && this.#textFor(wanted) !== undefined) void this.signIn(wanted);
+  }
+
+  /** @returns undefined when nothing is wanted any more */
+  #textFor({ server }: SignInWanted): string | undefined {
+    const { l10n } = this.vs;
+    const state = this.broker.state(server);
+    switch (state.kind) {
+      case 'needs-sign-in':
+        return `${reasonText(l10n, state.reason, state.account.label)} ${l10n.t('The MCP server “{0}” waits for you to sign in again.', server)}`;
+      case 'signed-out':
+        return l10n.t('The MCP server “{0}” needs you to sign in.', server);
+      case 'signing-in':
+      case 'ready':
+      case 'refreshing':
+      case 'retrying':
+        return undefined;
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import type { MarkdownString, StatusBarItem } from 'vscode';
+import type { Broker } from '../broker/broker.js';
+import { assertNever } from '../core/assert-never.js';
+import type { Disposable } from '../core/announcer.js';
+import type { Clock } from '../core/ports.js';
+import type { CredentialState } from '../core/state.js';
+import type { VSCode } from './api.js';
+import type { ConfiguredServers } from './configured-servers.js';
+import { durationText, stateText } from './texts.js';
+
+/** How often the time to expiry is looked at; it is shown in minutes. */
+const tickMs = 20_000;
+
+/** Longer account names are cut: the status bar belongs to everybody. */
+const nameLimit = 32;
+
+/** One item that says how the credentials of this window are. Absent while no server is configured. */
+export class StatusBar implements Disposable {
+  readonly #item: StatusBarItem;
+  readonly #listening: readonly Disposable[];
+  #tick: Disposable | undefined;
+
+  constructor(
+    private readonly vs: VSCode,
+    private readonly broker: Broker,
+    private readonly configured: ConfiguredServers,
+    private readonly clock: Clock,
+  ) {
+    this.#item = vs.window.createStatusBarItem('mcpCredentials.status', vs.StatusBarAlignment.Right, 90);
+    this.#item.name = vs.l10n.t('MCP Credentials');
+    this.#item.command = 'mcpCredentials.showStatus';
+    const render = () => this.render();
+    this.#listening = [broker.onDidChange(render), configured.onDidChange(render)];
+  }
+
+  render(): void {
+    this.#tick?.dispose();
+    this.#tick = undefined;
+    const servers = this.broker.servers();
+    if (
+      servers.length === 0 &&
+      this.configured.unanswered.length === 0 &&
+      this.configured.problems.length === 0
+    ) {
+      this.#item.hide();
+      return;
+    }
+    const nowMs = this.clock.nowMs();
+    const states = servers.map(({ id }) => this.broker.state(id));
+    const { text, mustAct } = summary(this.vs.l10n, states, nowMs);
+    const background = mustAct ? new this.vs.ThemeColor('statusBarItem.warningBackground') : undefined;
+    if (this.#item.text !== text) this.#item.text = text;
+    if (this.#item.backgroundColor?.id !== background?.id) this.#item.backgroundColor = background;
+    const tooltip = this.#tooltip(nowMs);
+    if ((this.#item.tooltip as MarkdownString | undefined)?.value !== tooltip.value)
+      this.#item.tooltip = tooltip;
+    this.#item.show();
+    if (states.some((state) => endOf(state) !== undefined))
+      this.#tick = this.clock.after(tickMs, () => this.render());
+  }
+
+  dispose(): void {
+    this.#tick?.dispose();
+    for (const listening of this.#listening) listening.dispose();
+    this.#item.dispose();
+  }
+
+  /** A line for each account with the servers it is used for, then what waits for the user. */
+  #tooltip(nowMs: number): MarkdownString {
+    const { vs, broker, configured } = this;
+    const { l10n } = vs;
+    const lines = new Map<string, string[]>();
+    for (const { id } of broker.servers()) {
+      const account = broker.account(id)?.label ?? l10n.t('No account');
+      const line = `${account} – ${stateText(l10n, broker.state(id), nowMs)}`;
+      lines.set(line, [...(lines.get(line) ?? []), id]);
+    }
+    const tooltip = new vs.MarkdownString('', true);
+    const add = (icon: string, text: string) =>
+      tooltip.appendMarkdown(`$(${icon}) `).appendText(text).appendMarkdown('\n\n');
+    for (const [line, ids] of lines) add('key', `${line} (${ids.join(', ')})`);
+    for (const { id } of configured.unanswered) add('question', l10n.t('{0} – waits for your answer', id));
+    for (const { label, message } of configured.problems) add('error', `${label}: ${message}`);
+    return tooltip;
+  }
+}
+
+interface Summary {
+  readonly text: string;
+  /** Whether nothing goes on until the user does something. */
+  readonly mustAct: boolean;
+}
+
+/** The item's text: the state that matters most, who it is about, and the time to the next expiry. */
+export function summary(l10n: VSCode['l10n'], states: readonly CredentialState[], nowMs: number): Summary {
+  const urgent = [...states].sort((a, b) => urgency(a) - urgency(b))[0];
+  const calm = (text: string): Summary => ({ text, mustAct: false });
+  if (urgent === undefined) return calm(`$(key) ${l10n.t('MCP')}`);
+  switch (urgent.kind) {
+    case 'needs-sign-in':
+      return { text: `$(warning) ${l10n.t('Sign in: {0}', short(urgent.account.label))}`, mustAct: true };
+    case 'signing-in':
+      return calm(`$(loading~spin) ${l10n.t('Signing in')}`);
+    case 'retrying':
+      return calm(`$(debug-disconnect) ${who(l10n, states)}`);
+    case 'ready':
+    case 'refreshing':
+      return calm(
+        `$(key) ${[who(l10n, states), timeLeft(l10n, states, nowMs)].filter((part) => part !== '').join(' · ')}`,
+      );
+    case 'signed-out':
+      return calm(`$(key) ${l10n.t('Signed out')}`);
+    default:
+      return assertNever(urgent);
+  }
+}
+
+function urgency({ kind }: CredentialState): number {
+  const order: readonly CredentialState['kind'][] = [
+    'needs-sign-in',
+    'signing-in',
+    'retrying',
+    'refreshing',
+    'ready',
+    'signed-out',
+  ];
+  return order.indexOf(kind);
+}
+
+function who(l10n: VSCode['l10n'], states: readonly CredentialState[]): string {
+  const labels = new Set(
+    states.flatMap((state) => ('account' in state ? [state.account.label] : [])),
+  );
+  const [only = ''] = labels;
+  return labels.size === 1 ? short(only) : l10n.t('{0} accounts', labels.size);
+}
+
+function timeLeft(l10n: VSCode['l10n'], states: readonly CredentialState[], nowMs: number): string {
+  const soonestMs = Math.min(...states.map((state) => endOf(state) ?? Infinity));
+  if (soonestMs === Infinity) return '';
+  return soonestMs - nowMs < 60_000 ? l10n.t('<1 min') : durationText(l10n, soonestMs - nowMs);
+}
+
+const endOf = (state: CredentialState): number | undefined =>
+  'expiresAtMs' in state ? state.expiresAtMs : undefined;
+
+const short = (label: string): string =>
+  label.length > nameLimit ? `${label.slice(0, nameLimit - 1)}…` : label;

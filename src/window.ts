@@ -1,0 +1,106 @@
+import type { ExtensionContext } from 'vscode';
+import { Broker } from './broker/broker.js';
+import type { Disposable } from './core/announcer.js';
+import { describeError } from './core/errors.js';
+import type { Clock, Fetch, Memento, Random } from './core/ports.js';
+import { McpProxy } from './loopback/mcp-proxy.js';
+import { redirectReceiver } from './loopback/redirect-receiver.js';
+import type { VSCode } from './vscode/api.js';
+import { Approvals } from './vscode/approvals.js';
+import { Commands } from './vscode/commands.js';
+import { ConfiguredServers } from './vscode/configured-servers.js';
+import { DefinitionProvider } from './vscode/definition-provider.js';
+import { channelLog } from './vscode/log.js';
+import { SignInNotifications } from './vscode/sign-in-notifications.js';
+import { StatusBar } from './vscode/status-bar.js';
+import { failureText, outcomeText } from './vscode/texts.js';
+
+/** What the window takes from the system it runs on. */
+export interface SystemParts {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** The extension's life in one window. */
+export interface OpenWindow {
+  /** Settles when the proxy listens and the stored credentials are in memory. Activation does not wait for it. */
+  readonly ready: Promise<unknown>;
+  /** Resolves when nothing that has left is lost by ending. */
+  close(): Promise<void>;
+}
+
+/**
+ * Builds the graph of one window, bottom-up, and returns at once. Everything is handed to `context` for disposal,
+ * which the editor does in reverse order: the user interface first, the proxy and the broker last.
+ */
+export function openWindow(vs: VSCode, context: ExtensionContext, system: SystemParts): OpenWindow {
+  const keep = <T extends Disposable>(part: T): T => {
+    context.subscriptions.push(part);
+    return part;
+  };
+  const { clock } = system;
+  const channel = keep(vs.window.createOutputChannel(vs.l10n.t('MCP Credentials'), { log: true }));
+  const log = channelLog(channel);
+  const memento: Memento = context.globalState;
+  const signInWaitSeconds = () =>
+    vs.workspace.getConfiguration('mcpCredentials').get('signInWaitSeconds', 120);
+
+  const broker = new Broker({
+    ...system,
+    log,
+    secrets: context.secrets,
+    memento,
+    workspace: workspaceName(vs),
+    // The string, not a Uri: parsing and printing one changes the percent-encoding of nested addresses.
+    openBrowser: (url) => vs.env.openExternal(url as unknown as Parameters<typeof vs.env.openExternal>[0]),
+    redirects: redirectReceiver({
+      template: async () =>
+        new TextDecoder().decode(
+          await vs.workspace.fs.readFile(vs.Uri.joinPath(context.extensionUri, 'media', 'signed-in.html')),
+        ),
+      describe: (outcome) => outcomeText(vs.l10n, outcome, clock.nowMs()),
+    }),
+  });
+  const configured = keep(new ConfiguredServers(vs, new Approvals(vs, memento), log));
+
+  const opening = McpProxy.start({
+    tokens: broker,
+    clock,
+    log,
+    signInWaitSeconds,
+    explain: (error, server) => failureText(vs.l10n, error, server, clock.nowMs()),
+  }).then(keep);
+  const applyServers = async () => {
+    const proxy = await opening;
+    proxy.setServers(configured.usable);
+    await broker.setServers(configured.usable);
+    return proxy;
+  };
+  const ready = applyServers();
+  ready.catch((error: unknown) => log.error(`The proxy could not start: ${describeError(error)}`));
+
+  const commands = keep(new Commands({ vs, broker, configured, clock, log, showLog: () => channel.show() }));
+  keep(new SignInNotifications(vs, broker, ({ server }) => commands.signIn(server, 'same')));
+  const statusBar = keep(new StatusBar(vs, broker, configured, clock));
+  const provider = keep(new DefinitionProvider({ vs, broker, clock, ready, signInWaitSeconds }));
+  keep(vs.lm.registerMcpServerDefinitionProvider('mcpCredentials.servers', provider));
+  const onChange = () => {
+    applyServers().catch((error: unknown) =>
+      log.error(`The settings could not be applied: ${describeError(error)}`),
+    );
+    void configured.askAboutProposed();
+  };
+  keep(configured.onDidChange(onChange));
+  void configured.askAboutProposed();
+  void ready.then(
+    () => statusBar.render(),
+    () => undefined,
+  );
+  return { ready, close: () => broker.close() };
+}
+
+/** Bindings are kept per workspace; windows without one share theirs. */
+function workspaceName({ workspace }: VSCode): string {
+  return (workspace.workspaceFile ?? workspace.workspaceFolders?.[0]?.uri)?.toString() ?? 'no workspace';
+}

@@ -128,9 +128,7 @@ function urgency({ kind }: CredentialState): number {
 }
 
 function who(l10n: VSCode['l10n'], states: readonly CredentialState[]): string {
-  const labels = new Set(
-    states.flatMap((state) => ('account' in state ? [state.account.label] : [])),
-  );
+  const labels = new Set(states.flatMap((state) => ('account' in state ? [state.account.label] : [])));
   const [only = ''] = labels;
   return labels.size === 1 ? short(only) : l10n.t('{0} accounts', labels.size);
 }

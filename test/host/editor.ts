@@ -1,6 +1,7 @@
 import type { Page } from 'playwright-core';
 import type { ControlMethods, Tool, WindowState } from './companion/protocol.js';
 import { CompanionClient } from './companion-client.js';
+import { browserStorage, findInFiles, processTree, type Finding, type HostProcess } from './evidence.js';
 import { startHost, type Host, type HostOptions } from './host.js';
 import { until } from './until.js';
 import { Workbench } from './workbench.js';
@@ -112,8 +113,28 @@ export class Editor extends EditorWindow {
     return this.host.home;
   }
 
-  get serverPid(): number {
-    return this.host.server.pid;
+  /** The server, the extension hosts of all windows and their children. */
+  processes(): Promise<HostProcess[]> {
+    return processTree(this.host.server.pid);
+  }
+
+  /**
+   * Every place outside of the sealed secrets in which one of `texts` can be found: all files of the editor
+   * (settings, state, logs), the browser's databases, what the processes were started with, what they printed.
+   */
+  async find(texts: Iterable<string>): Promise<Finding[]> {
+    const wanted = [...texts];
+    const inText = (where: string, content: string) =>
+      wanted.filter((text) => content.includes(text)).map((text) => ({ where, text }));
+    return [
+      ...(await findInFiles(this.home.root, wanted)),
+      ...inText('browser storage', await browserStorage(this.page)),
+      ...(await this.processes()).flatMap(({ pid, args, environment }) => [
+        ...inText(`arguments of ${pid}`, args.join('\n')),
+        ...inText(`environment of ${pid}`, environment.join('\n')),
+      ]),
+      ...inText('output of the server', this.host.server.output()),
+    ];
   }
 
   /** The next page the editor opens that nobody has asked for yet, loaded. */

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { command } from './command.js';
 
@@ -8,6 +8,9 @@ export const editorVersion = '4.139.1';
 
 /** Everything the host tests put on the disk and want to find again: editors, packages, screenshots. */
 export const cacheDir = join(import.meta.dirname, '../../.vscode-test');
+
+/** The VS Code inside an installation of code-server. */
+const vscodeDir = 'node_modules/code-server/lib/vscode';
 
 /** A VS Code that is ready to be started. */
 export type EditorInstallation = {
@@ -32,7 +35,11 @@ export async function provisionEditor(version = editorVersion): Promise<EditorIn
   // Keeps npm from taking the project around this folder for the place to install into.
   await writeFile(join(unfinished, 'package.json'), '{ "private": true }\n');
   await npm(unfinished, 'install', `code-server@${version}`);
-  await npm(join(unfinished, 'node_modules/code-server/lib/vscode'), 'install', '--omit=dev');
+  await npm(join(unfinished, vscodeDir), 'install', '--omit=dev');
+  await copyFile(
+    join(import.meta.dirname, 'log-writer.cjs'),
+    join(unfinished, vscodeDir, 'node_modules/@vscode/spdlog/index.js'),
+  );
   await mkdir(dirname(home), { recursive: true });
   await rename(unfinished, home).catch(async (error: unknown) => {
     // Another run was faster; its installation is as good as ours.

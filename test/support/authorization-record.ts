@@ -45,6 +45,7 @@ export interface AuthorizationCounts {
 export class AuthorizationRecord {
   readonly events: AuthorizationEvent[] = [];
   readonly issuedSecrets = new Set<string>();
+  readonly authorizationCodes = new Set<string>();
   /** A refused refresh token is often no longer known to the provider, but the tests ask whose it was. */
   readonly #subjectOfRefreshToken = new Map<string, string>();
   readonly #waiting = new Set<() => void>();
@@ -98,6 +99,8 @@ export class AuthorizationRecord {
     });
     provider.on('authorization.success', ({ oidc }, answer) => {
       this.#keepSecrets(answer, ['code', 'id_token', 'access_token']);
+      const { code } = answer as { code?: unknown };
+      if (typeof code === 'string') this.authorizationCodes.add(code);
       this.note('authorization-granted', { ...request(oidc), subject: oidc.session?.accountId });
     });
     provider.on('authorization.error', ({ oidc }, { error }) =>

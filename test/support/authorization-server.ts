@@ -49,6 +49,8 @@ export interface TestAuthorizationServer {
   readonly events: readonly AuthorizationEvent[];
   /** Every token, code, client secret and registration access token ever handed out, for a leak test to look for. */
   readonly issuedSecrets: ReadonlySet<string>;
+  /** Those of them that are authorization codes, which every browser's history remembers from the redirect. */
+  readonly authorizationCodes: ReadonlySet<string>;
   /** Counts of one user, or of everybody. What happens before anybody is signed in counts only for everybody. */
   counts(subject?: string): AuthorizationCounts;
   /** The first event, past or future, that `matches`. */
@@ -112,6 +114,7 @@ export async function startAuthorizationServer(
     users,
     events: record.events,
     issuedSecrets: record.issuedSecrets,
+    authorizationCodes: record.authorizationCodes,
     counts: (subject) => record.counts(subject),
     occurrence: (matches) => record.occurrence(matches),
     setAccessTokenSeconds: (seconds) => {

@@ -127,7 +127,8 @@ export class Editor extends EditorWindow {
     const inText = (where: string, content: string) =>
       wanted.filter((text) => content.includes(text)).map((text) => ({ where, text }));
     return [
-      ...(await findInFiles(this.home.root, wanted)),
+      // The code of the extensions is no place that anybody writes to.
+      ...(await findInFiles(this.home.root, wanted, this.home.extensionsDir)),
       ...inText('browser storage', await browserStorage(this.page)),
       ...(await this.processes()).flatMap(({ pid, args, environment }) => [
         ...inText(`arguments of ${pid}`, args.join('\n')),

@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import type { Page } from 'playwright-core';
 
 /** A place where a searched text was found. */
@@ -14,18 +14,22 @@ export type HostProcess = {
 };
 
 /**
- * Searches every file below `folder` for `texts`, written in UTF-8 or, as browsers store them, in UTF-16.
+ * Searches every file below `folder`, except in `without`, for `texts`, written in UTF-8 or, as browsers store them, in UTF-16.
  * A browser may compress its databases; {@link browserStorage} sees through that.
  */
-export async function findInFiles(folder: string, texts: Iterable<string>): Promise<Finding[]> {
+export async function findInFiles(
+  folder: string,
+  texts: Iterable<string>,
+  without: string,
+): Promise<Finding[]> {
   const needles = [...texts].map((text) => ({
     text,
     forms: [Buffer.from(text, 'utf8'), Buffer.from(text, 'utf16le')],
   }));
   const findings: Finding[] = [];
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
+    if (!entry.isFile() || path.startsWith(without + sep)) continue;
     // A file that has gone since the folder was listed cannot leak any more.
     const content = await readFile(path).catch(() => Buffer.alloc(0));
     for (const { text, forms } of needles) {

@@ -42,6 +42,8 @@ export type Host = {
 const quietSettings = {
   'workbench.startupEditor': 'none',
   'workbench.tips.enabled': false,
+  // What moves cannot be clicked, and makes a poor picture.
+  'workbench.reduceMotion': 'on',
   'workbench.enableExperiments': false,
   'workbench.welcomePage.walkthroughs.openOnInstall': false,
   'window.confirmBeforeClose': 'never',
@@ -61,7 +63,7 @@ const isolation = [
   '--disable-component-update',
   '--disable-sync',
   '--no-first-run',
-  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1 , EXCLUDE [::1]',
+  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1 , EXCLUDE [::1] , EXCLUDE ::1',
 ];
 
 let packaged: Promise<string> | undefined;
@@ -80,6 +82,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
     if (failed !== undefined) throw failed.reason;
   };
   try {
+    // A kept profile still names the companion of the last time.
+    await rm(home.controlFile, { force: true });
     if (options.homeDir === undefined) {
       await writeSettings(home, options);
       await installExtensions(installation, home, await packages(options));

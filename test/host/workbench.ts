@@ -3,6 +3,12 @@ import type { Locator, Page } from 'playwright-core';
 import { cacheDir } from './provision.js';
 import { until } from './until.js';
 
+/**
+ * How long a notification may take to come up. Looking behind the bell hides all toasts, so the user's way of
+ * noticing comes first.
+ */
+const toastPatienceMs = 2_000;
+
 /** Where pictures of the editor go, of failed tests above all. */
 export const screenshotsDir = join(cacheDir, 'screenshots');
 
@@ -63,11 +69,11 @@ export class Workbench {
   async notifications(): Promise<Notification[]> {
     const center = this.page.locator('.notifications-center');
     const wasOpen = await center.isVisible();
-    if (!wasOpen) await this.page.locator('[id="status.notifications"]').click();
+    if (!wasOpen) await this.#pressBell();
     await center.waitFor();
     const items = await center.locator('.notification-list-item').all();
     const notifications = await Promise.all(items.map(readNotification));
-    if (!wasOpen) await this.page.locator('[id="status.notifications"]').click();
+    if (!wasOpen) await this.#pressBell();
     return notifications;
   }
 
@@ -77,7 +83,11 @@ export class Workbench {
       `notification with ${JSON.stringify(textPart)}`,
       async () => {
         const toast = this.#toast(textPart);
-        if (await toast.isVisible()) return readNotification(toast);
+        const isToast = await toast.waitFor({ timeout: toastPatienceMs }).then(
+          () => true,
+          () => false,
+        );
+        if (isToast) return readNotification(toast);
         return (await this.notifications()).find(({ text }) => text.includes(textPart));
       },
       limitMs,
@@ -87,8 +97,7 @@ export class Workbench {
   /** Presses a button of the notification whose text contains `textPart`. */
   async clickNotification(textPart: string, button: string): Promise<void> {
     await this.notification(textPart);
-    if (!(await this.#toast(textPart).isVisible()))
-      await this.page.locator('[id="status.notifications"]').click();
+    if (!(await this.#toast(textPart).isVisible())) await this.#pressBell();
     const item = this.page.locator('.notification-list-item:visible', { hasText: textPart }).first();
     await item.getByRole('button', { name: button, exact: true }).click();
   }
@@ -108,7 +117,7 @@ export class Workbench {
     const hover = this.page.locator('.monaco-hover:visible').last();
     await hover.waitFor();
     const text = await hover.innerText();
-    await this.page.mouse.move(0, 0);
+    await this.#moveMouseAway();
     return text;
   }
 
@@ -165,6 +174,21 @@ export class Workbench {
     const path = join(screenshotsDir, `${name.replace(/[^\w.-]+/g, '-')}.png`);
     await this.page.screenshot({ path });
     return path;
+  }
+
+  /** Shows or hides the list of all notifications. */
+  async #pressBell(): Promise<void> {
+    const bell = this.page.locator('[id="status.notifications"]');
+    await bell.click();
+    // With the focus it has a tooltip too.
+    await bell.locator('[tabindex]').first().blur();
+    await this.#moveMouseAway();
+  }
+
+  /** A mouse that rests on something has a tooltip beside it, which may cover what is clicked next. */
+  async #moveMouseAway(): Promise<void> {
+    await this.page.mouse.move(1, 1);
+    await this.page.locator('.monaco-hover:visible').waitFor({ state: 'hidden' });
   }
 
   get #quickInput(): Locator {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { command } from './command.js';
 
 /** The npm release that carries the editor under test; its minor version is that of the VS Code in it. */
-export const editorVersion = '4.139.1';
+const editorVersion = '4.139.1';
 
 /** Everything the host tests put on the disk and want to find again: editors, packages, screenshots. */
 export const cacheDir = join(import.meta.dirname, '../../.vscode-test');

@@ -10,7 +10,7 @@ import { until } from './until.js';
 const toastPatienceMs = 2_000;
 
 /** Where pictures of the editor go, of failed tests above all. */
-export const screenshotsDir = join(cacheDir, 'screenshots');
+const screenshotsDir = join(cacheDir, 'screenshots');
 
 /** A notification as the user reads it. */
 export type Notification = {

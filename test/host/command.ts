@@ -22,7 +22,8 @@ export function command(
     execFile(program, args, { shell, ...limits, ...options }, (error, stdout, stderr) => {
       const printed = `${String(stdout)}${String(stderr)}`.trim();
       if (error === null) resolve(String(stdout));
-      else reject(new Error(`${program} ${args.join(' ')}\n${printed.slice(-tailLength)}`));
+      // A program that does not exist prints nothing.
+      else reject(new Error(`${program} ${args.join(' ')}\n${printed.slice(-tailLength) || error.message}`));
     });
   });
 }

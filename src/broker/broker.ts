@@ -1,5 +1,4 @@
-import { isCalled, sameAccount, type Account } from '../core/account.js';
-import { covers } from '../core/address.js';
+import { sameAccount, type Account } from '../core/account.js';
 import { Announcer, type Disposable } from '../core/announcer.js';
 import { isAlive, keyOf, keyText, type Credential, type LiveCredential } from '../core/credential.js';
 import { BrokerError, describeError } from '../core/errors.js';
@@ -17,9 +16,10 @@ import type { Server, ServerId } from '../core/server.js';
 import type { CredentialState } from '../core/state.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
 import { revokeGrant } from '../oauth/revocation.js';
-import { Bindings, type Bound } from '../vault/bindings.js';
+import { Bindings } from '../vault/bindings.js';
 import { CredentialVault, keyOfEntry, type IndexEntry } from '../vault/credentials.js';
 import { Sessions } from '../vault/sessions.js';
+import { BoundServers } from './bound-servers.js';
 import { Brake } from './brake.js';
 import { Holdings, stateOf, type Held } from './holdings.js';
 import { Issuers } from './issuers.js';
@@ -59,15 +59,13 @@ const forcedRefreshesPerMinute = 5;
  * the user can help. The proxy sees it as a `TokenSource`; the user interface renders its states.
  */
 export class Broker implements TokenSource {
-  readonly #servers = new Map<ServerId, Server>();
-  readonly #bound = new Map<ServerId, Bound | undefined>();
   readonly #signIns = new Map<ServerId, AbortController>();
   readonly #signOuts = new Map<ServerId, number>();
   readonly #loads = new Map<string, Promise<Held>>();
   readonly #changes: Announcer<undefined>;
   readonly #wants: Announcer<SignInWanted>;
   readonly #vault: CredentialVault;
-  readonly #bindings: Bindings;
+  readonly #servers: BoundServers;
   readonly #sessions: Sessions;
   readonly #holdings: Holdings;
   readonly #issuers: Issuers;
@@ -81,18 +79,16 @@ export class Broker implements TokenSource {
   constructor(private readonly parts: BrokerParts) {
     const { fetch, clock, random, log, secrets, memento, workspace } = parts;
     const onListenerError = (error: unknown) => log.error(`A listener failed: ${describeError(error)}`);
+    const vault = new CredentialVault(secrets, memento, log);
+    const holdings = new Holdings(onListenerError);
+    const issuers = new Issuers(fetch, clock, this.#closing.signal);
     this.#changes = new Announcer(onListenerError);
     this.#wants = new Announcer(onListenerError);
-    this.#vault = new CredentialVault(secrets, memento, log);
-    this.#bindings = new Bindings(memento, workspace, log);
+    this.#vault = vault;
+    this.#servers = new BoundServers(new Bindings(memento, workspace, log), vault, log);
     this.#sessions = new Sessions(memento, log);
-    this.#holdings = new Holdings(onListenerError);
-    this.#issuers = new Issuers(fetch, clock, this.#closing.signal);
-    const { vault, holdings, issuers } = {
-      vault: this.#vault,
-      holdings: this.#holdings,
-      issuers: this.#issuers,
-    };
+    this.#holdings = holdings;
+    this.#issuers = issuers;
     this.#refresher = new Refresher({ fetch, clock, random, log, vault, holdings, issuers });
     this.#scheduler = new Scheduler(clock, holdings, this.#refresher, log);
     this.#brake = new Brake(clock, forcedRefreshesPerMinute, 60_000);
@@ -114,24 +110,21 @@ export class Broker implements TokenSource {
    * are in memory.
    */
   async setServers(servers: readonly Server[]): Promise<void> {
-    this.#servers.clear();
-    this.#bound.clear();
-    for (const server of servers) this.#servers.set(server.id, server);
+    this.#servers.replace(servers);
     for (const [id, running] of this.#signIns) {
       if (!this.#servers.has(id)) running.abort(cancelled());
     }
-    await Promise.all(servers.map((server) => this.#held(server)));
+    await Promise.all(servers.map(({ id }) => this.#held(id)));
     this.#changes.announce(undefined);
   }
 
   servers(): readonly Server[] {
-    return [...this.#servers.values()];
+    return this.#servers.all();
   }
 
   /** What is to be shown about `id` now. */
   state(id: ServerId): CredentialState {
-    const server = this.#servers.get(id);
-    const bound = server && this.#boundTo(server);
+    const bound = this.#servers.boundTo(id);
     if (this.#signIns.has(id)) return { kind: 'signing-in', ...(bound && { account: bound.account }) };
     const held = bound && this.#holdings.get(keyText(keyOfEntry(bound)));
     return held === undefined ? { kind: 'signed-out' } : stateOf(held, this.parts.clock.nowMs());
@@ -139,14 +132,12 @@ export class Broker implements TokenSource {
 
   /** The account that `id` uses in this workspace, whether its sign-in is alive or not. */
   account(id: ServerId): Account | undefined {
-    const server = this.#servers.get(id);
-    return server && this.#boundTo(server)?.account;
+    return this.#servers.boundTo(id)?.account;
   }
 
   /** Whether a session with the server has been open before in this workspace, with the account it has now. */
   wasReached(id: ServerId): boolean {
-    const server = this.#servers.get(id);
-    return server !== undefined && this.#boundTo(server)?.reachedAtMs !== undefined;
+    return this.#servers.boundTo(id)?.reachedAtMs !== undefined;
   }
 
   /**
@@ -155,19 +146,19 @@ export class Broker implements TokenSource {
    * @throws BrokerError as `signIn` of sign-in.ts; `server_unknown`
    */
   async signIn(id: ServerId, who: 'same' | 'any'): Promise<Account> {
-    const server = this.#server(id);
-    this.#signIns.get(id)?.abort(cancelled());
+    const server = this.#servers.get(id);
+    this.cancelSignIn(id);
     const running = new AbortController();
     this.#signIns.set(id, running);
     this.#changes.announce(undefined);
-    const same = who === 'same' ? this.#boundTo(server)?.account : undefined;
+    const same = who === 'same' ? this.account(id) : undefined;
     try {
       return await signIn(
         { ...this.parts, vault: this.#vault, issuers: this.#issuers },
         {
           server,
           ...(same !== undefined && { account: same }),
-          keep: (credential) => this.#keep(server, credential),
+          keep: (credential) => this.#keep(id, credential),
           signal: AbortSignal.any([running.signal, this.#closing.signal]),
         },
       );
@@ -185,22 +176,21 @@ export class Broker implements TokenSource {
   /**
    * Forgets the credential that `id` uses, here at once and then at the issuer. Other servers of this workspace that
    * use the same one are signed out with it.
+   * @throws BrokerError `server_unknown`
    */
   async signOut(id: ServerId): Promise<SignOutResult> {
     this.cancelSignIn(id);
-    const server = this.#server(id);
-    const bound = this.#boundTo(server);
-    if (bound === undefined) return 'was-signed-out';
-    const { credential } = await this.#load(bound);
-    const key = keyText(keyOf(credential));
-    const sharing = this.servers().filter((other) => sameKey(this.#boundTo(other), bound));
-    this.#holdings.remove(key);
-    await this.#vault.remove(keyOf(credential));
+    const held = await this.#held(this.#servers.get(id).id);
+    if (held === undefined) return 'was-signed-out';
+    const { credential } = held;
+    const key = keyOf(credential);
+    const sharing = this.#servers.using({ ...key, account: credential.account });
+    this.#holdings.remove(keyText(key));
+    await this.#vault.remove(key);
     for (const { id: shared } of sharing) {
       this.#signOuts.set(shared, (this.#signOuts.get(shared) ?? 0) + 1);
-      await this.#bindings.set(shared, { kind: 'signed-out' });
+      await this.#servers.signOut(shared);
     }
-    this.#bound.clear();
     this.#changes.announce(undefined);
     return isAlive(credential) && (await this.#revoke(credential)) ? 'revoked' : 'forgotten';
   }
@@ -210,19 +200,19 @@ export class Broker implements TokenSource {
    * @throws BrokerError as `accessToken`
    */
   async refreshNow(id: ServerId): Promise<void> {
-    const held = await this.#heldOrThrow(this.#server(id));
-    if (!isAlive(held.credential)) throw refused(held.credential);
-    await this.#refresher.refresh(keyText(keyOf(held.credential)));
+    const { credential } = await this.#heldOrThrow(id);
+    if (!isAlive(credential)) throw refused(credential);
+    await this.#refresher.refresh(keyText(keyOf(credential)));
   }
 
   async accessToken(id: ServerId, session?: string): Promise<LentToken> {
-    const held = await this.#heldOrThrow(this.#server(id));
+    const held = await this.#heldOrThrow(id);
     await this.#requireOwner(id, session, held.credential.account);
     return lend(await this.#usable(held));
   }
 
   async newerToken(id: ServerId, session: string | undefined, refusedToken: LentToken): Promise<LentToken> {
-    const held = await this.#heldOrThrow(this.#server(id));
+    const held = await this.#heldOrThrow(id);
     const { credential } = held;
     await this.#requireOwner(id, session, credential.account);
     if (!isAlive(credential)) throw refused(credential);
@@ -262,33 +252,28 @@ export class Broker implements TokenSource {
 
   /** Lets the user know that something waits for a sign-in; asked about once for each cause. */
   wantSignIn(id: ServerId): void {
-    const server = this.#servers.get(id);
-    const bound = server && this.#boundTo(server);
-    const held = bound && this.#holdings.get(keyText(keyOfEntry(bound)));
+    const bound = this.#servers.boundTo(id);
+    const key = bound && keyText(keyOfEntry(bound));
+    const held = key === undefined ? undefined : this.#holdings.get(key);
     const cause =
-      bound === undefined || held === undefined
+      key === undefined || held === undefined
         ? `signed-out ${this.#signOuts.get(id) ?? 0}`
-        : `${keyText(keyOfEntry(bound))} ${held.credential.generation}`;
+        : `${key} ${held.credential.generation}`;
     this.#wants.announce({ server: id, cause });
   }
 
   sessionOpened(id: ServerId, session: string, { account }: LentToken): void {
     const nowMs = this.parts.clock.nowMs();
-    const report = (error: unknown) =>
+    this.#servers.reached(id, account, nowMs);
+    this.#sessions.open(id, session, account, nowMs).catch((error: unknown) => {
       this.parts.log.warn(`A session was not saved: ${describeError(error)}`);
-    this.#sessions.open(id, session, account, nowMs).catch(report);
-    const bound = this.#bound.get(id);
-    if (bound === undefined || bound.reachedAtMs !== undefined || !sameAccount(bound.account, account))
-      return;
-    const reached = { ...bound, reachedAtMs: nowMs };
-    this.#bound.set(id, reached);
-    Promise.resolve(this.#bindings.set(id, reached)).catch(report);
+    });
   }
 
   sessionClosed(id: ServerId, session: string): void {
-    this.#sessions
-      .close(id, session)
-      .catch((error: unknown) => this.parts.log.warn(`A session was not forgotten: ${describeError(error)}`));
+    this.#sessions.close(id, session).catch((error: unknown) => {
+      this.parts.log.warn(`A session was not forgotten: ${describeError(error)}`);
+    });
   }
 
   /** Ends timers, waits and sign-ins. Resolves when renewals that have left are saved: they cannot be taken back. */
@@ -301,49 +286,15 @@ export class Broker implements TokenSource {
     this.#holdings.dispose();
   }
 
-  #server(id: ServerId): Server {
-    const server = this.#servers.get(id);
-    if (server !== undefined) return server;
-    throw new BrokerError('server_unknown', `There is no server ${JSON.stringify(id)}.`, {
-      details: { server: id },
-    });
-  }
-
-  /** The binding of `server`; when exactly one stored credential fits a server that has none, it is bound silently. */
-  #boundTo(server: Server): Bound | undefined {
-    if (this.#bound.has(server.id)) return this.#bound.get(server.id);
-    const stored = this.#bindings.get(server.id);
-    const bound = stored?.kind === 'signed-out' ? undefined : this.#fitting(server, stored);
-    this.#bound.set(server.id, bound);
-    return bound;
-  }
-
-  #fitting(server: Server, stored: Bound | undefined): Bound | undefined {
-    const candidates = this.#vault.list().filter((entry) => fits(entry, server));
-    if (stored !== undefined && candidates.some((entry) => sameKey(entry, stored))) return stored;
-    const [only, ...others] = candidates;
-    if (only === undefined || others.length > 0) return undefined;
-    const bound: Bound = { kind: 'bound', ...only };
-    this.#bind(server.id, bound);
-    return bound;
-  }
-
-  #bind(id: ServerId, bound: Bound): void {
-    this.#bound.set(id, bound);
-    Promise.resolve(this.#bindings.set(id, bound)).catch((error: unknown) => {
-      this.parts.log.warn(`A binding was not saved: ${describeError(error)}`);
-    });
-  }
-
-  async #held(server: Server): Promise<Held | undefined> {
-    const bound = this.#boundTo(server);
+  async #held(id: ServerId): Promise<Held | undefined> {
+    const bound = this.#servers.boundTo(id);
     return bound && this.#load(bound);
   }
 
-  async #heldOrThrow(server: Server): Promise<Held> {
-    const held = await this.#held(server);
+  async #heldOrThrow(id: ServerId): Promise<Held> {
+    const held = await this.#held(this.#servers.get(id).id);
     if (held !== undefined) return held;
-    throw new BrokerError('sign_in_required', 'Nobody has signed in.', { details: { server: server.id } });
+    throw new BrokerError('sign_in_required', 'Nobody has signed in.', { details: { server: id } });
   }
 
   async #load(entry: IndexEntry): Promise<Held> {
@@ -367,10 +318,8 @@ export class Broker implements TokenSource {
     if (!isAlive(credential)) throw refused(credential);
     if (isUsable(credential.tokens, nowMs)) return credential;
     if (activity.kind === 'retrying' && nowMs < activity.nextAttemptAtMs) {
-      throw notNow(
-        new BrokerError(activity.code, 'The last attempt to renew the token failed.'),
-        activity.nextAttemptAtMs,
-      );
+      const cause = new BrokerError(activity.code, 'The last attempt to renew the token failed.');
+      throw notNow(cause, activity.nextAttemptAtMs);
     }
     return this.#refresher.refresh(keyText(keyOf(credential)));
   }
@@ -384,23 +333,15 @@ export class Broker implements TokenSource {
     });
   }
 
-  async #keep(server: Server, fresh: Credential): Promise<void> {
-    const entry = { account: fresh.account, clientId: fresh.client.clientId, resource: fresh.resource };
+  async #keep(id: ServerId, fresh: Credential): Promise<void> {
     const key = keyOf(fresh);
     const before = this.#holdings.get(keyText(key))?.credential ?? (await this.#vault.get(key));
     const credential = { ...fresh, generation: (before?.generation ?? 0) + 1 };
     await this.#vault.put(credential);
-    const previous = this.#boundTo(server);
-    const wasReached = previous !== undefined && sameKey(previous, entry) ? previous.reachedAtMs : undefined;
-    this.#bound.clear();
-    this.#bind(server.id, {
-      kind: 'bound',
-      ...entry,
-      ...(wasReached !== undefined && { reachedAtMs: wasReached }),
-    });
-    this.#signIns.delete(server.id);
+    this.#servers.bind(id, { account: fresh.account, clientId: key.clientId, resource: key.resource });
+    this.#signIns.delete(id);
     this.#holdings.take(credential);
-    this.parts.log.info(`Signed in ${JSON.stringify(fresh.account.label)} for ${JSON.stringify(server.id)}.`);
+    this.parts.log.info(`Signed in ${JSON.stringify(fresh.account.label)} for ${JSON.stringify(id)}.`);
   }
 
   async #revoke(credential: LiveCredential): Promise<boolean> {
@@ -421,32 +362,14 @@ export class Broker implements TokenSource {
     else this.#wasAlive.add(key);
     this.#changes.announce(undefined);
     if (!hasDied) return;
-    for (const server of this.servers()) {
-      const bound = this.#boundTo(server);
-      if (bound !== undefined && keyText(keyOfEntry(bound)) === key) this.wantSignIn(server.id);
-    }
+    const { account } = held.credential;
+    for (const { id } of this.#servers.using({ ...keyOf(held.credential), account })) this.wantSignIn(id);
   }
 }
 
 const lend = ({ account, tokens }: LiveCredential): LentToken => ({ token: tokens.accessToken, account });
 
 const cancelled = (): BrokerError => new BrokerError('sign_in_cancelled', 'The sign-in was given up.');
-
-const sameKey = (a: IndexEntry | undefined, b: IndexEntry): boolean =>
-  a !== undefined && keyText(keyOfEntry(a)) === keyText(keyOfEntry(b));
-
-/** Whether a stored credential may serve `server`: for its resource, and as the user configured it. */
-function fits({ account, clientId, resource }: IndexEntry, { url, auth }: Server): boolean {
-  return (
-    covers(resource, url) &&
-    (auth.account === undefined || isCalled(account, auth.account)) &&
-    (auth.issuer === undefined || sameIssuer(auth.issuer, account.issuer)) &&
-    (auth.clientId === undefined || auth.clientId === clientId)
-  );
-}
-
-/** RFC 8414 §3.1 drops a terminating slash of a bare origin, and people do either. */
-const sameIssuer = (a: string, b: string): boolean => a.replace(/\/$/, '') === b.replace(/\/$/, '');
 
 /** Stands for a credential that the index names and SecretStorage no longer has: the account is not forgotten. */
 function dropped({ account, clientId, resource }: IndexEntry, nowMs: number): Credential {

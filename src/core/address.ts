@@ -12,14 +12,13 @@ export function isLoopback(url: URL): boolean {
 /**
  * Parses an address that the broker may talk to or open.
  * @returns the parsed URL: https, or http on this computer; no user name, password or fragment
- * @throws BrokerError `address_refused` with `details.address`, the text as given
+ * @throws BrokerError `address_refused` with `details.address`, the text as given but for user name and password
  * @see MCP authorization, "Communication Security": all endpoints over HTTPS; RFC 8252 §8.3 for loopback
  */
 export function parseAddress(text: string): URL {
+  const address = text.replace(/:[/\\]*[^/\\?#]*@/, '://…@');
   const refuse = (why: string) =>
-    new BrokerError('address_refused', `${JSON.stringify(text)} ${why}.`, {
-      details: { address: text, why },
-    });
+    new BrokerError('address_refused', `${JSON.stringify(address)} ${why}.`, { details: { address, why } });
   if (!URL.canParse(text)) throw refuse('is not a URL');
   const url = new URL(text);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw refuse('is neither https nor http');

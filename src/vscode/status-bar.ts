@@ -69,21 +69,26 @@ export class StatusBar implements Disposable {
   #tooltip(nowMs: number): MarkdownString {
     const { vs, broker, configured } = this;
     const { l10n } = vs;
-    const lines = new Map<string, string[]>();
+    const lines = new Map<string, { account: string; state: string; ids: string[] }>();
     for (const { id } of broker.servers()) {
       const account = broker.account(id)?.label ?? l10n.t('No account');
-      const line = `${account} – ${stateText(l10n, broker.state(id), nowMs)}`;
-      lines.set(line, [...(lines.get(line) ?? []), id]);
+      const state = stateText(l10n, broker.state(id), nowMs);
+      const key = JSON.stringify([account, state]);
+      lines.set(key, { account, state, ids: [...(lines.get(key)?.ids ?? []), id] });
     }
     const tooltip = new vs.MarkdownString('', true);
-    const add = (icon: string, text: string) =>
-      tooltip.appendMarkdown(`$(${icon}) `).appendText(text).appendMarkdown('\n\n');
-    for (const [line, ids] of lines) add('key', `${line} (${ids.join(', ')})`);
+    const add = (icon: string, text: string) => tooltip.appendMarkdown(`$(${icon}) ${plain(text)}\n\n`);
+    for (const { account, state, ids } of lines.values())
+      add('key', `${account} (${ids.join(', ')}) – ${state}`);
     for (const { id } of configured.unanswered) add('question', l10n.t('{0} – waits for your answer', id));
     for (const { label, message } of configured.problems) add('error', `${label}: ${message}`);
     return tooltip;
   }
 }
+
+/** Names come from servers and workspaces, so nothing in them may act as Markdown: no link, no image, no icon. */
+const plain = (text: string): string =>
+  text.replace(/[^\p{L}\p{N} ]/gu, (sign) => `&#${sign.codePointAt(0)};`);
 
 interface Summary {
   readonly text: string;

@@ -1,0 +1,125 @@
+import { isCalled, sameAccount, type Account } from '../core/account.js';
+import { covers } from '../core/address.js';
+import { keyText } from '../core/credential.js';
+import { BrokerError, describeError } from '../core/errors.js';
+import type { Log } from '../core/ports.js';
+import type { Server, ServerId } from '../core/server.js';
+import type { Bindings, Bound } from '../vault/bindings.js';
+import { keyOfEntry, type CredentialVault, type IndexEntry } from '../vault/credentials.js';
+
+/**
+ * The servers of this window, and which credential each of them uses. A binding is decided once and then looked up,
+ * since every call asks for it.
+ */
+export class BoundServers {
+  readonly #servers = new Map<ServerId, Server>();
+  readonly #decided = new Map<ServerId, Bound | undefined>();
+
+  constructor(
+    private readonly bindings: Bindings,
+    private readonly vault: CredentialVault,
+    private readonly log: Log,
+  ) {}
+
+  replace(servers: readonly Server[]): void {
+    this.#servers.clear();
+    this.#decided.clear();
+    for (const server of servers) this.#servers.set(server.id, server);
+  }
+
+  all(): readonly Server[] {
+    return [...this.#servers.values()];
+  }
+
+  has(id: ServerId): boolean {
+    return this.#servers.has(id);
+  }
+
+  /** @throws BrokerError `server_unknown` */
+  get(id: ServerId): Server {
+    const server = this.#servers.get(id);
+    if (server !== undefined) return server;
+    throw new BrokerError('server_unknown', `There is no server ${JSON.stringify(id)}.`, {
+      details: { server: id },
+    });
+  }
+
+  /**
+   * The credential that `id` is bound to. When exactly one stored credential fits a server that nobody has signed in
+   * or out of in this workspace, it is bound without asking.
+   */
+  boundTo(id: ServerId): Bound | undefined {
+    const server = this.#servers.get(id);
+    if (server === undefined) return undefined;
+    if (!this.#decided.has(id)) this.#decided.set(id, this.#decide(server));
+    return this.#decided.get(id);
+  }
+
+  /** Those that use the credential of `entry`. */
+  using(entry: IndexEntry): readonly Server[] {
+    return this.all().filter(({ id }) => isSameCredential(this.boundTo(id), entry));
+  }
+
+  /** Binds `id`; servers that had nobody may now have exactly one who fits, so they are decided anew. */
+  bind(id: ServerId, entry: IndexEntry): void {
+    const before = this.#decided.get(id);
+    for (const [other, bound] of this.#decided) if (bound === undefined) this.#decided.delete(other);
+    const { account, clientId, resource } = entry;
+    const reachedAtMs = isSameCredential(before, entry) ? before?.reachedAtMs : undefined;
+    this.#save(id, {
+      kind: 'bound',
+      account,
+      clientId,
+      resource,
+      ...(reachedAtMs !== undefined && { reachedAtMs }),
+    });
+  }
+
+  /** Notes that a session with `id` has been open as `account`. */
+  reached(id: ServerId, account: Account, nowMs: number): void {
+    const bound = this.#decided.get(id);
+    if (bound === undefined || bound.reachedAtMs !== undefined || !sameAccount(bound.account, account))
+      return;
+    this.#save(id, { ...bound, reachedAtMs: nowMs });
+  }
+
+  async signOut(id: ServerId): Promise<void> {
+    this.#decided.set(id, undefined);
+    await this.bindings.set(id, { kind: 'signed-out' });
+  }
+
+  #decide(server: Server): Bound | undefined {
+    const stored = this.bindings.get(server.id);
+    if (stored?.kind === 'signed-out') return undefined;
+    const candidates = this.vault.list().filter((entry) => fits(entry, server));
+    if (stored !== undefined && candidates.some((entry) => isSameCredential(stored, entry))) return stored;
+    const [only, ...others] = candidates;
+    if (only === undefined || others.length > 0) return undefined;
+    const bound: Bound = { kind: 'bound', ...only };
+    this.#save(server.id, bound);
+    return bound;
+  }
+
+  #save(id: ServerId, bound: Bound): void {
+    this.#decided.set(id, bound);
+    Promise.resolve(this.bindings.set(id, bound)).catch((error: unknown) => {
+      this.log.warn(`A binding was not saved: ${describeError(error)}`);
+    });
+  }
+}
+
+const isSameCredential = (bound: IndexEntry | undefined, entry: IndexEntry): boolean =>
+  bound !== undefined && keyText(keyOfEntry(bound)) === keyText(keyOfEntry(entry));
+
+/** Whether a stored credential may serve `server`: for its resource, and as the user configured it. */
+function fits({ account, clientId, resource }: IndexEntry, { url, auth }: Server): boolean {
+  return (
+    covers(resource, url) &&
+    (auth.account === undefined || isCalled(account, auth.account)) &&
+    (auth.issuer === undefined || isSameIssuer(auth.issuer, account.issuer)) &&
+    (auth.clientId === undefined || auth.clientId === clientId)
+  );
+}
+
+/** RFC 8414 §3.1 drops a terminating slash of a bare origin, and people do either. */
+const isSameIssuer = (a: string, b: string): boolean => a.replace(/\/$/, '') === b.replace(/\/$/, '');

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { covers, isLoopback, parseAddress } from '../../src/core/address.js';
+import { hasCode } from '../../src/core/errors.js';
+
+describe('parseAddress', () => {
+  const accepted: readonly (readonly [string, string])[] = [
+    ['https anywhere', 'https://as.example.com/token?tenant=a'],
+    ['http on 127.0.0.1 (RFC 8252 §8.3)', 'http://127.0.0.1:8080/token'],
+    ['http on another address of 127/8', 'http://127.1.2.3/'],
+    ['http on ::1 (RFC 8252 §8.3)', 'http://[::1]:8080/'],
+    ['http on localhost', 'http://localhost:3000/mcp'],
+  ];
+  for (const [what, text] of accepted) {
+    it(`accepts ${what}`, () => assert.equal(parseAddress(text).href, new URL(text).href));
+  }
+
+  const refused: readonly (readonly [string, string])[] = [
+    ['http elsewhere (OAuth 2.1 §1.5)', 'http://as.example.com/token'],
+    ['http in the private network', 'http://10.0.0.5/'],
+    ['http on the metadata address of a cloud', 'http://169.254.169.254/latest/meta-data/'],
+    ['a name that only looks like loopback', 'http://127.0.0.1.example.com/'],
+    ['a name below localhost', 'http://evil.localhost/'],
+    ['a file', 'file:///etc/passwd'],
+    ['javascript', 'javascript:alert(1)'],
+    ['data', 'data:text/html,x'],
+    ['another application', 'vscode://alice.example/callback'],
+    ['a user name', 'https://alice@example.com/'],
+    ['a password', 'https://alice:pw@example.com/'],
+    ['a fragment (RFC 8707 §2)', 'https://example.com/mcp#part'],
+    ['no URL at all', 'example.com/mcp'],
+    ['nothing', ''],
+  ];
+  for (const [what, text] of refused) {
+    it(`refuses ${what}`, () =>
+      assert.throws(
+        () => parseAddress(text),
+        (error) => hasCode(error, 'address_refused') && 'address' in error.details,
+      ));
+  }
+
+  it('does not repeat a password in the error, which is logged and shown', () => {
+    assert.throws(
+      () => parseAddress('https://alice:open-sesame@example.com/mcp'),
+      (error) =>
+        hasCode(error, 'address_refused') &&
+        !/open-sesame/.test(JSON.stringify([error.message, error.details])),
+    );
+  });
+});
+
+describe('isLoopback', () => {
+  it('sees through other ways to write 127.0.0.1', () => {
+    for (const text of ['http://2130706433/', 'http://0x7f.1/', 'http://127.1/', 'http://LOCALHOST/']) {
+      assert.ok(isLoopback(new URL(text)), text);
+    }
+    for (const text of [
+      'http://0.0.0.0/',
+      'http://128.0.0.1/',
+      'http://[::2]/',
+      'http://localhost.example/',
+    ]) {
+      assert.ok(!isLoopback(new URL(text)), text);
+    }
+  });
+});
+
+describe('covers (RFC 9728 §3.3)', () => {
+  const mcp = 'https://mcp.example.com/mcp';
+  const rows: readonly (readonly [string, string, string, boolean])[] = [
+    ['the resource itself', mcp, mcp, true],
+    ['a path below', mcp, `${mcp}/tools`, true],
+    ['a trailing slash on the address', mcp, `${mcp}/`, true],
+    ['a trailing slash on the resource', `${mcp}/`, mcp, true],
+    ['the origin for every path', 'https://mcp.example.com', mcp, true],
+    ['the origin with its slash', 'https://mcp.example.com/', mcp, true],
+    ['scheme and host in capitals', 'HTTPS://MCP.example.com/mcp', mcp, true],
+    ['the default port written out', 'https://mcp.example.com:443/mcp', mcp, true],
+    ['a query on the address alone', mcp, `${mcp}?tenant=a`, true],
+    ['the same query', `${mcp}?tenant=a`, `${mcp}?tenant=a`, true],
+    ['another query', `${mcp}?tenant=a`, `${mcp}?tenant=b`, false],
+    ['no query where the resource has one', `${mcp}?tenant=a`, mcp, false],
+    ['a longer name of the last segment', mcp, 'https://mcp.example.com/mcp2', false],
+    ['a path above', `${mcp}/tools`, mcp, false],
+    ['a sibling', mcp, 'https://mcp.example.com/other', false],
+    ['a way out with dots', mcp, 'https://mcp.example.com/mcp/../other', false],
+    ['a way out with encoded dots', mcp, 'https://mcp.example.com/mcp/%2e%2e/other', false],
+    ['the path in capitals', mcp, 'https://mcp.example.com/MCP', false],
+    ['another port', mcp, 'https://mcp.example.com:8443/mcp', false],
+    ['another scheme', mcp, 'http://mcp.example.com/mcp', false],
+    ['a subdomain', mcp, 'https://a.mcp.example.com/mcp', false],
+    ['a parent domain', mcp, 'https://example.com/mcp', false],
+    ['a longer host', mcp, 'https://mcp.example.com.attacker.example/mcp', false],
+    ['the host as a user name', mcp, 'https://mcp.example.com@attacker.example/mcp', false],
+    ['text that is no URL', mcp, 'mcp', false],
+    ['a resource that is no URL', 'mcp', mcp, false],
+  ];
+  for (const [what, resource, address, expected] of rows) {
+    it(`${expected ? 'admits' : 'refuses'} ${what}`, () => assert.equal(covers(resource, address), expected));
+  }
+});

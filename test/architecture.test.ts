@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { basename, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, type BuildOptions, type Metafile } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** One import that is left when the types are gone. */
+interface RunTimeImport {
+  readonly from: string;
+  /** A path below `src`, or the name of a package or module. */
+  readonly to: string;
+  readonly isDynamic: boolean;
+}
+
+describe('the architecture', () => {
+  let sees: Readonly<Record<string, readonly string[]>>;
+  let deciding: readonly string[];
+  let imports: readonly RunTimeImport[];
+  let shipped: Metafile;
+
+  const files = readdirSync(`${root}/src`, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(root, `${parentPath}/${name}`).replaceAll(sep, '/'));
+  const folders = readdirSync(`${root}/src`, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
+
+  before(async () => {
+    ({ sees, deciding } = (await load('eslint.config.mjs')) as {
+      sees: typeof sees;
+      deciding: typeof deciding;
+    });
+    const { bundleOptions } = (await load('esbuild.mjs')) as { bundleOptions: BuildOptions };
+    const options = { ...bundleOptions, absWorkingDir: root, write: false, metafile: true } as const;
+    shipped = (await build(options)).metafile;
+    // Every file is an entry point of its own, so that one which nothing uses yet keeps the rules too.
+    const { outfile: _, ...others } = options;
+    const everything = await build({ ...others, entryPoints: files, outdir: 'dist' });
+    imports = runTimeImports(everything.metafile);
+  });
+
+  it('looks at all files, and at imports of every kind', () => {
+    const importing = new Set(imports.map(({ from }) => from));
+    for (const folder of ['oauth', 'vault', 'broker', 'loopback', 'vscode']) {
+      assert.ok(
+        [...importing].some((file) => file.startsWith(`src/${folder}/`)),
+        folder,
+      );
+    }
+    assert.ok(imports.some(({ to }) => to.startsWith('node:')));
+    assert.ok(imports.some(({ to }) => to === 'vscode'));
+    assert.ok(imports.some(({ to }) => to.startsWith('src/core/')));
+  });
+
+  it('has a row in the layer table for every folder of src, and none is nested', () => {
+    for (const folder of folders) assert.ok(folder in sees, `src/${folder} has no row in eslint.config.mjs.`);
+    for (const file of files) assert.ok(file.split('/').length <= 3, `${file}: folders are one level deep.`);
+  });
+
+  it('has a layer table without circles', () => {
+    const reaches = (folder: string, path: readonly string[]): void => {
+      assert.ok(!path.includes(folder), `A circle: ${[...path, folder].join(' → ')}`);
+      for (const seen of sees[folder] ?? []) reaches(seen, [...path, folder]);
+    };
+    for (const folder of Object.keys(sees)) reaches(folder, []);
+  });
+
+  it('lets a folder see itself and its row, by any kind of import', () => {
+    const crossing = imports.filter(({ from, to }) => {
+      const [own, other] = [folderOf(from), folderOf(to)];
+      if (own === undefined || !to.startsWith('src/')) return false;
+      return other === undefined || (other !== own && sees[own]?.includes(other) !== true);
+    });
+    assert.deepEqual(crossing, []);
+  });
+
+  it('has no dynamic import of its own files across folders, which lint does not see', () => {
+    const dynamic = imports.filter(
+      ({ from, to, isDynamic }) => isDynamic && to.startsWith('src/') && folderOf(from) !== folderOf(to),
+    );
+    assert.deepEqual(dynamic, []);
+  });
+
+  it('keeps the editor and the operating system out of the folders that decide', () => {
+    const found = imports.filter(
+      ({ from, to }) => deciding.includes(folderOf(from) ?? '') && /^(vscode$|node:)/.test(to),
+    );
+    assert.deepEqual(found, []);
+  });
+
+  it('imports the editor at run time in src/extension.ts alone', () => {
+    const importers = imports.filter(({ to }) => to === 'vscode').map(({ from }) => from);
+    assert.deepEqual([...new Set(importers)], ['src/extension.ts']);
+  });
+
+  it('names every module of Node with its prefix, so that the rule above sees it', () => {
+    const { builtinModules } = process.getBuiltinModule('node:module');
+    const bare = imports.filter(({ to }) => builtinModules.includes(to));
+    assert.deepEqual(bare, []);
+  });
+
+  it('ships in one file that needs nothing but Node and the editor', () => {
+    const outside = Object.values(shipped.inputs).flatMap((input) =>
+      input.imports.filter(({ external }) => external === true).map(({ path }) => path),
+    );
+    assert.deepEqual(
+      outside.filter((path) => path !== 'vscode' && !path.startsWith('node:')),
+      [],
+    );
+    assert.ok(!Object.keys(shipped.inputs).some((path) => path.startsWith('test/')));
+  });
+
+  it('names its files in kebab-case', () => {
+    const tests = readdirSync(`${root}/test`, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+      .map(({ name }) => name);
+    const wrong = [...files.map((file) => basename(file)), ...tests].filter(
+      (name) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.ts$/.test(name),
+    );
+    assert.deepEqual(wrong, []);
+  });
+});
+
+/** These are JavaScript without types, so they are loaded by a name that the compiler does not follow. */
+function load(file: string): Promise<unknown> {
+  return import(new URL(`../${file}`, import.meta.url).href);
+}
+
+function runTimeImports({ inputs }: Metafile): RunTimeImport[] {
+  return Object.entries(inputs)
+    .filter(([from]) => from.startsWith('src/'))
+    .flatMap(([from, input]) =>
+      input.imports.map(({ path, kind, original, external }) => ({
+        from,
+        to: external === true || path.startsWith('src/') ? path : (original ?? path),
+        isDynamic: kind === 'dynamic-import',
+      })),
+    );
+}
+
+/** The folder of src that a file is in; undefined for what lies at the root of src or elsewhere. */
+const folderOf = (path: string): string | undefined => /^src\/([^/]+)\//.exec(path)?.[1];

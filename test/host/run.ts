@@ -1,4 +1,4 @@
-import { glob } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Mocha from 'mocha';
@@ -25,10 +25,13 @@ async function runJourneys(grep: string | undefined): Promise<boolean> {
   const mocha = new Mocha({ timeout: journeyLimitMs, forbidOnly: true, rootHooks: hooks });
   if (grep === undefined) mocha.failZero();
   else mocha.grep(grep);
-  for await (const file of glob('journeys/**/*.test.ts', { cwd: import.meta.dirname })) {
-    mocha.addFile(join(import.meta.dirname, file));
+  // Imported here and not by mocha, which would load the editor's driver a second time, as CommonJS, so that
+  // the hooks and the journeys knew different editors.
+  mocha.suite.emit('pre-require', globalThis, '', mocha);
+  const files = await readdir(join(import.meta.dirname, 'journeys'));
+  for (const file of files.filter((name) => name.endsWith('.test.ts')).sort()) {
+    await import(`./journeys/${file}`);
   }
-  await mocha.loadFilesAsync();
   return (await new Promise<number>((resolve) => mocha.run(resolve))) === 0;
 }
 

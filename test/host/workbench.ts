@@ -134,12 +134,14 @@ export class Workbench {
 
   /** Writes a question such as `@demo who am I?` into the chat view and sends it. */
   async askInChat(question: string): Promise<void> {
-    const input = this.page.locator('.chat-input-container .monaco-editor').first();
-    if (!(await input.isVisible())) await this.runCommand('Chat: Open Chat');
+    // Not with the mouse: notifications come up right above the input.
+    await this.runCommand('Chat: Open Chat');
+    await this.page.locator('.chat-input-container .monaco-editor.focused').waitFor();
     // Without a model the question would be refused. An editor that has just been started is still choosing.
     await this.page.locator('.chat-input-container', { hasText: 'Scripted' }).waitFor();
-    await input.click();
     const asked = await this.page.locator('.interactive-request').count();
+    // Over the `@demo` that a first question leaves there for the next.
+    await this.page.keyboard.press('ControlOrMeta+A');
     await this.page.keyboard.type(question);
     if (await this.page.locator('.chat-input-container .suggest-widget.visible').isVisible()) {
       await this.page.keyboard.press('Escape');

@@ -5,14 +5,17 @@ import { describeError } from './core/errors.js';
 import type { Clock, Fetch, Memento, Random } from './core/ports.js';
 import { McpProxy } from './loopback/mcp-proxy.js';
 import { redirectReceiver } from './loopback/redirect-receiver.js';
+import { AccountActions } from './vscode/account-actions.js';
 import type { VSCode } from './vscode/api.js';
 import { Approvals } from './vscode/approvals.js';
 import { Commands } from './vscode/commands.js';
 import { ConfiguredServers } from './vscode/configured-servers.js';
 import { DefinitionProvider } from './vscode/definition-provider.js';
 import { channelLog } from './vscode/log.js';
+import { SettingsProblems } from './vscode/settings-problems.js';
 import { SignInNotifications } from './vscode/sign-in-notifications.js';
 import { StatusBar } from './vscode/status-bar.js';
+import { StatusMenu } from './vscode/status-menu.js';
 import { failureText, outcomeText } from './vscode/texts.js';
 
 /** What the window takes from the system it runs on. */
@@ -80,8 +83,12 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   const ready = applyServers();
   ready.catch((error: unknown) => log.error(`The proxy could not start: ${describeError(error)}`));
 
-  const commands = keep(new Commands({ vs, broker, configured, clock, log, showLog: () => channel.show() }));
-  keep(new SignInNotifications(vs, broker, ({ server }) => commands.signIn(server, 'same')));
+  const showLog = () => channel.show();
+  const actions = new AccountActions({ vs, broker, clock, log, showLog });
+  const menu = new StatusMenu({ vs, broker, configured, actions, clock, showLog });
+  keep(new Commands({ vs, broker, actions, menu, showLog }));
+  keep(new SignInNotifications(vs, broker, ({ server }) => actions.signIn(server, 'same')));
+  keep(new SettingsProblems(vs, configured));
   const statusBar = keep(new StatusBar(vs, broker, configured, clock));
   const provider = keep(new DefinitionProvider({ vs, broker, clock, ready, signInWaitSeconds }));
   keep(vs.lm.registerMcpServerDefinitionProvider('mcpCredentials.servers', provider));

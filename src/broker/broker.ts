@@ -93,6 +93,9 @@ export class Broker implements TokenSource {
     this.#scheduler = new Scheduler(clock, holdings, this.#refresher, log);
     this.#brake = new Brake(clock, forcedRefreshesPerMinute, 60_000);
     holdings.onDidChange((key) => this.#onHeldChanged(key));
+    this.#sessions.prune(clock.nowMs()).catch((error: unknown) => {
+      log.warn(`Old sessions were not forgotten: ${describeError(error)}`);
+    });
   }
 
   /** @param listener - is called after any state has changed; it looks for itself */

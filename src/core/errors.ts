@@ -84,10 +84,13 @@ export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): error i
   return error instanceof BrokerError && codes.includes(error.code);
 }
 
-/** One line about any thrown value for the log: code or name, message, and the chain of causes. */
+/**
+ * One line about any thrown value for the log: code or name, message, and the chain of causes that are errors. Other
+ * causes are left out: they may be whole answers of a server.
+ */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return JSON.stringify(String(error));
   const name = error instanceof BrokerError ? error.code : error.name;
-  const cause = error.cause === undefined ? '' : ` ← ${describeError(error.cause)}`;
+  const cause = !(error.cause instanceof Error) ? '' : ` ← ${describeError(error.cause)}`;
   return `${name}: ${JSON.stringify(error.message)}${cause}`;
 }

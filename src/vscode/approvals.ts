@@ -42,7 +42,7 @@ export class Approvals {
 
 function questionAbout({ l10n }: VSCode, { id, url, auth }: Server): string {
   const question = l10n.t(
-    'This workspace wants to use the MCP server “{0}” at {1} with an account of yours.',
+    'This workspace wants to use the MCP server “{0}” at {1} with an account of yours. Allow it only if you trust that address.',
     id,
     url,
   );

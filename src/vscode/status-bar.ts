@@ -114,7 +114,7 @@ export function summary(l10n: VSCode['l10n'], states: readonly CredentialState[]
         `$(key) ${[who(l10n, states), timeLeft(l10n, states, nowMs)].filter((part) => part !== '').join(' · ')}`,
       );
     case 'signed-out':
-      return calm(`$(key) ${l10n.t('Signed out')}`);
+      return calm(`$(key) ${l10n.t('MCP: signed out')}`);
     default:
       return assertNever(urgent);
   }

@@ -19,7 +19,7 @@ describe('an everyday life with the packaged extension', () => {
 
   it('is silent before anybody has signed in', async () => {
     const item = await ground.editor.statusBarItem('mcpCredentials.status');
-    assert.equal(item.text, 'Signed out');
+    assert.equal(item.text, 'MCP: signed out');
     assert.deepEqual(await ground.editor.notifications(), []);
     assert.equal(ground.editor.openedPages.length, 0);
   });

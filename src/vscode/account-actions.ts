@@ -1,0 +1,116 @@
+import type { Broker } from '../broker/broker.js';
+import { describeError, hasCode } from '../core/errors.js';
+import type { Clock, Log } from '../core/ports.js';
+import type { ServerId } from '../core/server.js';
+import type { VSCode } from './api.js';
+import { choose } from './menu.js';
+import { durationText, failureText } from './texts.js';
+
+/** How long the status bar says that something went well. */
+const confirmationMs = 5_000;
+
+export interface ActionParts {
+  readonly vs: VSCode;
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly showLog: () => void;
+}
+
+/** What the user can do with a server's account. Each tells how it ended, and none throws. */
+export class AccountActions {
+  constructor(private readonly parts: ActionParts) {}
+
+  /** Signs in; says nothing when the user gave it up, here or in the browser. */
+  async signIn(id: ServerId, who: 'same' | 'any'): Promise<void> {
+    const { vs, broker, log } = this.parts;
+    try {
+      await broker.signIn(id, who);
+    } catch (error) {
+      if (isGivenUp(error)) {
+        log.info(`The sign-in for ${JSON.stringify(id)} was given up.`);
+        return;
+      }
+      const again = vs.l10n.t('Try Again');
+      if ((await this.#showFailure(id, error, again)) === again) await this.signIn(id, who);
+    }
+  }
+
+  /** Signs in; with an account already there, the user says whether it is the same person again. */
+  async chooseAccount(id: ServerId): Promise<void> {
+    const { vs, broker } = this.parts;
+    const { l10n } = vs;
+    const account = broker.account(id);
+    const isPinned = broker.servers().find((server) => server.id === id)?.auth.account !== undefined;
+    if (account === undefined || isPinned) return this.signIn(id, 'any');
+    await choose(vs, l10n.t('Sign in for “{0}”', id), l10n.t('Which account?'), [
+      { label: l10n.t('$(account) Again as {0}', account.label), run: () => this.signIn(id, 'same') },
+      { label: l10n.t('$(person-add) With Another Account…'), run: () => this.signIn(id, 'any') },
+    ]);
+  }
+
+  async signOut(id: ServerId): Promise<void> {
+    const { vs, broker } = this.parts;
+    const { l10n } = vs;
+    const account = broker.account(id)?.label ?? '';
+    try {
+      const result = await broker.signOut(id);
+      if (result === 'was-signed-out') return;
+      const text =
+        result === 'revoked'
+          ? l10n.t(
+              'Signed out {0} of “{1}”. The access was revoked at the authorization server.',
+              account,
+              id,
+            )
+          : l10n.t(
+              'Signed out {0} of “{1}” on this computer. The authorization server could not be told; remove the access in your account there if you want it gone at once.',
+              account,
+              id,
+            );
+      void vs.window.showInformationMessage(text);
+    } catch (error) {
+      await this.#showFailure(id, error);
+    }
+  }
+
+  async refreshNow(id: ServerId): Promise<void> {
+    const { vs, broker, clock } = this.parts;
+    const { l10n } = vs;
+    try {
+      await broker.refreshNow(id);
+    } catch (error) {
+      const signIn = l10n.t('Sign In');
+      const buttons = hasCode(error, 'grant_refused', 'sign_in_required') ? [signIn] : [];
+      if ((await this.#showFailure(id, error, ...buttons)) === signIn) await this.signIn(id, 'same');
+      return;
+    }
+    const state = broker.state(id);
+    const expiresAtMs = 'expiresAtMs' in state ? state.expiresAtMs : undefined;
+    const text =
+      expiresAtMs === undefined
+        ? l10n.t('The token for “{0}” is new.', id)
+        : l10n.t(
+            'The token for “{0}” is new. It lasts {1} and renews itself.',
+            id,
+            durationText(l10n, expiresAtMs - clock.nowMs()),
+          );
+    vs.window.setStatusBarMessage(text, confirmationMs);
+  }
+
+  /** @returns the button that was chosen, if it is not ours */
+  async #showFailure(id: ServerId, error: unknown, ...buttons: string[]): Promise<string | undefined> {
+    const { vs, clock, log, showLog } = this.parts;
+    log.error(`${JSON.stringify(id)}: ${describeError(error)}`);
+    const logButton = vs.l10n.t('Show Log');
+    const text = failureText(vs.l10n, error, id, clock.nowMs());
+    const choice = await vs.window.showErrorMessage(text, ...buttons, logButton);
+    if (choice === logButton) showLog();
+    return choice;
+  }
+}
+
+/** The browser's tab has said so already, and whoever pressed Cancel knows. */
+const isGivenUp = (error: unknown): boolean =>
+  hasCode(error, 'sign_in_cancelled') ||
+  (hasCode(error, 'authorization_denied') && (error).details['error'] === 'access_denied');

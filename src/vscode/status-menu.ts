@@ -1,0 +1,82 @@
+import type { Broker } from '../broker/broker.js';
+import type { Clock } from '../core/ports.js';
+import type { Server, ServerId } from '../core/server.js';
+import type { AccountActions } from './account-actions.js';
+import type { VSCode } from './api.js';
+import type { ConfiguredServers } from './configured-servers.js';
+import { choose, type Choice } from './menu.js';
+import { stateText } from './texts.js';
+
+export interface StatusMenuParts {
+  readonly vs: VSCode;
+  readonly broker: Broker;
+  readonly configured: ConfiguredServers;
+  readonly actions: AccountActions;
+  readonly clock: Clock;
+  readonly showLog: () => void;
+}
+
+/** Every server with its account and state, and what can be done about it. Behind the status bar item. */
+export class StatusMenu {
+  constructor(private readonly parts: StatusMenuParts) {}
+
+  async show(): Promise<void> {
+    const { vs, broker, configured, showLog } = this.parts;
+    const { l10n } = vs;
+    const servers = broker.servers().map((server) => this.choiceFor(server, () => this.#showServer(server)));
+    const unanswered = configured.unanswered.map(({ id, url }) => ({
+      label: `$(question) ${id}`,
+      description: l10n.t('the workspace proposes it; choose to answer'),
+      detail: url,
+      run: () => configured.askAboutProposed(true),
+    }));
+    const problems = configured.problems.map(({ label, message }) => ({
+      label: `$(error) ${label}`,
+      description: message,
+      run: () => openSettings(vs),
+    }));
+    await choose(vs, l10n.t('MCP Credentials'), l10n.t('Choose a server to sign in, renew or sign out'), [
+      ...servers,
+      ...unanswered,
+      ...problems,
+      { label: '', kind: vs.QuickPickItemKind.Separator },
+      { label: l10n.t('$(gear) Open Settings'), run: () => openSettings(vs) },
+      { label: l10n.t('$(output) Show Log'), run: showLog },
+    ]);
+  }
+
+  /** A server as a line in a menu. */
+  choiceFor({ id, url }: Server, run: () => unknown): Choice {
+    return { label: id, description: this.#accountAndState(id), detail: url, run };
+  }
+
+  async #showServer({ id }: Server): Promise<void> {
+    const { vs, broker, actions } = this.parts;
+    const { l10n } = vs;
+    const signIn = { label: l10n.t('$(sign-in) Sign In…'), run: () => actions.chooseAccount(id) };
+    const signOut = { label: l10n.t('$(sign-out) Sign Out'), run: () => actions.signOut(id) };
+    const refresh = { label: l10n.t('$(refresh) Refresh Now'), run: () => actions.refreshNow(id) };
+    const cancel = { label: l10n.t('$(close) Cancel Sign-In'), run: () => broker.cancelSignIn(id) };
+    const choices: Choice[] = {
+      'signed-out': [signIn],
+      'signing-in': [cancel, signIn],
+      'needs-sign-in': [signIn, signOut],
+      ready: [refresh, signIn, signOut],
+      refreshing: [refresh, signIn, signOut],
+      retrying: [refresh, signIn, signOut],
+    }[broker.state(id).kind];
+    await choose(vs, id, this.#accountAndState(id), choices);
+  }
+
+  #accountAndState(id: ServerId): string {
+    const { vs, broker, clock } = this.parts;
+    const account = broker.account(id)?.label;
+    const state = stateText(vs.l10n, broker.state(id), clock.nowMs());
+    return account === undefined ? state : `${account} – ${state}`;
+  }
+}
+
+/** Shows the setting that all of this is about. */
+export async function openSettings(vs: VSCode): Promise<void> {
+  await vs.commands.executeCommand('workbench.action.openSettings', 'mcpCredentials.servers');
+}

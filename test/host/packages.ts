@@ -2,11 +2,11 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { command } from './command.js';
-import { cacheDir } from './provision.js';
+import { runDir } from './provision.js';
 
 /** Where `package.json` is. */
 export const projectRoot = join(import.meta.dirname, '../..');
-const packagesDir = join(cacheDir, 'packages');
+const packagesDir = join(runDir, 'packages');
 
 /** Builds the broker as it ships, with the script that ships it, and returns the path of the `.vsix`. */
 export async function packageBroker(): Promise<string> {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { command } from './command.js';
@@ -8,6 +8,13 @@ const editorVersion = '4.139.1';
 
 /** Everything the host tests put on the disk and want to find again: editors, packages, screenshots. */
 export const cacheDir = join(import.meta.dirname, '../../.vscode-test');
+
+/**
+ * Where this process puts what is of no use to another: packages and bundles, which a second run in the same
+ * checkout would replace under our feet. Gone when the process ends.
+ */
+export const runDir = join(cacheDir, `run-${process.pid}`);
+process.once('exit', () => rmSync(runDir, { recursive: true, force: true }));
 
 /** The VS Code inside an installation of code-server. */
 const vscodeDir = 'node_modules/code-server/lib/vscode';

@@ -5,7 +5,7 @@ import { build } from 'esbuild';
 import type { BrowserContext, Page } from 'playwright-core';
 import { startHost, type HostOptions } from './host.js';
 import { buildCompanion } from './packages.js';
-import { cacheDir } from './provision.js';
+import { runDir } from './provision.js';
 import { handoverVariable, type Handover } from './suites/handover.js';
 
 /** A run that has not ended by then never will. */
@@ -58,7 +58,7 @@ export async function runSuites(options: SuitesOptions = {}): Promise<boolean> {
 export async function bundleSuites(): Promise<string> {
   const suitesDir = join(import.meta.dirname, 'suites');
   const files = (await readdir(suitesDir)).filter((name) => name.endsWith('.test.ts')).sort();
-  const outfile = join(cacheDir, 'suites/index.cjs');
+  const outfile = join(runDir, 'suites/index.cjs');
   await build({
     stdin: {
       contents: `
@@ -95,8 +95,8 @@ export async function handOver({
     grep,
     data,
   };
-  const path = join(cacheDir, 'suites/handover.json');
-  await mkdir(join(cacheDir, 'suites'), { recursive: true });
+  const path = join(runDir, 'suites/handover.json');
+  await mkdir(join(runDir, 'suites'), { recursive: true });
   await writeFile(path, JSON.stringify(handover));
   return { path, stop: () => new Promise((resolve) => output.close(() => resolve())) };
 }

@@ -1,0 +1,141 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import type { ExtensionContext } from 'vscode';
+import type { Disposable } from '../../src/core/announcer.js';
+import type { Fetch } from '../../src/core/ports.js';
+import { openWindow, type OpenWindow } from '../../src/window.js';
+import { FakeUri } from './editor-values.js';
+import { FakeEditor, type FakeEditorOptions } from './fake-editor.js';
+import { FakeMemento } from './fake-memento.js';
+import { FakeSecretStore } from './fake-secret-store.js';
+import type { Visit } from './form-browser.js';
+import { LeapingClock } from './leaping-clock.js';
+
+/** What outlives a window. */
+export interface Stores {
+  readonly secrets: FakeSecretStore;
+  readonly memento: FakeMemento;
+}
+
+export const newStores = (): Stores => ({ secrets: new FakeSecretStore(), memento: new FakeMemento() });
+
+export interface BrokerWindowOptions extends FakeEditorOptions {
+  readonly stores?: Stores;
+  readonly fetch?: Fetch;
+}
+
+/** One MCP session, opened as the editor opens it: with the definition's URL and headers, and nothing else. */
+export interface McpConnection {
+  readonly client: Client;
+  readonly transport: StreamableHTTPClientTransport;
+  /** The text of a tool's result. Throws what the client throws; a result with `isError` starts with `isError: `. */
+  readonly call: (tool: string, args?: Record<string, unknown>) => Promise<string>;
+}
+
+/** One editor window with the whole extension in it. */
+export class BrokerWindow {
+  readonly editor: FakeEditor;
+  readonly clock = new LeapingClock();
+  readonly stores: Stores;
+  readonly #subscriptions: Disposable[] = [];
+  readonly #window: OpenWindow;
+  readonly #connections: McpConnection[] = [];
+  #isClosed = false;
+
+  constructor({ stores = newStores(), fetch: send, ...options }: BrokerWindowOptions = {}) {
+    this.editor = new FakeEditor(options);
+    this.stores = stores;
+    const context = {
+      subscriptions: this.#subscriptions,
+      secrets: stores.secrets,
+      globalState: stores.memento,
+      extensionUri: FakeUri.parse(pathToFileURL(new URL('../..', import.meta.url).pathname).href),
+    };
+    this.#window = openWindow(this.editor.api, context as unknown as ExtensionContext, {
+      fetch: send ?? ((url, init) => fetch(url, init)),
+      clock: this.clock,
+      random: () => 0.5,
+    });
+  }
+
+  /** When the proxy listens and the stored credentials are in memory. */
+  get ready(): Promise<unknown> {
+    return this.#window.ready;
+  }
+
+  /** Runs one of our commands by its short name, with what is to be chosen in the menus on the way. */
+  async run(command: string, ...picks: readonly RegExp[]): Promise<void> {
+    for (const pick of picks) this.editor.window.planPick(pick);
+    await this.editor.run(`mcpCredentials.${command}`);
+  }
+
+  /** Signs in from the palette. @returns what the browser's user saw; the last page is the extension's */
+  async signIn(...picks: readonly RegExp[]): Promise<Visit> {
+    await this.ready;
+    await this.run('signIn', ...picks);
+    const visit = this.editor.visits.at(-1);
+    if (visit === undefined) throw new Error('No browser was opened.');
+    return visit;
+  }
+
+  /** What `provideMcpServerDefinitions` says about one server. */
+  async definition(label: string) {
+    const found = (await this.editor.definitions()).find((definition) => definition.label === label);
+    if (found === undefined) throw new Error(`There is no definition of ${label}.`);
+    return { url: found.uri.text, headers: found.headers, version: found.version };
+  }
+
+  /** Starts a server as the editor does: definition, resolve, `initialize`. */
+  async connect(label: string): Promise<McpConnection> {
+    const { uri, headers } = await this.editor.resolve(label);
+    const client = new Client({ name: 'journey', version: '1.0.0' });
+    const transport = new StreamableHTTPClientTransport(new URL(uri.text), { requestInit: { headers } });
+    const connection: McpConnection = {
+      client,
+      transport,
+      call: async (name, args = {}) => {
+        const { content, isError } = await client.callTool({ name, arguments: args });
+        const text = content.map((part) => (part.type === 'text' ? part.text : part.type)).join('');
+        return isError === true ? `isError: ${text}` : text;
+      },
+    };
+    this.#connections.push(connection);
+    await client.connect(transport);
+    return connection;
+  }
+
+  /** The last line of everything the log says that matches. */
+  log(pattern: RegExp): string | undefined {
+    return this.editor.window.logLines.findLast((line) => pattern.test(line));
+  }
+
+  /** Everything outside SecretStorage that a secret could have got into. */
+  get remains(): string {
+    return `${this.editor.remains}\n${this.stores.memento.text}`;
+  }
+
+  /**
+   * What closing the window does: `deactivate` is called, and while it goes on, what was handed over is disposed of,
+   * in the order in which it was handed over.
+   * @throws Error when something went on in the window that no test planned, or a timer is left
+   */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await Promise.all(this.#connections.map(({ client }) => client.close()));
+    await this.#window.ready.catch(() => undefined);
+    const closed = this.#window.close();
+    for (const subscription of this.#subscriptions.splice(0)) subscription.dispose();
+    await closed;
+    const { mistakes } = this.editor;
+    if (mistakes.length > 0) throw new Error(`Nobody planned this:\n${mistakes.join('\n')}`);
+    const { pending } = this.clock;
+    if (pending.length > 0) throw new Error(`Timers are left in a closed window: ${pending.join(', ')} ms.`);
+  }
+}
+
+/** Waits until something is so, for what announces itself to nobody. The test's own limit ends the wait. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await wait(5);
+}

@@ -1,0 +1,83 @@
+/**
+ * The values of the editor's API that the extension makes itself, with as much behaviour as it uses. What is handed
+ * to the editor comes back out of these in the form in which the editor would take it.
+ */
+
+type Listener<T> = (event: T) => unknown;
+
+export class FakeEventEmitter<T> {
+  readonly #listeners = new Set<Listener<T>>();
+
+  readonly event = (listener: Listener<T>) => {
+    this.#listeners.add(listener);
+    return { dispose: () => void this.#listeners.delete(listener) };
+  };
+
+  fire(event: T): void {
+    for (const listener of [...this.#listeners]) listener(event);
+  }
+
+  dispose(): void {
+    this.#listeners.clear();
+  }
+}
+
+export class FakeUri {
+  static parse(text: string): FakeUri {
+    return new FakeUri(new URL(text).href);
+  }
+
+  static joinPath(base: FakeUri, ...parts: readonly string[]): FakeUri {
+    return new FakeUri([base.toString().replace(/\/$/, ''), ...parts].join('/'));
+  }
+
+  private constructor(readonly text: string) {}
+
+  toString(): string {
+    return this.text;
+  }
+
+  toJSON(): string {
+    return this.text;
+  }
+}
+
+export class FakeMarkdownString {
+  constructor(
+    public value = '',
+    readonly supportThemeIcons = false,
+  ) {}
+
+  appendMarkdown(value: string): this {
+    this.value += value;
+    return this;
+  }
+
+  /** Nothing in a text becomes a link, an image, an icon or formatting. */
+  appendText(value: string): this {
+    this.value += value.replace(/[\\`*_{}[\]()#+\-!~>$]/g, '\\$&').replace(/\n/g, '\n\n');
+    return this;
+  }
+}
+
+export class FakeThemeColor {
+  constructor(readonly id: string) {}
+}
+
+export class FakeMcpHttpServerDefinition {
+  constructor(
+    public label: string,
+    public uri: FakeUri,
+    public headers: Record<string, string> = {},
+    public version?: string,
+  ) {}
+}
+
+/** As the editor's `l10n.t` without a translation: `{0}` is the first argument. */
+export function translate(text: string, ...args: readonly (string | number | boolean)[]): string {
+  return text.replace(/\{(\d+)\}/g, (placeholder, index: string) => {
+    const value = args[Number(index)];
+    if (value === undefined) throw new Error(`There is no argument for ${placeholder} in: ${text}`);
+    return String(value);
+  });
+}

@@ -1,0 +1,183 @@
+import type { FakeMarkdownString, FakeThemeColor } from './editor-values.js';
+
+type Severity = 'info' | 'warning' | 'error';
+
+/** A notification, open until somebody answers or closes it. */
+export interface ShownMessage {
+  readonly severity: Severity;
+  readonly text: string;
+  readonly buttons: readonly string[];
+  readonly isOpen: boolean;
+  /** Presses a button. */
+  press(button: string): void;
+  /** What the cross in its corner does. */
+  close(): void;
+}
+
+export interface ShownPick {
+  readonly title: string;
+  readonly items: readonly PickItem[];
+}
+
+interface PickItem {
+  readonly label: string;
+  readonly description?: string;
+  readonly detail?: string;
+  readonly kind?: number;
+}
+
+export interface ShownStatusBarItem {
+  readonly id: string;
+  text: string;
+  name: string | undefined;
+  tooltip: FakeMarkdownString | string | undefined;
+  command: string | undefined;
+  backgroundColor: FakeThemeColor | undefined;
+  isVisible: boolean;
+}
+
+/** The QuickPickItemKind of a separator. */
+export const separator = -1;
+
+/**
+ * What the user sees of a window and can press. A notification that nobody expected, a menu that nobody planned to
+ * answer, and anything modal are mistakes, which `mistakes` names.
+ */
+export class EditorWindow {
+  readonly statusBarItems: ShownStatusBarItem[] = [];
+  readonly messages: ShownMessage[] = [];
+  readonly picks: ShownPick[] = [];
+  readonly flashes: string[] = [];
+  readonly logLines: string[] = [];
+  logShown = 0;
+  readonly #plannedPicks: (RegExp | undefined)[] = [];
+  readonly #expected = new Set<ShownMessage>();
+  readonly #waiting = new Set<() => void>();
+  readonly #mistakes: string[] = [];
+
+  get mistakes(): readonly string[] {
+    const surprises = this.messages
+      .filter((message) => !this.#expected.has(message))
+      .map(({ text }) => `nobody expected the message: ${text}`);
+    const unused = this.#plannedPicks.map((choice) => `no menu offered ${String(choice)}`);
+    return [...this.#mistakes, ...surprises, ...unused];
+  }
+
+  /** The next message, past or future, that nobody has looked at and that matches. */
+  message(pattern: RegExp): Promise<ShownMessage> {
+    return new Promise((resolve) => {
+      const look = () => {
+        const found = this.messages.find(
+          (message) => !this.#expected.has(message) && pattern.test(message.text),
+        );
+        if (found === undefined) return;
+        this.#waiting.delete(look);
+        this.#expected.add(found);
+        resolve(found);
+      };
+      this.#waiting.add(look);
+      look();
+    });
+  }
+
+  /** Answers the next menu with the item whose label matches; without a pattern, closes it. */
+  planPick(choice: RegExp | undefined): void {
+    this.#plannedPicks.push(choice);
+  }
+
+  mistake(text: string): Error {
+    this.#mistakes.push(text);
+    return new Error(text);
+  }
+
+  showMessage(severity: Severity, text: string, rest: readonly unknown[]): Promise<string | undefined> {
+    const [first, ...others] = rest;
+    if (typeof first === 'object' && first !== null && 'modal' in first && first.modal === true) {
+      throw this.mistake(`A modal dialog: ${text}`);
+    }
+    const buttons = (typeof first === 'object' ? others : rest).map((button) => {
+      if (typeof button !== 'string')
+        throw this.mistake(`A button that is no text: ${JSON.stringify(button)}`);
+      return button;
+    });
+    return new Promise((resolve) => {
+      const message = {
+        severity,
+        text,
+        buttons,
+        isOpen: true,
+        press: (button: string) => {
+          if (!message.isOpen) throw new Error(`It is closed already: ${text}`);
+          if (!buttons.includes(button)) throw new Error(`There is no button ${button} on: ${text}`);
+          message.isOpen = false;
+          resolve(button);
+        },
+        close: () => {
+          message.isOpen = false;
+          resolve(undefined);
+        },
+      };
+      this.messages.push(message);
+      for (const look of [...this.#waiting]) look();
+    });
+  }
+
+  showQuickPick(items: readonly PickItem[], { title = '' }: { readonly title?: string }): Promise<unknown> {
+    this.picks.push({ title, items });
+    const choices = items.filter(({ kind }) => kind !== separator);
+    if (this.#plannedPicks.length === 0) throw this.mistake(`Nobody planned to answer the menu: ${title}`);
+    const wanted = this.#plannedPicks.shift();
+    const choice = wanted && choices.find(({ label }) => wanted.test(label));
+    if (wanted !== undefined && choice === undefined) {
+      throw this.mistake(
+        `${String(wanted)} is not in the menu: ${choices.map(({ label }) => label).join(', ')}`,
+      );
+    }
+    return Promise.resolve(choice);
+  }
+
+  createStatusBarItem(id: string): ShownStatusBarItem & { show(): void; hide(): void; dispose(): void } {
+    const item = {
+      id,
+      text: '',
+      name: undefined,
+      tooltip: undefined,
+      command: undefined,
+      backgroundColor: undefined,
+      isVisible: false,
+      show: () => {
+        item.isVisible = true;
+      },
+      hide: () => {
+        item.isVisible = false;
+      },
+      dispose: () => {
+        item.isVisible = false;
+      },
+    };
+    this.statusBarItems.push(item);
+    return item;
+  }
+
+  /** The editor's channels refuse to write once they are disposed of. */
+  createLogChannel() {
+    let isClosed = false;
+    const write = (level: string) => (line: string) => {
+      if (isClosed) throw new Error('Channel has been closed');
+      this.logLines.push(`${level} ${line}`);
+    };
+    return {
+      trace: write('trace'),
+      debug: write('debug'),
+      info: write('info'),
+      warn: write('warn'),
+      error: write('error'),
+      show: () => {
+        this.logShown += 1;
+      },
+      dispose: () => {
+        isClosed = true;
+      },
+    };
+  }
+}

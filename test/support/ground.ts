@@ -1,0 +1,96 @@
+import {
+  startAuthorizationServer,
+  type AuthorizationServerOptions,
+  type TestAuthorizationServer,
+} from './authorization-server.js';
+import { BrokerWindow, type BrokerWindowOptions } from './broker-window.js';
+import { FormBrowser, type BrowserUser } from './form-browser.js';
+import type { McpServerOptions } from './mcp-endpoint.js';
+import { startMcpServer, type TestMcpServer } from './mcp-server.js';
+
+const testLimitMs = 15_000;
+
+export const userOf = (name: string, decision: BrowserUser['decision'] = 'allow'): BrowserUser => ({
+  username: name,
+  password: name,
+  decision,
+});
+
+/** The setting `mcpCredentials.servers` with one entry for each server, by its name. */
+export function serversSetting(servers: readonly TestMcpServer[], auth: Record<string, unknown> = {}) {
+  const entries = servers.map(({ name, url }) => [name, { type: 'http', url, ...(auth[name] ?? {}) }]);
+  return { 'mcpCredentials.servers': Object.fromEntries(entries) as Record<string, unknown> };
+}
+
+/** Everything that a test starts, and its end: windows first, since they talk to the servers. */
+export class Ground {
+  readonly #windows: BrokerWindow[] = [];
+  readonly #closing: (() => Promise<unknown>)[] = [];
+
+  async issuer(options: AuthorizationServerOptions = {}): Promise<TestAuthorizationServer> {
+    const issuer = await startAuthorizationServer({ accessTokenSeconds: 60, ...options });
+    this.#closing.push(() => issuer.close());
+    return issuer;
+  }
+
+  async server(
+    issuer: TestAuthorizationServer,
+    options: Partial<McpServerOptions> = {},
+  ): Promise<TestMcpServer> {
+    const server = await startMcpServer({
+      issuer: issuer.issuer,
+      name: 'tickets',
+      answers: 'json',
+      ...options,
+    });
+    this.#closing.push(() => server.close());
+    return server;
+  }
+
+  /** A window with `user` at its browser, who allows everything unless told otherwise. */
+  window(
+    options: BrokerWindowOptions = {},
+    user: BrowserUser = userOf('alice'),
+  ): { window: BrokerWindow; browser: FormBrowser } {
+    const browser = new FormBrowser(user);
+    const window = new BrokerWindow({ browse: (url) => browser.open(url), ...options });
+    this.#windows.push(window);
+    return { window, browser };
+  }
+
+  /** An authorization server, an MCP server, and a window in which alice is signed in for it. */
+  async signedIn(
+    given: {
+      readonly seconds?: number;
+      readonly window?: BrokerWindowOptions;
+      readonly server?: Partial<McpServerOptions>;
+    } = {},
+  ) {
+    const issuer = await this.issuer({ accessTokenSeconds: given.seconds ?? 60 });
+    const server = await this.server(issuer, given.server);
+    const opened = this.window({ user: serversSetting([server]), ...given.window });
+    await opened.window.signIn();
+    return { issuer, server, ...opened };
+  }
+
+  /** Runs before the servers go, when the test ends. */
+  atEnd(close: () => Promise<unknown>): void {
+    this.#closing.push(close);
+  }
+
+  async close(): Promise<void> {
+    const ended = await Promise.allSettled(this.#windows.splice(0).map((window) => window.close()));
+    for (const close of this.#closing.splice(0).reverse()) await close();
+    for (const end of ended) if (end.status === 'rejected') throw end.reason;
+  }
+}
+
+/** Gives each test of the surrounding `describe` the ground to stand on, and clears it afterwards. */
+export function useGround(): Ground {
+  const ground = new Ground();
+  beforeEach(function () {
+    this.currentTest?.timeout(testLimitMs);
+  });
+  afterEach(() => ground.close());
+  return ground;
+}

@@ -8,10 +8,16 @@ import type { GrantedTokens } from './token-answer.js';
  */
 export function identify(issuer: string, tokens: GrantedTokens): Account {
   const claims = tokens.identity ?? claimsOf(tokens.accessToken.reveal(), issuer);
-  const subject = text(claims['sub']);
-  if (subject === undefined) return { issuer, subject: '', label: new URL(issuer).host };
+  const { sub: subject } = claims;
+  // Verbatim: two subjects that differ in a character are two accounts (OpenID Connect Core §2).
+  if (typeof subject !== 'string' || subject === '')
+    return { issuer, subject: '', label: new URL(issuer).host };
   const label =
-    text(claims['email']) ?? text(claims['preferred_username']) ?? text(claims['name']) ?? subject;
+    text(claims['email']) ??
+    text(claims['preferred_username']) ??
+    text(claims['name']) ??
+    text(subject) ??
+    new URL(issuer).host;
   return { issuer, subject, label };
 }
 

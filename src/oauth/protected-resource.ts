@@ -1,5 +1,5 @@
 import { covers } from '../core/address.js';
-import { BrokerError } from '../core/errors.js';
+import { BrokerError, hasCode } from '../core/errors.js';
 import type { Fetch } from '../core/ports.js';
 import { readBearerChallenge, type BearerChallenge } from './challenge.js';
 import { guardedFetch, guardedHeadFetch } from './guarded-fetch.js';
@@ -48,7 +48,13 @@ async function askForChallenge(
   signal: AbortSignal,
 ): Promise<BearerChallenge | undefined> {
   const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
-  const answer = await guardedHeadFetch(fetch)(serverUrl, { method: 'POST', headers, body: probe, signal });
+  let answer: Response;
+  try {
+    answer = await guardedHeadFetch(fetch)(serverUrl, { method: 'POST', headers, body: probe, signal });
+  } catch (error) {
+    if (!hasCode(error, 'issuer_unreachable')) throw error;
+    throw new BrokerError('server_unreachable', error.message, { cause: error, details: error.details });
+  }
   return answer.status === 401 ? readBearerChallenge(answer.headers) : undefined;
 }
 

@@ -24,11 +24,12 @@ describe('errors', () => {
   it('are described whatever was thrown', () => {
     assert.equal(describeError('text\n'), '"text\\n"');
     assert.equal(describeError(undefined), '"undefined"');
-    // A cause that is no error may hold a whole response body.
-    assert.equal(
-      describeError(new Error('a', { cause: { body: { access_token: 't' } } })),
-      'Error: "a" ← "[object Object]"',
-    );
+  });
+
+  it('are described without a cause that is no error, which may be a whole answer', () => {
+    for (const cause of [{ body: { access_token: 't' } }, new URLSearchParams({ code: 'c' }), 'text']) {
+      assert.equal(describeError(new Error('a', { cause })), 'Error: "a"');
+    }
   });
 
   it('have no cause unless one was given, and no details are an empty record', () => {

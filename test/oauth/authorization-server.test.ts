@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { hasCode, type ErrorCode } from '../../src/core/errors.js';
+import {
+  discoverAuthorizationServer,
+  metadataAddresses,
+  requirePkce,
+} from '../../src/oauth/authorization-server.js';
+import { json, page, ScriptedFetch } from './scripted-fetch.js';
+
+const { signal } = new AbortController();
+
+describe('metadataAddresses (RFC 8414 §3.1, OpenID Connect Discovery §4.1)', () => {
+  const host = 'https://as.example.com';
+  const bare = [`${host}/.well-known/oauth-authorization-server`, `${host}/.well-known/openid-configuration`];
+  const tenant = [
+    `${host}/.well-known/oauth-authorization-server/t1`,
+    `${host}/.well-known/openid-configuration/t1`,
+    `${host}/t1/.well-known/openid-configuration`,
+  ];
+  const deep = [
+    `${host}/.well-known/oauth-authorization-server/a/b`,
+    `${host}/.well-known/openid-configuration/a/b`,
+    `${host}/a/b/.well-known/openid-configuration`,
+  ];
+  const rows = [
+    ['without a path', host, bare],
+    ['with a terminating slash alone', `${host}/`, bare],
+    ['with a path, never the root', `${host}/t1`, tenant],
+    ['with a path and a terminating slash', `${host}/t1/`, tenant],
+    ['with a deep path', `${host}/a/b`, deep],
+  ] as const;
+  for (const [what, issuer, expected] of rows) {
+    it(`of an issuer ${what}`, () => assert.deepEqual(metadataAddresses(new URL(issuer)), expected));
+  }
+});
+
+describe('discoverAuthorizationServer', () => {
+  const discover = (issuer: string, scripted: ScriptedFetch) =>
+    discoverAuthorizationServer(scripted.fetch, issuer, signal);
+  const at = 'GET https://as.example.com/.well-known/oauth-authorization-server';
+
+  const matching = [
+    ['identical', 'https://as.example.com', 'https://as.example.com'],
+    ['named with a slash, published without', 'https://as.example.com/', 'https://as.example.com'],
+    ['named without a slash, published with', 'https://as.example.com', 'https://as.example.com/'],
+  ] as const;
+  for (const [what, asked, published] of matching) {
+    it(`accepts an issuer that is ${what}`, async () => {
+      const scripted = new ScriptedFetch({ [at]: json({ issuer: published, token_endpoint: 'https://x/' }) });
+      assert.equal((await discover(asked, scripted)).issuer, published);
+    });
+  }
+
+  const refused: readonly (readonly [string, Response, ErrorCode])[] = [
+    ['of another host (RFC 8414 §3.3)', json({ issuer: 'https://attacker.example' }), 'issuer_mismatch'],
+    ['of a tenant (RFC 8414 §3.3)', json({ issuer: 'https://as.example.com/t1' }), 'issuer_mismatch'],
+    ['of another port (RFC 8414 §3.3)', json({ issuer: 'https://as.example.com:8443' }), 'issuer_mismatch'],
+    [
+      'without an issuer (RFC 8414 §2)',
+      json({ token_endpoint: 'https://as.example.com/t' }),
+      'metadata_missing',
+    ],
+    ['with an issuer that is no text', json({ issuer: 1 }), 'metadata_missing'],
+    ['that is a list', json([{ issuer: 'https://as.example.com' }]), 'metadata_missing'],
+    [
+      'that is not JSON after all',
+      new Response('{', { headers: { 'content-type': 'application/json' } }),
+      'metadata_missing',
+    ],
+    ['that is absent', page(404), 'metadata_missing'],
+  ];
+  for (const [what, answer, code] of refused) {
+    it(`refuses a document ${what}`, async () => {
+      const scripted = new ScriptedFetch({ [at]: answer });
+      await assert.rejects(discover('https://as.example.com', scripted), (error) => hasCode(error, code));
+    });
+  }
+
+  it('refuses an issuer over plain http without asking', async () => {
+    const scripted = new ScriptedFetch({});
+    await assert.rejects(discover('http://as.example.com', scripted), (error) =>
+      hasCode(error, 'address_refused'),
+    );
+    assert.deepEqual(scripted.asked, []);
+  });
+
+  it('finds the OpenID configuration of a tenant in the last place', async () => {
+    const last = 'https://as.example.com/t1/.well-known/openid-configuration';
+    const scripted = new ScriptedFetch({ [`GET ${last}`]: json({ issuer: 'https://as.example.com/t1' }) });
+    assert.equal((await discover('https://as.example.com/t1', scripted)).issuer, 'https://as.example.com/t1');
+    assert.equal(scripted.asked.length, 3);
+  });
+});
+
+describe('requirePkce (OAuth 2.1 §4.1.1, RFC 8414 §2)', () => {
+  const issuer = 'https://as.example.com';
+  it('admits S256 among others', () =>
+    requirePkce({ issuer, code_challenge_methods_supported: ['plain', 'S256'] }));
+  const rows = [
+    ['no methods at all', undefined],
+    ['an empty list', []],
+    ['plain alone', ['plain']],
+    ['s256 in small letters', ['s256']],
+  ] as const;
+  for (const [what, methods] of rows) {
+    it(`refuses ${what}`, () => {
+      const server = { issuer, ...(methods && { code_challenge_methods_supported: [...methods] }) };
+      assert.throws(
+        () => requirePkce(server),
+        (error) => hasCode(error, 'pkce_unsupported'),
+      );
+    });
+  }
+});

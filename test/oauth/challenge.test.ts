@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { readBearerChallenge, type BearerChallenge } from '../../src/oauth/challenge.js';
+
+describe('readBearerChallenge', () => {
+  const metadata = 'https://mcp.example.com/.well-known/oauth-protected-resource/mcp';
+  const rows: readonly (readonly [string, string | undefined, BearerChallenge | undefined])[] = [
+    ['no challenge', undefined, undefined],
+    ['an empty header', '', undefined],
+    ['nonsense', '"=,,', undefined],
+    ['another scheme alone (RFC 7617)', 'Basic realm="x"', undefined],
+    [
+      'a parameter that mentions the scheme',
+      'Basic realm="Bearer resource_metadata=https://evil"',
+      undefined,
+    ],
+    ['a bare challenge (RFC 6750 §3)', 'Bearer', {}],
+    ['a realm alone (RFC 6750 §3)', 'Bearer realm="mcp"', {}],
+    [
+      'the metadata address (RFC 9728 §5.1)',
+      `Bearer resource_metadata="${metadata}"`,
+      { resourceMetadata: metadata },
+    ],
+    [
+      'an error (RFC 6750 §3.1)',
+      'Bearer error="invalid_token", error_description="Ended"',
+      { error: 'invalid_token' },
+    ],
+    ['scopes (RFC 6750 §3)', 'Bearer scope="mcp:read mcp:write"', { scopes: ['mcp:read', 'mcp:write'] }],
+    ['too much space between scopes', 'Bearer scope=" a  b "', { scopes: ['a', 'b'] }],
+    ['an empty scope', 'Bearer scope=""', {}],
+    [
+      'a token in place of a quoted string (RFC 9110 §11.2)',
+      'Bearer error=invalid_token, scope=a',
+      { error: 'invalid_token', scopes: ['a'] },
+    ],
+    ['the scheme in capitals (RFC 9110 §11.1)', 'BEARER error="invalid_token"', { error: 'invalid_token' }],
+    ['parameter names in capitals (RFC 9110 §11.2)', 'Bearer SCOPE="a"', { scopes: ['a'] }],
+    [
+      'a comma in a quoted string (RFC 9110 §5.6.4)',
+      'Bearer realm="a, scope=evil", scope="good"',
+      { scopes: ['good'] },
+    ],
+    [
+      'an escaped quote (RFC 9110 §5.6.4)',
+      'Bearer realm="say \\"scope=evil\\"", scope="good"',
+      { scopes: ['good'] },
+    ],
+    [
+      'a challenge after another (RFC 9110 §11.6.1)',
+      `Basic realm="x", Bearer resource_metadata="${metadata}"`,
+      { resourceMetadata: metadata },
+    ],
+    [
+      'a challenge before another (RFC 9110 §11.6.1)',
+      'Bearer scope="a", Basic realm="x", charset="UTF-8"',
+      { scopes: ['a'] },
+    ],
+    [
+      'one between two, with a token68 (RFC 9110 §11.2)',
+      'Negotiate YWJj==, Bearer scope="a", DPoP algs="ES256"',
+      { scopes: ['a'] },
+    ],
+  ];
+  for (const [what, header, expected] of rows) {
+    it(`reads ${what}`, async () => {
+      const headers = new Headers(header === undefined ? {} : { 'www-authenticate': header });
+      assert.deepEqual(await readBearerChallenge(headers), expected);
+    });
+  }
+
+  it('reads the one in a header line of its own (RFC 9110 §5.3)', async () => {
+    const headers = new Headers();
+    headers.append('www-authenticate', 'Basic realm="x"');
+    headers.append('www-authenticate', 'Bearer scope="a b"');
+    assert.deepEqual(await readBearerChallenge(headers), { scopes: ['a', 'b'] });
+  });
+});

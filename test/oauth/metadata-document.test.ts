@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { hasCode } from '../../src/core/errors.js';
+import { findDocument } from '../../src/oauth/metadata-document.js';
+import { json, page, ScriptedFetch } from './scripted-fetch.js';
+
+const [first, second] = ['https://as.example.com/.well-known/a', 'https://as.example.com/.well-known/b'];
+
+async function find(answers: Record<string, Response>) {
+  const scripted = new ScriptedFetch(answers);
+  const init = { redirect: 'manual' } as const;
+  const fetch = (url: string, given: RequestInit) => scripted.fetch(url, { ...given, ...init });
+  const found = await findDocument(fetch, [first, second], new AbortController().signal);
+  return { address: found?.address, body: await found?.response.json(), asked: scripted.asked };
+}
+
+describe('findDocument', () => {
+  it('takes the first document, asks for JSON, and looks no further', async () => {
+    const { address, body, asked } = await find({
+      [`GET ${first}`]: json({ a: 1 }),
+      [`GET ${second}`]: json({}),
+    });
+    assert.deepEqual([address, body, asked], [first, { a: 1 }, [`GET ${first}`]]);
+  });
+
+  const absent: readonly (readonly [string, Response])[] = [
+    ['404', json({ error: 'not_found' }, 404)],
+    ['401, as a server that protects everything answers', json({}, 401)],
+    ['405', json({}, 405)],
+    ['a redirect, which is not followed', new Response(null, { status: 302, headers: { location: second } })],
+    ['a page of a web application', page(200)],
+    ['text', new Response('{}', { headers: { 'content-type': 'text/plain' } })],
+  ];
+  for (const [what, answer] of absent) {
+    it(`goes on after ${what}`, async () => {
+      const { address } = await find({ [`GET ${first}`]: answer, [`GET ${second}`]: json({}) });
+      assert.equal(address, second);
+    });
+  }
+
+  it('takes any JSON media type (RFC 6838 §4.2.8)', async () => {
+    const answer = new Response('{}', {
+      headers: { 'content-type': 'application/jwk-set+json; charset=utf-8' },
+    });
+    assert.equal((await find({ [`GET ${first}`]: answer })).address, first);
+  });
+
+  for (const status of [429, 500, 502, 503, 504]) {
+    it(`does not fall back on ${status}: an outage must not lead to a weaker place`, async () => {
+      const asking = find({ [`GET ${first}`]: page(status), [`GET ${second}`]: json({}) });
+      await assert.rejects(asking, (error) => hasCode(error, 'issuer_unreachable'));
+    });
+  }
+
+  it('finds nothing where there is nothing', async () => {
+    const { address, asked } = await find({});
+    assert.deepEqual([address, asked.length], [undefined, 2]);
+  });
+});

@@ -151,7 +151,9 @@ export class McpProxy implements Disposable {
         ? tokens.accessToken(server.id, session)
         : tokens.newerToken(server.id, session, refused));
     } catch (error) {
-      if (!hasCode(error, 'sign_in_required', 'grant_refused')) throw error;
+      // Nobody is asked to sign in so that a session can end: the editor ends those of a server that was signed out.
+      const canWait = call.method !== 'DELETE' && hasCode(error, 'sign_in_required', 'grant_refused');
+      if (!canWait) throw error;
       await this.#waitForSignIn(call, error);
     }
     return tokens.accessToken(server.id, session);

@@ -60,8 +60,7 @@ describe('a first sign-in', () => {
       assert.match(text, /Access was not granted\. Sign in again to allow it\./);
       assert.match(window.editor.statusBar?.text ?? '', /signed out/i);
       assert.equal((await window.definition('tickets')).version, 'signed-out');
-      const credentials = [...window.stores.secrets.values.keys()].filter((key) => /^credential:/.test(key));
-      assert.deepEqual(credentials, []);
+      assert.deepEqual(window.stores.credentialKeys, []);
 
       browser.user = userOf('alice');
       assert.match((await window.signIn()).text, /You are signed in/);

@@ -12,13 +12,18 @@ import { FakeSecretStore } from './fake-secret-store.js';
 import type { Visit } from './form-browser.js';
 import { LeapingClock } from './leaping-clock.js';
 
-/** What outlives a window. */
-export interface Stores {
-  readonly secrets: FakeSecretStore;
-  readonly memento: FakeMemento;
-}
+/** A call waits for the user for two minutes; the scheduler wakes at least once a minute. */
+const longestOtherTimerMs = 90_000;
 
-export const newStores = (): Stores => ({ secrets: new FakeSecretStore(), memento: new FakeMemento() });
+/** What outlives a window. */
+export class Stores {
+  readonly secrets = new FakeSecretStore();
+  readonly memento = new FakeMemento();
+
+  get credentialKeys(): readonly string[] {
+    return [...this.secrets.values.keys()].filter((key) => key.startsWith('credential:'));
+  }
+}
 
 export interface BrokerWindowOptions extends FakeEditorOptions {
   readonly stores?: Stores;
@@ -43,7 +48,7 @@ export class BrokerWindow {
   readonly #connections: McpConnection[] = [];
   #isClosed = false;
 
-  constructor({ stores = newStores(), fetch: send, ...options }: BrokerWindowOptions = {}) {
+  constructor({ stores = new Stores(), fetch: send, ...options }: BrokerWindowOptions = {}) {
     this.editor = new FakeEditor(options);
     this.stores = stores;
     const context = {
@@ -89,8 +94,29 @@ export class BrokerWindow {
   /** Starts a server as the editor does: definition, resolve, `initialize`. */
   async connect(label: string): Promise<McpConnection> {
     const { uri, headers } = await this.editor.resolve(label);
+    return this.#connect(uri.text, headers);
+  }
+
+  /** Starts a server as an agent host does, which knows the definition and asks nobody to resolve it. */
+  async connectUnresolved(label: string): Promise<McpConnection> {
+    const { url, headers } = await this.definition(label);
+    return this.#connect(url, headers);
+  }
+
+  async #connect(url: string, headers: Record<string, string>): Promise<McpConnection> {
     const client = new Client({ name: 'journey', version: '1.0.0' });
-    const transport = new StreamableHTTPClientTransport(new URL(uri.text), { requestInit: { headers } });
+    let streamAnswered: () => void = () => undefined;
+    const hasStream = new Promise<void>((resolve) => {
+      streamAnswered = resolve;
+    });
+    const transport = new StreamableHTTPClientTransport(new URL(url), {
+      requestInit: { headers },
+      fetch: async (address, init) => {
+        const answer = await fetch(address, init);
+        if (init?.method === 'GET') streamAnswered();
+        return answer;
+      },
+    });
     const connection: McpConnection = {
       client,
       transport,
@@ -102,7 +128,14 @@ export class BrokerWindow {
     };
     this.#connections.push(connection);
     await client.connect(transport);
+    // The client opens it in its own time, and a test that ends a sign-in must know that it is not in between.
+    await hasStream;
     return connection;
+  }
+
+  /** Resolves when `calls` of them wait for the user. */
+  async waiting(calls: number): Promise<void> {
+    await until(() => this.clock.pending.filter((ms) => ms > longestOtherTimerMs).length === calls);
   }
 
   /** The last line of everything the log says that matches. */
@@ -130,6 +163,9 @@ export class BrokerWindow {
     await closed;
     const { mistakes } = this.editor;
     if (mistakes.length > 0) throw new Error(`Nobody planned this:\n${mistakes.join('\n')}`);
+    // The proxy hears about a connection that was cut a moment later.
+    const patienceEndsAtMs = Date.now() + 1_000;
+    await until(() => this.clock.pending.length === 0 || Date.now() > patienceEndsAtMs);
     const { pending } = this.clock;
     if (pending.length > 0) throw new Error(`Timers are left in a closed window: ${pending.join(', ')} ms.`);
   }

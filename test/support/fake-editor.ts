@@ -20,7 +20,7 @@ export interface FakeEditorOptions {
   /** The address of the workspace's only folder. */
   readonly folder?: string;
   /** What happens to a link: the user's browser follows it. Without one, opening a link is a mistake. */
-  readonly browse?: (url: string) => Promise<Visit>;
+  readonly browse?: ((url: string) => Promise<Visit>) | undefined;
 }
 
 interface Provider {

@@ -7,6 +7,7 @@ import { BrokerWindow, type BrokerWindowOptions } from './broker-window.js';
 import { FormBrowser, type BrowserUser } from './form-browser.js';
 import type { McpServerOptions } from './mcp-endpoint.js';
 import { startMcpServer, type TestMcpServer } from './mcp-server.js';
+import { ScriptedResource } from './scripted-resource.js';
 
 const testLimitMs = 15_000;
 
@@ -17,7 +18,10 @@ export const userOf = (name: string, decision: BrowserUser['decision'] = 'allow'
 });
 
 /** The setting `mcpCredentials.servers` with one entry for each server, by its name. */
-export function serversSetting(servers: readonly TestMcpServer[], auth: Record<string, unknown> = {}) {
+export function serversSetting(
+  servers: readonly Pick<TestMcpServer, 'name' | 'url'>[],
+  auth: Record<string, unknown> = {},
+) {
   const entries = servers.map(({ name, url }) => [name, { type: 'http', url, ...(auth[name] ?? {}) }]);
   return { 'mcpCredentials.servers': Object.fromEntries(entries) as Record<string, unknown> };
 }
@@ -45,6 +49,13 @@ export class Ground {
     });
     this.#closing.push(() => server.close());
     return server;
+  }
+
+  /** An MCP server whose answers the test writes. */
+  async resource(issuer: TestAuthorizationServer): Promise<ScriptedResource> {
+    const resource = await ScriptedResource.start(issuer.issuer);
+    this.#closing.push(() => resource.close());
+    return resource;
   }
 
   /** A window with `user` at its browser, who allows everything unless told otherwise. */

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { useGround } from '../support/ground.js';
+
+const pastTheEndMs = 55_000;
+const pastTheWaitMs = 121_000;
+
+describe('a grant that was revoked', () => {
+  const ground = useGround();
+
+  async function revoked() {
+    const stage = await ground.signedIn();
+    const connection = await stage.window.connect('tickets');
+    stage.issuer.revokeGrants('alice');
+    stage.window.clock.leap(pastTheEndMs);
+    return { ...stage, ...connection };
+  }
+
+  it('turns to one notification, and the waiting calls go on after Sign In', async () => {
+    const { issuer, server, window, call, transport } = await revoked();
+    const session = transport.sessionId;
+    const calls = Array.from({ length: 5 }, () => call('whoami'));
+    const notice = await window.editor.window.message(/waits for you to sign in again/);
+    assert.match(notice.text, /alice@example\.com .*has expired or was revoked/);
+    assert.deepEqual(notice.buttons, ['Sign In']);
+    assert.match(window.editor.statusBar?.text ?? '', /^\$\(warning\).*alice@example\.com/);
+    assert.equal(window.editor.statusBar?.backgroundColor?.id, 'statusBarItem.warningBackground');
+
+    notice.press('Sign In');
+    assert.deepEqual([...new Set(await Promise.all(calls))], ['alice@example.com (Alice)']);
+    assert.match((await window.editor.visits.at(-1))?.text ?? '', /You are signed in/);
+    assert.equal(window.editor.statusBar?.backgroundColor, undefined);
+    assert.deepEqual([transport.sessionId, server.sessions.length], [session, 1]);
+    assert.deepEqual([issuer.counts().refusedRefreshes, issuer.counts().codesExchanged], [1, 2]);
+  });
+
+  it('ends a call that nobody helps with a result that names the command', async () => {
+    const { window, call, issuer } = await revoked();
+    const answer = call('whoami');
+    await window.editor.window.message(/waits for you to sign in again/);
+    await window.waiting(1);
+    window.clock.leap(pastTheWaitMs);
+    assert.match(
+      await answer,
+      /^isError: The sign-in of alice@example\.com .* Run “MCP Credentials: Sign In” .* “tickets”, then try again\.$/,
+    );
+    assert.equal(issuer.counts().refusedRefreshes, 1);
+  });
+
+  it('asks once for each failure, not for each call', async () => {
+    const { window, call } = await revoked();
+    const first = call('whoami');
+    (await window.editor.window.message(/waits for you/)).close();
+    const second = call('whoami');
+    await window.waiting(2);
+    window.clock.leap(pastTheWaitMs);
+    assert.match((await Promise.all([first, second])).join('\n'), /^isError.*\nisError/);
+    assert.equal(window.editor.window.messages.length, 1);
+  });
+
+  it('ends initialize with a JSON-RPC error that names the command', async () => {
+    const { window } = await revoked();
+    const connected = window.connectUnresolved('tickets').then(
+      () => assert.fail('It connected.'),
+      (error: unknown) => String(error),
+    );
+    await window.editor.window.message(/waits for you to sign in again/);
+    await window.waiting(1);
+    window.clock.leap(pastTheWaitMs);
+    assert.match(await connected, /Run “MCP Credentials: Sign In”/);
+  });
+
+  it('lets initialize go on after Sign In', async () => {
+    const { window } = await revoked();
+    const connected = window.connectUnresolved('tickets');
+    (await window.editor.window.message(/waits for you to sign in again/)).press('Sign In');
+    assert.equal(await (await connected).call('whoami'), 'alice@example.com (Alice)');
+  });
+
+  it('is found out in the background too, and told once', async () => {
+    const { window, issuer } = await ground.signedIn();
+    issuer.revokeGrants('alice');
+    window.clock.leap(49_000);
+    await window.editor.window.message(/waits for you to sign in again/);
+    window.clock.leap(3_600_000);
+    assert.equal(issuer.counts().refusedRefreshes, 1);
+  });
+
+  it('does not keep a second account of the same window from working', async () => {
+    const { window, issuer, browser } = await ground.signedIn();
+    const other = await ground.server(issuer, { name: 'wiki' });
+    const servers = (await window.editor.api.workspace
+      .getConfiguration('mcpCredentials')
+      .get('servers')) as Record<string, unknown>;
+    window.editor.settings.set('user', 'mcpCredentials.servers', {
+      ...servers,
+      wiki: { type: 'http', url: other.url },
+    });
+    browser.user = { username: 'bob', password: 'bob', decision: 'allow' };
+    await window.signIn(/wiki/);
+    const wiki = await window.connect('wiki');
+    issuer.revokeGrants('alice');
+    window.clock.leap(pastTheEndMs);
+    await window.editor.window.message(/alice@example\.com.*“tickets” waits for you/);
+    assert.equal(await wiki.call('whoami'), 'bob@example.com (Bob)');
+  });
+
+  it('lets the server hear that a session ends without asking anybody to sign in', async () => {
+    const { window, transport } = await revoked();
+    await window.editor.window.message(/waits for you to sign in again/);
+    await transport.terminateSession();
+  });
+});

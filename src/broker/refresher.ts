@@ -90,7 +90,7 @@ export class Refresher {
       case 'refused':
         return this.#bury(credential, answer);
       case 'unavailable':
-        throw this.#postpone(key, held, answer.error, answer.retryAfterMs);
+        throw this.#postpone(key, held, asBrokerError(answer.error), answer.retryAfterMs);
     }
   }
 
@@ -263,5 +263,5 @@ function isFresh(tokens: Tokens, nowMs: number): boolean {
 
 function asBrokerError(error: unknown): BrokerError {
   if (hasCode(error, 'issuer_unreachable', 'tls_untrusted')) return error;
-  return new BrokerError('issuer_unreachable', 'The issuer could not be asked.', { cause: error });
+  return new BrokerError('issuer_unreachable', 'The issuer gave no usable answer.', { cause: error });
 }

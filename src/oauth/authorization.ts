@@ -90,26 +90,34 @@ export async function authorizationRequest(
 /**
  * Judges the redirect that came back, before its code goes anywhere.
  * @returns the parameters, in the form in which the exchange takes them
- * @throws BrokerError `authorization_denied` with `details.error` and `details.reason`, both quoted;
+ * @throws BrokerError `authorization_denied` with `details.error`, to compare, and `details.reason`, quoted, to show;
  *   `authorization_response_invalid` when `state`, `iss` or the shape is wrong
  * @see RFC 9207 §2.4, error responses included; RFC 6749 §4.1.2
  */
 export function readAuthorizationResponse(request: AuthorizationRequest, redirect: URL): URLSearchParams {
   const { server, client, state } = request;
+  const invalid = (cause?: unknown) =>
+    new BrokerError('authorization_response_invalid', 'The redirect does not answer our request.', {
+      cause,
+      details: { issuer: server.issuer },
+    });
+  let parameters: URLSearchParams;
   try {
-    return oauth.validateAuthResponse(server, wireClient(client), redirect, state);
+    parameters = oauth.validateAuthResponse(server, wireClient(client), redirect, state);
   } catch (cause) {
     if (cause instanceof oauth.AuthorizationResponseError) {
       throw new BrokerError('authorization_denied', `${server.issuer} did not authorize us.`, {
         cause,
-        details: { error: cause.error, reason: JSON.stringify(cause.error_description ?? cause.error) },
+        details: {
+          error: cause.error,
+          reason: JSON.stringify(cause.error_description ?? cause.error),
+        },
       });
     }
-    throw new BrokerError('authorization_response_invalid', 'The redirect does not answer our request.', {
-      cause,
-      details: { issuer: server.issuer },
-    });
+    throw invalid(cause);
   }
+  if (parameters.getAll('code').length !== 1) throw invalid();
+  return parameters;
 }
 
 /**

@@ -32,11 +32,11 @@ export async function registerClient(
     token_endpoint_auth_method: 'none',
   };
   const response = await oauth.dynamicClientRegistrationRequest(server, request, wire(fetch, signal));
-  if (response.status >= 500) {
+  if (response.status >= 500 || response.status === 429) {
     throw new BrokerError('issuer_unreachable', `Registration answers ${response.status}.`, { details });
   }
   try {
-    const registered = await oauth.processDynamicClientRegistrationResponse(response);
+    const registered = await oauth.processDynamicClientRegistrationResponse(asCreated(response));
     return {
       issuer: server.issuer,
       clientId: registered.client_id,
@@ -55,6 +55,12 @@ export async function registerClient(
     });
   }
 }
+
+/** RFC 7591 §3.2.1 demands 201, and some servers answer 200. */
+const asCreated = (response: Response): Response =>
+  response.status === 200
+    ? new Response(response.body, { status: 201, headers: response.headers })
+    : response;
 
 /** RFC 7591 §2: a server that returns a secret and names no method means `client_secret_basic`. */
 function secretOf(secret: unknown, method: unknown): Pick<Client, 'clientSecret' | 'authMethod'> {

@@ -27,6 +27,9 @@ export interface GrantedTokens {
   readonly identity?: oauth.IDToken;
 }
 
+/** How the codes of OAuth look; gateways and firewalls in front write `Forbidden` and `Not Found` into the same place. */
+const oauthCode = /^[a-z][a-z0-9_]*$/;
+
 /** OAuth error codes by which a server says that it is in trouble itself, whatever the status. */
 const transientErrors = ['temporarily_unavailable', 'server_error', 'slow_down'];
 
@@ -43,37 +46,51 @@ export async function readTokenAnswer(
 ): Promise<TokenAnswer> {
   const body = await readJsonObject(response);
   const retryAfterMs = retryAfter(response.headers.get('retry-after'), nowMs);
-  const unavailable = (why: string, cause?: unknown): TokenAnswer => ({
+  const { status } = response;
+  const unavailable = (why: string): TokenAnswer => ({
     kind: 'unavailable',
-    error: new BrokerError('issuer_unreachable', `The token endpoint answers ${response.status}: ${why}.`, {
-      cause,
-      details: { status: response.status },
+    error: new BrokerError('issuer_unreachable', `The token endpoint answers ${status}: ${why}.`, {
+      details: { status },
     }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
 
-  const isTransient = response.status >= 500 || response.status === 408 || response.status === 429;
+  const isTransient = status >= 500 || status === 408 || status === 429;
   if (isTransient) return unavailable('a status that may pass');
   if (body === undefined) return unavailable('not a JSON object');
   const { error, error_description: description } = body;
-  if (typeof error === 'string') {
+  if (typeof error === 'string' && oauthCode.test(error)) {
     if (transientErrors.includes(error)) return unavailable(`error ${JSON.stringify(error)}`);
     const words = [body['error_subtype'], description].filter((text) => typeof text === 'string').join(' ');
     return { kind: 'refused', reason: refusalReason(error, words), error, description: words };
   }
-  if (response.status !== 200) return unavailable('no OAuth error code');
+  if (status !== 200) return unavailable('no OAuth error code');
   try {
     const answer = await validate(Response.json(normalized(body), { status: 200 }));
     return { kind: 'granted', tokens: grantedTokens(answer) };
   } catch (cause) {
-    return unavailable('not a token response', cause);
+    const error = new BrokerError('token_answer_invalid', 'The token endpoint grants nothing usable.', {
+      cause,
+    });
+    return { kind: 'unavailable', error };
   }
 }
 
-/** What real servers get wrong and still mean well: nulls for missing members, no `token_type`. */
+/**
+ * What real servers get wrong and still mean well: no `token_type`, nulls and empty text for missing members, a
+ * list of scopes, a lifetime that is none. A flaw beside the tokens must not cost us the refresh token among them.
+ */
 function normalized(body: Record<string, unknown>): Record<string, unknown> {
-  const present = Object.entries(body).filter(([, value]) => value !== null);
-  return { token_type: 'bearer', ...Object.fromEntries(present) };
+  const { scope, expires_in: lifetime } = body;
+  const isLifetime = Number.parseFloat(String(lifetime)) >= 0;
+  const all = {
+    token_type: 'bearer',
+    ...body,
+    scope: Array.isArray(scope) ? scope.join(' ') : scope,
+    expires_in: isLifetime ? lifetime : null,
+  };
+  const present = Object.entries(all).filter(([, value]) => value !== null && value !== '');
+  return { ...Object.fromEntries(present), token_type: body['token_type'] ?? 'bearer' };
 }
 
 function grantedTokens(answer: oauth.TokenEndpointResponse): GrantedTokens {

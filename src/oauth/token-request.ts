@@ -12,7 +12,8 @@ import { clientAuthentication, wire, wireClient } from './wire.js';
  * Redeems the authorization code.
  * @param parameters - as `readAuthorizationResponse` returned them
  * @throws BrokerError `authorization_denied`, `client_refused` when the token endpoint refuses;
- *   `issuer_unreachable` when it gives no usable answer; `tls_untrusted`, `address_refused`
+ *   `issuer_unreachable` when it gives no usable answer; `token_answer_invalid` when what it grants is flawed, its
+ *   ID token included; `tls_untrusted`, `address_refused`
  * @see OAuth 2.1 §4.1.3; RFC 8707 §2.2
  */
 export async function exchangeCode(
@@ -33,10 +34,13 @@ export async function exchangeCode(
     codeVerifier.reveal(),
     { ...wire(fetch, signal), additionalParameters: { resource } },
   );
-  const validate = (normalized: Response) =>
-    oauth.processAuthorizationCodeResponse(server, wired, normalized, {
-      ...(nonce !== undefined && { expectedNonce: nonce }),
+  const validate = async (normalized: Response) => {
+    const { id_token } = (await normalized.clone().json()) as Record<string, unknown>;
+    // Whoever expects a nonce insists on an ID token, which a server may leave out with the scope `openid`.
+    return oauth.processAuthorizationCodeResponse(server, wired, normalized, {
+      ...(id_token !== undefined && nonce !== undefined && { expectedNonce: nonce }),
     });
+  };
   const answer = await readTokenAnswer(response, validate, nowMs);
   switch (answer.kind) {
     case 'granted':

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { describeError, hasCode, type ErrorCode } from '../../src/core/errors.js';
+import { registerClient } from '../../src/oauth/registration.js';
+import { json, page, ScriptedFetch } from './scripted-fetch.js';
+
+const issuer = 'https://as.example.com';
+const endpoint = `${issuer}/register`;
+const redirectUri = 'http://127.0.0.1:1234/callback';
+
+async function register(answer: Response | (() => Response)) {
+  const scripted = new ScriptedFetch({ [`POST ${endpoint}`]: answer });
+  const server = { issuer, registration_endpoint: endpoint };
+  const client = await registerClient(scripted.fetch, server, redirectUri, new AbortController().signal);
+  return { client, sent: JSON.parse(scripted.seen[0]?.body ?? '') as Record<string, unknown> };
+}
+
+describe('registerClient (RFC 7591)', () => {
+  it('asks to be a public native client with refresh tokens (RFC 7591 §2, RFC 8252 §8.4)', async () => {
+    const { sent } = await register(json({ client_id: 'c' }, 201));
+    assert.deepEqual(sent, {
+      client_name: 'MCP Credential Broker',
+      application_type: 'native',
+      redirect_uris: [redirectUri],
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      token_endpoint_auth_method: 'none',
+    });
+  });
+
+  describe('takes what the server made of it (RFC 7591 §3.2.1)', () => {
+    const confidential = { client_id: 'c', client_secret: 's', client_secret_expires_at: 0 };
+    const rows: readonly (readonly [string, Response, string, string | undefined])[] = [
+      [
+        'a public client',
+        json({ client_id: 'c', token_endpoint_auth_method: 'none' }, 201),
+        'none',
+        undefined,
+      ],
+      ['one without a method', json({ client_id: 'c' }, 201), 'none', undefined],
+      ['a secret without a method (RFC 7591 §2)', json(confidential, 201), 'client_secret_basic', 's'],
+      [
+        'a secret for Basic',
+        json({ ...confidential, token_endpoint_auth_method: 'client_secret_basic' }, 201),
+        'client_secret_basic',
+        's',
+      ],
+      [
+        'a secret for the form',
+        json({ ...confidential, token_endpoint_auth_method: 'client_secret_post' }, 201),
+        'client_secret_post',
+        's',
+      ],
+      [
+        'a secret that is not to be used',
+        json({ ...confidential, token_endpoint_auth_method: 'none' }, 201),
+        'none',
+        undefined,
+      ],
+      ['an answer with status 200', json({ client_id: 'c' }, 200), 'none', undefined],
+    ];
+    for (const [what, answer, method, secret] of rows) {
+      it(what, async () => {
+        const { client } = await register(answer);
+        assert.deepEqual(
+          [client.clientId, client.authMethod, client.clientSecret?.reveal()],
+          ['c', method, secret],
+        );
+        assert.deepEqual(
+          [client.issuer, client.source, client.redirectUri],
+          [issuer, 'dynamic', redirectUri],
+        );
+      });
+    }
+  });
+
+  it('says that a server registers nobody, without asking', async () => {
+    const { fetch } = new ScriptedFetch({});
+    const asking = registerClient(fetch, { issuer }, redirectUri, new AbortController().signal);
+    await assert.rejects(asking, (error) => hasCode(error, 'registration_unsupported'));
+  });
+
+  const failures: readonly (readonly [string, Response | (() => Response), ErrorCode])[] = [
+    [
+      'a refusal (RFC 7591 §3.2.2)',
+      json({ error: 'invalid_redirect_uri', error_description: 'No "loopback"' }, 400),
+      'registration_refused',
+    ],
+    ['403 with a page', page(403), 'registration_refused'],
+    ['201 without a client id', json({ client_name: 'x' }, 201), 'registration_refused'],
+    ['201 with a page', page(201), 'registration_refused'],
+    ['503', page(503), 'issuer_unreachable'],
+    ['429', page(429), 'issuer_unreachable'],
+    [
+      'no answer',
+      () => {
+        throw new TypeError('fetch failed');
+      },
+      'issuer_unreachable',
+    ],
+  ];
+  for (const [what, answer, code] of failures) {
+    it(`fails on ${what} with ${code}`, () =>
+      assert.rejects(register(answer), (error) => hasCode(error, code)));
+  }
+
+  it('quotes the reason', async () => {
+    const answer = json({ error: 'invalid_redirect_uri', error_description: 'No "loopback"' }, 400);
+    await assert.rejects(register(answer), (error) => {
+      assert.ok(hasCode(error, 'registration_refused'));
+      assert.equal(error.details['reason'], '"invalid_redirect_uri: No \\"loopback\\""');
+      return true;
+    });
+  });
+
+  it('keeps a secret out of the error about a broken answer', async () => {
+    const body = '{"client_id":"c","client_secret":"sesame-open"x}';
+    const answer = new Response(body, { status: 201, headers: { 'content-type': 'application/json' } });
+    await assert.rejects(register(answer), (error) => {
+      assert.doesNotMatch(describeError(error), /sesame|open/);
+      return true;
+    });
+  });
+});

@@ -98,8 +98,12 @@ export class CredentialVault {
     } catch (error) {
       this.log.error(`The secret ${JSON.stringify(key)} is set aside: ${describeError(error)}`);
     }
-    await this.secrets.store(`damaged:${key}`, text);
-    await this.secrets.delete(key);
+    try {
+      await this.secrets.store(`damaged:${key}`, text);
+      await this.secrets.delete(key);
+    } catch (error) {
+      this.log.warn(`Setting it aside failed: ${describeError(error)}`);
+    }
     return undefined;
   }
 }

@@ -50,7 +50,11 @@ export class Sessions {
     if (this.#open.has(name)) return;
     this.#open.set(name, account);
     const stored = await digest(name);
-    if (this.#entries.get(stored) !== undefined) return;
+    const owner = this.#entries.get(stored)?.account;
+    if (owner !== undefined) {
+      this.#open.set(name, owner);
+      return;
+    }
     await this.#entries.set(stored, { server, account, openedAtMs: nowMs });
   }
 

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { Holdings } from '../../src/broker/holdings.js';
+import type { Refresher } from '../../src/broker/refresher.js';
+import { Scheduler } from '../../src/broker/scheduler.js';
+import { keyOf, keyText, type LiveCredential, type Tokens } from '../../src/core/credential.js';
+import { Secret } from '../../src/core/secret.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { RecordingLog } from '../support/recording-log.js';
+
+const [second, minute, hour] = [1_000, 60_000, 3_600_000];
+const issuer = 'https://as.example.com';
+
+/** A refresher whose renewals go on until the test ends them. */
+class PendingRefresher implements Pick<Refresher, 'refresh'> {
+  readonly asked: string[] = [];
+
+  constructor(private readonly holdings: Holdings) {}
+
+  refresh(key: string): Promise<LiveCredential> {
+    this.asked.push(key);
+    this.holdings.setActivity(key, { kind: 'refreshing' });
+    return new Promise(() => undefined);
+  }
+}
+
+describe('the scheduler', () => {
+  let clock: FakeClock;
+  let holdings: Holdings;
+  let refresher: PendingRefresher;
+  let scheduler: Scheduler;
+
+  beforeEach(() => {
+    clock = new FakeClock();
+    holdings = new Holdings((error) => assert.ifError(error));
+    refresher = new PendingRefresher(holdings);
+    scheduler = new Scheduler(clock, holdings, refresher as unknown as Refresher, new RecordingLog());
+  });
+
+  function take(subject: string, lifeMs: number | undefined, isRenewable = true, generation = 1): string {
+    const nowMs = clock.nowMs();
+    const tokens: Tokens = {
+      kind: 'alive',
+      accessToken: new Secret('a'),
+      ...(isRenewable && { refreshToken: new Secret('r') }),
+      issuedAtMs: nowMs,
+      ...(lifeMs !== undefined && { expiresAtMs: nowMs + lifeMs }),
+    };
+    const credential: LiveCredential = {
+      account: { issuer, subject, label: subject },
+      client: { issuer, clientId: 'c', authMethod: 'none', source: 'dynamic' },
+      resource: 'https://mcp.example.com/mcp',
+      generation,
+      scopes: [],
+      tokens,
+    };
+    holdings.take(credential);
+    return keyText(keyOf(credential));
+  }
+
+  it('renews after four fifths of a short life, and not a moment earlier', () => {
+    const key = take('alice', 5 * second);
+    clock.advance(4 * second - 1);
+    assert.deepEqual(refresher.asked, []);
+    clock.advance(1);
+    assert.deepEqual(refresher.asked, [key]);
+  });
+
+  it('has one timer for all, for whatever is due next', () => {
+    const slow = take('alice', 50 * second);
+    const quick = take('bob', 5 * second);
+    take('carol', hour);
+    assert.deepEqual(clock.pending, [4 * second]);
+    clock.advance(4 * second);
+    assert.deepEqual(refresher.asked, [quick]);
+    assert.equal(clock.pending.length, 1);
+    clock.advance(36 * second);
+    assert.deepEqual(refresher.asked, [quick, slow]);
+    assert.equal(clock.pending.length, 1);
+  });
+
+  it('goes to sleep for a minute at most, so that it finds out when the clock has jumped', () => {
+    const key = take('alice', 10 * hour);
+    assert.deepEqual(clock.pending, [minute]);
+    clock.sleep(12 * hour);
+    assert.deepEqual(refresher.asked, []);
+    clock.advance(minute);
+    assert.deepEqual(refresher.asked, [key]);
+  });
+
+  it('sets no timer when nothing will ever be due', () => {
+    take('alice', undefined);
+    assert.deepEqual(clock.pending, []);
+    const ended = take('bob', 5 * second, false);
+    clock.advance(5 * second);
+    assert.equal(holdings.get(ended)?.activity.kind, 'ended');
+    assert.deepEqual([clock.pending, refresher.asked], [[], []]);
+  });
+
+  it('announces the end of a token that nobody can renew, once', () => {
+    take('alice', 5 * second, false);
+    let changes = 0;
+    holdings.onDidChange(() => (changes += 1));
+    clock.advance(hour);
+    assert.equal(changes, 1);
+  });
+
+  it('tries again when the next attempt is due, and gives up after a day', () => {
+    const key = take('alice', hour);
+    const sinceMs = clock.nowMs();
+    const fail = (nextAttemptAtMs: number) =>
+      holdings.setActivity(key, {
+        kind: 'retrying',
+        failures: 1,
+        sinceMs,
+        nextAttemptAtMs,
+        code: 'issuer_unreachable',
+      });
+    fail(sinceMs + 10 * second);
+    clock.advance(10 * second - 1);
+    assert.equal(refresher.asked.length, 0);
+    clock.advance(1);
+    assert.equal(refresher.asked.length, 1);
+    clock.advance(24 * hour);
+    fail(clock.nowMs() + 10 * second);
+    clock.advance(hour);
+    assert.equal(refresher.asked.length, 1);
+    assert.deepEqual(clock.pending, []);
+  });
+
+  it('does not ask again while a renewal is under way', () => {
+    take('alice', 5 * second);
+    clock.advance(hour);
+    assert.equal(refresher.asked.length, 1);
+  });
+
+  it('begins anew with what a renewal brings', () => {
+    take('alice', 5 * second);
+    clock.advance(4 * second);
+    take('alice', 5 * second, true, 2);
+    clock.advance(4 * second);
+    assert.equal(refresher.asked.length, 2);
+  });
+
+  it('ends its timer when it is disposed', () => {
+    take('alice', 5 * second);
+    scheduler.dispose();
+    assert.deepEqual(clock.pending, []);
+    take('bob', 5 * second);
+    assert.deepEqual(clock.pending, []);
+  });
+});

@@ -370,7 +370,11 @@ export class Broker implements TokenSource {
   }
 }
 
-const lend = ({ account, tokens }: LiveCredential): LentToken => ({ token: tokens.accessToken, account });
+const lend = ({ account, resource, tokens }: LiveCredential): LentToken => ({
+  token: tokens.accessToken,
+  account,
+  resource,
+});
 
 const cancelled = (): BrokerError => new BrokerError('sign_in_cancelled', 'The sign-in was given up.');
 

@@ -2,10 +2,12 @@ import type { Account } from './account.js';
 import type { Secret } from './secret.js';
 import type { ServerId } from './server.js';
 
-/** An access token on loan for one request, and the account it speaks for. */
+/** An access token on loan for one request, the account it speaks for, and where it may go. */
 export interface LentToken {
   readonly token: Secret;
   readonly account: Account;
+  /** The protected resource that the token is for. */
+  readonly resource: string;
 }
 
 /** All that the proxy may know about credentials. No member opens a browser, none names a refresh token. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
+import { covers } from '../core/address.js';
 import type { Disposable } from '../core/announcer.js';
 import { BrokerError, describeError, hasCode } from '../core/errors.js';
 import type { Clock, Log } from '../core/ports.js';
@@ -170,7 +171,16 @@ export class McpProxy implements Disposable {
     }
   }
 
-  #send({ server, method, headers, body, gone }: Call, { token }: LentToken): Promise<IncomingMessage> {
+  #send(
+    { server, method, headers, body, gone }: Call,
+    { token, resource }: LentToken,
+  ): Promise<IncomingMessage> {
+    // The settings may have changed while the call waited; a token for the new address is not for the old one.
+    if (!covers(resource, server.url)) {
+      throw new BrokerError('resource_mismatch', 'The token is for another address than the call.', {
+        details: { server: server.url, resource: JSON.stringify(resource) },
+      });
+    }
     return this.#upstream.send({ url: new URL(server.url), method, headers, token, body, signal: gone });
   }
 

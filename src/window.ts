@@ -35,7 +35,7 @@ export interface OpenWindow {
 
 /**
  * Builds the graph of one window, bottom-up, and returns at once. Everything is handed to `context` for disposal,
- * which the editor does in reverse order: the user interface first, the proxy and the broker last.
+ * which the editor does in the order of the handing over, and without waiting for `close`.
  */
 export function openWindow(vs: VSCode, context: ExtensionContext, system: SystemParts): OpenWindow {
   const keep = <T extends Disposable>(part: T): T => {

@@ -84,6 +84,11 @@ export class BrokerWindow {
     return visit;
   }
 
+  /** Resolves when the editor has been given a definition of `label`, which follows a change of the settings. */
+  async offers(label: string): Promise<void> {
+    await until(() => this.editor.provided.at(-1)?.includes(JSON.stringify(label)) === true);
+  }
+
   /** What `provideMcpServerDefinitions` says about one server. */
   async definition(label: string) {
     const found = (await this.editor.definitions()).find((definition) => definition.label === label);

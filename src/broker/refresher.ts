@@ -63,18 +63,35 @@ export class Refresher {
   }
 
   async #renew(key: string): Promise<LiveCredential> {
-    const { clock, holdings, vault } = this.parts;
+    const { holdings } = this.parts;
     const held = holdings.get(key);
-    if (held === undefined) throw new BrokerError('sign_in_required', 'The credential is gone.');
-
-    const stored = await vault.get(keyOf(held.credential));
-    if (stored !== undefined && stored.generation > held.credential.generation) {
-      // Another window was faster.
-      holdings.take(stored);
-      if (isAlive(stored) && isFresh(stored.tokens, clock.nowMs())) return stored;
+    if (held === undefined) throw signedOutMeanwhile();
+    holdings.setActivity(key, { kind: 'refreshing' });
+    try {
+      return await this.#renewHeld(key, held);
+    } catch (error) {
+      // A keyring that cannot be read says nothing about the grant either.
+      throw error instanceof BrokerError ? error : this.#postpone(key, held, asBrokerError(error));
+    } finally {
+      if (holdings.get(key)?.activity.kind === 'refreshing') holdings.setActivity(key, held.activity);
     }
+  }
 
-    const credential = holdings.get(key)?.credential ?? held.credential;
+  async #renewHeld(key: string, held: Held): Promise<LiveCredential> {
+    const { clock, holdings, vault } = this.parts;
+    const stored = await vault.get(keyOf(held.credential));
+    const present = this.#present(key);
+    if (present !== held.credential) return aliveOrThrow(present); // A sign-in finished meanwhile.
+
+    const credential = newest(present, stored);
+    if (credential !== present) {
+      // Another window was faster.
+      if (!isAlive(credential) || isFresh(credential.tokens, clock.nowMs())) {
+        holdings.take(credential);
+        return aliveOrThrow(credential);
+      }
+      holdings.take(credential, { kind: 'refreshing' });
+    }
     if (!isAlive(credential)) throw refused(credential);
     const { refreshToken } = credential.tokens;
     if (refreshToken === undefined) {
@@ -82,16 +99,29 @@ export class Refresher {
         details: { reason: 'not-renewable' },
       });
     }
-    holdings.setActivity(key, { kind: 'refreshing' });
     const answer = await this.#ask(credential, refreshToken);
     switch (answer.kind) {
       case 'granted':
         return this.#keep(credential, answer.tokens);
       case 'refused':
         return this.#bury(credential, answer);
-      case 'unavailable':
+      case 'unavailable': {
+        const now = this.#present(key);
+        if (now !== credential) return aliveOrThrow(now);
         throw this.#postpone(key, held, asBrokerError(answer.error), answer.retryAfterMs);
+      }
     }
+  }
+
+  /**
+   * The credential that is held under `key` by now. Another one than before has come from a sign-in; generations do
+   * not tell, because signing out begins the count anew.
+   * @throws BrokerError `sign_in_required` when the user has signed out
+   */
+  #present(key: string): Credential {
+    const held = this.parts.holdings.get(key);
+    if (held === undefined) throw signedOutMeanwhile();
+    return held.credential;
   }
 
   async #ask(credential: LiveCredential, refreshToken: Secret): Promise<TokenAnswer> {
@@ -106,28 +136,37 @@ export class Refresher {
   }
 
   async #keep(asked: LiveCredential, granted: GrantedTokens): Promise<LiveCredential> {
-    const { holdings, vault, log } = this.parts;
-    const key = keyText(keyOf(asked));
-    const next = renewed(asked, granted, this.parts.clock.nowMs());
-    const present = holdings.get(key)?.credential;
+    const { holdings, clock, log } = this.parts;
+    const next = renewed(asked, granted, clock.nowMs());
+    const present = holdings.get(keyText(keyOf(asked)))?.credential;
     if (present === undefined) throw await this.#giveBack(next);
-    if (present.generation > asked.generation) {
-      // A sign-in finished meanwhile; its tokens are the ones to use.
-      if (isAlive(present)) return present;
-      throw refused(present);
-    }
+    if (present !== asked) return aliveOrThrow(present); // A sign-in finished; its tokens are the ones to use.
     await this.#save(next);
-    if (holdings.get(key) === undefined) {
-      await vault.remove(keyOf(next));
-      throw await this.#giveBack(next);
-    }
-    holdings.take(next);
+    const now = await this.#install(asked, next);
+    if (now === undefined) throw await this.#giveBack(next);
     log.info(`Renewed ${JSON.stringify(asked.account.label)} for ${JSON.stringify(asked.resource)}.`);
-    return next;
+    return aliveOrThrow(now);
+  }
+
+  /**
+   * Holds `next`, which has just been saved in place of `asked`, unless the user signed in or out in that time.
+   * @returns what is held now; undefined after a sign-out
+   */
+  async #install(asked: Credential, next: Credential): Promise<Credential | undefined> {
+    const { holdings, vault } = this.parts;
+    const present = holdings.get(keyText(keyOf(asked)))?.credential;
+    if (present === asked) {
+      holdings.take(next);
+      return next;
+    }
+    // Two changes were on their way into the keyring, and nobody knows which came last.
+    if (present === undefined) await vault.remove(keyOf(next));
+    else await this.#save(present);
+    return present;
   }
 
   /** The old refresh token may be spent, so what came in its place must outlive a save that fails. */
-  async #save(next: LiveCredential): Promise<void> {
+  async #save(next: Credential): Promise<void> {
     const { vault, clock, log } = this.parts;
     for (const delayMs of saveAttemptDelaysMs) {
       try {
@@ -154,14 +193,13 @@ export class Refresher {
         `${JSON.stringify(answer.error)} ${JSON.stringify(answer.description)}.`,
     );
     const stored = await vault.get(key);
-    const held = holdings.get(keyText(key));
-    if (held === undefined) throw signedOutMeanwhile();
-    const present = newest(held.credential, stored);
-    if (present.generation > asked.generation) {
-      // What was refused is not what is stored any more: another window or a sign-in has replaced it.
-      holdings.take(present);
-      if (isAlive(present)) return present;
-      throw refused(present);
+    const present = this.#present(keyText(key));
+    if (present !== asked) return aliveOrThrow(present); // A sign-in finished meanwhile.
+    const current = newest(asked, stored);
+    if (current !== asked) {
+      // What was refused is not what is stored any more: another window has replaced it.
+      holdings.take(current);
+      return aliveOrThrow(current);
     }
     if (answer.reason === 'client-gone') await this.#forgetClient(asked);
     const buried: Credential = {
@@ -172,8 +210,9 @@ export class Refresher {
     await vault.put(buried).catch((error: unknown) => {
       log.error(`That the grant is dead could not be saved: ${describeError(error)}`);
     });
-    holdings.take(buried);
-    throw refused(buried);
+    const now = await this.#install(asked, buried);
+    if (now === undefined) throw signedOutMeanwhile();
+    return aliveOrThrow(now);
   }
 
   async #forgetClient({ client }: LiveCredential): Promise<void> {
@@ -226,8 +265,12 @@ export function refused(credential: Credential): BrokerError {
   });
 }
 
-const signedOutMeanwhile = (): BrokerError =>
-  new BrokerError('sign_in_required', 'The user signed out while the token was renewed.');
+const signedOutMeanwhile = (): BrokerError => new BrokerError('sign_in_required', 'The user has signed out.');
+
+function aliveOrThrow(credential: Credential): LiveCredential {
+  if (isAlive(credential)) return credential;
+  throw refused(credential);
+}
 
 function renewed(asked: LiveCredential, granted: GrantedTokens, nowMs: number): LiveCredential {
   return {
@@ -263,5 +306,5 @@ function isFresh(tokens: Tokens, nowMs: number): boolean {
 
 function asBrokerError(error: unknown): BrokerError {
   if (hasCode(error, 'issuer_unreachable', 'tls_untrusted')) return error;
-  return new BrokerError('issuer_unreachable', 'The issuer gave no usable answer.', { cause: error });
+  return new BrokerError('issuer_unreachable', 'The token could not be renewed.', { cause: error });
 }

@@ -1,0 +1,558 @@
+import assert from 'node:assert/strict';
+import { Holdings, type Held } from '../../src/broker/holdings.js';
+import { Issuers } from '../../src/broker/issuers.js';
+import { Refresher } from '../../src/broker/refresher.js';
+import { Scheduler } from '../../src/broker/scheduler.js';
+import { isAlive, keyOf, keyText, type Credential, type LiveCredential } from '../../src/core/credential.js';
+import { hasCode, type ErrorCode } from '../../src/core/errors.js';
+import { Secret } from '../../src/core/secret.js';
+import { CredentialVault } from '../../src/vault/credentials.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { FakeMemento } from '../support/fake-memento.js';
+import { FakeSecretStore } from '../support/fake-secret-store.js';
+import type { Fault } from '../support/faults.js';
+import { RecordingLog } from '../support/recording-log.js';
+import { ScriptedIssuer } from './scripted-issuer.js';
+
+/** The tokens of a credential as text, for comparison. */
+function tokensOf(credential: Credential | undefined): object {
+  if (credential === undefined) return {};
+  if (!isAlive(credential)) return credential.tokens;
+  const { accessToken, refreshToken } = credential.tokens;
+  return { access: accessToken.reveal(), refresh: refreshToken?.reveal() };
+}
+
+describe('the refresher', () => {
+  let issuer: ScriptedIssuer;
+  let clock: FakeClock;
+  let log: RecordingLog;
+  let secrets: FakeSecretStore;
+  let vault: CredentialVault;
+  let holdings: Holdings;
+  let refresher: Refresher;
+  let held: LiveCredential;
+  let key: string;
+
+  beforeEach(async () => {
+    issuer = await ScriptedIssuer.start();
+    [clock, log, secrets] = [new FakeClock(), new RecordingLog(), new FakeSecretStore()];
+    vault = new CredentialVault(secrets, new FakeMemento(), log);
+    holdings = new Holdings((error) => assert.ifError(error));
+    refresher = refresherOf(holdings);
+    held = issuer.credential(clock.nowMs());
+    key = keyText(keyOf(held));
+    await vault.put(held);
+    holdings.take(held);
+  });
+  afterEach(() => issuer.close());
+
+  function refresherOf(mine: Holdings): Refresher {
+    const issuers = new Issuers(fetch, clock, new AbortController().signal);
+    return new Refresher({ fetch, clock, random: () => 0.5, log, vault, holdings: mine, issuers });
+  }
+
+  const stored = () => vault.get(keyOf(held));
+  const activity = () => holdings.get(key)?.activity;
+  const fails = (work: Promise<unknown>, code: ErrorCode) =>
+    assert.rejects(work, (error) => hasCode(error, code));
+
+  it('brings new tokens that are stored, held and counted', async () => {
+    clock.advance(60_000);
+    const next = await refresher.refresh(key);
+    const expected = { access: 'access-2', refresh: 'refresh-2' };
+    for (const one of [next, await stored(), holdings.get(key)?.credential]) {
+      assert.deepEqual(tokensOf(one), expected);
+      assert.equal(one?.generation, 2);
+    }
+    assert.equal(next.tokens.issuedAtMs, clock.nowMs());
+    assert.equal(next.tokens.expiresAtMs, clock.nowMs() + 3_600_000);
+    assert.deepEqual(activity(), { kind: 'idle' });
+  });
+
+  it('makes one request for all who ask at the same time, and one more afterwards', async () => {
+    const all = await Promise.all(Array.from({ length: 50 }, () => refresher.refresh(key)));
+    assert.equal(new Set(all).size, 1);
+    assert.equal(issuer.tokenRequests.length, 1);
+    await refresher.refresh(key);
+    assert.equal(issuer.tokenRequests.length, 2);
+  });
+
+  it('saves the rotated refresh token before anybody is given the access token', async () => {
+    const release = secrets.hold('store');
+    let isGiven = false;
+    const work = refresher.refresh(key).then(() => (isGiven = true));
+    while (secrets.asked.at(-1)?.[0] !== 'store') await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(tokensOf(holdings.get(key)?.credential), tokensOf(held));
+    assert.equal(isGiven, false);
+    release();
+    await work;
+    assert.deepEqual(tokensOf(await stored()), { access: 'access-2', refresh: 'refresh-2' });
+  });
+
+  describe('reads an answer', () => {
+    it('without a refresh token: the present one stays (RFC 6749 §6)', async () => {
+      issuer.more = { refresh_token: undefined };
+      assert.deepEqual(tokensOf(await refresher.refresh(key)), { access: 'access-2', refresh: 'refresh-1' });
+    });
+    it('without a lifetime: the end is unknown (RFC 6749 §5.1)', async () => {
+      issuer.lifetimeSeconds = undefined;
+      assert.ok(!('expiresAtMs' in (await refresher.refresh(key)).tokens));
+    });
+    it('with nulls for what is missing', async () => {
+      issuer.more = { refresh_token: null, expires_in: null, scope: null, id_token: null };
+      const next = await refresher.refresh(key);
+      assert.deepEqual(
+        [tokensOf(next), next.scopes],
+        [{ access: 'access-2', refresh: 'refresh-1' }, ['a', 'b']],
+      );
+    });
+    it('with narrower scopes, which are those that were granted (RFC 6749 §5.1)', async () => {
+      issuer.more = { scope: 'a' };
+      assert.deepEqual((await refresher.refresh(key)).scopes, ['a']);
+    });
+    it('with no lifetime at all', async () => {
+      issuer.lifetimeSeconds = 0;
+      assert.equal((await refresher.refresh(key)).tokens.expiresAtMs, clock.nowMs());
+    });
+  });
+
+  describe('keeps the credential and tries again later after', () => {
+    const rows: readonly (readonly [string, Fault])[] = [
+      ['503', { status: 503 }],
+      ['429', { status: 429 }],
+      ['403 with a page', { status: 403, body: '<title>Blocked</title>' }],
+      ['200 with a page', { status: 200, body: '<title>Welcome to the hotel</title>' }],
+      ['200 with half a document', { status: 200, body: '{"access_token":' }],
+      ['200 without tokens', { status: 200, body: {} }],
+      ['302', { status: 302, headers: { location: 'https://portal.example/' } }],
+      ['a connection that is reset', 'reset'],
+      ['an answer that is lost', 'lostAnswer'],
+    ];
+    for (const [what, fault] of rows) {
+      it(what, async () => {
+        issuer.failNext(fault);
+        await assert.rejects(refresher.refresh(key), (error) => {
+          assert.ok(hasCode(error, 'issuer_unreachable'));
+          assert.equal(error.details['nextAttemptAtMs'], clock.nowMs() + 10_000);
+          return true;
+        });
+        assert.deepEqual(tokensOf(await stored()), tokensOf(held));
+        assert.equal(holdings.get(key)?.credential, held);
+        assert.deepEqual(activity(), {
+          kind: 'retrying',
+          failures: 1,
+          sinceMs: clock.nowMs(),
+          nextAttemptAtMs: clock.nowMs() + 10_000,
+          code: 'issuer_unreachable',
+        });
+      });
+    }
+
+    it('a time without an answer', async () => {
+      const timingOut = () => Promise.reject(new DOMException('The operation timed out.', 'TimeoutError'));
+      const issuers = new Issuers(fetch, clock, new AbortController().signal);
+      const parts = { fetch: timingOut, clock, random: () => 0.5, log, vault, holdings, issuers };
+      await fails(new Refresher(parts).refresh(key), 'issuer_unreachable');
+      assert.equal(activity()?.kind, 'retrying');
+    });
+
+    it('metadata that cannot be had', async () => {
+      const issuers = new Issuers(
+        () => Promise.reject(new TypeError('fetch failed')),
+        clock,
+        new AbortController().signal,
+      );
+      await fails(
+        new Refresher({ fetch, clock, random: () => 0.5, log, vault, holdings, issuers }).refresh(key),
+        'issuer_unreachable',
+      );
+      assert.deepEqual(tokensOf(await stored()), tokensOf(held));
+      assert.equal(issuer.tokenRequests.length, 0);
+    });
+
+    it('a certificate that is not trusted, ten minutes later, since it will not be trusted in ten seconds', async () => {
+      const cause = Object.assign(new Error('expired'), { code: 'CERT_HAS_EXPIRED' });
+      const issuers = new Issuers(fetch, clock, new AbortController().signal);
+      const untrusted = () => Promise.reject(new TypeError('fetch failed', { cause }));
+      const parts = { fetch: untrusted, clock, random: () => 0.5, log, vault, holdings, issuers };
+      await fails(new Refresher(parts).refresh(key), 'tls_untrusted');
+      const found = activity();
+      assert.equal(found?.kind === 'retrying' && found.nextAttemptAtMs - clock.nowMs(), 600_000);
+    });
+
+    it('a keyring that cannot be read: another window may have rotated, and nobody knows', async () => {
+      secrets.failNext('get');
+      await fails(refresher.refresh(key), 'issuer_unreachable');
+      assert.equal(activity()?.kind, 'retrying');
+      assert.equal(issuer.tokenRequests.length, 0);
+      await refresher.refresh(key);
+    });
+  });
+
+  it('counts failures in a row, honours Retry-After, and begins anew after a success', async () => {
+    const delays: number[] = [];
+    for (const headers of [{}, {}, { 'retry-after': '3600' }] as Record<string, string>[]) {
+      issuer.failNext({ status: 503, headers });
+      await fails(refresher.refresh(key), 'issuer_unreachable');
+      const found = activity();
+      assert.ok(found?.kind === 'retrying');
+      delays.push((found.nextAttemptAtMs - clock.nowMs()) / 1000);
+    }
+    assert.deepEqual(delays, [10, 20, 3600]);
+    await refresher.refresh(key);
+    assert.deepEqual(activity(), { kind: 'idle' });
+    issuer.failNext({ status: 503 });
+    await fails(refresher.refresh(key), 'issuer_unreachable');
+    const found = activity();
+    assert.equal(found?.kind === 'retrying' && found.failures, 1);
+  });
+
+  describe('when the issuer refuses for good', () => {
+    it('buries the tokens with the reason, and remembers the account', async () => {
+      issuer.refuseNext('invalid_grant', 'The grant was revoked.');
+      await assert.rejects(refresher.refresh(key), (error) => {
+        assert.ok(hasCode(error, 'grant_refused'));
+        assert.deepEqual(error.details, { reason: 'revoked', account: 'alice@example.com' });
+        return true;
+      });
+      const buried = { kind: 'refused', reason: 'revoked', refusedAtMs: clock.nowMs() };
+      for (const one of [await stored(), holdings.get(key)?.credential]) {
+        assert.deepEqual(tokensOf(one), buried);
+        assert.deepEqual(one?.account, held.account);
+      }
+      await fails(refresher.refresh(key), 'grant_refused');
+      assert.equal(issuer.tokenRequests.length, 1);
+    });
+
+    it('forgets a registration that is gone, so that the next sign-in makes another, and no other one', async () => {
+      await vault.putClient(held.client);
+      issuer.refuseNext('invalid_client');
+      await fails(refresher.refresh(key), 'grant_refused');
+      assert.equal(await vault.client(issuer.issuer), undefined);
+    });
+
+    it('keeps a registration that is newer than the one that is gone', async () => {
+      await vault.putClient({ ...held.client, clientId: 'client-2' });
+      issuer.refuseNext('invalid_client');
+      await fails(refresher.refresh(key), 'grant_refused');
+      assert.equal((await vault.client(issuer.issuer))?.clientId, 'client-2');
+    });
+
+    it('quotes in the log what the issuer says', async () => {
+      issuer.refuseNext('invalid_grant', 'two\nlines "quoted"');
+      await fails(refresher.refresh(key), 'grant_refused');
+      assert.ok(log.at('warn').some((line) => line.includes('"two\\nlines \\"quoted\\""')));
+    });
+
+    it('still says so when the keyring does not take it', async () => {
+      secrets.failNext('store');
+      issuer.refuseNext();
+      await fails(refresher.refresh(key), 'grant_refused');
+      assert.equal(holdings.get(key)?.credential.tokens.kind, 'refused');
+    });
+
+    it('does not stay refreshing when the keyring cannot be read', async () => {
+      const request = issuer.hold();
+      issuer.refuseNext();
+      const work = fails(refresher.refresh(key), 'issuer_unreachable');
+      await request.arrived;
+      secrets.failNext('get');
+      request.answer();
+      await work;
+      assert.equal(activity()?.kind, 'retrying');
+    });
+  });
+
+  it('does not ask without a refresh token, and lets the access token live to its end', async () => {
+    const { refreshToken: _, ...tokens } = held.tokens;
+    holdings.take({ ...held, tokens });
+    await fails(refresher.refresh(key), 'grant_refused');
+    assert.equal(issuer.tokenRequests.length, 0);
+    assert.deepEqual(activity(), { kind: 'idle' });
+  });
+
+  it('says that a sign-in is required when nothing is held', async () => {
+    holdings.remove(key);
+    await fails(refresher.refresh(key), 'sign_in_required');
+    assert.equal(issuer.tokenRequests.length, 0);
+  });
+
+  describe('when saving fails', () => {
+    it('tries again, and gives out nothing before it has', async () => {
+      secrets.failNext('store', 2);
+      const work = refresher.refresh(key);
+      await clock.armed(200);
+      clock.advance(200);
+      await clock.armed(1_000);
+      assert.deepEqual(tokensOf(holdings.get(key)?.credential), tokensOf(held));
+      clock.advance(1_000);
+      assert.deepEqual(tokensOf(await work), { access: 'access-2', refresh: 'refresh-2' });
+      assert.deepEqual(tokensOf(await stored()), { access: 'access-2', refresh: 'refresh-2' });
+    });
+
+    it('keeps the new tokens in memory at last: the old refresh token is spent', async () => {
+      secrets.failNext('store', 4);
+      const work = refresher.refresh(key);
+      for (const delayMs of [200, 1_000, 3_000]) {
+        await clock.armed(delayMs);
+        clock.advance(delayMs);
+      }
+      await work;
+      assert.deepEqual(tokensOf(holdings.get(key)?.credential), { access: 'access-2', refresh: 'refresh-2' });
+      assert.deepEqual(tokensOf(await stored()), tokensOf(held));
+      assert.equal(log.at('error').length, 4);
+      assert.doesNotMatch(log.text, /access-|refresh-/);
+      // And goes on from there, not from what is stored.
+      assert.deepEqual(tokensOf(await refresher.refresh(key)), { access: 'access-3', refresh: 'refresh-3' });
+      assert.deepEqual(tokensOf(await stored()), { access: 'access-3', refresh: 'refresh-3' });
+    });
+  });
+
+  describe('beside another window', () => {
+    async function renewedElsewhere(
+      changed: Partial<LiveCredential['tokens']> = {},
+    ): Promise<LiveCredential> {
+      const { access, refresh } = issuer.rotateElsewhere();
+      const tokens = {
+        ...held.tokens,
+        accessToken: new Secret(access),
+        refreshToken: new Secret(refresh),
+        ...changed,
+      };
+      const next: LiveCredential = { ...held, generation: 2, tokens };
+      await vault.put(next);
+      return next;
+    }
+
+    it('takes what the other one has stored instead of asking', async () => {
+      const next = await renewedElsewhere();
+      assert.deepEqual(tokensOf(await refresher.refresh(key)), tokensOf(next));
+      assert.deepEqual(tokensOf(holdings.get(key)?.credential), tokensOf(next));
+      assert.equal(issuer.tokenRequests.length, 0);
+      assert.deepEqual(activity(), { kind: 'idle' });
+    });
+
+    it('goes on from what the other one has stored when that is due as well', async () => {
+      await renewedElsewhere();
+      clock.advance(3_600_000);
+      await refresher.refresh(key);
+      assert.deepEqual(
+        issuer.tokenRequests.map((form) => form['refresh_token']),
+        ['refresh-2'],
+      );
+      assert.equal(holdings.get(key)?.credential.generation, 3);
+    });
+
+    it('takes over that the other one was refused', async () => {
+      await vault.put({
+        ...held,
+        generation: 2,
+        tokens: { kind: 'refused', reason: 'revoked', refusedAtMs: 1 },
+      });
+      await fails(refresher.refresh(key), 'grant_refused');
+      assert.equal(issuer.tokenRequests.length, 0);
+    });
+
+    it('is not misled by an older record in the keyring', async () => {
+      holdings.take({ ...held, generation: 5 });
+      await refresher.refresh(key);
+      assert.equal((await stored())?.generation, 6);
+    });
+
+    it('is not signed out by invalid_grant when the other one has rotated meanwhile', async () => {
+      const request = issuer.hold();
+      const work = refresher.refresh(key);
+      await request.arrived;
+      const next = await renewedElsewhere();
+      request.answer();
+      assert.deepEqual(tokensOf(await work), tokensOf(next));
+      assert.equal(issuer.tokenRequests.length, 1);
+      assert.deepEqual(tokensOf(await stored()), tokensOf(next));
+      assert.deepEqual(activity(), { kind: 'idle' });
+    });
+
+    it('makes one request for two windows that come one after the other', async () => {
+      const others = new Holdings((error) => assert.ifError(error));
+      others.take(held);
+      await refresher.refresh(key);
+      const theirs = await refresherOf(others).refresh(key);
+      assert.deepEqual(tokensOf(theirs), { access: 'access-2', refresh: 'refresh-2' });
+      assert.equal(issuer.tokenRequests.length, 1);
+    });
+  });
+
+  describe('when the user signs out meanwhile', () => {
+    async function signOut(): Promise<void> {
+      holdings.remove(key);
+      await vault.remove(keyOf(held));
+    }
+
+    it('keeps nothing of the answer and gives the grant back', async () => {
+      const request = issuer.hold();
+      const work = fails(refresher.refresh(key), 'sign_in_required');
+      await request.arrived;
+      await signOut();
+      request.answer();
+      await work;
+      assert.deepEqual([await stored(), holdings.get(key)], [undefined, undefined]);
+      assert.deepEqual(issuer.revoked, ['refresh-2']);
+    });
+
+    it('removes what was just being saved', async () => {
+      const release = secrets.hold('store');
+      const work = fails(refresher.refresh(key), 'sign_in_required');
+      while (secrets.asked.at(-1)?.[0] !== 'store') await new Promise((resolve) => setImmediate(resolve));
+      await signOut();
+      release();
+      await work;
+      assert.deepEqual([await stored(), vault.list(), holdings.get(key)], [undefined, [], undefined]);
+      assert.deepEqual(issuer.revoked, ['refresh-2']);
+    });
+
+    it('does not ask for what is signed out before the request has left', async () => {
+      const release = secrets.hold('get');
+      const work = fails(refresher.refresh(key), 'sign_in_required');
+      await signOut();
+      release();
+      await work;
+      assert.equal(issuer.tokenRequests.length, 0);
+    });
+
+    it('does not bring it back from what another window has stored', async () => {
+      await vault.put({ ...held, generation: 2 });
+      const release = secrets.hold('get');
+      const work = fails(refresher.refresh(key), 'sign_in_required');
+      holdings.remove(key);
+      release();
+      await work;
+      assert.equal(holdings.get(key), undefined);
+    });
+
+    it('removes also that the grant is dead, when that was just being saved', async () => {
+      const release = secrets.hold('store');
+      issuer.refuseNext();
+      const work = fails(refresher.refresh(key), 'sign_in_required');
+      while (secrets.asked.at(-1)?.[0] !== 'store') await new Promise((resolve) => setImmediate(resolve));
+      await signOut();
+      release();
+      await work;
+      assert.deepEqual([await stored(), vault.list(), holdings.get(key)], [undefined, [], undefined]);
+    });
+
+    it('says so also when the request was refused or got no answer', async () => {
+      for (const fault of [{ status: 400, body: { error: 'invalid_grant' } }, 'reset'] as const) {
+        holdings.take(held);
+        issuer.failNext(fault);
+        const request = issuer.hold();
+        const work = assert.rejects(refresher.refresh(key));
+        await request.arrived;
+        await signOut();
+        request.answer();
+        await work;
+        assert.deepEqual([await stored(), holdings.get(key)], [undefined, undefined]);
+      }
+    });
+  });
+
+  describe('when the user signs in meanwhile', () => {
+    /** As the broker does it: saved, then held. */
+    async function signIn(generation: number): Promise<LiveCredential> {
+      const tokens = {
+        ...held.tokens,
+        accessToken: new Secret('fresh-access'),
+        refreshToken: new Secret('fresh-refresh'),
+      };
+      const fresh: LiveCredential = { ...held, generation, tokens };
+      await vault.put(fresh);
+      holdings.take(fresh);
+      return fresh;
+    }
+
+    for (const [what, fault] of [
+      ['granted', undefined],
+      ['refused', { status: 400, body: { error: 'invalid_grant' } }],
+      ['without an answer', 'reset'],
+    ] as const) {
+      it(`uses the tokens of the sign-in, though the renewal was ${what}`, async () => {
+        if (fault !== undefined) issuer.failNext(fault);
+        const request = issuer.hold();
+        const work = refresher.refresh(key);
+        await request.arrived;
+        const fresh = await signIn(2);
+        request.answer();
+        assert.equal(await work, fresh);
+        assert.equal(holdings.get(key)?.credential, fresh);
+        assert.deepEqual(tokensOf(await stored()), tokensOf(fresh));
+        assert.deepEqual(activity(), { kind: 'idle' });
+      });
+    }
+
+    it('also after signing out, which begins the count anew', async () => {
+      holdings.take({ ...held, generation: 7 });
+      const request = issuer.hold();
+      const work = refresher.refresh(key);
+      await request.arrived;
+      holdings.remove(key);
+      await vault.remove(keyOf(held));
+      const fresh = await signIn(1);
+      request.answer();
+      assert.equal(await work, fresh);
+      assert.equal(holdings.get(key)?.credential, fresh);
+      assert.deepEqual(tokensOf(await stored()), tokensOf(fresh));
+    });
+
+    for (const [what, isRefused] of [
+      ['what the renewal brought', false],
+      ['that the grant is dead', true],
+    ] as const) {
+      it(`also while ${what} is being saved`, async () => {
+        if (isRefused) issuer.refuseNext();
+        const release = secrets.hold('store');
+        const work = refresher.refresh(key);
+        while (secrets.asked.at(-1)?.[0] !== 'store') await new Promise((resolve) => setImmediate(resolve));
+        const signingIn = signIn(2);
+        release();
+        const fresh = await signingIn;
+        assert.deepEqual(tokensOf(await work), tokensOf(fresh));
+        assert.deepEqual(tokensOf(holdings.get(key)?.credential), tokensOf(fresh));
+        assert.deepEqual(tokensOf(await stored()), tokensOf(fresh));
+      });
+    }
+  });
+
+  it('is waited for at the end of the window', async () => {
+    const request = issuer.hold();
+    const work = refresher.refresh(key);
+    await request.arrived;
+    assert.ok(refresher.isRenewing(key));
+    let isSettled = false;
+    const settling = refresher.settled().then(() => (isSettled = true));
+    await Promise.resolve();
+    assert.equal(isSettled, false);
+    request.answer();
+    await Promise.all([work, settling]);
+    assert.ok(!refresher.isRenewing(key));
+  });
+
+  it('gives the scheduler nothing to spin on while the keyring takes its time', async () => {
+    const scheduler = new Scheduler(clock, holdings, refresher, log);
+    holdings.take({ ...held, generation: 2 });
+    const release = secrets.hold('get');
+    clock.advance(48 * 60_000);
+    assert.ok(refresher.isRenewing(key));
+    assert.ok(
+      clock.pending.every((delayMs) => delayMs > 0),
+      `Timers: ${clock.pending.join(', ')}`,
+    );
+    release();
+    await refresher.settled();
+    scheduler.dispose();
+  });
+
+  it('shows as refreshing from the first moment, so that nobody begins another', async () => {
+    const seen: Held['activity']['kind'][] = [];
+    holdings.onDidChange(() => seen.push(activity()?.kind ?? 'idle'));
+    await refresher.refresh(key);
+    assert.deepEqual(seen, ['refreshing', 'idle']);
+  });
+});

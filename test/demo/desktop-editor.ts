@@ -53,7 +53,7 @@ function open(code: string, args: readonly string[], home: Home): DemoEditor {
   ];
   const child = spawn(quoted(code), [...quiet, ...args].map(quoted), {
     env: environment(),
-    stdio: 'ignore',
+    stdio: ['ignore', 'ignore', 'inherit'],
     shell: isWindows,
   });
   const ended = once(child, 'exit');

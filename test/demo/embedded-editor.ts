@@ -39,7 +39,9 @@ export async function startEmbeddedEditor(
       },
     };
   } catch (error) {
-    console.log(`No browser could be opened: ${error instanceof Error ? error.message : String(error)}`);
+    // The rest is a log of the browser.
+    const [reason] = (error instanceof Error ? error.message : String(error)).split('\n', 1);
+    console.log(`No browser could be opened: ${reason ?? ''}`);
     return unseen;
   }
 }

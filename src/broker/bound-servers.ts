@@ -4,7 +4,7 @@ import { keyText } from '../core/credential.js';
 import { BrokerError, describeError } from '../core/errors.js';
 import type { Log } from '../core/ports.js';
 import type { Server, ServerId } from '../core/server.js';
-import type { Bindings, Bound } from '../vault/bindings.js';
+import type { Binding, Bindings, Bound } from '../vault/bindings.js';
 import { keyOfEntry, type CredentialVault, type IndexEntry } from '../vault/credentials.js';
 
 /**
@@ -66,7 +66,7 @@ export class BoundServers {
     for (const [other, bound] of this.#decided) if (bound === undefined) this.#decided.delete(other);
     const { account, clientId, resource } = entry;
     const reachedAtMs = isSameCredential(before, entry) ? before?.reachedAtMs : undefined;
-    this.#save(id, {
+    this.#store(id, {
       kind: 'bound',
       account,
       clientId,
@@ -80,12 +80,12 @@ export class BoundServers {
     const bound = this.#decided.get(id);
     if (bound === undefined || bound.reachedAtMs !== undefined || !sameAccount(bound.account, account))
       return;
-    this.#save(id, { ...bound, reachedAtMs: nowMs });
+    this.#store(id, { ...bound, reachedAtMs: nowMs });
   }
 
-  async signOut(id: ServerId): Promise<void> {
-    this.#decided.set(id, undefined);
-    await this.bindings.set(id, { kind: 'signed-out' });
+  /** Leaves `id` with nobody, until somebody signs in for it. */
+  signOut(id: ServerId): void {
+    this.#store(id, { kind: 'signed-out' });
   }
 
   #decide(server: Server): Bound | undefined {
@@ -93,16 +93,20 @@ export class BoundServers {
     if (stored?.kind === 'signed-out') return undefined;
     const candidates = this.vault.list().filter((entry) => fits(entry, server));
     if (stored !== undefined && candidates.some((entry) => isSameCredential(stored, entry))) return stored;
-    const [only, ...others] = candidates;
+    // Nobody takes the place of an account that has gone, unless the settings now ask for somebody else.
+    const isMissed = stored !== undefined && fits(stored, server);
+    const [only, ...others] = isMissed
+      ? candidates.filter(({ account }) => sameAccount(account, stored.account))
+      : candidates;
     if (only === undefined || others.length > 0) return undefined;
     const bound: Bound = { kind: 'bound', ...only };
-    this.#save(server.id, bound);
+    this.#store(server.id, bound);
     return bound;
   }
 
-  #save(id: ServerId, bound: Bound): void {
-    this.#decided.set(id, bound);
-    Promise.resolve(this.bindings.set(id, bound)).catch((error: unknown) => {
+  #store(id: ServerId, binding: Binding): void {
+    this.#decided.set(id, binding.kind === 'bound' ? binding : undefined);
+    Promise.resolve(this.bindings.set(id, binding)).catch((error: unknown) => {
       this.log.warn(`A binding was not saved: ${describeError(error)}`);
     });
   }

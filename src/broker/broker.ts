@@ -117,7 +117,12 @@ export class Broker implements TokenSource {
     for (const [id, running] of this.#signIns) {
       if (!this.#servers.has(id)) running.abort(cancelled());
     }
-    await Promise.all(servers.map(({ id }) => this.#held(id)));
+    for (const load of await Promise.allSettled(servers.map(({ id }) => this.#held(id)))) {
+      if (load.status === 'fulfilled') continue;
+      this.parts.log.error(
+        `A credential could not be read, the next call tries again: ${describeError(load.reason)}`,
+      );
+    }
     this.#changes.announce(undefined);
   }
 
@@ -161,7 +166,7 @@ export class Broker implements TokenSource {
         {
           server,
           ...(same !== undefined && { account: same }),
-          keep: (credential) => this.#keep(id, credential),
+          keep: (credential) => this.#keep(id, credential, running),
           signal: AbortSignal.any([running.signal, this.#closing.signal]),
         },
       );
@@ -188,12 +193,13 @@ export class Broker implements TokenSource {
     const { credential } = held;
     const key = keyOf(credential);
     const sharing = this.#servers.using({ ...key, account: credential.account });
-    this.#holdings.remove(keyText(key));
-    await this.#vault.remove(key);
+    // Unbound first: a call that comes meanwhile must not find the credential and bring it back.
     for (const { id: shared } of sharing) {
       this.#signOuts.set(shared, (this.#signOuts.get(shared) ?? 0) + 1);
-      await this.#servers.signOut(shared);
+      this.#servers.signOut(shared);
     }
+    this.#holdings.remove(keyText(key));
+    await this.#vault.remove(key);
     this.#changes.announce(undefined);
     return isAlive(credential) && (await this.#revoke(credential)) ? 'revoked' : 'forgotten';
   }
@@ -209,18 +215,17 @@ export class Broker implements TokenSource {
   }
 
   async accessToken(id: ServerId, session?: string): Promise<LentToken> {
-    const held = await this.#heldOrThrow(id);
-    await this.#requireOwner(id, session, held.credential.account);
-    return lend(await this.#usable(held));
+    return lend(await this.#usable(await this.#keyFor(id, session), id));
   }
 
   async newerToken(id: ServerId, session: string | undefined, refusedToken: LentToken): Promise<LentToken> {
-    const held = await this.#heldOrThrow(id);
-    const { credential } = held;
-    await this.#requireOwner(id, session, credential.account);
-    if (!isAlive(credential)) throw refused(credential);
-    if (!credential.tokens.accessToken.equals(refusedToken.token)) return lend(await this.#usable(held));
-    const key = keyText(keyOf(credential));
+    const key = await this.#keyFor(id, session);
+    const credential = this.#holdings.get(key)?.credential;
+    const isRefused =
+      credential !== undefined &&
+      isAlive(credential) &&
+      credential.tokens.accessToken.equals(refusedToken.token);
+    if (!isRefused) return lend(await this.#usable(key, id));
     if (!this.#refresher.isRenewing(key) && !this.#brake.admits(key)) {
       throw new BrokerError('token_rejected', 'The server refuses every token.', {
         details: { account: credential.account.label },
@@ -297,7 +302,17 @@ export class Broker implements TokenSource {
   async #heldOrThrow(id: ServerId): Promise<Held> {
     const held = await this.#held(this.#servers.get(id).id);
     if (held !== undefined) return held;
-    throw new BrokerError('sign_in_required', 'Nobody has signed in.', { details: { server: id } });
+    throw nobody(id);
+  }
+
+  /**
+   * The key of the credential that serves `session`. What is held under it may be another one whenever something was
+   * waited for, so it is looked up at the moment when it is used.
+   */
+  async #keyFor(id: ServerId, session: string | undefined): Promise<string> {
+    const { credential } = await this.#heldOrThrow(id);
+    await this.#requireOwner(id, session, credential.account);
+    return keyText(keyOf(credential));
   }
 
   async #load(entry: IndexEntry): Promise<Held> {
@@ -316,15 +331,18 @@ export class Broker implements TokenSource {
     return this.#holdings.get(keyText(keyOf(credential))) ?? { credential, activity: { kind: 'idle' } };
   }
 
-  async #usable({ credential, activity }: Held): Promise<LiveCredential> {
+  async #usable(key: string, id: ServerId): Promise<LiveCredential> {
     const nowMs = this.parts.clock.nowMs();
+    const held = this.#holdings.get(key);
+    if (held === undefined) throw nobody(id);
+    const { credential, activity } = held;
     if (!isAlive(credential)) throw refused(credential);
     if (isUsable(credential.tokens, nowMs)) return credential;
     if (activity.kind === 'retrying' && nowMs < activity.nextAttemptAtMs) {
       const cause = new BrokerError(activity.code, 'The last attempt to renew the token failed.');
       throw notNow(cause, activity.nextAttemptAtMs);
     }
-    return this.#refresher.refresh(keyText(keyOf(credential)));
+    return this.#refresher.refresh(key);
   }
 
   async #requireOwner(id: ServerId, session: string | undefined, account: Account): Promise<void> {
@@ -336,13 +354,13 @@ export class Broker implements TokenSource {
     });
   }
 
-  async #keep(id: ServerId, fresh: Credential): Promise<void> {
+  async #keep(id: ServerId, fresh: Credential, running: AbortController): Promise<void> {
     const key = keyOf(fresh);
     const before = this.#holdings.get(keyText(key))?.credential ?? (await this.#vault.get(key));
     const credential = { ...fresh, generation: (before?.generation ?? 0) + 1 };
     await this.#vault.put(credential);
     this.#servers.bind(id, { account: fresh.account, clientId: key.clientId, resource: key.resource });
-    this.#signIns.delete(id);
+    if (this.#signIns.get(id) === running) this.#signIns.delete(id); // The state is that of the credential from now on.
     this.#holdings.take(credential);
     this.parts.log.info(`Signed in ${JSON.stringify(fresh.account.label)} for ${JSON.stringify(id)}.`);
   }
@@ -375,6 +393,9 @@ const lend = ({ account, resource, tokens }: LiveCredential): LentToken => ({
   account,
   resource,
 });
+
+const nobody = (id: ServerId): BrokerError =>
+  new BrokerError('sign_in_required', 'Nobody has signed in.', { details: { server: id } });
 
 const cancelled = (): BrokerError => new BrokerError('sign_in_cancelled', 'The sign-in was given up.');
 

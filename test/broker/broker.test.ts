@@ -1,0 +1,464 @@
+import assert from 'node:assert/strict';
+import type { Broker } from '../../src/broker/broker.js';
+import type { LiveCredential } from '../../src/core/credential.js';
+import { hasCode, type ErrorCode } from '../../src/core/errors.js';
+import { Secret } from '../../src/core/secret.js';
+import type { ServerId } from '../../src/core/server.js';
+import type { LentToken } from '../../src/core/token-source.js';
+import { resource, ScriptedIssuer } from './scripted-issuer.js';
+import { notes, Profile, serverAt, until } from './window.js';
+
+const fails = (work: Promise<unknown>, code: ErrorCode) =>
+  assert.rejects(work, (error) => hasCode(error, code));
+const hour = 3_600_000;
+
+/** Lets everything run that waits for no socket and no timer. */
+const soon = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('the broker', () => {
+  let issuer: ScriptedIssuer;
+  let profile: Profile;
+  let broker: Broker;
+
+  beforeEach(async () => {
+    issuer = await ScriptedIssuer.start();
+    profile = new Profile();
+    await profile.keep(issuer.credential(profile.clock.nowMs()));
+    ({ broker } = profile.window());
+    await broker.setServers([serverAt()]);
+  });
+  afterEach(async () => {
+    await profile.close();
+    await issuer.close();
+  });
+
+  const text = ({ token }: LentToken): string => token.reveal();
+  const as = (subject: string, changed: Partial<LiveCredential> = {}): LiveCredential => {
+    const credential = issuer.credential(profile.clock.nowMs(), changed);
+    return { ...credential, account: { ...credential.account, subject, label: `${subject}@example.com` } };
+  };
+
+  describe('lends a token', () => {
+    it('from memory, without a request', async () => {
+      const lent = await broker.accessToken(notes);
+      assert.deepEqual([text(lent), lent.account.label], ['access-1', 'alice@example.com']);
+      assert.equal(issuer.tokenRequests.length, 0);
+    });
+
+    it('after one renewal for fifty calls at the moment of expiry', async () => {
+      profile.clock.sleep(hour);
+      const calls = await Promise.all(
+        Array.from({ length: 50 }, (_, n) => broker.accessToken(notes, `s-${n % 3}`)),
+      );
+      assert.deepEqual(new Set(calls.map(text)), new Set(['access-2']));
+      assert.equal(issuer.tokenRequests.length, 1);
+    });
+
+    it('ahead of expiry, renewed in the background', async () => {
+      profile.clock.advance(48 * 60_000);
+      await until(broker, () => issuer.tokenRequests.length === 1 && broker.state(notes).kind === 'ready');
+      assert.equal(text(await broker.accessToken(notes)), 'access-2');
+      assert.equal(issuer.tokenRequests.length, 1);
+    });
+
+    it('while a renewal is under way, as long as the present one is good', async () => {
+      const request = issuer.hold();
+      profile.clock.advance(48 * 60_000);
+      await request.arrived;
+      assert.equal(broker.state(notes).kind, 'refreshing');
+      assert.equal(text(await broker.accessToken(notes)), 'access-1');
+      request.answer();
+    });
+
+    it('which is still good while the issuer cannot be reached, and fails fast afterwards', async () => {
+      issuer.failNext({ status: 503 }, { status: 503 });
+      await fails(broker.refreshNow(notes), 'issuer_unreachable');
+      assert.equal(text(await broker.accessToken(notes)), 'access-1');
+      profile.clock.sleep(hour);
+      await fails(broker.accessToken(notes), 'issuer_unreachable');
+      const before = issuer.tokenRequests.length;
+      await fails(broker.accessToken(notes), 'issuer_unreachable');
+      assert.equal(
+        issuer.tokenRequests.length,
+        before,
+        'A call knocks although the next attempt has its time.',
+      );
+      const state = broker.state(notes);
+      assert.ok(state.kind === 'retrying' && state.account.subject === 'alice');
+    });
+
+    it('only for a server there is', () => fails(broker.accessToken('other' as ServerId), 'server_unknown'));
+
+    it('only when somebody has signed in', async () => {
+      await broker.setServers([serverAt('https://other.example.com/mcp')]);
+      await fails(broker.accessToken(notes), 'sign_in_required');
+      assert.equal(broker.state(notes).kind, 'signed-out');
+    });
+
+    it('only for what the credential is for (RFC 9728 §3.3)', async () => {
+      await broker.setServers([serverAt('https://mcp.example.com/mcp2')]);
+      await fails(broker.accessToken(notes), 'sign_in_required');
+    });
+  });
+
+  describe('brings a newer token than a refused one', () => {
+    it('with one renewal for fifty calls that were refused', async () => {
+      const refused = await broker.accessToken(notes);
+      const calls = Array.from({ length: 50 }, (_, n) =>
+        broker.newerToken(notes, n % 2 === 0 ? undefined : `s-${n}`, refused),
+      );
+      assert.deepEqual(new Set((await Promise.all(calls)).map(text)), new Set(['access-2']));
+      assert.equal(issuer.tokenRequests.length, 1);
+    });
+
+    it('with no renewal for a call that was refused with an older one', async () => {
+      const refused = await broker.accessToken(notes);
+      await broker.newerToken(notes, undefined, refused);
+      assert.equal(text(await broker.newerToken(notes, undefined, refused)), 'access-2');
+      assert.equal(issuer.tokenRequests.length, 1);
+    });
+
+    it('with no second renewal for a call that looked up its session while the first one ended', async () => {
+      const refused = await broker.accessToken(notes);
+      const digest = crypto.subtle.digest.bind(crypto.subtle);
+      let release: () => void = () => undefined;
+      const gate = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      crypto.subtle.digest = async (...args) => {
+        await gate;
+        return digest(...args);
+      };
+      try {
+        const late = [broker.newerToken(notes, 's-1', refused), broker.accessToken(notes, 's-2')];
+        await broker.newerToken(notes, undefined, refused);
+        release();
+        assert.deepEqual((await Promise.all(late)).map(text), ['access-2', 'access-2']);
+      } finally {
+        Reflect.deleteProperty(crypto.subtle, 'digest');
+      }
+      assert.equal(issuer.tokenRequests.length, 1);
+    });
+
+    it('five times a minute, and then says that the server refuses every token', async () => {
+      for (let n = 0; n < 5; n++) {
+        await broker.newerToken(notes, undefined, await broker.accessToken(notes));
+      }
+      await fails(broker.newerToken(notes, undefined, await broker.accessToken(notes)), 'token_rejected');
+      assert.equal(issuer.tokenRequests.length, 5);
+      profile.clock.advance(60_000);
+      await broker.newerToken(notes, undefined, await broker.accessToken(notes));
+    });
+  });
+
+  describe('keeps a session with its account', () => {
+    it('and has a client open a new one when the server is bound to somebody else', async () => {
+      const lent = await broker.accessToken(notes);
+      broker.sessionOpened(notes, 's-1', lent);
+      await profile.keep(as('bob'));
+      await broker.setServers([serverAt(resource, { account: 'bob@example.com' })]);
+      await fails(broker.accessToken(notes, 's-1'), 'session_account_changed');
+      await fails(broker.newerToken(notes, 's-1', lent), 'session_account_changed');
+      assert.equal((await broker.accessToken(notes, 's-2')).account.subject, 'bob');
+    });
+
+    it('across a reload, and remembers that the server was reached', async () => {
+      assert.equal(broker.wasReached(notes), false);
+      broker.sessionOpened(notes, 's-1', await broker.accessToken(notes));
+      assert.equal(broker.wasReached(notes), true);
+      await soon();
+      await profile.keep(as('bob'));
+      const reloaded = profile.window().broker;
+      await reloaded.setServers([serverAt()]);
+      assert.equal(reloaded.wasReached(notes), true);
+      assert.equal((await reloaded.accessToken(notes, 's-1')).account.subject, 'alice');
+    });
+  });
+
+  describe('chooses the credential of a server', () => {
+    it('silently when exactly one fits, and keeps to it when others come', async () => {
+      await profile.keep(as('bob'));
+      await broker.setServers([serverAt()]);
+      assert.equal(broker.account(notes)?.subject, 'alice');
+    });
+
+    it('not at all when several fit', async () => {
+      await profile.keep(as('bob'));
+      const { broker: other } = profile.window(undefined, 'file:///b');
+      await other.setServers([serverAt()]);
+      assert.equal(other.state(notes).kind, 'signed-out');
+      await fails(other.accessToken(notes), 'sign_in_required');
+    });
+
+    const rows = [
+      ['the account that the settings name', { account: 'BOB@example.com' }, 'bob'],
+      ['nobody when the settings name somebody else', { account: 'carol' }, undefined],
+      ['nobody of another issuer', { issuer: 'https://as.example.com' }, undefined],
+      ['nobody of another client', { clientId: 'client-2' }, undefined],
+    ] as const;
+    for (const [what, auth, expected] of rows) {
+      it(what, async () => {
+        await profile.keep(as('bob'));
+        await broker.setServers([serverAt(resource, auth)]);
+        assert.equal(broker.account(notes)?.subject, expected);
+      });
+    }
+
+    it('takes the issuer with or without its terminating slash', async () => {
+      await broker.setServers([serverAt(resource, { issuer: `${issuer.issuer}/` })]);
+      assert.equal(broker.account(notes)?.subject, 'alice');
+    });
+
+    it('puts nobody in the place of an account that has signed out in another workspace', async () => {
+      await profile.keep(as('bob'));
+      const { broker: elsewhere } = profile.window(undefined, 'file:///b');
+      await elsewhere.setServers([serverAt(resource, { account: 'alice@example.com' })]);
+      await elsewhere.signOut(notes);
+      await broker.close();
+      const { broker: reloaded } = profile.window();
+      await reloaded.setServers([serverAt()]);
+      assert.equal(reloaded.account(notes)?.subject, undefined);
+      await fails(reloaded.accessToken(notes), 'sign_in_required');
+    });
+
+    it('finds the same account again under another registration', async () => {
+      const { broker: elsewhere } = profile.window(undefined, 'file:///b');
+      await elsewhere.setServers([serverAt()]);
+      await elsewhere.signOut(notes);
+      const { client } = issuer.credential(0);
+      await profile.keep(as('alice', { client: { ...client, clientId: 'client-2' } }), as('bob'));
+      await broker.close();
+      const { broker: reloaded } = profile.window();
+      await reloaded.setServers([serverAt()]);
+      assert.equal(reloaded.account(notes)?.subject, 'alice');
+    });
+  });
+
+  describe('signs out', () => {
+    it('here and at the issuer, and puts nobody in the place of the one who left', async () => {
+      await profile.keep(as('bob'));
+      assert.equal(await broker.signOut(notes), 'revoked');
+      assert.deepEqual(issuer.revoked, ['refresh-1']);
+      assert.equal(broker.state(notes).kind, 'signed-out');
+      await fails(broker.accessToken(notes), 'sign_in_required');
+      const { broker: reloaded } = profile.window();
+      await reloaded.setServers([serverAt()]);
+      assert.equal(reloaded.state(notes).kind, 'signed-out');
+      assert.ok([...profile.secrets.values.keys()].every((key) => !key.includes('alice')));
+    });
+
+    it('every server of the workspace that uses the same credential', async () => {
+      const other = 'other' as ServerId;
+      await broker.setServers([serverAt(), serverAt(`${resource}/other`, {}, other)]);
+      await broker.signOut(notes);
+      assert.equal(broker.state(other).kind, 'signed-out');
+      assert.equal(await broker.signOut(other), 'was-signed-out');
+    });
+
+    it('also when the issuer cannot be told', async () => {
+      await issuer.close();
+      assert.equal(await broker.signOut(notes), 'forgotten');
+      assert.equal(broker.state(notes).kind, 'signed-out');
+      issuer = await ScriptedIssuer.start();
+    });
+
+    it('while a renewal is under way, of which nothing is left', async () => {
+      const request = issuer.hold();
+      const renewing = fails(broker.refreshNow(notes), 'sign_in_required');
+      await request.arrived;
+      await broker.signOut(notes);
+      request.answer();
+      await renewing;
+      assert.deepEqual(issuer.revoked, ['refresh-1', 'refresh-2']);
+      assert.deepEqual([...profile.secrets.values], []);
+    });
+
+    it('though a call comes in the middle of it', async () => {
+      const release = profile.secrets.hold('delete');
+      const signingOut = broker.signOut(notes);
+      while (profile.secrets.asked.at(-1)?.[0] !== 'delete') await soon();
+      await fails(broker.accessToken(notes), 'sign_in_required');
+      release();
+      await signingOut;
+      assert.equal(broker.state(notes).kind, 'signed-out');
+      profile.clock.advance(hour);
+      await soon();
+      assert.deepEqual([...profile.secrets.values], []);
+      assert.equal(issuer.tokenRequests.length, 0, 'The background goes on with what has gone.');
+    });
+
+    it('says when there is nobody', async () => {
+      await broker.signOut(notes);
+      assert.equal(await broker.signOut(notes), 'was-signed-out');
+    });
+  });
+
+  describe('when only the user can help', () => {
+    it('says so once, with the same cause for every call that meets it', async () => {
+      const { broker: mine, wanted } = profile.window();
+      await mine.setServers([serverAt()]);
+      issuer.refuseNext('invalid_grant', 'The grant was revoked.');
+      profile.clock.sleep(hour);
+      const calls = await Promise.allSettled(Array.from({ length: 10 }, () => mine.accessToken(notes)));
+      assert.ok(calls.every((call) => call.status === 'rejected' && hasCode(call.reason, 'grant_refused')));
+      assert.equal(wanted.length, 1);
+      const limit = new AbortController();
+      const waits = Array.from({ length: 3 }, () => mine.signedIn(notes, limit.signal));
+      assert.equal(new Set(wanted.map(({ cause }) => cause)).size, 1);
+      limit.abort(new Error('limit'));
+      for (const wait of waits) await assert.rejects(wait, /limit/);
+      const state = mine.state(notes);
+      assert.ok(
+        state.kind === 'needs-sign-in' && state.reason === 'revoked' && state.account.subject === 'alice',
+      );
+    });
+
+    it('says so in the background when a token without successor has ended', async () => {
+      const { refreshToken: _, ...tokens } = issuer.credential(profile.clock.nowMs()).tokens;
+      const mine = new Profile();
+      await mine.keep(issuer.credential(mine.clock.nowMs(), { tokens }));
+      const { broker: other, wanted } = mine.window();
+      await other.setServers([serverAt()]);
+      mine.clock.advance(hour - 1);
+      assert.deepEqual([other.state(notes).kind, wanted.length], ['ready', 0]);
+      mine.clock.advance(1);
+      assert.deepEqual([other.state(notes).kind, wanted.length], ['needs-sign-in', 1]);
+      await mine.close();
+    });
+
+    it('remembers the account when the keyring has lost the secret, and says nothing at the start', async () => {
+      profile.secrets.values.clear();
+      const { broker: reloaded, wanted } = profile.window();
+      await reloaded.setServers([serverAt()]);
+      const state = reloaded.state(notes);
+      assert.ok(state.kind === 'needs-sign-in' && state.reason === 'secret-missing');
+      assert.equal(state.account.label, 'alice@example.com');
+      assert.deepEqual(wanted, []);
+      await fails(reloaded.accessToken(notes), 'grant_refused');
+    });
+
+    it('stops waiting when the caller has gone before it began', async () => {
+      await broker.signOut(notes);
+      const gone = AbortSignal.abort(new Error('gone'));
+      await assert.rejects(broker.signedIn(notes, gone), /gone/);
+    });
+
+    it('does not wait when it need not', () => broker.signedIn(notes, new AbortController().signal));
+  });
+
+  describe('starts', () => {
+    it('with what is sound, though the record beside it is damaged', async () => {
+      const mail = 'mail' as ServerId;
+      const other = 'https://mail.example.com/mcp';
+      await profile.keep(as('alice', { resource: other }));
+      const [damaged = ''] = [...profile.secrets.values.keys()].filter((key) => key.includes(other));
+      profile.secrets.values.set(damaged, '{"refreshToken":"refresh-1"');
+      const { broker: reloaded } = profile.window();
+      await reloaded.setServers([serverAt(other, {}, mail), serverAt()]);
+      assert.equal(reloaded.state(mail).kind, 'needs-sign-in');
+      assert.equal(text(await reloaded.accessToken(notes)), 'access-1');
+    });
+
+    it('though the keyring does not open for one of its records, which the next call reads', async () => {
+      const mail = 'mail' as ServerId;
+      await profile.keep(as('alice', { resource: 'https://mail.example.com/mcp' }));
+      const { broker: reloaded } = profile.window();
+      profile.secrets.failNext('get');
+      await reloaded.setServers([serverAt('https://mail.example.com/mcp', {}, mail), serverAt()]);
+      assert.equal(text(await reloaded.accessToken(notes)), 'access-1');
+      assert.equal(text(await reloaded.accessToken(mail)), 'access-1');
+      assert.match(profile.log.text, /keyring is locked/);
+    });
+
+    it('without a request, a browser or a question', async () => {
+      const { broker: reloaded, wanted } = profile.window();
+      await reloaded.setServers([serverAt()]);
+      assert.equal(reloaded.state(notes).kind, 'ready');
+      assert.deepEqual([issuer.tokenRequests.length, issuer.metadataRequests, wanted], [0, 0, []]);
+    });
+  });
+
+  it('closes only when a renewal that has left is saved', async () => {
+    const request = issuer.hold();
+    const renewing = broker.refreshNow(notes);
+    await request.arrived;
+    const closing = broker.close();
+    request.answer();
+    await closing;
+    await renewing;
+    assert.ok([...profile.secrets.values.values()].some((value) => value.includes('refresh-2')));
+  });
+
+  it('reports a listener that throws, and tells the others', async () => {
+    let isTold = false;
+    broker.onDidChange(() => {
+      throw new Error('a bug in a view');
+    });
+    broker.onDidChange(() => (isTold = true));
+    await broker.refreshNow(notes);
+    assert.ok(isTold);
+    assert.match(profile.log.text, /a bug in a view/);
+  });
+
+  it('writes no token into log or globalState', async () => {
+    broker.sessionOpened(notes, 's-1', await broker.accessToken(notes, 's-1'));
+    await broker.refreshNow(notes);
+    issuer.failNext({ status: 503 }, { status: 200, body: '{"access_token":"access-9"' });
+    await assert.rejects(broker.refreshNow(notes));
+    await assert.rejects(broker.refreshNow(notes));
+    profile.secrets.failNext('store');
+    const saving = broker.refreshNow(notes);
+    await profile.clock.armed(200);
+    profile.clock.advance(200);
+    await saving;
+    await broker.signOut(notes);
+    assert.ok(profile.log.lines.length > 3);
+    assert.doesNotMatch(profile.log.text + profile.memento.text, /access-\d|refresh-\d/);
+  });
+
+  describe('in two windows with one vault', () => {
+    it('renews once, when one comes after the other', async () => {
+      const { broker: other } = profile.window();
+      await other.setServers([serverAt()]);
+      profile.clock.sleep(hour);
+      assert.equal(text(await broker.accessToken(notes)), 'access-2');
+      assert.equal(text(await other.accessToken(notes)), 'access-2');
+      assert.equal(issuer.tokenRequests.length, 1);
+    });
+
+    it('helps a refused call in the second with what the first has stored', async () => {
+      const { broker: other } = profile.window();
+      await other.setServers([serverAt()]);
+      const refused = await other.accessToken(notes);
+      await broker.newerToken(notes, undefined, refused);
+      assert.equal(text(await other.newerToken(notes, undefined, refused)), 'access-2');
+      assert.equal(issuer.tokenRequests.length, 1);
+    });
+
+    it('is not signed out in the second by what the first has spent', async () => {
+      const { broker: other, wanted } = profile.window();
+      await other.setServers([serverAt()]);
+      const request = issuer.hold();
+      const late = other.refreshNow(notes);
+      await request.arrived;
+      await broker.refreshNow(notes);
+      request.answer();
+      await late;
+      assert.equal(text(await other.accessToken(notes)), 'access-2');
+      assert.deepEqual(wanted, []);
+    });
+  });
+
+  it('takes a token that was stored without an end, until the server refuses it', async () => {
+    const mine = new Profile();
+    const { expiresAtMs: _, ...tokens } = issuer.credential(0).tokens;
+    await mine.keep(issuer.credential(0, { tokens: { ...tokens, accessToken: new Secret('endless') } }));
+    const { broker: other } = mine.window();
+    await other.setServers([serverAt()]);
+    mine.clock.sleep(1000 * hour);
+    const lent = await other.accessToken(notes);
+    assert.equal(text(lent), 'endless');
+    assert.equal(text(await other.newerToken(notes, undefined, lent)), 'access-2');
+    await mine.close();
+  });
+});

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { Broker, type SignInWanted } from '../../src/broker/broker.js';
+import type { OpenBrowser, RedirectReceiver } from '../../src/core/ports.js';
+import type { Server, ServerAuth, ServerId } from '../../src/core/server.js';
+import type { LiveCredential } from '../../src/core/credential.js';
+import { redirectReceiver } from '../../src/loopback/redirect-receiver.js';
+import { CredentialVault } from '../../src/vault/credentials.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { FakeMemento } from '../support/fake-memento.js';
+import { FakeSecretStore } from '../support/fake-secret-store.js';
+import type { FormBrowser, Visit } from '../support/form-browser.js';
+import { RecordingLog } from '../support/recording-log.js';
+import { resource } from './scripted-issuer.js';
+
+export const notes = 'notes' as ServerId;
+
+export const serverAt = (url = resource, auth: ServerAuth = {}, id = notes): Server => ({ id, url, auth });
+
+/** What the windows of one profile share. */
+export class Profile {
+  readonly secrets = new FakeSecretStore();
+  readonly memento = new FakeMemento();
+  readonly clock = new FakeClock();
+  readonly log = new RecordingLog();
+  readonly #open: Broker[] = [];
+
+  /** A window's broker with `browser` as what its user sees; without one, opening a browser fails the test. */
+  window(browser?: FormBrowser | OpenBrowser, workspace = 'file:///a') {
+    const visits: Promise<Visit>[] = [];
+    const openBrowser: OpenBrowser = (url) => {
+      assert.ok(browser !== undefined, `Nobody asked for a browser: ${url}`);
+      if (typeof browser === 'function') return browser(url);
+      visits.push(browser.open(url));
+      return Promise.resolve(true);
+    };
+    const { secrets, memento, clock, log } = this;
+    const parts = { fetch, clock, random: () => 0.5, log, secrets, memento, workspace, openBrowser };
+    const broker = new Broker({ ...parts, redirects });
+    const wanted: SignInWanted[] = [];
+    broker.onSignInWanted((one) => wanted.push(one));
+    this.#open.push(broker);
+    return { broker, wanted, visits };
+  }
+
+  /** Puts a credential where another run of the extension would have left it. */
+  async keep(...credentials: readonly LiveCredential[]): Promise<void> {
+    const vault = new CredentialVault(this.secrets, this.memento, this.log);
+    for (const credential of credentials) await vault.put(credential);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#open.splice(0).map((broker) => broker.close()));
+    assert.deepEqual(this.clock.pending, [], 'A timer outlives the windows.');
+  }
+}
+
+const redirects: RedirectReceiver = redirectReceiver({
+  template: () => Promise.resolve('<title>{{title}}</title><p>{{message}}</p>'),
+  describe: (outcome) => ({
+    title: outcome.kind,
+    message: outcome.kind === 'signed-in' ? `${outcome.account} for ${outcome.server}` : outcome.server,
+  }),
+});
+
+/** Resolves as soon as `isSo`, which only a change of `broker` can make it. */
+export function until(broker: Broker, isSo: () => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (!isSo()) return;
+      listening.dispose();
+      resolve();
+    };
+    const listening = broker.onDidChange(look);
+    look();
+  });
+}

@@ -1,54 +1,75 @@
-import {
-  startAuthorizationServer,
-  type AuthorizationServerOptions,
-  type TestAuthorizationServer,
-} from '../support/authorization-server.js';
-import { startMcpServer, type TestMcpServer } from '../support/mcp-server.js';
+import type { AuthorizationServerOptions, TestAuthorizationServer } from '../support/authorization-server.js';
+import type { TestMcpServer } from '../support/mcp-server.js';
 import type { TestUser } from '../support/test-users.js';
 import { startEditor, type Editor } from './editor.js';
 import type { HostOptions } from './host.js';
+import { Parties } from './parties.js';
 import { signInOnPage } from './sign-in-page.js';
+import type { TokenGate } from './token-gate.js';
 import { until } from './until.js';
+import type { StatusBarItem } from './workbench.js';
 
 /** The broker, as the editor names its MCP servers. */
-export const brokerId = 'mcp-credential-broker.mcp-credential-broker';
+const brokerId = 'mcp-credential-broker.mcp-credential-broker';
+
+const statusItem = 'mcpCredentials.status';
 
 /** A user's situation: a real authorization server, MCP servers behind it, and an editor set up for them. */
 export class Ground {
+  readonly #parties: Parties;
+
   private constructor(
-    readonly issuer: TestAuthorizationServer,
-    /** By label, which is the server's own name too. */
-    readonly servers: Readonly<Record<string, TestMcpServer>>,
+    parties: Parties,
     public editor: Editor,
-  ) {}
+  ) {
+    this.#parties = parties;
+  }
 
   /**
    * @param auth - label → the entry's `auth` in the settings; one MCP server is started for each
    */
   static async start(
     auth: Readonly<Record<string, object>>,
-    options: { issuer?: AuthorizationServerOptions; editor?: HostOptions } = {},
+    options: {
+      issuer?: AuthorizationServerOptions;
+      editor?: HostOptions | ((entries: Parties['settings']) => HostOptions);
+    } = {},
   ): Promise<Ground> {
-    const issuer = await startAuthorizationServer({ accessTokenSeconds: 5, ...options.issuer });
-    const servers: Record<string, TestMcpServer> = {};
-    for (const name of Object.keys(auth)) {
-      servers[name] = await startMcpServer({ issuer: issuer.issuer, name, answers: 'sse' });
+    const parties = await Parties.start(auth, options.issuer);
+    const own = typeof options.editor === 'function' ? options.editor(parties.settings) : options.editor;
+    try {
+      const editor = await startEditor({
+        ...own,
+        settings: { 'mcpCredentials.servers': parties.settings, ...own?.settings },
+      });
+      return new Ground(parties, editor);
+    } catch (error) {
+      await parties.close();
+      throw error;
     }
-    const entries = Object.entries(servers).map(([name, { url }]) => [
-      name,
-      { type: 'http', url, auth: auth[name] },
-    ]);
-    const editor = await startEditor({
-      ...options.editor,
-      settings: { 'mcpCredentials.servers': Object.fromEntries(entries), ...options.editor?.settings },
-    });
-    return new Ground(issuer, servers, editor);
+  }
+
+  get issuer(): TestAuthorizationServer {
+    return this.#parties.issuer;
+  }
+
+  /** Keeps renewals waiting. */
+  get gate(): TokenGate {
+    return this.#parties.gate;
   }
 
   server(name: string): TestMcpServer {
-    const server = this.servers[name];
-    if (server === undefined) throw new Error(`No server ${JSON.stringify(name)} was started.`);
-    return server;
+    return this.#parties.server(name);
+  }
+
+  /** The entry of `name` in the settings, as it was at the start. */
+  entry(name: string): object | undefined {
+    return this.#parties.settings[name];
+  }
+
+  /** When each renewal so far was granted, in milliseconds since the epoch. */
+  refreshedAtMs(): number[] {
+    return this.issuer.events.filter(({ kind }) => kind === 'refreshed').map(({ atMs }) => atMs);
   }
 
   /** Signs in from the palette. @returns what the browser's tab says at the end */
@@ -81,9 +102,26 @@ export class Ground {
     );
   }
 
+  /** The broker's item in the status bar, as soon as it `looks` as expected. */
+  async status(looks: (item: StatusBarItem) => boolean = () => true): Promise<StatusBarItem> {
+    return until('status bar item that looks as expected', async () => {
+      const item = await this.editor.statusBarItem(statusItem);
+      return looks(item) && item;
+    });
+  }
+
+  /** Opens the menu behind the status bar item. */
+  async openMenu(): Promise<void> {
+    await this.editor.clickStatusBarItem(statusItem);
+  }
+
+  /** What the status bar item says under the mouse. */
+  statusTooltip(): Promise<string> {
+    return this.editor.hoverStatusBarItem(statusItem);
+  }
+
   async stop(): Promise<void> {
     await this.editor.close();
-    for (const server of Object.values(this.servers)) await server.close();
-    await this.issuer.close();
+    await this.#parties.close();
   }
 }

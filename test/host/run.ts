@@ -4,6 +4,8 @@ import { parseArgs } from 'node:util';
 import Mocha from 'mocha';
 import { hooks } from './hooks.js';
 import { runSuites } from './run-suites.js';
+import { signInOnPage } from './sign-in-page.js';
+import { SuitesGround } from './suites-ground.js';
 
 /** A journey starts an editor or two and waits for tokens to expire. */
 const journeyLimitMs = 3 * 60_000;
@@ -16,9 +18,25 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { grep: { type: 'string', short: 'g' } } });
   // The editor is in a process group of its own, so a signal to ours does not reach it; our exit ends it.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
-  const suitesPassed = await runSuites({ grep: values.grep });
+  const suitesPassed = await runSuitesOnGround(values.grep);
   const journeysPassed = await runJourneys(values.grep);
   process.exitCode = suitesPassed && journeysPassed ? 0 : 1;
+}
+
+async function runSuitesOnGround(grep: string | undefined): Promise<boolean> {
+  const ground = await SuitesGround.start();
+  try {
+    return await runSuites({
+      grep,
+      data: ground.outside,
+      onPage: async (page) => {
+        await signInOnPage(page);
+        await page.close();
+      },
+    });
+  } finally {
+    await ground.close();
+  }
 }
 
 async function runJourneys(grep: string | undefined): Promise<boolean> {

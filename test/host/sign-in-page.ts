@@ -1,21 +1,25 @@
 import type { Page } from 'playwright-core';
-import type { TestUser } from '../support/test-users.js';
+import { alice, bob, isCalled, type TestUser } from '../support/test-users.js';
 
 /**
- * Signs `user` in on the authorization server's pages as a person does, and allows what is asked. A user whom the
- * browser remembers is not asked for a password.
+ * Signs somebody in on the authorization server's pages as a person does, and allows what is asked. A user whom
+ * the browser remembers is not asked for a password.
+ * @param user - the one whom the page suggests when left out, or Alice
  * @returns what the tab says at the end
  */
-export async function signInOnPage(page: Page, user: TestUser): Promise<string> {
+export async function signInOnPage(page: Page, user?: TestUser): Promise<string> {
   const name = page.getByLabel('User name');
   const allow = page.getByRole('button', { name: 'Allow', exact: true });
   await name.or(allow).first().waitFor();
   if (await name.isVisible()) {
-    await name.fill(user.subject);
-    await page.getByLabel('Password').fill(user.password);
+    const { subject, password } = user ?? suggested(await name.inputValue());
+    await name.fill(subject);
+    await page.getByLabel('Password').fill(password);
     await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   }
   await allow.click();
   await page.waitForURL(/^http:\/\/127\.0\.0\.1:\d+\/callback/);
   return page.locator('main').innerText();
 }
+
+const suggested = (name: string): TestUser => [alice, bob].find((user) => isCalled(user, name)) ?? alice;

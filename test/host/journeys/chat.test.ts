@@ -9,7 +9,7 @@ describe('a question in the chat', () => {
   before(async () => {
     ground = await Ground.start({ tickets: {} });
   });
-  after(() => ground?.stop());
+  after(() => ground.stop());
 
   it('leads to one notification, and no browser, while nobody has signed in', async () => {
     await ground.editor.askInChat('@demo who am I?');
@@ -31,7 +31,7 @@ describe('a question in the chat', () => {
 
   it('waits for the click when the sign-in has expired, and then completes', async () => {
     const { editor, issuer } = ground;
-    await issuer.revokeGrants('alice');
+    issuer.revokeGrants('alice');
     await until(
       'warning',
       async () => (await editor.statusBarItem('mcpCredentials.status')).background === 'warning',

@@ -15,7 +15,7 @@ describe('an everyday life with the packaged extension', () => {
   before(async () => {
     ground = await Ground.start({ tickets: {} });
   });
-  after(() => ground?.stop());
+  after(() => ground.stop());
 
   it('is silent before anybody has signed in', async () => {
     const item = await ground.editor.statusBarItem('mcpCredentials.status');

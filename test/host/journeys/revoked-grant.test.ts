@@ -15,10 +15,10 @@ describe('a grant that is revoked while the editor runs', () => {
     await ground.signIn(alice);
     whoami = await ground.start('tickets', 'whoami');
   });
-  after(() => ground?.stop());
+  after(() => ground.stop());
 
   const waitingForUser = async () => {
-    await ground.issuer.revokeGrants('alice');
+    ground.issuer.revokeGrants('alice');
     return until('warning in the status bar', async () => {
       const item = await ground.editor.statusBarItem('mcpCredentials.status');
       return item.background === 'warning' ? item : undefined;

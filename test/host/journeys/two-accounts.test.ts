@@ -13,7 +13,7 @@ describe('two accounts at one issuer', () => {
     await ground.signIn(alice, 'work');
     await ground.signIn(bob, 'home');
   });
-  after(() => ground?.stop());
+  after(() => ground.stop());
 
   it('gives each server its own account', async () => {
     const { editor } = ground;

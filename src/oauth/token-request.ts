@@ -2,7 +2,7 @@ import * as oauth from 'oauth4webapi';
 import type { LiveCredential } from '../core/credential.js';
 import { BrokerError } from '../core/errors.js';
 import type { Fetch } from '../core/ports.js';
-import type { Secret } from '../core/secret.js';
+import { Secret } from '../core/secret.js';
 import type { AuthorizationRequest } from './authorization.js';
 import type { AuthorizationServer } from './authorization-server.js';
 import { readTokenAnswer, type GrantedTokens, type TokenAnswer } from './token-answer.js';
@@ -41,7 +41,12 @@ export async function exchangeCode(
       ...(id_token !== undefined && nonce !== undefined && { expectedNonce: nonce }),
     });
   };
-  const answer = await readTokenAnswer(response, validate, nowMs);
+  const code = new Secret(parameters.get('code') ?? '');
+  const answer = withoutOurs(await readTokenAnswer(response, validate, nowMs), [
+    code,
+    codeVerifier,
+    client.clientSecret,
+  ]);
   switch (answer.kind) {
     case 'granted':
       return answer.tokens;
@@ -96,5 +101,13 @@ export async function refreshTokens(
     const { id_token, ...answer } = (await normalized.json()) as Record<string, unknown>;
     return oauth.processRefreshTokenResponse(server, wired, Response.json(answer));
   };
-  return readTokenAnswer(response, validate, nowMs);
+  return withoutOurs(await readTokenAnswer(response, validate, nowMs), [refreshToken, client.clientSecret]);
+}
+
+/** The words of a refusal are logged and shown, so nothing that we sent may come back in them. */
+function withoutOurs(answer: TokenAnswer, sent: readonly (Secret | undefined)[]): TokenAnswer {
+  if (answer.kind !== 'refused') return answer;
+  const values = sent.map((secret) => secret?.reveal() ?? '').filter((value) => value !== '');
+  const clean = (text: string) => values.reduce((rest, value) => rest.replaceAll(value, '[redacted]'), text);
+  return { ...answer, error: clean(answer.error), description: clean(answer.description) };
 }

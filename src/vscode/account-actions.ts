@@ -5,6 +5,7 @@ import type { ServerId } from '../core/server.js';
 import type { VSCode } from './api.js';
 import { choose } from './menu.js';
 import { durationText, failureText } from './texts.js';
+import { unlinked } from './unlinked.js';
 
 /** How long the status bar says that something went well. */
 const confirmationMs = 5_000;
@@ -68,7 +69,7 @@ export class AccountActions {
               account,
               id,
             );
-      void vs.window.showInformationMessage(text);
+      void vs.window.showInformationMessage(unlinked(text));
     } catch (error) {
       await this.#showFailure(id, error);
     }
@@ -104,7 +105,7 @@ export class AccountActions {
     log.error(`${JSON.stringify(id)}: ${describeError(error)}`);
     const logButton = vs.l10n.t('Show Log');
     const text = failureText(vs.l10n, error, id, clock.nowMs());
-    const choice = await vs.window.showErrorMessage(text, ...buttons, logButton);
+    const choice = await vs.window.showErrorMessage(unlinked(text), ...buttons, logButton);
     if (choice === logButton) showLog();
     return choice;
   }
@@ -113,4 +114,4 @@ export class AccountActions {
 /** The browser's tab has said so already, and whoever pressed Cancel knows. */
 const isGivenUp = (error: unknown): boolean =>
   hasCode(error, 'sign_in_cancelled') ||
-  (hasCode(error, 'authorization_denied') && (error).details['error'] === 'access_denied');
+  (hasCode(error, 'authorization_denied') && error.details['error'] === 'access_denied');

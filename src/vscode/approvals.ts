@@ -1,6 +1,7 @@
 import type { Memento } from '../core/ports.js';
 import type { Server } from '../core/server.js';
 import type { VSCode } from './api.js';
+import { unlinked } from './unlinked.js';
 
 type Answer = 'allowed' | 'denied';
 
@@ -32,7 +33,8 @@ export class Approvals {
     this.#asked.add(key);
     const { l10n, window } = this.vs;
     const [allow, deny] = [l10n.t('Allow'), l10n.t('Don’t Allow')];
-    const choice = await window.showInformationMessage(questionAbout(this.vs, server), allow, deny);
+    const question = unlinked(questionAbout(this.vs, server));
+    const choice = await window.showInformationMessage(question, allow, deny);
     if (choice === undefined) return false;
     const answer: Answer = choice === allow ? 'allowed' : 'denied';
     await this.memento.update(key, answer);
@@ -44,10 +46,11 @@ function questionAbout({ l10n }: VSCode, { id, url, auth }: Server): string {
   const question = l10n.t(
     'This workspace wants to use the MCP server “{0}” at {1} with an account of yours. Allow it only if you trust that address.',
     id,
-    url,
+    // As it is used, and not as it is written: a host can look like another.
+    new URL(url).href,
   );
   if (auth.issuer === undefined) return question;
-  return `${question} ${l10n.t('You would sign in at {0}.', auth.issuer)}`;
+  return `${question} ${l10n.t('You would sign in at {0}.', new URL(auth.issuer).href)}`;
 }
 
 /** Everything of the entry that decides where a credential comes from and goes to. */

@@ -2,6 +2,7 @@ import type { Disposable } from '../core/announcer.js';
 import type { VSCode } from './api.js';
 import type { ConfiguredServers } from './configured-servers.js';
 import { openSettings } from './status-menu.js';
+import { unlinked } from './unlinked.js';
 
 /**
  * Tells somebody who is editing the settings about a mistake as soon as they save it. Mistakes that were there at the
@@ -36,6 +37,6 @@ export class SettingsProblems implements Disposable {
 
   async #show(text: string): Promise<void> {
     const open = this.vs.l10n.t('Open Settings');
-    if ((await this.vs.window.showWarningMessage(text, open)) === open) await openSettings(this.vs);
+    if ((await this.vs.window.showWarningMessage(unlinked(text), open)) === open) await openSettings(this.vs);
   }
 }

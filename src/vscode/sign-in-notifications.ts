@@ -2,6 +2,7 @@ import type { Broker, SignInWanted } from '../broker/broker.js';
 import type { Disposable } from '../core/announcer.js';
 import type { VSCode } from './api.js';
 import { reasonText } from './texts.js';
+import { unlinked } from './unlinked.js';
 
 /** Asks for a sign-in when something waits for one: one notification at a time, once for each cause. */
 export class SignInNotifications implements Disposable {
@@ -45,7 +46,7 @@ export class SignInNotifications implements Disposable {
     const text = this.#textFor(wanted);
     if (text === undefined) return;
     const button = l10n.t('Sign In');
-    const choice = await window.showWarningMessage(text, button);
+    const choice = await window.showWarningMessage(unlinked(text), button);
     // The browser takes over from here; whoever else waits for the user is next.
     if (choice === button && this.#textFor(wanted) !== undefined) void this.signIn(wanted);
   }

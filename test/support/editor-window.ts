@@ -36,6 +36,9 @@ export interface ShownStatusBarItem {
   isVisible: boolean;
 }
 
+/** What the editor makes a link of in any notification; one may run a command. */
+const link = /\[[^\]]+\]\((https?:\/\/|command:|file:)[^)\s]+/i;
+
 /** The QuickPickItemKind of a separator. */
 export const separator = -1;
 
@@ -95,6 +98,7 @@ export class EditorWindow {
     if (typeof first === 'object' && first !== null && 'modal' in first && first.modal === true) {
       throw this.mistake(`A modal dialog: ${text}`);
     }
+    if (link.test(text)) throw this.mistake(`A link in a notification: ${text}`);
     const buttons = (typeof first === 'object' ? others : rest).map((button) => {
       if (typeof button !== 'string')
         throw this.mistake(`A button that is no text: ${JSON.stringify(button)}`);

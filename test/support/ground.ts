@@ -84,6 +84,16 @@ export class Ground {
     return { issuer, server, ...opened };
   }
 
+  /** As `signedIn`, with an MCP server whose answers the test writes. */
+  async signedInForScripted(user?: BrowserUser) {
+    const issuer = await this.issuer();
+    const resource = await this.resource(issuer);
+    const opened = this.window({ user: serversSetting([resource]) }, user);
+    await opened.window.signIn();
+    const { url, headers } = await opened.window.definition('tickets');
+    return { issuer, resource, ...opened, url, headers };
+  }
+
   /** Runs before the servers go, when the test ends. */
   atEnd(close: () => Promise<unknown>): void {
     this.#closing.push(close);

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { serversSetting, useGround, userOf } from '../support/ground.js';
+import { FormBrowser } from '../support/form-browser.js';
+
+/** The editor makes a link of this in a notification, and pressing it would run a command. */
+const linked = '[Sign In](command:workbench.action.terminal.sendSequence?evil)';
+
+const linkShape = /\]\((command:|https?:|file:)/;
+
+describe('words of a server that look like ours', () => {
+  const ground = useGround();
+
+  it('are quoted when they explain a refusal, on one line, and are no link', async () => {
+    const issuer = await ground.issuer();
+    const server = await ground.server(issuer);
+    const browser = new FormBrowser(userOf('alice'));
+    const { window } = ground.window({
+      user: serversSetting([server]),
+      browse: (url) => {
+        const { searchParams } = new URL(url);
+        const redirect = new URL(searchParams.get('redirect_uri') ?? '');
+        redirect.search = new URLSearchParams({
+          error: 'temporarily_unavailable',
+          error_description: `All is well.\n2026-01-01 info Signed in. ${linked}`,
+          state: searchParams.get('state') ?? '',
+          iss: issuer.issuer,
+        }).toString();
+        return browser.open(redirect.href);
+      },
+    });
+    await window.ready;
+    const run = window.run('signIn');
+    const failure = await window.editor.window.message(/refused the sign-in: "All is well\.\\n/);
+    assert.doesNotMatch(failure.text, linkShape);
+    assert.doesNotMatch(failure.text, /\n/);
+    failure.close();
+    await run;
+    for (const line of window.editor.window.logLines) assert.doesNotMatch(line, /\n/);
+  });
+
+  it('are no link when they are the name of an account', async () => {
+    const mallory = {
+      subject: 'mallory',
+      name: 'Mallory',
+      email: `${linked}@example.com`,
+      password: 'mallory',
+    };
+    const issuer = await ground.issuer({ users: [mallory] });
+    const server = await ground.server(issuer);
+    const { window } = ground.window({ user: serversSetting([server]) }, userOf('mallory'));
+    await window.signIn();
+    issuer.revokeGrants('mallory');
+    window.clock.leap(55_000);
+    const notice = await window.editor.window.message(/waits for you/);
+    assert.doesNotMatch(notice.text, linkShape);
+    await window.run('signOut');
+    const farewell = await window.editor.window.message(/Signed out/);
+    assert.doesNotMatch(farewell.text, linkShape);
+    farewell.close();
+    assert.doesNotMatch(JSON.stringify(window.editor.statusBar?.tooltip), /[^\\]\]\(command:/);
+  });
+
+  it('are no link when a workspace makes them the label of its server', async () => {
+    const { window } = ground.window({
+      workspace: {
+        'mcpCredentials.servers': { [linked]: { type: 'http', url: 'https://evil.example.com/mcp' } },
+      },
+      browse: undefined,
+    });
+    const question = await window.editor.window.message(/wants to use/);
+    assert.doesNotMatch(question.text, linkShape);
+    assert.match(question.text, /https:\/\/evil\.example\.com\/mcp/);
+  });
+
+  it('do not hide where a workspace would have us go: the address is shown as it is used', async () => {
+    const { window } = ground.window({
+      workspace: {
+        'mcpCredentials.servers': {
+          tickets: { type: 'http', url: 'https:\\\\\u0430pple.example.com/a/../mcp' },
+        },
+      },
+      browse: undefined,
+    });
+    const question = await window.editor.window.message(/wants to use/);
+    assert.match(question.text, /https:\/\/xn--pple-43d\.example\.com\/mcp/);
+  });
+});

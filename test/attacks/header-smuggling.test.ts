@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { useGround } from '../support/ground.js';
+import { ping, rawRequest } from '../support/raw-request.js';
+
+describe('headers that a caller sends along', () => {
+  const ground = useGround();
+
+  it('carry no credential of the caller to the server, nor the capability', async () => {
+    const { resource, url, headers } = await ground.signedInForScripted();
+    const answer = await rawRequest(url, {
+      headers: {
+        ...headers,
+        cookie: 'session=of-the-caller',
+        'proxy-authorization': 'Basic b2YtdGhlLWNhbGxlcg==',
+        referer: 'http://127.0.0.1/of-the-caller',
+      },
+      body: ping,
+    });
+    assert.equal(answer.status, 200);
+    const [seen] = resource.authorized;
+    assert.match(seen?.headers.authorization ?? '', /^Bearer eyJ/);
+    assert.equal(seen?.rawHeaders.filter((name) => name.toLowerCase() === 'authorization').length, 1);
+    const everything = JSON.stringify(seen);
+    assert.doesNotMatch(everything, /of-the-caller|b2YtdGhl/);
+    assert.ok(!everything.includes(headers['Authorization'] ?? 'nothing'));
+  });
+
+  it('are dropped when Connection names them', async () => {
+    const { resource, url, headers } = await ground.signedInForScripted();
+    await rawRequest(url, {
+      headers: {
+        ...headers,
+        connection: 'close, X-Hop, mcp-session-id',
+        'x-hop': 'one',
+        'x-end-to-end': 'two',
+        'keep-alive': 'timeout=5',
+        te: 'trailers',
+      },
+      body: ping,
+    });
+    const [seen] = resource.authorized;
+    assert.equal(seen?.headers['x-end-to-end'], 'two');
+    for (const name of ['x-hop', 'keep-alive', 'te']) assert.equal(seen.headers[name], undefined, name);
+  });
+
+  it('cannot take the credential out by naming it in Connection', async () => {
+    const { resource, url, headers } = await ground.signedInForScripted();
+    await rawRequest(url, { headers: { ...headers, connection: 'close, authorization, host' }, body: ping });
+    assert.match(resource.authorized[0]?.headers.authorization ?? '', /^Bearer eyJ/);
+    assert.equal(resource.authorized[0]?.headers.host, new URL(resource.url).host);
+  });
+
+  it('cannot make one request look like two to the server', async () => {
+    const { resource, url, headers } = await ground.signedInForScripted();
+    const { host, port, pathname } = new URL(url);
+    const smuggled = 'POST /admin HTTP/1.1\r\nhost: x\r\n\r\n';
+    const lines = [
+      `POST ${pathname} HTTP/1.1`,
+      `host: ${host}`,
+      `authorization: ${headers['Authorization'] ?? ''}`,
+      'content-length: 6',
+      'transfer-encoding: chunked',
+      '',
+      `0\r\n\r\n${smuggled}`,
+    ];
+    await new Promise<void>((resolve) => {
+      const socket = connect(Number(port), '127.0.0.1', () => socket.write(lines.join('\r\n')));
+      socket.on('data', () => socket.destroy());
+      socket.on('close', () => resolve());
+      socket.on('error', () => resolve());
+    });
+    assert.deepEqual(resource.authorized, [], 'A request with two lengths is refused.');
+    assert.ok(!resource.seen.some(({ path }) => path === '/admin'));
+  });
+
+  it('cannot change where the request goes', async () => {
+    const { resource, url, headers } = await ground.signedInForScripted();
+    await rawRequest(url, {
+      headers: {
+        ...headers,
+        'x-forwarded-host': 'evil.example.com',
+        forwarded: 'host=evil.example.com',
+        origin_: 'x',
+      },
+      body: ping,
+    });
+    assert.equal(resource.authorized[0]?.headers.host, new URL(resource.url).host);
+  });
+});

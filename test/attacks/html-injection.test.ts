@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { serversSetting, useGround, userOf } from '../support/ground.js';
+import { FormBrowser } from '../support/form-browser.js';
+
+const script = '<script>alert(1)</script><img src=x onerror="alert(2)">';
+
+describe('HTML in what a server says', () => {
+  const ground = useGround();
+
+  it('is text on the final page when it is the name of an account', async () => {
+    const mallory = { subject: 'mallory', name: script, email: `${script}@example.com`, password: 'mallory' };
+    const issuer = await ground.issuer({ users: [mallory] });
+    const server = await ground.server(issuer);
+    const { window } = ground.window({ user: serversSetting([server]) }, userOf('mallory'));
+    const { text } = await window.signIn();
+    assert.match(text, /You are signed in/);
+    assert.doesNotMatch(text, /<script|<img/);
+    assert.match(text, /&#60;script&#62;alert\(1\)/);
+  });
+
+  it('is text on the final page when it is the description of an error', async () => {
+    const issuer = await ground.issuer();
+    const server = await ground.server(issuer);
+    const browser = new FormBrowser(userOf('alice'));
+    const { window } = ground.window({
+      user: serversSetting([server]),
+      browse: (url) => {
+        const { searchParams } = new URL(url);
+        const redirect = new URL(searchParams.get('redirect_uri') ?? '');
+        redirect.search = new URLSearchParams({
+          error: 'server_error',
+          error_description: script,
+          state: searchParams.get('state') ?? '',
+          iss: issuer.issuer,
+        }).toString();
+        return browser.open(redirect.href);
+      },
+    });
+    await window.ready;
+    const run = window.run('signIn');
+    (await window.editor.window.message(/refused the sign-in/)).close();
+    await run;
+    const { text } = (await window.editor.visits[0]) ?? { text: '' };
+    assert.match(text, /You are not signed in/);
+    assert.doesNotMatch(text, /<script|<img/);
+  });
+
+  it('is text on the final page when it is the label of a server; templates are not filled in twice', async () => {
+    const issuer = await ground.issuer();
+    const server = await ground.server(issuer);
+    const label = `{{message}}$&${script}`;
+    const { window } = ground.window({
+      user: { 'mcpCredentials.servers': { [label]: { type: 'http', url: server.url } } },
+    });
+    const { text } = await window.signIn();
+    assert.doesNotMatch(text, /<script|<img/);
+    assert.equal(text.split('is ready for the MCP server').length, 2);
+  });
+
+  it('could not run anyway: the page’s policy forbids scripts, and nobody keeps it', async () => {
+    const issuer = await ground.issuer();
+    const server = await ground.server(issuer);
+    let headers = new Headers();
+    const browser = new FormBrowser(userOf('alice'));
+    const { window } = ground.window({
+      user: serversSetting([server]),
+      browse: async (url) => {
+        const { searchParams } = new URL(url);
+        const home = searchParams.get('redirect_uri') ?? '';
+        const answer = await fetch(
+          `${home}?error=access_denied&state=${searchParams.get('state') ?? ''}&iss=${encodeURIComponent(issuer.issuer)}`,
+        );
+        headers = answer.headers;
+        return browser.open('about:blank');
+      },
+    });
+    await window.signIn();
+    assert.match(headers.get('content-security-policy') ?? '', /default-src 'none'/);
+    assert.doesNotMatch(headers.get('content-security-policy') ?? '', /script-src/);
+    assert.equal(headers.get('cache-control'), 'no-store');
+    assert.equal(headers.get('referrer-policy'), 'no-referrer');
+  });
+});

@@ -4,6 +4,10 @@ import { listen } from './listener.js';
 
 const path = '/callback';
 
+/** For an installation whose files have gone since the start, as an update leaves one. */
+const plainPage =
+  '<!doctype html><meta charset="utf-8" /><title>{{title}}</title><p>{{title}}</p><p>{{message}}</p>';
+
 export interface ReceiverParts {
   /** The page that the browser is left with, as HTML with `{{title}}` and `{{message}}`. */
   readonly template: () => Promise<string>;
@@ -65,7 +69,7 @@ function readRedirect(
 async function show(response: ServerResponse, parts: ReceiverParts, outcome: SignInOutcome): Promise<void> {
   const { title, message } = parts.describe(outcome);
   const words: Record<string, string> = { title, message };
-  const page = (await parts.template()).replace(/\{\{(\w+)\}\}/g, (_, name: string) =>
+  const page = (await parts.template().catch(() => plainPage)).replace(/\{\{(\w+)\}\}/g, (_, name: string) =>
     escape(words[name] ?? ''),
   );
   const headers = {

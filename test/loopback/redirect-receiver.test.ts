@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { request } from 'node:http';
+import type { RedirectWait, SignInOutcome } from '../../src/core/ports.js';
+import { redirectReceiver } from '../../src/loopback/redirect-receiver.js';
+import { listen } from '../support/listener.js';
+
+const signedIn: SignInOutcome = { kind: 'signed-in', account: 'alice@example.com', server: 'notes' };
+const failed: SignInOutcome = { kind: 'failed', error: new Error('no'), server: 'notes' };
+
+describe('the redirect receiver', () => {
+  const waits: RedirectWait[] = [];
+  let template = () => Promise.resolve('<title>{{title}}</title><p>{{message}}</p>{{unknown}}');
+  let title = 'Signed in';
+
+  const receiver = redirectReceiver({
+    template: () => template(),
+    describe: (outcome) => ({ title: outcome.kind === 'failed' ? 'Failed' : title, message: outcome.server }),
+  });
+  async function open(preferredPort?: number): Promise<RedirectWait> {
+    const wait = await receiver.open('state-1', preferredPort);
+    waits.push(wait);
+    return wait;
+  }
+  const portOf = ({ redirectUri }: RedirectWait) => Number(new URL(redirectUri).port);
+
+  beforeEach(() => {
+    template = () => Promise.resolve('<title>{{title}}</title><p>{{message}}</p>{{unknown}}');
+    title = 'Signed in';
+  });
+  afterEach(() => {
+    for (const wait of waits.splice(0)) wait.dispose();
+  });
+
+  function get(wait: RedirectWait, path: string, { method = 'GET', host = '' } = {}) {
+    const port = portOf(wait);
+    return new Promise<{ status: number; headers: Record<string, unknown>; text: string }>(
+      (resolve, reject) => {
+        const headers = { host: host === '' ? `127.0.0.1:${port}` : host };
+        const outgoing = request({ port, host: '127.0.0.1', method, path, headers, agent: false }, (res) => {
+          let text = '';
+          res.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+          res.on('end', () => resolve({ status: res.statusCode ?? 0, headers: res.headers, text }));
+          res.on('error', reject);
+        });
+        outgoing.on('error', reject).end();
+      },
+    );
+  }
+
+  it('listens on 127.0.0.1, and says where (RFC 8252 §7.3)', async () => {
+    assert.match((await open()).redirectUri, /^http:\/\/127\.0\.0\.1:\d+\/callback$/);
+  });
+
+  it('hands on the redirect whole, and keeps the tab waiting for the outcome', async () => {
+    const wait = await open();
+    const page = get(wait, '/callback?code=c%2B1&state=state-1&iss=https%3A%2F%2Fas');
+    const redirect = await wait.arrived;
+    assert.equal(redirect.href, `${wait.redirectUri}?code=c%2B1&state=state-1&iss=https%3A%2F%2Fas`);
+    wait.answer(signedIn);
+    wait.dispose();
+    const { status, headers, text } = await page;
+    assert.deepEqual([status, text], [200, '<title>Signed in</title><p>notes</p>']);
+    assert.equal(headers['content-type'], 'text/html; charset=utf-8');
+    assert.match(String(headers['content-security-policy']), /default-src 'none'/);
+    assert.equal(headers['cache-control'], 'no-store');
+    assert.equal(headers['referrer-policy'], 'no-referrer');
+  });
+
+  it('shows a page also when the sign-in has failed', async () => {
+    const wait = await open();
+    const page = get(wait, '/callback?error=access_denied&state=state-1');
+    await wait.arrived;
+    wait.answer(failed);
+    wait.dispose();
+    const { status, text } = await page;
+    assert.deepEqual([status, text], [200, '<title>Failed</title><p>notes</p>']);
+  });
+
+  const strangers: readonly (readonly [string, string, { method?: string; host?: string }])[] = [
+    ['another state (RFC 6749 §10.12)', '/callback?code=c&state=state-2', {}],
+    ['no state', '/callback?code=c', {}],
+    ['an empty state', '/callback?code=c&state=', {}],
+    ['another path', '/favicon.ico?state=state-1', {}],
+    ['a path below', '/callback/x?state=state-1', {}],
+    ['a path that is an address', '//attacker.example/callback?state=state-1', {}],
+    ['another method', '/callback?code=c&state=state-1', { method: 'POST' }],
+    ['a look ahead', '/callback?code=c&state=state-1', { method: 'HEAD' }],
+    ['another name (DNS rebinding)', '/callback?code=c&state=state-1', { host: 'attacker.example' }],
+    ['our name without the port', '/callback?code=c&state=state-1', { host: '127.0.0.1' }],
+  ];
+  for (const [what, path, options] of strangers) {
+    it(`answers ${what} with nothing but 404, and waits on`, async () => {
+      const wait = await open();
+      const { status, text } = await get(wait, path, options);
+      assert.deepEqual([status, text], [404, '']);
+      const page = get(wait, '/callback?code=c&state=state-1');
+      assert.equal((await wait.arrived).searchParams.get('code'), 'c');
+      wait.answer(signedIn);
+      assert.equal((await page).status, 200);
+    });
+  }
+
+  it('takes one redirect, and no second one', async () => {
+    const wait = await open();
+    const page = get(wait, '/callback?code=c&state=state-1');
+    await wait.arrived;
+    assert.equal((await get(wait, '/callback?code=d&state=state-1')).status, 404);
+    wait.answer(signedIn);
+    assert.equal((await page).status, 200);
+    assert.equal((await wait.arrived).searchParams.get('code'), 'c');
+  });
+
+  it('listens no more when the browser has its page', async () => {
+    const wait = await open();
+    const page = get(wait, '/callback?code=c&state=state-1');
+    await wait.arrived;
+    wait.answer(signedIn);
+    await page;
+    await assert.rejects(get(wait, '/callback?code=c&state=state-1'), /ECONNREFUSED/);
+  });
+
+  it('listens no more when nobody waits, and says so to who did', async () => {
+    const wait = await open();
+    wait.dispose();
+    await assert.rejects(wait.arrived);
+    await assert.rejects(get(wait, '/callback?code=c&state=state-1'), /ECONNREFUSED/);
+    wait.answer(signedIn); // There is no tab to tell.
+  });
+
+  it('keeps no connection to a stranger', async () => {
+    const wait = await open();
+    const { status, headers } = await get(wait, '/');
+    assert.deepEqual([status, headers['connection']], [404, 'close']);
+  });
+
+  it('takes the preferred port when it is free, and another when it is not', async () => {
+    const first = await open();
+    const port = portOf(first);
+    const second = await open(port);
+    assert.notEqual(portOf(second), port);
+    first.dispose();
+    const third = await open(port);
+    assert.equal(portOf(third), port);
+  });
+
+  it('does not take the port of a stranger for its own', async () => {
+    const stranger = await listen('127.0.0.1');
+    const wait = await open(stranger.port);
+    assert.notEqual(portOf(wait), stranger.port);
+    await stranger.close();
+  });
+
+  it('shows text from elsewhere as text (OWASP: HTML injection)', async () => {
+    const wait = await open();
+    title = `<script>alert("1")</script> & 'x' {{message}} $&`;
+    const page = get(wait, '/callback?code=c&state=state-1');
+    await wait.arrived;
+    wait.answer(signedIn);
+    const { text } = await page;
+    assert.ok(
+      text.startsWith(
+        '<title>&#60;script&#62;alert(&#34;1&#34;)&#60;/script&#62; &#38; &#39;x&#39; {{message}} $&#38;</title>',
+      ),
+      text,
+    );
+  });
+
+  it('tells the browser something even when the page cannot be read', async () => {
+    template = () => Promise.reject(new Error('The file is gone.'));
+    const wait = await open();
+    const page = get(wait, '/callback?code=c&state=state-1');
+    await wait.arrived;
+    wait.answer(signedIn);
+    wait.dispose();
+    const { status, text } = await page;
+    assert.equal(status, 200);
+    assert.match(text, /Signed in/);
+    assert.match(text, /notes/);
+  });
+
+  it('survives a browser that has closed its tab meanwhile', async () => {
+    const wait = await open();
+    const port = portOf(wait);
+    const outgoing = request({
+      port,
+      host: '127.0.0.1',
+      path: '/callback?code=c&state=state-1',
+      headers: { host: `127.0.0.1:${port}` },
+    });
+    const closed = new Promise((resolve) => outgoing.on('error', resolve));
+    outgoing.end();
+    await wait.arrived;
+    outgoing.destroy(new Error('closed'));
+    await closed;
+    wait.answer(signedIn);
+    wait.dispose();
+  });
+});

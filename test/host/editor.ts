@@ -1,7 +1,14 @@
 import type { Page } from 'playwright-core';
 import type { ControlMethods, Tool, WindowState } from './companion/protocol.js';
 import { CompanionClient } from './companion-client.js';
-import { browserStorage, findInFiles, processTree, type Finding, type HostProcess } from './evidence.js';
+import {
+  browserStorage,
+  findInFiles,
+  processTree,
+  sealedSecrets,
+  type Finding,
+  type HostProcess,
+} from './evidence.js';
 import { startHost, type Host, type HostOptions } from './host.js';
 import { until } from './until.js';
 import { Workbench } from './workbench.js';
@@ -66,6 +73,16 @@ export class EditorWindow extends Workbench {
   /** Changes a setting; `undefined` removes it. */
   async updateSetting(name: string, value: unknown, target: Target = 'user'): Promise<void> {
     await this.#companion.call('updateSetting', { name, value, target });
+  }
+
+  /** Every modal dialog that has ever been on the screen, in this window or another of this editor. */
+  everyDialog(): readonly string[] {
+    return this.host.dialogs;
+  }
+
+  /** What the editor's secret storage holds, by its own keys. */
+  secrets(): Promise<Readonly<Record<string, string>>> {
+    return sealedSecrets(this.page);
   }
 
   windowState(): Promise<WindowState> {
@@ -136,6 +153,16 @@ export class Editor extends EditorWindow {
       ]),
       ...inText('output of the server', this.host.server.output()),
     ];
+  }
+
+  /** What the editor has stored of the definitions that extensions have provided for MCP servers. */
+  async storedDefinitions(): Promise<string> {
+    return until('stored definitions', async () => {
+      const stored = await browserStorage(this.page);
+      const { databases } = JSON.parse(stored) as { databases: Record<string, [string, string][]> };
+      const items = Object.values(databases).flat();
+      return items.find(([key]) => key === 'mcp.extCachedServers')?.[1];
+    });
   }
 
   /** The next page the editor opens that nobody has asked for yet, loaded. */

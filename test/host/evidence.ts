@@ -63,6 +63,25 @@ const dumpStorage = `(async () => {
   return JSON.stringify({ localStorage: { ...localStorage }, sessionStorage: { ...sessionStorage }, databases });
 })()`;
 
+/**
+ * The secrets of the editor in this page, opened as the editor itself opens them: one half of the key is stored
+ * with them, the other comes from the server.
+ */
+export const sealedSecrets = (page: Page): Promise<Readonly<Record<string, string>>> =>
+  page.evaluate<Readonly<Record<string, string>>>(openSecrets);
+
+const openSecrets = `(async () => {
+  const sealed = localStorage.getItem('secrets.provider');
+  if (sealed === null) return {};
+  const bytes = Uint8Array.from(atob(sealed), (character) => character.charCodeAt(0));
+  const answer = await fetch('/mint-key', { method: 'POST' });
+  const half = new Uint8Array(await answer.arrayBuffer());
+  const raw = bytes.slice(0, 32).map((byte, at) => byte ^ half[at]);
+  const key = await crypto.subtle.importKey('raw', raw, 'AES-GCM', false, ['decrypt']);
+  const algorithm = { name: 'AES-GCM', iv: bytes.slice(32, 44) };
+  return JSON.parse(new TextDecoder().decode(await crypto.subtle.decrypt(algorithm, key, bytes.slice(44))));
+})()`;
+
 /** The process `rootPid` and all that descend from it. Linux only, where every process can be read. */
 export async function processTree(rootPid: number): Promise<HostProcess[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);

@@ -34,6 +34,8 @@ export type Host = {
   readonly context: BrowserContext;
   /** Where the server serves the workbench. */
   readonly origin: string;
+  /** Every modal dialog that has been on the screen, in any window, also when it is long gone. */
+  readonly dialogs: readonly string[];
   /** Ends browser, server and all their children, and removes their folder unless it is kept. */
   stop(options?: { keepProfile?: boolean }): Promise<void>;
 };
@@ -104,11 +106,30 @@ export async function startHost(options: HostOptions): Promise<Host> {
       args: isolation,
     });
     stops.push(() => context.close());
-    return { home, server, context, origin: `http://127.0.0.1:${server.port}`, stop };
+    const dialogs: string[] = [];
+    await noteDialogs(context, (text) => dialogs.push(text));
+    return { home, server, context, origin: `http://127.0.0.1:${server.port}`, dialogs, stop };
   } catch (error) {
     await stop({ keepProfile: options.homeDir !== undefined });
     throw error;
   }
+}
+
+/** A dialog that comes and goes between two looks must not go unnoticed. */
+async function noteDialogs(context: BrowserContext, note: (text: string) => void): Promise<void> {
+  await context.exposeFunction('noteDialog', note);
+  // Text, because the project's types know no DOM.
+  await context.addInitScript(`{
+    const seen = new WeakSet();
+    const look = () => {
+      for (const dialog of document.querySelectorAll('.monaco-dialog-box')) {
+        if (seen.has(dialog)) continue;
+        seen.add(dialog);
+        noteDialog(dialog.innerText);
+      }
+    };
+    new MutationObserver(look).observe(document, { childList: true, subtree: true });
+  }`);
 }
 
 async function packages({ broker, extraExtensions = [] }: HostOptions): Promise<string[]> {

@@ -3,19 +3,26 @@ import { alice, bob, isCalled, type TestUser } from '../support/test-users.js';
 
 /**
  * Signs somebody in on the authorization server's pages as a person does, and allows what is asked. A user whom
- * the browser remembers is not asked for a password.
+ * the browser remembers is not asked for a password, but perhaps which account it shall be.
  * @param user - the one whom the page suggests when left out, or Alice
  * @returns what the tab says at the end
  */
 export async function signInOnPage(page: Page, user?: TestUser): Promise<string> {
+  const button = (name: string) => page.getByRole('button', { name, exact: true });
   const name = page.getByLabel('User name');
-  const allow = page.getByRole('button', { name: 'Allow', exact: true });
-  await name.or(allow).first().waitFor();
+  const another = button('Use another account');
+  const allow = button('Allow');
+  await name.or(another).or(allow).first().waitFor();
+  if (await another.isVisible()) {
+    const remembered = page.getByRole('button', { name: (user ?? alice).email });
+    await ((await remembered.isVisible()) ? remembered : another).click();
+    await name.or(allow).first().waitFor();
+  }
   if (await name.isVisible()) {
     const { subject, password } = user ?? suggested(await name.inputValue());
     await name.fill(subject);
     await page.getByLabel('Password').fill(password);
-    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await button('Sign in').click();
   }
   await allow.click();
   await page.waitForURL(/^http:\/\/127\.0\.0\.1:\d+\/callback/);

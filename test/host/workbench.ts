@@ -171,6 +171,11 @@ export class Workbench {
     );
   }
 
+  /** What can be read in the output panel, which must be open or come soon; with single spaces. */
+  async output(): Promise<string> {
+    return (await this.page.locator('.output-view .view-lines').innerText()).replace(/\s+/g, ' ');
+  }
+
   /** Takes a picture of the window and returns its path, `.vscode-test/screenshots/<name>.png`. */
   async screenshot(name: string): Promise<string> {
     const path = join(screenshotsDir, `${name.replace(/[^\w.-]+/g, '-')}.png`);
@@ -202,7 +207,10 @@ export class Workbench {
   }
 
   #labels(): Promise<string[]> {
-    return this.#rows.evaluateAll((rows: readonly Element[]) => rows.map((row) => row.ariaLabel ?? ''));
+    return this.#rows.evaluateAll((rows: readonly Element[]) =>
+      // An icon before a label is read aloud by its name, with two spaces after it.
+      rows.map((row) => (row.ariaLabel ?? '').replace(/^[a-z-]+ {2}/, '')),
+    );
   }
 
   async #row(matches: (label: string) => boolean, wanted: string): Promise<Locator> {

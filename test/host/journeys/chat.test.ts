@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { alice } from '../../support/test-users.js';
 import { Ground } from '../ground.js';
-import { until } from '../until.js';
 
 describe('a question in the chat', () => {
   let ground: Ground;
@@ -17,7 +16,7 @@ describe('a question in the chat', () => {
     const notification = await ground.editor.notification('needs you to sign in');
     assert.deepEqual(notification.buttons, ['Sign In']);
     assert.equal(ground.editor.openedPages.length, 0);
-    assert.deepEqual(await ground.editor.dialogs(), []);
+    assert.deepEqual(ground.editor.everyDialog(), []);
   });
 
   it('starts the server by itself after the sign-in, calls the tool and shows the result', async () => {
@@ -32,13 +31,11 @@ describe('a question in the chat', () => {
   it('waits for the click when the sign-in has expired, and then completes', async () => {
     const { editor, issuer } = ground;
     issuer.revokeGrants('alice');
-    await until(
-      'warning',
-      async () => (await editor.statusBarItem('mcpCredentials.status')).background === 'warning',
-    );
+    await ground.status(({ background }) => background === 'warning');
     await editor.askInChat('@demo who am I?');
     await editor.clickNotification('waits for you to sign in again', 'Sign In');
     await ground.finishSignIn(alice);
     assert.match(await editor.chatAnswer(), /alice@example\.com/);
+    assert.deepEqual(editor.everyDialog(), []);
   });
 });

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { alice } from '../../support/test-users.js';
 import type { Finding } from '../evidence.js';
 import { Ground } from '../ground.js';
+import { tokenMs } from '../parties.js';
 import { until } from '../until.js';
 
 /** An everyday life of 30 seconds, with tokens that live for 5. */
 const dayMs = 30_000;
-const tokenMs = 5_000;
 
 describe('an everyday life with the packaged extension', () => {
   let ground: Ground;
@@ -18,7 +18,7 @@ describe('an everyday life with the packaged extension', () => {
   after(() => ground.stop());
 
   it('is silent before anybody has signed in', async () => {
-    const item = await ground.editor.statusBarItem('mcpCredentials.status');
+    const item = await ground.status();
     assert.equal(item.text, 'MCP: signed out');
     assert.deepEqual(await ground.editor.notifications(), []);
     assert.equal(ground.editor.openedPages.length, 0);
@@ -27,83 +27,110 @@ describe('an everyday life with the packaged extension', () => {
   it('signs in from the palette; the browser and the status bar say who', async () => {
     const said = await ground.signIn(alice);
     assert.match(said, /You are signed in\s+alice@example\.com is ready for the MCP server “tickets”/);
-    const item = await until('account in the status bar', async () => {
-      const shown = await ground.editor.statusBarItem('mcpCredentials.status');
-      return shown.text.includes('alice@example.com') ? shown : undefined;
-    });
+    const item = await ground.status(({ text }) => text.includes('alice@example.com'));
     assert.equal(item.background, 'none');
     await ground.editor.screenshot('signed-in');
   });
 
   it('gives a tool call the account that signed in', async () => {
     whoami = await ground.start('tickets', 'whoami');
-    assert.match(await ground.editor.invokeTool(whoami), /^alice@example\.com/);
+    assert.equal(await ground.editor.invokeTool(whoami), 'alice@example.com (Alice)');
   });
 
   it('keeps calls working in one session across many expiries, with one refresh for each', async () => {
     const { issuer, editor } = ground;
-    const before = issuer.counts('alice').refreshes;
-    const startedAtMs = Date.now();
-    while (Date.now() - startedAtMs < dayMs) assert.match(await editor.invokeTool(whoami), /^alice/);
-    const elapsedMs = Date.now() - startedAtMs;
+    const [session] = ground.server('tickets').sessions;
+    const before = ground.refreshedAtMs().length;
+    const endAtMs = Date.now() + dayMs;
+    while (Date.now() < endAtMs) assert.match(await editor.invokeTool(whoami), /^alice/);
 
-    const { refreshes, refusedRefreshes } = issuer.counts('alice');
-    assert.ok(
-      refreshes - before >= Math.floor(elapsedMs / tokenMs) - 1,
-      `only ${refreshes - before} refreshes`,
-    );
-    assert.equal(refusedRefreshes, 0);
-    const atMs = issuer.events.filter(({ kind }) => kind === 'refreshed').map((event) => event.atMs);
+    const atMs = ground.refreshedAtMs();
+    const count = atMs.length - before;
+    assert.ok(count >= Math.floor(dayMs / tokenMs) - 1, `only ${count} refreshes`);
+    assert.equal(issuer.counts().refusedRefreshes, 0);
+    // Due four fifths into the life of a token. A second one for the same token would follow at once.
     const gapsMs = atMs.slice(1).map((at, index) => at - (atMs[index] ?? 0));
     assert.ok(Math.min(...gapsMs) > 0.7 * tokenMs, `refreshes only ${Math.min(...gapsMs)} ms apart`);
-    assert.equal(ground.server('tickets').sessions.length, 1);
+    assert.deepEqual(ground.server('tickets').sessions, [session]);
   });
 
-  it('refreshes once for fifty calls at the moment of expiry', async () => {
-    const { issuer, editor } = ground;
-    const refreshes = () => issuer.events.filter(({ kind }) => kind === 'refreshed');
-    const before = refreshes().length;
-    const next = await until('refresh', () => refreshes()[before]);
-    // The next one is due four fifths into the new token's life; the calls straddle that moment.
-    await until('moment of expiry', () => Date.now() > next.atMs + 0.78 * tokenMs);
-    const answers = await Promise.all(Array.from({ length: 50 }, () => editor.invokeTool(whoami)));
-    await until('refresh', () => refreshes()[before + 1]);
-    assert.ok(answers.every((answer) => answer.startsWith('alice@example.com')));
-    assert.equal(refreshes().filter(({ atMs }) => atMs > next.atMs && atMs < next.atMs + tokenMs).length, 1);
+  it('refreshes once for fifty calls that meet an expired token', async () => {
+    const { issuer, editor, gate } = ground;
+    const [session] = ground.server('tickets').sessions;
+    const before = ground.refreshedAtMs();
+    gate.close();
+    await until('renewal under way', () => gate.waiting > 0);
+    const expiresAtMs = Math.max(...before) + tokenMs;
+    await until('expired token', () => Date.now() > expiresAtMs);
+    const calls = Array.from({ length: 50 }, () => editor.invokeTool(whoami));
+    // The companion answers in the order of its work, so all of them are on their way when it answers this.
+    await editor.tools();
+    gate.open();
+    for (const answer of await Promise.all(calls)) assert.equal(answer, 'alice@example.com (Alice)');
+    assert.equal(ground.refreshedAtMs().length - before.length, 1);
     assert.equal(issuer.counts().refusedRefreshes, 0);
-    assert.equal(ground.server('tickets').sessions.length, 1);
+    assert.deepEqual(ground.server('tickets').sessions, [session]);
   });
 
-  it('hands a streamed result on event by event', async () => {
-    const count = await ground.tool('tickets', 'count');
-    const result = await ground.editor.invokeTool(count, { steps: 4, intervalMs: 300 });
-    assert.match(result, /4/);
+  it('shows a streamed result step by step, the first one before the last is sent', async () => {
+    const { editor } = ground;
+    const [steps, intervalMs] = [5, 1_000];
+    await editor.askInChat(`@demo count ${JSON.stringify({ steps, intervalMs })}`);
+    const shown = new Map<number, { readonly sentAtMs: number; readonly shownAtMs: number }>();
+    await until('end of the count', async () => {
+      const text = (await editor.chatTranscript()).at(-1)?.text ?? '';
+      const [, step, sentAtMs] = /Step\s(\d+),\ssent\sat\s(\d+)/.exec(text) ?? [];
+      if (step !== undefined && !shown.has(Number(step))) {
+        shown.set(Number(step), { sentAtMs: Number(sentAtMs), shownAtMs: Date.now() });
+      }
+      return text.includes(`Counted to ${steps}.`);
+    });
+    const first = shown.get(1);
+    assert.ok(first !== undefined, 'the first step was never shown');
+    const lastSentAtMs = first.sentAtMs + (steps - 1) * intervalMs;
+    assert.ok(first.shownAtMs < lastSentAtMs, `shown ${first.shownAtMs - lastSentAtMs} ms after the last`);
+    assert.ok(shown.size > 2, `only ${[...shown.keys()].join()} were shown`);
   });
+
+  /** Whatever the user does not ask for happens without a word. */
+  async function assertSilent(what: () => Promise<void>): Promise<void> {
+    const { issuer } = ground;
+    const before = issuer.counts();
+    await what();
+    const { signIns, authorizationRequests } = issuer.counts();
+    assert.deepEqual([signIns, authorizationRequests], [before.signIns, before.authorizationRequests]);
+    assert.deepEqual(await ground.editor.notifications(), []);
+    assert.deepEqual(ground.editor.everyDialog(), []);
+  }
 
   it('works after a reload without a sign-in, and opens nothing', async () => {
-    const { editor, issuer } = ground;
+    const { editor } = ground;
     const pages = editor.openedPages.length;
-    const { signIns } = issuer.counts('alice');
-    await editor.reload();
-    assert.match(await editor.invokeTool(await ground.tool('tickets', 'whoami')), /^alice@example\.com/);
+    await assertSilent(async () => {
+      await editor.reload();
+      assert.match(await editor.invokeTool(await ground.tool('tickets', 'whoami')), /^alice@example\.com/);
+    });
     assert.equal(editor.openedPages.length, pages);
-    assert.equal(issuer.counts('alice').signIns, signIns);
-    assert.deepEqual(await editor.notifications(), []);
-    assert.deepEqual(await editor.dialogs(), []);
   });
 
   it('works on the next day, after the editor was closed', async () => {
-    ground.editor = await ground.editor.reopen();
-    assert.match(
-      await ground.editor.invokeTool(await ground.tool('tickets', 'whoami')),
-      /^alice@example\.com/,
-    );
+    await assertSilent(async () => {
+      ground.editor = await ground.editor.reopen();
+      const name = await ground.tool('tickets', 'whoami');
+      assert.match(await ground.editor.invokeTool(name), /^alice@example\.com/);
+    });
     assert.equal(ground.editor.openedPages.length, 0);
   });
 
   it('has left no token and no client secret anywhere outside of the secret storage', async () => {
     const { issuedSecrets, authorizationCodes } = ground.issuer;
     assert.ok(issuedSecrets.size > 10);
+    const stored = Object.values(await ground.editor.secrets()).join();
+    assert.ok(
+      [...issuedSecrets].some((secret) => stored.includes(secret)),
+      'the secret storage has none',
+    );
+
     const found = await ground.editor.find(issuedSecrets);
     // The browser's own history keeps the redirect, whose one-time code was redeemed long ago.
     const isHistory = ({ where, text }: Finding) =>
@@ -111,6 +138,21 @@ describe('an everyday life with the packaged extension', () => {
       /^browser\/(Default\/(History|Sessions\/)|segmentation_platform\/)/.test(where);
     assert.deepEqual(
       found.filter((finding) => !isHistory(finding)),
+      [],
+    );
+  });
+
+  it('has put one secret into the stored definitions, worth nothing elsewhere, and that one nowhere else', async () => {
+    const definitions = await ground.editor.storedDefinitions();
+    assert.match(definitions, /"label":"tickets"/);
+    assert.ok([...ground.issuer.issuedSecrets].every((secret) => !definitions.includes(secret)));
+    const [, capability] = /"Bearer ([\w-]+)"/.exec(definitions) ?? [];
+    assert.ok(capability !== undefined);
+    const found = await ground.editor.find([capability]);
+    const isBrowser = ({ where }: Finding) => /^browser( storage$|\/)/.test(where);
+    assert.ok(found.some(isBrowser));
+    assert.deepEqual(
+      found.filter((finding) => !isBrowser(finding)),
       [],
     );
   });

@@ -19,9 +19,9 @@ describe('two accounts at one issuer', () => {
     const { editor } = ground;
     assert.match(await editor.invokeTool(await ground.start('work', 'whoami')), /^alice@example\.com/);
     assert.match(await editor.invokeTool(await ground.start('home', 'whoami')), /^bob@example\.com/);
-    const item = await editor.statusBarItem('mcpCredentials.status');
+    const item = await ground.status();
     assert.match(item.text, /^2 accounts/);
-    const tooltip = await editor.hoverStatusBarItem('mcpCredentials.status');
+    const tooltip = await ground.statusTooltip();
     assert.match(tooltip, /alice@example\.com/);
     assert.match(tooltip, /bob@example\.com/);
     await editor.screenshot('two-accounts');

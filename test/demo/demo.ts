@@ -16,13 +16,37 @@ export interface DemoOptions {
   readonly browser?: boolean;
 }
 
+export interface RunningDemo {
+  readonly servers: DemoServers;
+  readonly editor: DemoEditor;
+}
+
 /** Servers, an editor with the broker and the companion, and the one folder in which all of it stores. */
 export class Demo {
   readonly #ends: (() => Promise<unknown>)[] = [];
   #isStopped = false;
 
-  /** @throws Error when something did not start, or {@link stop} was called meanwhile; stop it in either case */
-  async start(options: DemoOptions = {}): Promise<{ servers: DemoServers; editor: DemoEditor }> {
+  /** @throws Error when something did not start, or {@link stop} was called meanwhile; nothing is left then */
+  async start(options: DemoOptions = {}): Promise<RunningDemo> {
+    try {
+      return await this.#start(options);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Ends everything in reverse order, each part although another one fails, and removes what was stored. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    const failures: unknown[] = [];
+    for (let end = this.#ends.pop(); end !== undefined; end = this.#ends.pop()) {
+      await end().catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'The demo did not end cleanly.');
+  }
+
+  async #start(options: DemoOptions): Promise<RunningDemo> {
     const root = await realpath(await mkdtemp(join(tmpdir(), 'mcp-broker-demo-')));
     await this.#keep(() => rm(root, { recursive: true, force: true, maxRetries: 5 }));
     const home = homeIn(root);
@@ -36,16 +60,6 @@ export class Demo {
       startEmbeddedEditor(home, packages, options));
     await this.#keep(() => editor.stop());
     return { servers, editor };
-  }
-
-  /** Ends everything in reverse order, each part although another one fails, and removes what was stored. */
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    const failures: unknown[] = [];
-    for (let end = this.#ends.pop(); end !== undefined; end = this.#ends.pop()) {
-      await end().catch((error: unknown) => failures.push(error));
-    }
-    if (failures.length > 0) throw new AggregateError(failures, 'The demo did not end cleanly.');
   }
 
   /** What comes into being after the end is ended at once. */

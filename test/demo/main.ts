@@ -1,7 +1,5 @@
 import { parseArgs } from 'node:util';
-import { Demo } from './demo.js';
-import type { DemoEditor } from './demo-editor.js';
-import type { DemoServers } from './demo-servers.js';
+import { Demo, type RunningDemo } from './demo.js';
 
 /** One Ctrl+C may arrive several times: from the terminal, and again through npm. A later one is impatience. */
 const echoMs = 2_000;
@@ -26,16 +24,11 @@ async function main(): Promise<void> {
 
   console.log('Preparing the demo …');
   const started = demo.start(values);
-  const isStarted = await Promise.race([started.then(() => true), interrupted.then(() => false)]).catch(
-    async (error: unknown) => {
-      await demo.stop();
-      throw error;
-    },
-  );
+  const isStarted = await Promise.race([started.then(() => true), interrupted.then(() => false)]);
   if (isStarted) {
-    const { servers, editor } = await started;
-    introduce(servers, editor);
-    await Promise.race([editor.closed, interrupted]);
+    const running = await started;
+    introduce(running);
+    await Promise.race([running.editor.closed, interrupted]);
   }
   console.log('\nStopping …');
   await demo.stop();
@@ -44,7 +37,8 @@ async function main(): Promise<void> {
   console.log('Everything has stopped, and nothing is left behind.');
 }
 
-function introduce({ issuer, mcpServers, controlPageUrl }: DemoServers, editor: DemoEditor): void {
+function introduce({ servers, editor }: RunningDemo): void {
+  const { issuer, mcpServers, controlPageUrl } = servers;
   const people = issuer.users.map(({ subject, password }) => `${subject} (password: ${password})`).join(', ');
   const rows = [
     ['Editor', editor.where],

@@ -385,8 +385,8 @@ describe('the broker', () => {
     const closing = broker.close();
     request.answer();
     await closing;
-    await renewing;
     assert.ok([...profile.secrets.values.values()].some((value) => value.includes('refresh-2')));
+    await renewing;
   });
 
   it('reports a listener that throws, and tells the others', async () => {

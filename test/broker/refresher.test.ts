@@ -479,13 +479,35 @@ describe('the refresher', () => {
         const work = refresher.refresh(key);
         await request.arrived;
         const fresh = await signIn(2);
+        const before = secrets.asked.filter(([what]) => what === 'store').length;
         request.answer();
         assert.equal(await work, fresh);
+        assert.equal(secrets.asked.filter(([what]) => what === 'store').length, before, 'Nothing to save.');
         assert.equal(holdings.get(key)?.credential, fresh);
         assert.deepEqual(tokensOf(await stored()), tokensOf(fresh));
         assert.deepEqual(activity(), { kind: 'idle' });
       });
     }
+
+    it('does not ask when that is before the request has left', async () => {
+      const release = secrets.hold('get');
+      const work = refresher.refresh(key);
+      const fresh = await signIn(2);
+      release();
+      assert.equal(await work, fresh);
+      assert.equal(issuer.tokenRequests.length, 0);
+    });
+
+    it('leaves the sign-in in the keyring, though the renewal reached it later', async () => {
+      const releaseRenewal = secrets.hold('store');
+      const work = refresher.refresh(key);
+      while (secrets.asked.at(-1)?.[0] !== 'store') await new Promise((resolve) => setImmediate(resolve));
+      secrets.hold('store')(); // What is asked for from now on is not held up.
+      const fresh = await signIn(2);
+      releaseRenewal();
+      assert.equal(await work, fresh);
+      assert.deepEqual(tokensOf(await stored()), tokensOf(fresh));
+    });
 
     it('also after signing out, which begins the count anew', async () => {
       holdings.take({ ...held, generation: 7 });

@@ -28,7 +28,10 @@ describe('the redirect receiver', () => {
     title = 'Signed in';
   });
   afterEach(() => {
-    for (const wait of waits.splice(0)) wait.dispose();
+    for (const wait of waits.splice(0)) {
+      wait.answer(failed); // A tab that still waits would keep a failing run from ending.
+      wait.dispose();
+    }
   });
 
   function get(wait: RedirectWait, path: string, { method = 'GET', host = '' } = {}) {

@@ -118,6 +118,7 @@ describe('readTokenAnswer', () => {
       ['429', json({ error: 'too_many_requests' }, 429)],
       ['503 with an OAuth error', json({ error: 'invalid_grant' }, 503)],
       ['429 with an OAuth error', json({ error: 'invalid_grant' }, 429)],
+      ['408 with an OAuth error', json({ error: 'invalid_grant' }, 408)],
       ['temporarily_unavailable (RFC 6749 §4.1.2.1)', json({ error: 'temporarily_unavailable' }, 400)],
       ['server_error (RFC 6749 §4.1.2.1)', json({ error: 'server_error' }, 400)],
       ['slow_down (RFC 8628 §3.5)', json({ error: 'slow_down' }, 400)],

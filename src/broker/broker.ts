@@ -113,9 +113,12 @@ export class Broker implements TokenSource {
    * are in memory.
    */
   async setServers(servers: readonly Server[]): Promise<void> {
+    const before = new Map(this.servers().map((server) => [server.id, JSON.stringify(server)]));
     this.#servers.replace(servers);
+    const after = new Map(servers.map((server) => [server.id, JSON.stringify(server)]));
     for (const [id, running] of this.#signIns) {
-      if (!this.#servers.has(id)) running.abort(cancelled());
+      // Gone, or the label means something else now: what the browser brings back would not be for it.
+      if (before.get(id) !== after.get(id)) running.abort(cancelled());
     }
     for (const load of await Promise.allSettled(servers.map(({ id }) => this.#held(id)))) {
       if (load.status === 'fulfilled') continue;

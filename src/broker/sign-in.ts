@@ -1,7 +1,7 @@
 import { isCalled, sameAccount, type Account } from '../core/account.js';
 import type { Client } from '../core/client.js';
 import type { Credential } from '../core/credential.js';
-import { BrokerError, describeError } from '../core/errors.js';
+import { BrokerError, describeError, hasCode } from '../core/errors.js';
 import type { Clock, Fetch, Log, OpenBrowser, RedirectReceiver, RedirectWait } from '../core/ports.js';
 import type { Server } from '../core/server.js';
 import { authorizationRequest, newState, readAuthorizationResponse } from '../oauth/authorization.js';
@@ -55,8 +55,9 @@ export async function signIn(parts: SignInParts, wish: SignInWish): Promise<Acco
 
   const state = newState();
   const wait = await parts.redirects.open(state, portOf(known?.redirectUri));
+  let client = known;
   try {
-    const client = known ?? (await register(parts, authorizationServer, wait.redirectUri, signal));
+    client ??= await register(parts, authorizationServer, wait.redirectUri, signal);
     const credential = await authorize(parts, wish, { authorizationServer, client, resource, state, wait });
     await wish.keep(credential);
     const { account } = credential;
@@ -64,10 +65,21 @@ export async function signIn(parts: SignInParts, wish: SignInWish): Promise<Acco
     return account;
   } catch (error) {
     wait.answer({ kind: 'failed', error, server: server.id });
+    if (client?.source === 'dynamic' && mayBeUnknown(error)) await forget(parts, client);
     throw error;
   } finally {
     wait.dispose();
   }
+}
+
+/** An authorization server that does not know the client tells the browser and nobody else (RFC 6749 §4.1.2.1). */
+const mayBeUnknown = (error: unknown): boolean => hasCode(error, 'client_refused', 'sign_in_timeout');
+
+/** The next sign-in registers anew. */
+async function forget({ vault, log }: SignInParts, { issuer }: Client): Promise<void> {
+  await vault.removeClient(issuer).catch((error: unknown) => {
+    log.warn(`Our registration at ${JSON.stringify(issuer)} was not forgotten: ${describeError(error)}`);
+  });
 }
 
 interface Flow {

@@ -46,9 +46,26 @@ export class SignInNotifications implements Disposable {
     const text = this.#textFor(wanted);
     if (text === undefined) return;
     const button = l10n.t('Sign In');
-    const choice = await window.showWarningMessage(unlinked(text), button);
-    // The browser takes over from here; whoever else waits for the user is next.
-    if (choice === button && this.#textFor(wanted) !== undefined) void this.signIn(wanted);
+    const isOver = this.#over(wanted);
+    const isAnswered = Promise.resolve(window.showWarningMessage(unlinked(text), button)).then((choice) => {
+      // The browser takes over from here; whoever else waits for the user is next.
+      if (choice === button && this.#textFor(wanted) !== undefined) void this.signIn(wanted);
+    });
+    // A notification that nobody closes stays in the notification centre, maybe for days.
+    await Promise.race([isAnswered, isOver.happened]);
+    isOver.dispose();
+  }
+
+  /** When `wanted` has found its end in another way than through its notification. */
+  #over(wanted: SignInWanted): Disposable & { readonly happened: Promise<void> } {
+    let dispose = (): void => undefined;
+    const happened = new Promise<void>((resolve) => {
+      const listening = this.broker.onDidChange(() => {
+        if (this.#textFor(wanted) === undefined) resolve();
+      });
+      dispose = () => listening.dispose();
+    });
+    return { happened, dispose };
   }
 
   /** @returns undefined when nothing is wanted any more */

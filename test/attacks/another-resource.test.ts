@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { serversSetting, useGround } from '../support/ground.js';
+import { FormBrowser } from '../support/form-browser.js';
+import { serversSetting, useGround, userOf } from '../support/ground.js';
 import { ping, rawRequest } from '../support/raw-request.js';
 import { until } from '../support/broker-window.js';
 
@@ -47,6 +48,33 @@ describe('a token', () => {
     });
     await until(() => window.editor.provided.at(-1)?.includes('signed-out') === true);
     assert.equal((await window.definition('tickets')).version, 'signed-out');
+  });
+
+  it('stays at home when its label moves while the browser is open: that sign-in is given up', async () => {
+    const issuer = await ground.issuer();
+    const [home, thief] = [await ground.resource(issuer), await ground.resource(issuer)];
+    const browser = new FormBrowser(userOf('alice'));
+    const { window } = ground.window({
+      user: serversSetting([home]),
+      browse: (url) => {
+        window.editor.settings.set(
+          'user',
+          'mcpCredentials.servers',
+          serversSetting([thief])['mcpCredentials.servers'],
+        );
+        return browser.open(url);
+      },
+    });
+    await window.ready;
+    await window.run('signIn');
+    assert.equal((await window.definition('tickets')).version, 'signed-out');
+    const { url, headers } = await window.definition('tickets');
+    const answer = rawRequest(url, { headers, body: ping });
+    await window.editor.window.message(/needs you to sign in/);
+    await window.waiting(1);
+    window.clock.leap(121_000);
+    assert.match((await answer).body, /sign_in_required/);
+    assert.deepEqual([home.authorized, thief.authorized], [[], []]);
   });
 
   it('is not asked for at all when the metadata speaks for another resource', async () => {

@@ -86,6 +86,23 @@ describe('a grant that was revoked', () => {
     assert.equal(issuer.counts().refusedRefreshes, 1);
   });
 
+  it('is told about again next time, although nobody closed the notification of before', async () => {
+    const { window, issuer, call } = await revoked();
+    const first = await window.editor.window.message(/waits for you to sign in again/);
+    await window.signIn(/Again as alice/);
+    assert.equal(await call('whoami'), 'alice@example.com (Alice)');
+    assert.ok(first.isOpen, 'It lies in the notification centre.');
+
+    issuer.revokeGrants('alice');
+    window.clock.leap(pastTheEndMs);
+    const second = await window.editor.window.message(/waits for you to sign in again/);
+    const answer = call('whoami');
+    second.press('Sign In');
+    assert.equal(await answer, 'alice@example.com (Alice)');
+    first.press('Sign In');
+    assert.equal(window.editor.opened.length, 3, 'A notification of before does nothing any more.');
+  });
+
   it('does not keep a second account of the same window from working', async () => {
     const { window, issuer, browser } = await ground.signedIn();
     const other = await ground.server(issuer, { name: 'wiki' });

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { until } from '../support/broker-window.js';
+import { serversSetting, useGround } from '../support/ground.js';
+
+describe('a refusal that a sign-in has overtaken', () => {
+  const ground = useGround();
+
+  it('removes nothing: what was refused is not what is stored any more', async () => {
+    const issuer = await ground.issuer();
+    const server = await ground.server(issuer);
+    let refuse: () => void = () => undefined;
+    const isTime = new Promise<void>((resolve) => {
+      refuse = resolve;
+    });
+    let isAsked = false;
+    const { window } = ground.window({
+      user: serversSetting([server]),
+      fetch: async (url, init) => {
+        if (url !== issuer.tokenEndpoint || !String(init.body).includes('grant_type=refresh_token')) {
+          return fetch(url, init);
+        }
+        isAsked = true;
+        await isTime;
+        return Response.json({ error: 'invalid_grant' }, { status: 400 });
+      },
+    });
+    await window.signIn();
+    const { call } = await window.connect('tickets');
+    window.clock.leap(55_000);
+    await until(() => isAsked);
+    const waiting = call('whoami');
+    await window.signIn(/Again as alice/);
+    refuse();
+    assert.equal(await waiting, 'alice@example.com (Alice)');
+    assert.equal(await call('whoami'), 'alice@example.com (Alice)');
+    assert.match(window.editor.statusBar?.text ?? '', /^\$\(key\) alice/);
+    const [key = ''] = window.stores.credentialKeys;
+    assert.match(window.stores.secrets.values.get(key) ?? '', /"kind":"alive"/);
+  });
+});

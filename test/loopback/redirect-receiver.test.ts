@@ -8,7 +8,8 @@ const signedIn: SignInOutcome = { kind: 'signed-in', account: 'alice@example.com
 const failed: SignInOutcome = { kind: 'failed', error: new Error('no'), server: 'notes' };
 
 describe('the redirect receiver', () => {
-  const waits: RedirectWait[] = [];
+  const opened: RedirectWait[] = [];
+  const waits = new Set<RedirectWait>();
   let template = () => Promise.resolve('<title>{{title}}</title><p>{{message}}</p>{{unknown}}');
   let title = 'Signed in';
 
@@ -18,8 +19,16 @@ describe('the redirect receiver', () => {
   });
   async function open(preferredPort?: number): Promise<RedirectWait> {
     const wait = await receiver.open('state-1', preferredPort);
-    waits.push(wait);
-    return wait;
+    const unanswered = {
+      ...wait,
+      answer: (outcome: SignInOutcome) => {
+        waits.delete(unanswered);
+        wait.answer(outcome);
+      },
+    };
+    waits.add(unanswered);
+    opened.push(wait);
+    return unanswered;
   }
   const portOf = ({ redirectUri }: RedirectWait) => Number(new URL(redirectUri).port);
 
@@ -28,10 +37,9 @@ describe('the redirect receiver', () => {
     title = 'Signed in';
   });
   afterEach(() => {
-    for (const wait of waits.splice(0)) {
-      wait.answer(failed); // A tab that still waits would keep a failing run from ending.
-      wait.dispose();
-    }
+    // A tab that still waits would keep a failing run from ending.
+    for (const wait of waits) wait.answer(failed);
+    for (const wait of opened.splice(0)) wait.dispose();
   });
 
   function get(wait: RedirectWait, path: string, { method = 'GET', host = '' } = {}) {

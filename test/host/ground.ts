@@ -27,6 +27,7 @@ export class Ground {
 
   /**
    * @param auth - label → the entry's `auth` in the settings; one MCP server is started for each
+   * @param options.editor - may be made from the entries, where not all of them belong in the user's settings
    */
   static async start(
     auth: Readonly<Record<string, object>>,

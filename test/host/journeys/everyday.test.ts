@@ -63,7 +63,7 @@ describe('an everyday life with the packaged extension', () => {
     const expiresAtMs = Math.max(...before) + tokenMs;
     await until('expired token', () => Date.now() > expiresAtMs);
     const calls = Array.from({ length: 50 }, () => editor.invokeTool(whoami));
-    // The companion answers in the order of its work, so all of them are on their way when it answers this.
+    // When the companion has answered this, the calls before are on their way.
     await editor.tools();
     gate.open();
     for (const answer of await Promise.all(calls)) assert.equal(answer, 'alice@example.com (Alice)');

@@ -47,6 +47,26 @@ describe('somebody who looks after an account', () => {
     assert.equal(ground.server('tickets').sessions.length, 1);
   });
 
+  it('reads why the server itself refuses a call, and is not asked by the editor to sign in', async () => {
+    const { editor } = ground;
+    const tickets = ground.server('tickets');
+    tickets.deny(403);
+    assert.match(
+      await editor.invokeTool(whoami),
+      /The MCP server “tickets” does not allow alice@example\.com to do this\. Sign in with an account that may/,
+    );
+    // Once for the token that was there, and once for the new one.
+    tickets.deny(401, 2);
+    assert.match(
+      await editor.invokeTool(whoami),
+      /“tickets” refuses a token that .* has just issued to alice/,
+    );
+    assert.equal(ground.refreshedAtMs().length, 2);
+    assert.equal(await editor.invokeTool(whoami), 'alice@example.com (Alice)');
+    assert.equal(tickets.sessions.length, 1);
+    assert.deepEqual(editor.everyDialog(), []);
+  });
+
   it('reads in the log what happened', async () => {
     const { editor } = ground;
     await editor.runCommand('MCP Credentials: Show Log');

@@ -34,7 +34,7 @@ describe('a grant that is revoked while the editor runs', () => {
     const { editor } = ground;
     const [session] = ground.server('tickets').sessions;
     const calls = [1, 2, 3].map(() => editor.invokeTool(whoami));
-    // The companion answers in the order of its work, so the calls are on their way when it answers this.
+    // When the companion has answered this, the calls before are on their way.
     await editor.tools();
     assert.equal((await editor.notifications()).length, 1);
     await editor.clickNotification('“tickets” waits', 'Sign In');

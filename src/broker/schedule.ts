@@ -40,6 +40,9 @@ const lastDelayMs = 2 * minuteMs;
 const quickAttempts = 5;
 const slowDelayMs = 10 * minuteMs;
 
+/** An issuer that asks for more patience than this has made a mistake, and the user would wait for ever. */
+const longestRetryAfterMs = 60 * minuteMs;
+
 /** After this long, nothing is tried in the background any more; a call still tries. */
 export const retryLimitMs = 24 * 60 * minuteMs;
 
@@ -47,10 +50,10 @@ export const retryLimitMs = 24 * 60 * minuteMs;
  * How long to wait after a failed attempt: exponential from 10 s to 2 min for five attempts, then every 10 min; with
  * jitter, so that windows and users do not knock in step.
  * @param failures - how many attempts have failed in a row, at least 1
- * @param retryAfterMs - what the issuer asked for; honoured when it is longer
+ * @param retryAfterMs - what the issuer asked for; honoured when it is longer, up to an hour
  */
 export function retryDelayMs(failures: number, random: Random, retryAfterMs = 0): number {
   const plainMs =
     failures > quickAttempts ? slowDelayMs : Math.min(lastDelayMs, firstDelayMs * 2 ** (failures - 1));
-  return Math.max(retryAfterMs, plainMs * (0.75 + 0.5 * random()));
+  return Math.max(Math.min(retryAfterMs, longestRetryAfterMs), plainMs * (0.75 + 0.5 * random()));
 }

@@ -95,7 +95,7 @@ async function authorize(parts: SignInParts, wish: SignInWish, flow: Flow): Prom
   const { server, signal } = wish;
   const { authorizationServer, client, resource, state, wait } = flow;
   const scopes = server.auth.scopes ?? resource.scopes;
-  const loginHint = wish.account?.label ?? server.auth.account;
+  const loginHint = hintFor(wish);
   const request = await authorizationRequest(authorizationServer, client, {
     resource: resource.resource,
     redirectUri: wait.redirectUri,
@@ -120,6 +120,11 @@ async function authorize(parts: SignInParts, wish: SignInWish, flow: Flow): Prom
     scopes: granted.scopes ?? request.scopes,
     tokens: tokensFrom(granted, clock.nowMs()),
   };
+}
+
+/** An account without a subject has no name that the authorization server would know. */
+function hintFor({ account, server }: SignInWish): string | undefined {
+  return account === undefined || account.subject === '' ? server.auth.account : account.label;
 }
 
 /** Without metadata, the server's own origin is the authorization server (MCP authorization 2025-03-26). */

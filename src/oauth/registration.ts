@@ -3,13 +3,13 @@ import type { Client } from '../core/client.js';
 import { BrokerError } from '../core/errors.js';
 import type { Fetch } from '../core/ports.js';
 import { Secret } from '../core/secret.js';
-import type { AuthorizationServer } from './authorization-server.js';
+import { requirePkce, type AuthorizationServer } from './authorization-server.js';
 import { wire } from './wire.js';
 
 /**
  * Registers us at `server` as a native public client.
  * @returns the client as the server made it, which may be a confidential one although we asked for none
- * @throws BrokerError `registration_unsupported` when the server registers no clients; `registration_refused` with
+ * @throws BrokerError `pkce_unsupported`; `registration_unsupported` when the server registers no clients; `registration_refused` with
  *   its reason, quoted, in `details.reason`; `issuer_unreachable`, `tls_untrusted`, `address_refused`
  * @see RFC 7591 §3; MCP authorization 2026-07-28, "Dynamic Client Registration" (`application_type`)
  */
@@ -20,6 +20,7 @@ export async function registerClient(
   signal: AbortSignal,
 ): Promise<Client> {
   const details = { issuer: server.issuer };
+  requirePkce(server); // Nobody is registered where no sign-in would follow.
   if (server.registration_endpoint === undefined) {
     throw new BrokerError('registration_unsupported', `${server.issuer} registers no clients.`, { details });
   }

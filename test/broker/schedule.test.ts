@@ -76,5 +76,6 @@ describe('how long a failed renewal waits', () => {
   it('as long as the issuer asks for, when that is longer (RFC 9110 §10.2.3)', () => {
     assert.equal(retryDelayMs(1, middle, 300 * second), 300 * second);
     assert.equal(retryDelayMs(1, middle, second), 10 * second);
+    assert.equal(retryDelayMs(1, middle, 8760 * hour), hour);
   });
 });

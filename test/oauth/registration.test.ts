@@ -9,12 +9,20 @@ const redirectUri = 'http://127.0.0.1:1234/callback';
 
 async function register(answer: Response | (() => Response)) {
   const scripted = new ScriptedFetch({ [`POST ${endpoint}`]: answer });
-  const server = { issuer, registration_endpoint: endpoint };
+  const server = { issuer, registration_endpoint: endpoint, code_challenge_methods_supported: ['S256'] };
   const client = await registerClient(scripted.fetch, server, redirectUri, new AbortController().signal);
   return { client, sent: JSON.parse(scripted.seen[0]?.body ?? '') as Record<string, unknown> };
 }
 
 describe('registerClient (RFC 7591)', () => {
+  it('leaves no registration where a sign-in would be refused for want of PKCE', async () => {
+    const { fetch, seen } = new ScriptedFetch({});
+    const server = { issuer, registration_endpoint: endpoint, code_challenge_methods_supported: ['plain'] };
+    const registration = registerClient(fetch, server, redirectUri, new AbortController().signal);
+    await assert.rejects(registration, (error) => hasCode(error, 'pkce_unsupported'));
+    assert.deepEqual(seen, []);
+  });
+
   it('asks to be a public native client with refresh tokens (RFC 7591 §2, RFC 8252 §8.4)', async () => {
     const { sent } = await register(json({ client_id: 'c' }, 201));
     assert.deepEqual(sent, {
@@ -75,7 +83,12 @@ describe('registerClient (RFC 7591)', () => {
 
   it('says that a server registers nobody, without asking', async () => {
     const { fetch } = new ScriptedFetch({});
-    const asking = registerClient(fetch, { issuer }, redirectUri, new AbortController().signal);
+    const asking = registerClient(
+      fetch,
+      { issuer, code_challenge_methods_supported: ['S256'] },
+      redirectUri,
+      new AbortController().signal,
+    );
     await assert.rejects(asking, (error) => hasCode(error, 'registration_unsupported'));
   });
 

@@ -72,7 +72,9 @@ function address(value: unknown, name: string): string {
     return given;
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;
-    throw new Mistake(`${name}: ${show(given)} ${String(error.details['why'])}`, { cause: error });
+    // The details repeat the address without a password that may stand in it.
+    const { address: shown, why } = error.details;
+    throw new Mistake(`${name}: ${show(shown)} ${String(why)}`, { cause: error });
   }
 }
 

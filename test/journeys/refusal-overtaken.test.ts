@@ -16,7 +16,10 @@ describe('a refusal that a sign-in has overtaken', () => {
     const { window } = ground.window({
       user: serversSetting([server]),
       fetch: async (url, init) => {
-        if (url !== issuer.tokenEndpoint || !String(init.body).includes('grant_type=refresh_token')) {
+        if (
+          url !== issuer.tokenEndpoint ||
+          new URLSearchParams(init.body as URLSearchParams).get('grant_type') !== 'refresh_token'
+        ) {
           return fetch(url, init);
         }
         isAsked = true;

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import type { Server, ServerId } from '../../src/core/server.js';
+import { Approvals } from '../../src/vscode/approvals.js';
+import { FakeEditor } from '../support/fake-editor.js';
+import { FakeMemento } from '../support/fake-memento.js';
+
+const server: Server = { id: 'tickets' as ServerId, url: 'https://tickets.example.com/mcp', auth: {} };
+
+describe('an approval', () => {
+  const setUp = (memento = new FakeMemento()) => {
+    const editor = new FakeEditor();
+    return { editor, memento, approvals: new Approvals(editor.api, memento) };
+  };
+
+  const answered = async (answer: 'Allow' | 'Don’t Allow', to = server) => {
+    const { editor, memento, approvals } = setUp();
+    const asked = approvals.ask(to);
+    (await editor.window.message(/wants to use/)).press(answer);
+    assert.equal(await asked, true);
+    return { editor, memento, approvals };
+  };
+
+  it('is remembered, also by the next window', async () => {
+    for (const [answer, remembered] of [
+      ['Allow', 'allowed'],
+      ['Don’t Allow', 'denied'],
+    ] as const) {
+      const { memento } = await answered(answer);
+      assert.equal(setUp(memento).approvals.answerFor(server), remembered);
+    }
+  });
+
+  it('is none as long as the question is only closed, and not asked again in this window unless the user wants to', async () => {
+    const { editor, approvals } = setUp();
+    const asked = approvals.ask(server);
+    (await editor.window.message(/wants to use/)).close();
+    assert.equal(await asked, false);
+    assert.equal(approvals.answerFor(server), undefined);
+    assert.equal(await approvals.ask(server), false);
+    const again = approvals.ask(server, true);
+    (await editor.window.message(/wants to use/)).press('Allow');
+    assert.equal(await again, true);
+  });
+
+  const changed: Record<string, Server> = {
+    'its path': { ...server, url: 'https://tickets.example.com/mcp/admin' },
+    'its host': { ...server, url: 'https://tickets.example.org/mcp' },
+    'its query': { ...server, url: 'https://tickets.example.com/mcp?tenant=1' },
+    'the issuer': { ...server, auth: { issuer: 'https://login.example.com' } },
+    'the client': { ...server, auth: { clientId: 'theirs' } },
+    'the scopes': { ...server, auth: { scopes: ['admin'] } },
+  };
+  for (const [what, other] of Object.entries(changed)) {
+    it(`does not speak for a server that differs in ${what}`, async () => {
+      const { approvals } = await answered('Allow');
+      assert.equal(approvals.answerFor(other), undefined);
+    });
+  }
+
+  it('speaks for the same server under another label', async () => {
+    const { approvals } = await answered('Allow');
+    assert.equal(approvals.answerFor({ ...server, id: 'issues' as ServerId }), 'allowed');
+  });
+
+  it('is void when what was stored is anything else', async () => {
+    const { memento, approvals } = await answered('Allow');
+    for (const key of memento.keys()) await memento.update(key, 'yes please');
+    assert.equal(approvals.answerFor(server), undefined);
+  });
+});

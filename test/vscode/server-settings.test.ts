@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { parseServers } from '../../src/vscode/server-settings.js';
+
+const url = 'https://tickets.example.com/mcp';
+const auth = {
+  issuer: 'https://login.example.com',
+  clientId: 'ours',
+  scopes: ['mcp:read', 'mcp:write'],
+  account: 'alice@example.com',
+};
+
+describe('the setting mcpCredentials.servers', () => {
+  const right: Record<string, unknown> = {
+    'with a type and a url': { type: 'http', url },
+    'on this computer without encryption': { type: 'http', url: 'http://127.0.0.1:3000/mcp' },
+    'with everything that there is': { type: 'http', url, auth },
+    'with an empty auth': { type: 'http', url, auth: {} },
+    'with an empty list of scopes': { type: 'http', url, auth: { scopes: [] } },
+  };
+  for (const [name, entry] of Object.entries(right)) {
+    it(`takes an entry ${name}`, () => {
+      const { type, ...rest } = entry as { type: string; url: string };
+      assert.deepEqual(parseServers({ tickets: entry }), {
+        servers: [{ id: 'tickets', auth: {}, ...rest }],
+        problems: [],
+      });
+    });
+  }
+
+  it('may be absent', () => {
+    assert.deepEqual(parseServers(undefined), { servers: [], problems: [] });
+    assert.deepEqual(parseServers({}), { servers: [], problems: [] });
+  });
+
+  const wrong: readonly (readonly [name: string, entry: unknown, message: RegExp])[] = [
+    ['is no object', 'https://tickets.example.com', /^must be an object with "type" and "url"$/],
+    ['is a list', [], /^must be an object with "type" and "url"$/],
+    ['is null', null, /^must be an object with "type" and "url"$/],
+    ['has no type', { url }, /^"type" must be "http", not nothing$/],
+    ['has another type', { type: 'sse', url }, /^"type" must be "http", not "sse"$/],
+    ['has no url', { type: 'http' }, /^"url" must be a text that is not empty, not nothing$/],
+    ['has an empty url', { type: 'http', url: ' ' }, /^"url" must be a text that is not empty, not " "$/],
+    ['has no URL in its url', { type: 'http', url: 'tickets' }, /^"url": "tickets" is not a URL$/],
+    [
+      'has a url without encryption',
+      { type: 'http', url: 'http://tickets.example.com/mcp' },
+      /^"url": "http:\/\/tickets\.example\.com\/mcp" is not encrypted: http is only for this computer$/,
+    ],
+    ['has a url of another kind', { type: 'http', url: 'file:///etc' }, /is neither https nor http$/],
+    ['has a fragment in its url', { type: 'http', url: `${url}#x` }, /has a fragment$/],
+    [
+      'has a password in its url',
+      { type: 'http', url: 'https://alice:hunter2@tickets.example.com/mcp' },
+      /^"url": "https:\/\/…@tickets\.example\.com\/mcp" carries a user name or password$/,
+    ],
+    [
+      'has a member that is not known',
+      { type: 'http', url, headers: { 'x-api-key': 'key-of-alice' } },
+      /^"headers" is not known here; there is "type", "url", "auth"$/,
+    ],
+    [
+      'has an auth that is no object',
+      { type: 'http', url, auth: true },
+      /^"auth" must be an object, not true$/,
+    ],
+    [
+      'has a member in auth that is not known',
+      { type: 'http', url, auth: { clientSecret: 'secret-of-alice' } },
+      /^"auth\.clientSecret" is not known here; there is "auth\.issuer", "auth\.clientId", "auth\.scopes", "auth\.account"$/,
+    ],
+    [
+      'has an issuer that is no address',
+      { type: 'http', url, auth: { issuer: 'login' } },
+      /^"auth\.issuer": "login" is not a URL$/,
+    ],
+    [
+      'has an empty client id',
+      { type: 'http', url, auth: { clientId: '' } },
+      /^"auth\.clientId" must be a text/,
+    ],
+    [
+      'has an account that is no text',
+      { type: 'http', url, auth: { account: 7 } },
+      /^"auth\.account" .* not 7$/,
+    ],
+    [
+      'has scopes in one text',
+      { type: 'http', url, auth: { scopes: 'a b' } },
+      /^"auth\.scopes" must be a list of scopes, each without spaces, not "a b"$/,
+    ],
+    [
+      'has a scope with a space',
+      { type: 'http', url, auth: { scopes: ['a b'] } },
+      /^"auth\.scopes" must be a list/,
+    ],
+    [
+      'has a scope with a quote',
+      { type: 'http', url, auth: { scopes: ['a"'] } },
+      /^"auth\.scopes" must be a list/,
+    ],
+  ];
+  for (const [name, entry, message] of wrong) {
+    it(`says precisely what is wrong with an entry that ${name}, and takes the others`, () => {
+      const { servers, problems } = parseServers({ bad: entry, good: { type: 'http', url } });
+      assert.deepEqual(
+        servers.map(({ id }) => id),
+        ['good'],
+      );
+      assert.equal(problems.length, 1);
+      assert.equal(problems[0]?.label, 'bad');
+      assert.match(problems[0].message, message);
+      assert.doesNotMatch(problems[0].message, /hunter2|key-of-alice|secret-of-alice/);
+    });
+  }
+
+  for (const [label, message] of [
+    ['', /needs a label that is not empty/],
+    ['   ', /needs a label that is not empty/],
+    ['x'.repeat(101), /needs a label of at most 100 characters/],
+  ] as const) {
+    it(`wants a label that can be shown: ${JSON.stringify(label.slice(0, 5))}`, () => {
+      const { servers, problems } = parseServers({ [label]: { type: 'http', url } });
+      assert.deepEqual(servers, []);
+      assert.match(problems[0]?.message ?? '', message);
+    });
+  }
+
+  it('is refused whole when it is no object, and quotes nothing long', () => {
+    for (const value of [[], 'servers', 7, null]) {
+      assert.deepEqual(parseServers(value), {
+        servers: [],
+        problems: [{ label: '', message: 'must be an object: label → server' }],
+      });
+    }
+    const { problems } = parseServers({ bad: { type: 'x'.repeat(500), url } });
+    assert.ok((problems[0]?.message.length ?? 0) < 120);
+  });
+});

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import type { Broker, SignInWanted } from '../../src/broker/broker.js';
+import { Announcer } from '../../src/core/announcer.js';
+import type { ServerId } from '../../src/core/server.js';
+import type { CredentialState } from '../../src/core/state.js';
+import { SignInNotifications } from '../../src/vscode/sign-in-notifications.js';
+import { FakeEditor } from '../support/fake-editor.js';
+
+const [tickets, wiki] = ['tickets' as ServerId, 'wiki' as ServerId];
+const account = { issuer: 'https://login.example.com', subject: 'alice', label: 'alice@example.com' };
+const dead: CredentialState = { kind: 'needs-sign-in', account, reason: 'revoked' };
+
+/** As much of the broker as the notifications look at: states, and what it announces. */
+class States {
+  readonly #states = new Map<ServerId, CredentialState>();
+  readonly #changes = new Announcer<undefined>(assert.ifError);
+  readonly #wants = new Announcer<SignInWanted>(assert.ifError);
+
+  readonly broker = {
+    state: (id: ServerId) => this.#states.get(id) ?? { kind: 'signed-out' },
+    onDidChange: (listener: () => void) => this.#changes.listen(listener),
+    onSignInWanted: (listener: (wanted: SignInWanted) => void) => this.#wants.listen(listener),
+  } as unknown as Broker;
+
+  become(id: ServerId, state: CredentialState): void {
+    this.#states.set(id, state);
+    this.#changes.announce(undefined);
+  }
+
+  want(server: ServerId, cause = 'the first failure'): void {
+    this.#wants.announce({ server, cause });
+  }
+}
+
+const aMoment = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('the notification that asks for a sign-in', () => {
+  const setUp = () => {
+    const editor = new FakeEditor();
+    const states = new States();
+    const signedIn: ServerId[] = [];
+    const notifications = new SignInNotifications(editor.api, states.broker, ({ server }) => {
+      signedIn.push(server);
+      return Promise.resolve();
+    });
+    return { editor, states, signedIn, notifications };
+  };
+
+  it('comes once for each cause', async () => {
+    const { editor, states } = setUp();
+    states.become(tickets, dead);
+    states.want(tickets);
+    states.want(tickets);
+    (await editor.window.message(/was revoked\. The MCP server “tickets” waits/)).close();
+    states.want(tickets);
+    await aMoment();
+    assert.equal(editor.window.messages.length, 1);
+    states.want(tickets, 'the next failure');
+    (await editor.window.message(/“tickets” waits/)).close();
+  });
+
+  it('comes for one server after the other', async () => {
+    const { editor, states, signedIn } = setUp();
+    states.want(tickets);
+    states.want(wiki);
+    const first = await editor.window.message(/“tickets” needs you to sign in/);
+    await aMoment();
+    assert.equal(editor.window.messages.length, 1);
+    first.press('Sign In');
+    (await editor.window.message(/“wiki” needs you to sign in/)).press('Sign In');
+    await aMoment();
+    assert.deepEqual(signedIn, [tickets, wiki]);
+  });
+
+  it('makes room when its sign-in has come in another way, and then does nothing any more', async () => {
+    const { editor, states, signedIn } = setUp();
+    states.want(tickets);
+    states.want(wiki);
+    const first = await editor.window.message(/“tickets”/);
+    states.become(tickets, { kind: 'ready', account });
+    (await editor.window.message(/“wiki”/)).close();
+    first.press('Sign In');
+    await aMoment();
+    assert.deepEqual(signedIn, []);
+  });
+
+  it('does not come when its turn is too late', async () => {
+    const { editor, states } = setUp();
+    states.want(tickets);
+    states.want(wiki);
+    const first = await editor.window.message(/“tickets”/);
+    states.become(wiki, { kind: 'signing-in' });
+    first.close();
+    await aMoment();
+    assert.equal(editor.window.messages.length, 1);
+  });
+
+  it('comes no more after the end of the window', async () => {
+    const { editor, states, notifications } = setUp();
+    notifications.dispose();
+    states.want(tickets);
+    await aMoment();
+    assert.equal(editor.window.messages.length, 0);
+  });
+});

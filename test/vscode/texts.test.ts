@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { BrokerError, type ErrorCode, type ErrorDetails } from '../../src/core/errors.js';
+import { refusalReasons, type RefusalReason } from '../../src/core/refusal.js';
+import type { ServerId } from '../../src/core/server.js';
+import type { CredentialState } from '../../src/core/state.js';
+import { durationText, failureText, outcomeText, reasonText, stateText } from '../../src/vscode/texts.js';
+import { FakeEditor } from '../support/fake-editor.js';
+
+const { l10n } = new FakeEditor().api;
+const tickets = 'tickets' as ServerId;
+const nowMs = Date.parse('2026-01-01T00:00:00Z');
+const alice = { issuer: 'https://login.example.com', subject: 'alice', label: 'alice@example.com' };
+
+const runSignIn =
+  /Run “MCP Credentials: Sign In” from the Command Palette and choose “tickets”, then try again\.$/;
+
+/** What each text must tell the reader to do. A code without a row does not compile. */
+const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp]> = {
+  sign_in_required: [{}, runSignIn],
+  grant_refused: [{ reason: 'revoked', account: 'alice@example.com' }, runSignIn],
+  issuer_unreachable: [{}, /Check the network and try again\.$/],
+  tls_untrusted: [{ host: 'login.example.com' }, /Check the network’s proxy and the system’s certificates/],
+  address_refused: [{ address: 'ftp://x', why: 'is neither https nor http' }, /Correct it in the settings/],
+  metadata_missing: [{}, /Set its "auth\.issuer" in the setting/],
+  issuer_mismatch: [{ issuer: 'https://login.example.com' }, /Ask who runs “tickets”/],
+  resource_mismatch: [{ resource: '"https://other.example.com"' }, /Check its URL in the settings/],
+  issuer_not_offered: [{ issuer: 'https://a.example.com', offered: '[]' }, /Correct "auth\.issuer"/],
+  pkce_unsupported: [{ issuer: 'https://login.example.com' }, /Ask who runs it/],
+  registration_unsupported: [{ issuer: 'https://login.example.com' }, /set its id as "auth\.clientId"/],
+  registration_refused: [
+    { issuer: 'https://login.example.com', reason: '"no"' },
+    /set its id as "auth\.clientId"/,
+  ],
+  client_refused: [{ issuer: 'https://login.example.com', reason: '"no"' }, /Check "auth\.clientId"/],
+  authorization_denied: [{ error: 'access_denied', reason: '"no"' }, /Sign in again/],
+  authorization_response_invalid: [{}, /Sign in again\.$/],
+  token_answer_invalid: [{}, /Sign in again, or ask who runs it/],
+  wrong_account: [
+    { wanted: 'alice@example.com', got: 'bob@example.com' },
+    /Sign in again as alice@example\.com; to change/,
+  ],
+  sign_in_cancelled: [{}, /cancelled/],
+  sign_in_timeout: [{}, /Sign in again\.$/],
+  browser_unavailable: [{}, /then sign in again\.$/],
+  session_account_changed: [{}, /Try again\.$/],
+  token_rejected: [{ account: 'alice@example.com' }, runSignIn],
+  access_forbidden: [{ account: 'alice@example.com' }, /Sign in with an account that may, or ask/],
+  server_unreachable: [{ host: 'tickets.example.com' }, /Check that it runs .* then try again\.$/],
+  redirect_refused: [{ location: '"https://other.example.com"' }, /set it as "url" in the settings/],
+  server_unknown: [{}, /in the setting “mcpCredentials\.servers”/],
+  record_damaged: [{}, runSignIn],
+  vault_write_failed: [{}, /Check the system’s keyring, then sign in again/],
+};
+
+describe('the text of a failure', () => {
+  for (const [code, [details, step]] of Object.entries(nextSteps)) {
+    it(`names the next step: ${code}`, () => {
+      const error = new BrokerError(code as ErrorCode, 'for the log only', { details });
+      const text = failureText(l10n, error, tickets, nowMs);
+      assert.match(text, step);
+      assert.doesNotMatch(text, /undefined|NaN|\{\d\}|for the log only/);
+      assert.match(text, /^\S.*\.$/, 'Sentences.');
+      for (const value of Object.values(details)) {
+        const isHidden = ['access_denied', '"no"'].includes(String(value)) && code === 'authorization_denied';
+        if (value !== 'revoked' && !isHidden) assert.ok(text.includes(String(value)), `${value} in: ${text}`);
+      }
+    });
+
+    it(`can be made without a single detail: ${code}`, () => {
+      const text = failureText(
+        l10n,
+        new BrokerError(code as ErrorCode, '', {
+          details: code === 'grant_refused' ? { reason: 'refused' } : {},
+        }),
+        tickets,
+        nowMs,
+      );
+      assert.doesNotMatch(text, /undefined|NaN|\[object/);
+    });
+  }
+
+  it('says when the next attempt is, and that nothing is lost', () => {
+    const details = { nextAttemptAtMs: nowMs + 90_000 };
+    const error = new BrokerError('issuer_unreachable', '', { details });
+    assert.equal(
+      failureText(l10n, error, tickets, nowMs),
+      'The authorization server for “tickets” does not answer. The sign-in is kept and renewed as soon as it answers; next attempt in 2 min.',
+    );
+  });
+
+  it('sends whoever meets a bug to the log, and repeats nothing of it', () => {
+    const text = failureText(l10n, new Error('at secret place'), tickets, nowMs);
+    assert.match(text, /Run “MCP Credentials: Show Log”/);
+    assert.doesNotMatch(text, /secret place/);
+  });
+});
+
+describe('the text of a refusal', () => {
+  const sentences: Record<RefusalReason, RegExp> = {
+    revoked: /was revoked/,
+    expired: /has expired/,
+    'password-changed': /password .* was changed/,
+    'access-removed': /administrator or a policy/,
+    refused: /ended by the authorization server/,
+    'client-gone': /no longer knows this editor/,
+    'not-renewable': /offers no renewal/,
+    'secret-missing': /secret storage has lost/,
+  };
+  for (const reason of refusalReasons) {
+    it(`says why in plain words, and about whom: ${reason}`, () => {
+      const text = reasonText(l10n, reason, 'alice@example.com');
+      assert.match(text, sentences[reason]);
+      assert.match(text, /alice@example\.com/);
+      assert.match(text, /\.$/);
+    });
+  }
+});
+
+describe('the text of a state', () => {
+  const rows: readonly (readonly [state: CredentialState, text: string])[] = [
+    [{ kind: 'signed-out' }, 'signed out'],
+    [{ kind: 'signing-in' }, 'signing in, the browser is waiting'],
+    [{ kind: 'ready', account: alice }, 'signed in'],
+    [
+      { kind: 'ready', account: alice, expiresAtMs: nowMs + 3_600_000 },
+      'signed in, token renews within 60 min',
+    ],
+    [{ kind: 'refreshing', account: alice }, 'signed in, renewing the token'],
+    [
+      { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 10_000, code: 'issuer_unreachable' },
+      'the authorization server does not answer; next attempt in 1 min',
+    ],
+    [
+      { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 600_000, code: 'tls_untrusted' },
+      'the authorization server’s certificate is not trusted; next attempt in 10 min',
+    ],
+    [{ kind: 'needs-sign-in', account: alice, reason: 'revoked' }, 'sign-in needed'],
+  ];
+  for (const [state, text] of rows) {
+    it(`is short: ${text}`, () => assert.equal(stateText(l10n, state, nowMs), text));
+  }
+});
+
+describe('a span of time', () => {
+  for (const [ms, text] of [
+    [-5_000, '1 min'],
+    [0, '1 min'],
+    [60_000, '1 min'],
+    [60_001, '2 min'],
+    [99 * 60_000, '99 min'],
+    [100 * 60_000, '2 h'],
+    [47 * 3_600_000, '47 h'],
+    [48 * 3_600_000, '2 days'],
+    [30 * 24 * 3_600_000, '30 days'],
+  ] as const) {
+    it(`of ${ms} ms reads ${text}`, () => assert.equal(durationText(l10n, ms), text));
+  }
+});
+
+describe('the words in the browser’s tab', () => {
+  it('name the account and the server after a sign-in', () => {
+    const outcome = { kind: 'signed-in', account: 'alice@example.com', server: 'tickets' } as const;
+    assert.deepEqual(outcomeText(l10n, outcome, nowMs), {
+      title: 'You are signed in',
+      message: 'alice@example.com is ready for the MCP server “tickets”.',
+    });
+  });
+
+  it('say what went wrong otherwise', () => {
+    const error = new BrokerError('sign_in_cancelled', '');
+    const { title, message } = outcomeText(l10n, { kind: 'failed', error, server: 'tickets' }, nowMs);
+    assert.deepEqual([title, message], ['You are not signed in', 'The sign-in was cancelled.']);
+  });
+});

@@ -87,7 +87,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   const actions = new AccountActions({ vs, broker, clock, log, showLog });
   const menu = new StatusMenu({ vs, broker, configured, actions, clock, showLog });
   keep(new Commands({ vs, broker, actions, menu, showLog }));
-  keep(new SignInNotifications(vs, broker, ({ server }) => actions.signIn(server, 'same')));
+  keep(new SignInNotifications(vs, broker, clock, ({ server }) => actions.signIn(server, 'same')));
   keep(new SettingsProblems(vs, configured));
   const statusBar = keep(new StatusBar(vs, broker, configured, clock));
   const provider = keep(new DefinitionProvider({ vs, broker, clock, ready, signInWaitSeconds }));

@@ -1,7 +1,7 @@
 import type { Secret } from './secret.js';
 
 /** How a client proves itself at the token endpoint (RFC 7591 §2, `token_endpoint_auth_method`). */
-export type ClientAuthMethod = 'none' | 'client_secret_basic' | 'client_secret_post';
+type ClientAuthMethod = 'none' | 'client_secret_basic' | 'client_secret_post';
 
 /** Our registration at an issuer. */
 export interface Client {

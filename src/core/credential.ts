@@ -35,7 +35,7 @@ export interface Tokens {
 }
 
 /** A grant that the issuer refused for good. The account is remembered, the tokens are gone. */
-export interface Refused {
+interface Refused {
   readonly kind: 'refused';
   readonly reason: RefusalReason;
   readonly refusedAtMs: number;

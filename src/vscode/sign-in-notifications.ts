@@ -1,8 +1,12 @@
 import type { Broker, SignInWanted } from '../broker/broker.js';
 import type { Disposable } from '../core/announcer.js';
+import type { Clock } from '../core/ports.js';
 import type { VSCode } from './api.js';
 import { reasonText } from './texts.js';
 import { unlinked } from './unlinked.js';
+
+/** By then the editor has put a notification that nobody answers behind the bell, where it may stay for days. */
+const patienceMs = 30_000;
 
 /** Asks for a sign-in when something waits for one: one notification at a time, once for each cause. */
 export class SignInNotifications implements Disposable {
@@ -10,11 +14,13 @@ export class SignInNotifications implements Disposable {
   readonly #waiting: SignInWanted[] = [];
   readonly #listening: Disposable;
   #isOpen = false;
+  #closing = (): void => undefined;
 
   /** @param signIn - what the button does; it reports its own failure */
   constructor(
     private readonly vs: VSCode,
     private readonly broker: Broker,
+    private readonly clock: Clock,
     private readonly signIn: (wanted: SignInWanted) => Promise<void>,
   ) {
     this.#listening = broker.onSignInWanted((wanted) => this.#take(wanted));
@@ -23,6 +29,7 @@ export class SignInNotifications implements Disposable {
   dispose(): void {
     this.#listening.dispose();
     this.#waiting.length = 0;
+    this.#closing();
   }
 
   #take(wanted: SignInWanted): void {
@@ -46,24 +53,27 @@ export class SignInNotifications implements Disposable {
     const text = this.#textFor(wanted);
     if (text === undefined) return;
     const button = l10n.t('Sign In');
-    const isOver = this.#over(wanted);
+    const hasGone = this.#gone(wanted);
     const isAnswered = Promise.resolve(window.showWarningMessage(unlinked(text), button)).then((choice) => {
       // The browser takes over from here; whoever else waits for the user is next.
       if (choice === button && this.#textFor(wanted) !== undefined) void this.signIn(wanted);
     });
-    // A notification that nobody closes stays in the notification centre, maybe for days.
-    await Promise.race([isAnswered, isOver.happened]);
-    isOver.dispose();
+    await Promise.race([isAnswered, hasGone.happened]);
+    hasGone.dispose();
   }
 
-  /** When `wanted` has found its end in another way than through its notification. */
-  #over(wanted: SignInWanted): Disposable & { readonly happened: Promise<void> } {
+  /** When the notification of `wanted` is out of the way: its sign-in has come otherwise, or nobody looks at it. */
+  #gone(wanted: SignInWanted): Disposable & { readonly happened: Promise<void> } {
     let dispose = (): void => undefined;
     const happened = new Promise<void>((resolve) => {
       const listening = this.broker.onDidChange(() => {
         if (this.#textFor(wanted) === undefined) resolve();
       });
-      dispose = () => listening.dispose();
+      const timer = this.clock.after(patienceMs, resolve);
+      this.#closing = dispose = () => {
+        listening.dispose();
+        timer.dispose();
+      };
     });
     return { happened, dispose };
   }

@@ -147,5 +147,8 @@ function timeLeft(l10n: VSCode['l10n'], states: readonly CredentialState[], nowM
 const endOf = (state: CredentialState): number | undefined =>
   'expiresAtMs' in state ? state.expiresAtMs : undefined;
 
-const short = (label: string): string =>
-  label.length > nameLimit ? `${label.slice(0, nameLimit - 1)}…` : label;
+/** Nothing in a name may act as an icon, as `$(name)` does in a status bar item. */
+const short = (label: string): string => {
+  const plainLabel = label.replaceAll('$(', '$ (');
+  return plainLabel.length > nameLimit ? `${plainLabel.slice(0, nameLimit - 1)}…` : plainLabel;
+};

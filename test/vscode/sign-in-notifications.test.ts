@@ -4,6 +4,7 @@ import { Announcer } from '../../src/core/announcer.js';
 import type { ServerId } from '../../src/core/server.js';
 import type { CredentialState } from '../../src/core/state.js';
 import { SignInNotifications } from '../../src/vscode/sign-in-notifications.js';
+import { FakeClock } from '../support/fake-clock.js';
 import { FakeEditor } from '../support/fake-editor.js';
 
 const [tickets, wiki] = ['tickets' as ServerId, 'wiki' as ServerId];
@@ -39,11 +40,12 @@ describe('the notification that asks for a sign-in', () => {
     const editor = new FakeEditor();
     const states = new States();
     const signedIn: ServerId[] = [];
-    const notifications = new SignInNotifications(editor.api, states.broker, ({ server }) => {
+    const clock = new FakeClock();
+    const notifications = new SignInNotifications(editor.api, states.broker, clock, ({ server }) => {
       signedIn.push(server);
       return Promise.resolve();
     });
-    return { editor, states, signedIn, notifications };
+    return { editor, states, signedIn, notifications, clock };
   };
 
   it('comes once for each cause', async () => {
@@ -84,6 +86,22 @@ describe('the notification that asks for a sign-in', () => {
     assert.deepEqual(signedIn, []);
   });
 
+  it('makes room when nobody answers it, and can still be answered', async () => {
+    const { editor, states, signedIn, clock } = setUp();
+    states.want(tickets);
+    states.want(wiki);
+    const first = await editor.window.message(/“tickets”/);
+    clock.advance(29_999);
+    await aMoment();
+    assert.equal(editor.window.messages.length, 1);
+    clock.advance(1);
+    (await editor.window.message(/“wiki”/)).close();
+    first.press('Sign In');
+    await aMoment();
+    assert.deepEqual(signedIn, [tickets]);
+    assert.deepEqual(clock.pending, []);
+  });
+
   it('does not come when its turn is too late', async () => {
     const { editor, states } = setUp();
     states.want(tickets);
@@ -93,6 +111,14 @@ describe('the notification that asks for a sign-in', () => {
     first.close();
     await aMoment();
     assert.equal(editor.window.messages.length, 1);
+  });
+
+  it('leaves no timer at the end of the window', async () => {
+    const { editor, states, notifications, clock } = setUp();
+    states.want(tickets);
+    await editor.window.message(/“tickets”/);
+    notifications.dispose();
+    assert.deepEqual(clock.pending, []);
   });
 
   it('comes no more after the end of the window', async () => {

@@ -45,6 +45,11 @@ describe('the status bar', () => {
       [ready, retrying, dead, signedOut],
       /^\$\(warning\).*bob@example\.com/,
     ],
+    [
+      'no icon that a name asks for',
+      [{ kind: 'ready', account: account('$(error) alice') }],
+      /^\$\(key\) \$ \(error\) alice$/,
+    ],
     ['a long name cut', [{ kind: 'ready', account: account('a'.repeat(80)) }], /^\$\(key\) a{31}…$/],
   ];
   for (const [name, states, text] of rows) {

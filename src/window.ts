@@ -1,8 +1,13 @@
+import { join } from 'node:path';
 import type { ExtensionContext } from 'vscode';
 import { Broker } from './broker/broker.js';
 import type { Disposable } from './core/announcer.js';
 import { describeError } from './core/errors.js';
-import type { Clock, Fetch, Memento, Random } from './core/ports.js';
+import type { Journal } from './core/journal.js';
+import type { Leases } from './core/lease.js';
+import type { Clock, Fetch, Log, Memento, Random } from './core/ports.js';
+import { JournalFiles } from './node/journal-files.js';
+import { LeaseFiles } from './node/lease-file.js';
 import { McpProxy } from './loopback/mcp-proxy.js';
 import { redirectReceiver } from './loopback/redirect-receiver.js';
 import { AccountActions } from './vscode/account-actions.js';
@@ -54,6 +59,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     log,
     secrets: context.secrets,
     memento,
+    ...sharedAmongWindows(context, log),
     workspace: workspaceName(vs),
     // The string, not a Uri: parsing and printing one changes the percent-encoding of nested addresses.
     openBrowser: (url) => vs.env.openExternal(url as unknown as Parameters<typeof vs.env.openExternal>[0]),
@@ -105,6 +111,17 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     () => undefined,
   );
   return { ready, close: () => broker.close() };
+}
+
+/** Next to the editor's own files for this extension; in a folder that all windows of the profile see. */
+function sharedAmongWindows(
+  { globalStorageUri }: ExtensionContext,
+  log: Log,
+): { journal: Journal; leases: Leases } {
+  return {
+    journal: new JournalFiles(join(globalStorageUri.fsPath, 'journal'), log),
+    leases: new LeaseFiles(join(globalStorageUri.fsPath, 'leases'), log),
+  };
 }
 
 /** Bindings are kept per workspace; windows without one share theirs. */

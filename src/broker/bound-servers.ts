@@ -5,7 +5,8 @@ import { BrokerError, describeError } from '../core/errors.js';
 import type { Log } from '../core/ports.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { Binding, Bindings, Bound } from '../vault/bindings.js';
-import { keyOfEntry, type CredentialVault, type IndexEntry } from '../vault/credentials.js';
+import type { CredentialVault } from '../vault/credentials.js';
+import { keyOfEntry, type IndexEntry } from '../vault/index-entry.js';
 
 /**
  * The servers of this window, and which credential each of them uses. A binding is decided once and then looked up,
@@ -53,6 +54,11 @@ export class BoundServers {
     if (server === undefined) return undefined;
     if (!this.#decided.has(id)) this.#decided.set(id, this.#decide(server));
     return this.#decided.get(id);
+  }
+
+  /** Forgets what was decided from what was stored then; a binding that still fits is found again. */
+  decideAnew(): void {
+    this.#decided.clear();
   }
 
   /** Those that use the credential of `entry`. */

@@ -1,7 +1,16 @@
 import { sameAccount, type Account } from '../core/account.js';
 import { Announcer, type Disposable } from '../core/announcer.js';
-import { isAlive, keyOf, keyText, type Credential, type LiveCredential } from '../core/credential.js';
+import {
+  isAlive,
+  keyOf,
+  keyText,
+  type Credential,
+  type CredentialKey,
+  type LiveCredential,
+} from '../core/credential.js';
 import { BrokerError, describeError } from '../core/errors.js';
+import type { Journal } from '../core/journal.js';
+import type { Leases } from '../core/lease.js';
 import type {
   Clock,
   Fetch,
@@ -17,14 +26,15 @@ import type { CredentialState } from '../core/state.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
 import { revokeGrant } from '../oauth/revocation.js';
 import { Bindings } from '../vault/bindings.js';
-import { CredentialVault, keyOfEntry, type IndexEntry } from '../vault/credentials.js';
+import { CredentialVault } from '../vault/credentials.js';
+import { keyOfEntry, type IndexEntry } from '../vault/index-entry.js';
 import { Sessions } from '../vault/sessions.js';
 import { BoundServers } from './bound-servers.js';
 import { Brake } from './brake.js';
 import { Holdings, stateOf, type Held } from './holdings.js';
 import { Issuers } from './issuers.js';
-import { notNow, refused, Refresher } from './refresher.js';
-import { isUsable } from './schedule.js';
+import { newest, notNow, refused, Refresher } from './refresher.js';
+import { attemptAtMs, isUsable } from './schedule.js';
 import { Scheduler } from './scheduler.js';
 import { signIn } from './sign-in.js';
 
@@ -35,6 +45,9 @@ export interface BrokerParts {
   readonly log: Log;
   readonly secrets: SecretStore;
   readonly memento: Memento;
+  /** What the windows of this profile share, beside the editor's storage. */
+  readonly journal: Journal;
+  readonly leases: Leases;
   /** Names the workspace, the same from start to start. */
   readonly workspace: string;
   readonly openBrowser: OpenBrowser;
@@ -72,14 +85,15 @@ export class Broker implements TokenSource {
   readonly #refresher: Refresher;
   readonly #scheduler: Scheduler;
   readonly #brake: Brake;
+  readonly #watching: Disposable;
   readonly #closing = new AbortController();
   /** The keys that were alive when last looked at: what dies from here on is news. */
   readonly #wasAlive = new Set<string>();
 
   constructor(private readonly parts: BrokerParts) {
-    const { fetch, clock, random, log, secrets, memento, workspace } = parts;
+    const { fetch, clock, random, log, leases, memento, workspace } = parts;
     const onListenerError = (error: unknown) => log.error(`A listener failed: ${describeError(error)}`);
-    const vault = new CredentialVault(secrets, memento, log);
+    const vault = new CredentialVault({ ...parts, closing: this.#closing.signal });
     const holdings = new Holdings(onListenerError);
     const issuers = new Issuers(fetch, clock, this.#closing.signal);
     this.#changes = new Announcer(onListenerError);
@@ -89,10 +103,11 @@ export class Broker implements TokenSource {
     this.#sessions = new Sessions(memento, log);
     this.#holdings = holdings;
     this.#issuers = issuers;
-    this.#refresher = new Refresher({ fetch, clock, random, log, vault, holdings, issuers });
+    this.#refresher = new Refresher({ fetch, clock, random, log, vault, leases, holdings, issuers });
     this.#scheduler = new Scheduler(clock, holdings, this.#refresher, log);
     this.#brake = new Brake(clock, forcedRefreshesPerMinute, 60_000);
     holdings.onDidChange((key) => this.#onHeldChanged(key));
+    this.#watching = vault.watch((key) => void this.#onNews(key));
     this.#sessions.prune(clock.nowMs()).catch((error: unknown) => {
       log.warn(`Old sessions were not forgotten: ${describeError(error)}`);
     });
@@ -120,13 +135,7 @@ export class Broker implements TokenSource {
       // Gone, or the label means something else now: what the browser brings back would not be for it.
       if (before.get(id) !== after.get(id)) running.abort(cancelled());
     }
-    for (const load of await Promise.allSettled(servers.map(({ id }) => this.#held(id)))) {
-      if (load.status === 'fulfilled') continue;
-      this.parts.log.error(
-        `A credential could not be read, the next call tries again: ${describeError(load.reason)}`,
-      );
-    }
-    this.#changes.announce(undefined);
+    await this.#loadAll();
   }
 
   servers(): readonly Server[] {
@@ -202,9 +211,15 @@ export class Broker implements TokenSource {
       this.#servers.signOut(shared);
     }
     this.#holdings.remove(keyText(key));
-    await this.#vault.remove(key);
     this.#changes.announce(undefined);
-    return isAlive(credential) && (await this.#revoke(credential)) ? 'revoked' : 'forgotten';
+    // A window that is renewing it right now finishes first, so that what is removed and revoked is the newest.
+    const removed = await this.parts.leases.hold(keyText(key), async () => {
+      const stored = await this.#vault.get(key).catch(() => undefined);
+      const last = newest(credential, stored);
+      await this.#vault.remove(last);
+      return last;
+    });
+    return isAlive(removed) && (await this.#revoke(removed)) ? 'revoked' : 'forgotten';
   }
 
   /**
@@ -290,6 +305,7 @@ export class Broker implements TokenSource {
   /** Ends timers, waits and sign-ins. Resolves when renewals that have left are saved: they cannot be taken back. */
   async close(): Promise<void> {
     this.#closing.abort(cancelled());
+    this.#watching.dispose();
     this.#scheduler.dispose();
     await this.#refresher.settled();
     this.#changes.dispose();
@@ -298,6 +314,7 @@ export class Broker implements TokenSource {
   }
 
   async #held(id: ServerId): Promise<Held | undefined> {
+    await this.#vault.open();
     const bound = this.#servers.boundTo(id);
     return bound && this.#load(bound);
   }
@@ -341,7 +358,7 @@ export class Broker implements TokenSource {
     const { credential, activity } = held;
     if (!isAlive(credential)) throw refused(credential);
     if (isUsable(credential.tokens, nowMs)) return credential;
-    if (activity.kind === 'retrying' && nowMs < activity.nextAttemptAtMs) {
+    if (activity.kind === 'retrying' && nowMs < attemptAtMs(activity, nowMs)) {
       const cause = new BrokerError(activity.code, 'The last attempt to renew the token failed.');
       throw notNow(cause, activity.nextAttemptAtMs);
     }
@@ -357,15 +374,55 @@ export class Broker implements TokenSource {
     });
   }
 
+  /** Under the lease: a renewal of what this replaces finishes first, and its generation is counted. */
   async #keep(id: ServerId, fresh: Credential, running: AbortController): Promise<void> {
     const key = keyOf(fresh);
-    const before = this.#holdings.get(keyText(key))?.credential ?? (await this.#vault.get(key));
-    const credential = { ...fresh, generation: (before?.generation ?? 0) + 1 };
-    await this.#vault.put(credential);
+    const credential = await this.parts.leases.hold(keyText(key), async () => {
+      const held = this.#holdings.get(keyText(key))?.credential.generation ?? 0;
+      const next = { ...fresh, generation: Math.max(held, await this.#vault.lastGeneration(key)) + 1 };
+      await this.#vault.put(next);
+      return next;
+    });
     this.#servers.bind(id, { account: fresh.account, clientId: key.clientId, resource: key.resource });
     if (this.#signIns.get(id) === running) this.#signIns.delete(id); // The state is that of the credential from now on.
     this.#holdings.take(credential);
     this.parts.log.info(`Signed in ${JSON.stringify(fresh.account.label)} for ${JSON.stringify(id)}.`);
+  }
+
+  async #loadAll(): Promise<void> {
+    await this.#vault.open().catch((error: unknown) => {
+      this.parts.log.warn(`The journal cannot be opened: ${describeError(error)}`);
+    });
+    this.#servers.decideAnew();
+    await Promise.all(this.#servers.all().map((server) => this.#loadFor(server)));
+    this.#changes.announce(undefined);
+  }
+
+  /** What cannot be read for one server takes no other along; its calls say what is wrong. */
+  async #loadFor({ id }: Server): Promise<void> {
+    try {
+      await this.#held(id);
+    } catch (error) {
+      this.parts.log.error(
+        `A credential could not be read, the next call tries again: ${describeError(error)}`,
+      );
+    }
+  }
+
+  /** The journal has changed: a sign-in, a renewal or a sign-out, in another window unless it is known here. */
+  async #onNews(key: CredentialKey): Promise<void> {
+    try {
+      const held = this.#holdings.get(keyText(key));
+      if (held !== undefined && (await this.#vault.isRemoved(key))) this.#holdings.remove(keyText(key));
+      const newest = held === undefined ? undefined : await this.#vault.get(key);
+      const isNews = held === undefined || newest?.generation !== held.credential.generation;
+      if (!isNews || this.#closing.signal.aborted) return;
+      const kind = this.#refresher.isRenewing(keyText(key)) ? 'refreshing' : 'idle';
+      if (newest !== undefined) this.#holdings.take(newest, { kind });
+      await this.#loadAll();
+    } catch (error) {
+      this.parts.log.warn(`News of another window cannot be read: ${describeError(error)}`);
+    }
   }
 
   async #revoke(credential: LiveCredential): Promise<boolean> {

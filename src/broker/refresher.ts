@@ -3,10 +3,12 @@ import {
   keyOf,
   keyText,
   type Credential,
+  type CredentialKey,
   type LiveCredential,
   type Tokens,
 } from '../core/credential.js';
 import { BrokerError, describeError, hasCode } from '../core/errors.js';
+import type { HeldLease, Leases } from '../core/lease.js';
 import type { Clock, Fetch, Log, Random } from '../core/ports.js';
 import type { Secret } from '../core/secret.js';
 import type { GrantedTokens, TokenAnswer } from '../oauth/token-answer.js';
@@ -26,13 +28,19 @@ export interface RefresherParts {
   readonly random: Random;
   readonly log: Log;
   readonly vault: CredentialVault;
+  readonly leases: Leases;
   readonly holdings: Holdings;
   readonly issuers: Issuers;
 }
 
+/** How a renewal ended that the issuer did not refuse. */
+type Outcome =
+  | { readonly kind: 'renewed'; readonly credential: Credential }
+  | Extract<TokenAnswer, { kind: 'unavailable' }>;
+
 /**
- * The one refresh path, for the scheduler ahead of time and for a call in need alike: reload, look again, refresh,
- * save, publish. One flight per credential.
+ * The one refresh path, for the scheduler ahead of time and for a call in need alike: lease, reload, look again,
+ * refresh, save, publish. One flight per credential in this window, one lease among all windows.
  */
 export class Refresher {
   readonly #flights = new Map<string, Promise<LiveCredential>>();
@@ -48,7 +56,7 @@ export class Refresher {
   refresh(key: string): Promise<LiveCredential> {
     const inFlight = this.#flights.get(key);
     if (inFlight !== undefined) return inFlight;
-    const flight = this.#renew(key).finally(() => this.#flights.delete(key));
+    const flight = this.#fly(key).finally(() => this.#flights.delete(key));
     this.#flights.set(key, flight);
     return flight;
   }
@@ -62,35 +70,35 @@ export class Refresher {
     await Promise.allSettled(this.#flights.values());
   }
 
-  async #renew(key: string): Promise<LiveCredential> {
-    const { holdings } = this.parts;
-    const held = holdings.get(key);
-    if (held === undefined) throw signedOutMeanwhile();
+  /** Says that it is under way while it waits for its turn, too, and ends that however it ends itself. */
+  async #fly(key: string): Promise<LiveCredential> {
+    const { leases, holdings } = this.parts;
+    const before = holdings.get(key);
+    if (before === undefined) throw signedOutMeanwhile();
+    const isUnderWay = () => holdings.get(key)?.activity.kind === 'refreshing';
     holdings.setActivity(key, { kind: 'refreshing' });
     try {
-      return await this.#renewHeld(key, held);
+      const outcome = await leases.hold(key, (lease) => this.#renew(key, before, lease));
+      if (outcome.kind === 'renewed') return aliveOrThrow(outcome.credential);
+      throw this.#postpone(key, before, asBrokerError(outcome.error), outcome.retryAfterMs);
     } catch (error) {
-      // A keyring that cannot be read says nothing about the grant either.
-      throw error instanceof BrokerError ? error : this.#postpone(key, held, asBrokerError(error));
+      if (!isUnderWay() || hasCode(error, 'grant_refused', 'sign_in_required')) throw error;
+      // A keyring that cannot be read says nothing about the grant.
+      throw this.#postpone(key, before, asBrokerError(error));
     } finally {
-      if (holdings.get(key)?.activity.kind === 'refreshing') holdings.setActivity(key, held.activity);
+      if (isUnderWay()) holdings.setActivity(key, before.activity);
     }
   }
 
-  async #renewHeld(key: string, held: Held): Promise<LiveCredential> {
-    const { clock, holdings, vault } = this.parts;
-    const stored = await vault.get(keyOf(held.credential));
-    const present = this.#present(key);
-    if (present !== held.credential) return aliveOrThrow(present); // A sign-in finished meanwhile.
-
-    const credential = newest(present, stored);
-    if (credential !== present) {
-      // Another window was faster.
-      if (!isAlive(credential) || isFresh(credential.tokens, clock.nowMs())) {
-        holdings.take(credential);
-        return aliveOrThrow(credential);
-      }
-      holdings.take(credential, { kind: 'refreshing' });
+  async #renew(key: string, before: Held, lease: HeldLease): Promise<Outcome> {
+    const { clock, holdings } = this.parts;
+    const stored = await this.#reload(keyOf(before.credential));
+    const credential = newest(this.#present(key), stored);
+    if (credential.generation > before.credential.generation) {
+      // Another window, or a sign-in, was faster.
+      const isDone = !isAlive(credential) || isFresh(credential.tokens, clock.nowMs());
+      holdings.take(credential, { kind: isDone ? 'idle' : 'refreshing' });
+      if (isDone) return { kind: 'renewed', credential };
     }
     if (!isAlive(credential)) throw refused(credential);
     const { refreshToken } = credential.tokens;
@@ -99,23 +107,21 @@ export class Refresher {
         details: { reason: 'not-renewable' },
       });
     }
-    const answer = await this.#ask(credential, refreshToken);
+    const answer = await this.#ask(credential, refreshToken, lease);
     switch (answer.kind) {
       case 'granted':
-        return this.#keep(credential, answer.tokens);
+        return { kind: 'renewed', credential: await this.#keep(credential, answer.tokens, lease) };
       case 'refused':
-        return this.#bury(credential, answer);
+        return { kind: 'renewed', credential: await this.#bury(credential, answer) };
       case 'unavailable': {
-        const now = this.#present(key);
-        if (now !== credential) return aliveOrThrow(now);
-        throw this.#postpone(key, held, asBrokerError(answer.error), answer.retryAfterMs);
+        const present = this.#present(key);
+        return present.generation > credential.generation ? { kind: 'renewed', credential: present } : answer;
       }
     }
   }
 
   /**
-   * The credential that is held under `key` by now. Another one than before has come from a sign-in; generations do
-   * not tell, because signing out begins the count anew.
+   * The credential that is held under `key` by now; a sign-in, or news of another window, may have replaced it.
    * @throws BrokerError `sign_in_required` when the user has signed out
    */
   #present(key: string): Credential {
@@ -124,10 +130,21 @@ export class Refresher {
     return held.credential;
   }
 
-  async #ask(credential: LiveCredential, refreshToken: Secret): Promise<TokenAnswer> {
+  /** What is stored now; a record that cannot be read says that the one in memory may be spent. */
+  async #reload(key: CredentialKey): Promise<Credential | undefined> {
+    const { holdings, vault } = this.parts;
+    const stored = await vault.get(key);
+    if (stored !== undefined || !(await vault.isRemoved(key))) return stored;
+    holdings.remove(keyText(key));
+    throw signedOutMeanwhile();
+  }
+
+  async #ask(credential: LiveCredential, refreshToken: Secret, lease: HeldLease): Promise<TokenAnswer> {
     const { fetch, clock, issuers } = this.parts;
     try {
       const server = await issuers.metadata(credential.account.issuer);
+      // Right before the request leaves, since it cannot be taken back.
+      if (!(await lease.isHeld())) throw new BrokerError('issuer_unreachable', 'Another window took over.');
       return await refreshTokens(fetch, server, credential, refreshToken, clock.nowMs());
     } catch (error) {
       // Whatever kept us from asking says nothing about the grant.
@@ -135,34 +152,50 @@ export class Refresher {
     }
   }
 
-  async #keep(asked: LiveCredential, granted: GrantedTokens): Promise<LiveCredential> {
-    const { holdings, clock, log } = this.parts;
-    const next = renewed(asked, granted, clock.nowMs());
+  async #keep(asked: LiveCredential, granted: GrantedTokens, lease: HeldLease): Promise<Credential> {
+    const { clock, holdings, log } = this.parts;
+    // Nothing but what has to be known stands between the answer and its saving: a crash here loses the grant.
+    if (!(await lease.isHeld())) await this.#catchUp(asked);
     const present = holdings.get(keyText(keyOf(asked)))?.credential;
+    const generation = Math.max(asked.generation, present?.generation ?? 0) + 1;
+    const next = renewed(asked, granted, generation, clock.nowMs());
     if (present === undefined) throw await this.#giveBack(next);
-    if (present !== asked) return aliveOrThrow(present); // A sign-in finished; its tokens are the ones to use.
+    // A sign-in or another window was faster; its tokens are the ones to use. A refusal is older than this grant.
+    if (present.generation > asked.generation && isAlive(present)) return present;
     await this.#save(next);
-    const now = await this.#install(asked, next);
+    const now = await this.#install(next);
     if (now === undefined) throw await this.#giveBack(next);
     log.info(`Renewed ${JSON.stringify(asked.account.label)} for ${JSON.stringify(asked.resource)}.`);
-    return aliveOrThrow(now);
+    return now;
   }
 
   /**
-   * Holds `next`, which has just been saved in place of `asked`, unless the user signed in or out in that time.
+   * Holds `next`, which has just been saved, unless the user signed in or out in that time.
    * @returns what is held now; undefined after a sign-out
    */
-  async #install(asked: Credential, next: Credential): Promise<Credential | undefined> {
+  async #install(next: Credential): Promise<Credential | undefined> {
     const { holdings, vault } = this.parts;
-    const present = holdings.get(keyText(keyOf(asked)))?.credential;
-    if (present === asked) {
+    const present = holdings.get(keyText(keyOf(next)))?.credential;
+    if (present !== undefined && present.generation <= next.generation) {
       holdings.take(next);
       return next;
     }
-    // Two changes were on their way into the keyring, and nobody knows which came last.
-    if (present === undefined) await vault.remove(keyOf(next));
+    // Where leases cannot be kept, two changes were on their way, and nobody knows which came last.
+    if (present === undefined) await vault.remove(next);
     else await this.#save(present);
     return present;
+  }
+
+  /** This window was frozen while it asked, and another one has taken over: what has it done? */
+  async #catchUp(asked: LiveCredential): Promise<void> {
+    const { holdings, vault, log } = this.parts;
+    try {
+      const stored = await vault.get(keyOf(asked));
+      if (stored !== undefined) holdings.take(stored, { kind: 'refreshing' });
+      else if (await vault.isRemoved(keyOf(asked))) holdings.remove(keyText(keyOf(asked)));
+    } catch (error) {
+      log.warn(`What another window did cannot be read: ${describeError(error)}`);
+    }
   }
 
   /** The old refresh token may be spent, so what came in its place must outlive a save that fails. */
@@ -182,24 +215,18 @@ export class Refresher {
     });
   }
 
-  async #bury(
-    asked: LiveCredential,
-    answer: Extract<TokenAnswer, { kind: 'refused' }>,
-  ): Promise<LiveCredential> {
+  async #bury(asked: LiveCredential, answer: Extract<TokenAnswer, { kind: 'refused' }>): Promise<Credential> {
     const { holdings, vault, clock, log } = this.parts;
     const key = keyOf(asked);
     log.warn(
       `${JSON.stringify(asked.account.issuer)} refused to renew ${JSON.stringify(asked.account.label)}: ` +
         `${JSON.stringify(answer.error)} ${JSON.stringify(answer.description)}.`,
     );
-    const stored = await vault.get(key);
-    const present = this.#present(keyText(key));
-    if (present !== asked) return aliveOrThrow(present); // A sign-in finished meanwhile.
-    const current = newest(asked, stored);
-    if (current !== asked) {
-      // What was refused is not what is stored any more: another window has replaced it.
+    const current = newest(this.#present(keyText(key)), await vault.get(key));
+    if (current.generation > asked.generation) {
+      // What was refused is not what is stored any more: another window or a sign-in has replaced it.
       holdings.take(current);
-      return aliveOrThrow(current);
+      return current;
     }
     if (answer.reason === 'client-gone') await this.#forgetClient(asked);
     const buried: Credential = {
@@ -210,9 +237,9 @@ export class Refresher {
     await vault.put(buried).catch((error: unknown) => {
       log.error(`That the grant is dead could not be saved: ${describeError(error)}`);
     });
-    const now = await this.#install(asked, buried);
+    const now = await this.#install(buried);
     if (now === undefined) throw signedOutMeanwhile();
-    return aliveOrThrow(now);
+    return now;
   }
 
   async #forgetClient({ client }: LiveCredential): Promise<void> {
@@ -221,12 +248,11 @@ export class Refresher {
     if (stored?.clientId === client.clientId) await vault.removeClient(client.issuer);
   }
 
-  #postpone(key: string, held: Held, error: BrokerError, retryAfterMs = 0): BrokerError {
+  #postpone(key: string, { activity }: Held, error: BrokerError, retryAfterMs = 0): BrokerError {
     const { clock, random, holdings, log } = this.parts;
     const nowMs = clock.nowMs();
-    const { activity } = held;
     const failures = activity.kind === 'retrying' ? activity.failures + 1 : 1;
-    const sinceMs = activity.kind === 'retrying' ? activity.sinceMs : nowMs;
+    const sinceMs = activity.kind === 'retrying' ? Math.min(activity.sinceMs, nowMs) : nowMs;
     // A certificate that is not trusted will not be trusted ten seconds later.
     const attempt = error.code === 'tls_untrusted' ? Infinity : failures;
     const nextAttemptAtMs = nowMs + retryDelayMs(attempt, random, retryAfterMs);
@@ -272,10 +298,15 @@ function aliveOrThrow(credential: Credential): LiveCredential {
   throw refused(credential);
 }
 
-function renewed(asked: LiveCredential, granted: GrantedTokens, nowMs: number): LiveCredential {
+function renewed(
+  asked: LiveCredential,
+  granted: GrantedTokens,
+  generation: number,
+  nowMs: number,
+): LiveCredential {
   return {
     ...asked,
-    generation: asked.generation + 1,
+    generation,
     scopes: granted.scopes ?? asked.scopes,
     tokens: tokensFrom(granted, nowMs, asked.tokens),
   };
@@ -296,7 +327,8 @@ export function tokensFrom(granted: GrantedTokens, nowMs: number, previous?: Tok
   };
 }
 
-const newest = (held: Credential, stored: Credential | undefined): Credential =>
+/** The stored form of a credential when it is newer than the one that is held. */
+export const newest = (held: Credential, stored: Credential | undefined): Credential =>
   stored !== undefined && stored.generation > held.generation ? stored : held;
 
 function isFresh(tokens: Tokens, nowMs: number): boolean {
@@ -305,6 +337,6 @@ function isFresh(tokens: Tokens, nowMs: number): boolean {
 }
 
 function asBrokerError(error: unknown): BrokerError {
-  if (hasCode(error, 'issuer_unreachable', 'tls_untrusted')) return error;
+  if (hasCode(error, 'issuer_unreachable', 'tls_untrusted', 'record_elsewhere')) return error;
   return new BrokerError('issuer_unreachable', 'The token could not be renewed.', { cause: error });
 }

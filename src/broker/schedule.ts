@@ -46,6 +46,14 @@ const longestRetryAfterMs = 60 * minuteMs;
 /** After this long, nothing is tried in the background any more; a call still tries. */
 export const retryLimitMs = 24 * 60 * minuteMs;
 
+/** When to try again; at once when the clock was set back, and what was planned on the old one means nothing. */
+export function attemptAtMs(
+  { sinceMs, nextAttemptAtMs }: { readonly sinceMs: number; readonly nextAttemptAtMs: number },
+  nowMs: number,
+): number {
+  return nowMs < sinceMs ? nowMs : nextAttemptAtMs;
+}
+
 /**
  * How long to wait after a failed attempt: exponential from 10 s to 2 min for five attempts, then every 10 min; with
  * jitter, so that windows and users do not knock in step.

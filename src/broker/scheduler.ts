@@ -3,7 +3,7 @@ import { describeError } from '../core/errors.js';
 import type { Clock, Log } from '../core/ports.js';
 import type { Held, Holdings } from './holdings.js';
 import type { Refresher } from './refresher.js';
-import { refreshAtMs, retryLimitMs } from './schedule.js';
+import { attemptAtMs, refreshAtMs, retryLimitMs } from './schedule.js';
 
 /**
  * The longest sleep of the one timer. A computer that sleeps stops timers and not the clock, so what became due
@@ -69,7 +69,7 @@ function dueAtMs(held: Held, nowMs: number): number {
   if (tokens.kind === 'refused' || activity.kind === 'refreshing') return Infinity;
   if (cannotBeRenewed(held)) return activity.kind === 'ended' ? Infinity : (tokens.expiresAtMs ?? Infinity);
   if (activity.kind === 'retrying') {
-    return nowMs - activity.sinceMs > retryLimitMs ? Infinity : activity.nextAttemptAtMs;
+    return nowMs - activity.sinceMs > retryLimitMs ? Infinity : attemptAtMs(activity, nowMs);
   }
   return refreshAtMs(tokens) ?? Infinity;
 }

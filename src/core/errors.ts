@@ -57,6 +57,8 @@ export type ErrorCode =
   | 'server_unknown'
   /** A stored record is damaged or of a version we do not know. */
   | 'record_damaged'
+  /** Another window has saved a newer record, which this one cannot read before it is reloaded. */
+  | 'record_elsewhere'
   /** The editor's secret storage did not take a credential. */
   | 'vault_write_failed';
 

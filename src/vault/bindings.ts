@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { Log, Memento } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
-import type { IndexEntry } from './credentials.js';
+import type { IndexEntry } from './index-entry.js';
 import { accountSchema } from './record.js';
 import { Remembered } from './remembered.js';
 

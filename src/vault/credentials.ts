@@ -1,79 +1,147 @@
-import * as v from 'valibot';
-import type { Account } from '../core/account.js';
+import type { Disposable } from '../core/announcer.js';
 import type { Client } from '../core/client.js';
 import { keyOf, keyText, type Credential, type CredentialKey } from '../core/credential.js';
 import { BrokerError, describeError } from '../core/errors.js';
-import type { Log, Memento, SecretStore } from '../core/ports.js';
-import {
-  accountSchema,
-  parseClient,
-  parseCredential,
-  serializeClient,
-  serializeCredential,
-} from './record.js';
+import type { Journal } from '../core/journal.js';
+import type { Leases } from '../core/lease.js';
+import type { Clock, Log, Memento, SecretStore } from '../core/ports.js';
+import { indexSchema, keyOfEntry, type IndexEntry } from './index-entry.js';
+import { parseClient, parseCredential, serializeClient, serializeCredential } from './record.js';
 import { Remembered } from './remembered.js';
+import { SealedJournal } from './sealed-journal.js';
+import { sealingKey } from './sealing-key.js';
 
-/** What the index says about a stored credential: everything but the secrets. */
-export interface IndexEntry {
-  readonly account: Account;
-  readonly clientId: string;
-  readonly resource: string;
+export interface VaultParts {
+  readonly secrets: SecretStore;
+  readonly memento: Memento;
+  readonly journal: Journal;
+  readonly leases: Leases;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The end of this window. */
+  readonly closing: AbortSignal;
 }
 
-const indexSchema = v.strictObject({ account: accountSchema, clientId: v.string(), resource: v.string() });
-
-export function keyOfEntry({ account, clientId, resource }: IndexEntry): CredentialKey {
-  return { issuer: account.issuer, clientId, subject: account.subject, resource };
-}
+/** `store` resolves before its value is durable, or visible to another window. */
+const editorKeepsAfterMs = 1_000;
 
 /**
  * The credentials and registrations that are kept: one JSON record each in SecretStorage, and an index without
- * secrets in globalState, so that an account is remembered even when the keyring has dropped its secret.
+ * secrets in globalState, so that an account is remembered even when the keyring has dropped its secret. Beside them
+ * the sealed journal, which is durable at once and seen by every window: the newer of the two counts.
  */
 export class CredentialVault {
   readonly #index: Remembered<IndexEntry>;
+  readonly #journal: SealedJournal;
+  #opening: Promise<void> | undefined;
 
-  constructor(
-    private readonly secrets: SecretStore,
-    memento: Memento,
-    private readonly log: Log,
-  ) {
-    this.#index = new Remembered(memento, 'credential:', indexSchema, log);
+  constructor(private readonly parts: VaultParts) {
+    this.#index = new Remembered(parts.memento, 'credential:', indexSchema, parts.log);
+    this.#journal = new SealedJournal(parts.journal, parts.log);
   }
 
-  /** Every credential that the index knows. */
-  list(): readonly IndexEntry[] {
-    return this.#index.entries().map(([, entry]) => entry);
+  /** Reads the journal; everything but `list` waits for it. */
+  open(): Promise<void> {
+    this.#opening ??= this.#open().catch((cause: unknown) => {
+      // A keyring may be unlocked a moment later.
+      this.#opening = undefined;
+      throw new BrokerError('vault_write_failed', 'There is no key to seal credentials with.', { cause });
+    });
+    return this.#opening;
   }
 
   /**
-   * @returns undefined when SecretStorage has no such record, or a damaged one, which is then set aside
+   * @param listener - is told of each credential that the journal has news of, from this window or another
+   */
+  watch(listener: (key: CredentialKey) => void): Disposable {
+    return this.#journal.watch(listener);
+  }
+
+  /** Every credential that is known. Complete after `open`. */
+  list(): readonly IndexEntry[] {
+    const indexed = this.#index.entries().map(([, entry]) => entry);
+    const known = new Map(
+      [...indexed, ...this.#journal.list()].map((entry) => [keyText(keyOfEntry(entry)), entry]),
+    );
+    return [...known.values()].filter((entry) => !this.#journal.isRemoved(keyOfEntry(entry)));
+  }
+
+  /**
+   * The newest generation of a credential, whichever window saved it.
+   * @returns undefined when there is none, or only a damaged one, which is then set aside
+   * @throws BrokerError `record_elsewhere` when a newer one exists that this window cannot read
    */
   async get(key: CredentialKey): Promise<Credential | undefined> {
-    const credential = await this.#read(`credential:${keyText(key)}`, parseCredential);
-    if (credential === undefined || keyText(keyOf(credential)) === keyText(key)) return credential;
-    this.log.error(`The record of ${JSON.stringify(keyText(key))} names another credential; it is ignored.`);
-    return undefined;
+    await this.open();
+    const latest = await this.#journal.latest(key);
+    if (latest?.kind === 'record' && isFiledUnder(latest.credential, key)) {
+      const stored = await this.#stored(key);
+      return stored !== undefined && stored.generation > latest.credential.generation
+        ? stored
+        : latest.credential;
+    }
+    const stored = await this.#stored(key);
+    if (latest === undefined || latest.kind === 'record' || latest.kind === 'lost') return stored;
+    if (stored !== undefined && stored.generation > latest.generation) return stored;
+    if (latest.kind === 'removed') return undefined;
+    if (stored?.generation === latest.generation) return stored;
+    throw new BrokerError('record_elsewhere', 'Another window has a newer record that this one cannot read.');
   }
 
   /**
-   * Saves `credential`, and resolves when the editor has taken it.
-   * @throws BrokerError `vault_write_failed`
+   * Saves `credential`: when this resolves it is durable, in the journal or, where that takes nothing, as durable as
+   * the editor makes it. What is newer, or was removed since, stays as it is.
+   * @throws BrokerError `vault_write_failed` when neither took it
    */
   async put(credential: Credential): Promise<void> {
-    const key = keyText(keyOf(credential));
-    const { account, client, resource } = credential;
-    try {
-      await this.secrets.store(`credential:${key}`, serializeCredential(credential));
-      await this.#index.set(key, { account, clientId: client.clientId, resource });
-    } catch (cause) {
-      throw new BrokerError('vault_write_failed', 'The credential could not be saved.', { cause });
+    // Without a key the journal takes nothing, and the editor may.
+    await this.open().catch(() => undefined);
+    if (await this.#isOvertaken(credential)) {
+      this.parts.log.info('A credential is not saved: another window has saved or removed a newer one.');
+      return;
     }
+    const results = await Promise.allSettled([this.#journal.write(credential), this.#store(credential)]);
+    const failed = results.filter((result) => result.status === 'rejected');
+    for (const { reason } of failed) this.parts.log.warn(`Saving a credential: ${describeError(reason)}`);
+    const [journalled, stored] = results;
+    if (journalled.status === 'fulfilled') return;
+    if (stored.status === 'fulfilled') {
+      await new Promise<void>((resolve) => this.parts.clock.after(editorKeepsAfterMs, resolve));
+      return;
+    }
+    throw new BrokerError('vault_write_failed', 'The credential could not be saved.', {
+      cause: failed[0]?.reason,
+    });
   }
 
-  /** Forgets a credential and that it ever was. Only for what the user asked to be removed. */
-  async remove(key: CredentialKey): Promise<void> {
-    await this.secrets.delete(`credential:${keyText(key)}`);
+  /** Whether the user has removed a credential, in whichever window. */
+  async isRemoved(key: CredentialKey): Promise<boolean> {
+    await this.open();
+    return (await this.#journal.latest(key))?.kind === 'removed' && (await this.get(key)) === undefined;
+  }
+
+  /** The highest generation that is known, of a removed credential too; 0 when there has been none. */
+  async lastGeneration(key: CredentialKey): Promise<number> {
+    await this.open();
+    const latest = await this.#journal.latest(key);
+    const journalled = latest?.kind === 'record' ? latest.credential.generation : (latest?.generation ?? 0);
+    return Math.max(journalled, (await this.#stored(key))?.generation ?? 0);
+  }
+
+  /** Forgets a credential, in all windows. Only for what the user asked to be removed. */
+  async remove(credential: Credential): Promise<void> {
+    await this.open();
+    const { account, client, resource } = credential;
+    const key = keyOf(credential);
+    const entry = { account, clientId: client.clientId, resource };
+    try {
+      // What is removed may be older than what another window has saved and this one cannot read.
+      const generation = Math.max(credential.generation, await this.lastGeneration(key));
+      await this.#journal.remove(entry, generation, this.parts.clock.nowMs());
+    } catch (error) {
+      this.parts.log.warn(`Other windows cannot be told of a removal: ${describeError(error)}`);
+    }
+    await this.parts.secrets.delete(`credential:${keyText(key)}`);
     await this.#index.delete(keyText(key));
   }
 
@@ -83,27 +151,69 @@ export class CredentialVault {
   }
 
   async putClient(client: Client): Promise<void> {
-    await this.secrets.store(`client:${client.issuer}`, serializeClient(client));
+    await this.parts.secrets.store(`client:${client.issuer}`, serializeClient(client));
   }
 
   async removeClient(issuer: string): Promise<void> {
-    await this.secrets.delete(`client:${issuer}`);
+    await this.parts.secrets.delete(`client:${issuer}`);
+  }
+
+  async #isOvertaken(credential: Credential): Promise<boolean> {
+    const latest = await this.#journal.latest(keyOf(credential));
+    switch (latest?.kind) {
+      case 'record':
+        return latest.credential.generation > credential.generation;
+      case 'unreadable':
+        return latest.generation > credential.generation;
+      case 'removed':
+        return latest.generation >= credential.generation;
+      case 'lost':
+      case undefined:
+        return false;
+    }
+  }
+
+  async #open(): Promise<void> {
+    const key = await sealingKey(this.parts);
+    if (key === undefined)
+      this.parts.log.warn('The sealing key is in another window; reload this one to share its records.');
+    await this.#journal.open(key, this.parts.clock.nowMs());
+  }
+
+  async #store(credential: Credential): Promise<void> {
+    const key = keyText(keyOf(credential));
+    const { account, client, resource } = credential;
+    await this.parts.secrets.store(`credential:${key}`, serializeCredential(credential));
+    await this.#index.set(key, { account, clientId: client.clientId, resource });
+  }
+
+  async #stored(key: CredentialKey): Promise<Credential | undefined> {
+    const credential = await this.#read(`credential:${keyText(key)}`, parseCredential);
+    if (credential === undefined || isFiledUnder(credential, key)) return credential;
+    this.parts.log.error(
+      `The record of ${JSON.stringify(keyText(key))} names another credential; it is ignored.`,
+    );
+    return undefined;
   }
 
   async #read<T>(key: string, parse: (text: string) => T): Promise<T | undefined> {
-    const text = await this.secrets.get(key);
+    const { secrets, log } = this.parts;
+    const text = await secrets.get(key);
     if (text === undefined) return undefined;
     try {
       return parse(text);
     } catch (error) {
-      this.log.error(`The secret ${JSON.stringify(key)} is set aside: ${describeError(error)}`);
+      log.error(`The secret ${JSON.stringify(key)} is set aside: ${describeError(error)}`);
     }
     try {
-      await this.secrets.store(`damaged:${key}`, text);
-      await this.secrets.delete(key);
+      await secrets.store(`damaged:${key}`, text);
+      await secrets.delete(key);
     } catch (error) {
-      this.log.warn(`Setting it aside failed: ${describeError(error)}`);
+      log.warn(`Setting it aside failed: ${describeError(error)}`);
     }
     return undefined;
   }
 }
+
+const isFiledUnder = (credential: Credential, key: CredentialKey): boolean =>
+  keyText(keyOf(credential)) === keyText(key);

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import type { Account } from '../core/account.js';
 import type { Log, Memento } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
+import { digest } from './digest.js';
 import { accountSchema } from './record.js';
 import { Remembered } from './remembered.js';
 
@@ -66,8 +67,3 @@ export class Sessions {
 }
 
 const nameOf = (server: ServerId, session: string): string => JSON.stringify([server, session]);
-
-async function digest(text: string): Promise<string> {
-  const bytes = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}

@@ -52,9 +52,14 @@ export function stateText(l10n: L10n, state: CredentialState, nowMs: number): st
       return l10n.t('signed in, renewing the token');
     case 'retrying': {
       const next = durationText(l10n, state.nextAttemptAtMs - nowMs);
-      return state.code === 'tls_untrusted'
-        ? l10n.t('the authorization server’s certificate is not trusted; next attempt in {0}', next)
-        : l10n.t('the authorization server does not answer; next attempt in {0}', next);
+      switch (state.code) {
+        case 'tls_untrusted':
+          return l10n.t('the authorization server’s certificate is not trusted; next attempt in {0}', next);
+        case 'record_elsewhere':
+          return l10n.t('another window has a newer sign-in; reload this window');
+        default:
+          return l10n.t('the authorization server does not answer; next attempt in {0}', next);
+      }
     }
     case 'needs-sign-in':
       return l10n.t('sign-in needed');
@@ -213,6 +218,11 @@ export function failureText(l10n: L10n, error: unknown, server: ServerId, nowMs:
     server_unknown: () =>
       l10n.t('There is no MCP server “{0}” in the setting “mcpCredentials.servers”.', server),
     record_damaged: () => l10n.t('What was stored for “{0}” is damaged.', server) + ' ' + signIn,
+    record_elsewhere: () =>
+      l10n.t(
+        'Another window has a newer sign-in for “{0}” that this one cannot read. Reload this window.',
+        server,
+      ),
     vault_write_failed: () =>
       l10n.t(
         'The editor’s secret storage did not take the sign-in. Check the system’s keyring, then sign in again.',

@@ -76,6 +76,7 @@ describe('without a click by the user', () => {
   it('a damaged store, an issuer that is down and a full disk open nothing', async () => {
     const { issuer, server, window } = await ground.signedIn();
     await window.close();
+    window.stores.loseJournal();
     issuer.failNext('token', { status: 503 });
     for (const key of window.stores.memento.keys()) await window.stores.memento.update(key, 'nonsense');
     window.stores.memento.failNext(2);

@@ -5,13 +5,17 @@ import { Refresher } from '../../src/broker/refresher.js';
 import { Scheduler } from '../../src/broker/scheduler.js';
 import { isAlive, keyOf, keyText, type Credential, type LiveCredential } from '../../src/core/credential.js';
 import { hasCode, type ErrorCode } from '../../src/core/errors.js';
+import type { Leases } from '../../src/core/lease.js';
 import { Secret } from '../../src/core/secret.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeMemento } from '../support/fake-memento.js';
 import { FakeSecretStore } from '../support/fake-secret-store.js';
 import type { Fault } from '../support/faults.js';
+import { MemoryJournal } from '../support/memory-journal.js';
+import { MemoryLeases } from '../support/memory-leases.js';
 import { RecordingLog } from '../support/recording-log.js';
+import { sealedBefore } from '../support/sealed-before.js';
 import { ScriptedIssuer } from './scripted-issuer.js';
 
 /** The tokens of a credential as text, for comparison. */
@@ -27,6 +31,8 @@ describe('the refresher', () => {
   let clock: FakeClock;
   let log: RecordingLog;
   let secrets: FakeSecretStore;
+  let journal: MemoryJournal;
+  let leases: Leases;
   let vault: CredentialVault;
   let holdings: Holdings;
   let refresher: Refresher;
@@ -35,8 +41,18 @@ describe('the refresher', () => {
 
   beforeEach(async () => {
     issuer = await ScriptedIssuer.start();
-    [clock, log, secrets] = [new FakeClock(), new RecordingLog(), new FakeSecretStore()];
-    vault = new CredentialVault(secrets, new FakeMemento(), log);
+    [clock, log, secrets] = [new FakeClock(), new RecordingLog(), sealedBefore(new FakeSecretStore())];
+    [journal, leases] = [new MemoryJournal(), new MemoryLeases(clock).window()];
+    const closing = new AbortController().signal;
+    vault = new CredentialVault({
+      secrets,
+      memento: new FakeMemento(),
+      journal,
+      leases,
+      clock,
+      log,
+      closing,
+    });
     holdings = new Holdings((error) => assert.ifError(error));
     refresher = refresherOf(holdings);
     held = issuer.credential(clock.nowMs());
@@ -48,7 +64,23 @@ describe('the refresher', () => {
 
   function refresherOf(mine: Holdings): Refresher {
     const issuers = new Issuers(fetch, clock, new AbortController().signal);
-    return new Refresher({ fetch, clock, random: () => 0.5, log, vault, holdings: mine, issuers });
+    return new Refresher({ fetch, clock, random: () => 0.5, log, vault, leases, holdings: mine, issuers });
+  }
+
+  function failSaves(times: number): void {
+    secrets.failNext('store', times);
+    journal.failNext('write', times);
+  }
+
+  /** Holds up what is stored from now on. */
+  function holdSaves() {
+    const stores = () => secrets.asked.filter(([operation]) => operation === 'store').length;
+    const before = stores();
+    const release = secrets.hold('store');
+    const begun = async () => {
+      while (stores() === before) await new Promise((resolve) => setImmediate(resolve));
+    };
+    return { release, begun };
   }
 
   const stored = () => vault.get(keyOf(held));
@@ -78,10 +110,10 @@ describe('the refresher', () => {
   });
 
   it('saves the rotated refresh token before anybody is given the access token', async () => {
-    const release = secrets.hold('store');
+    const { release, begun } = holdSaves();
     let isGiven = false;
     const work = refresher.refresh(key).then(() => (isGiven = true));
-    while (secrets.asked.at(-1)?.[0] !== 'store') await new Promise((resolve) => setImmediate(resolve));
+    await begun();
     assert.deepEqual(tokensOf(holdings.get(key)?.credential), tokensOf(held));
     assert.equal(isGiven, false);
     release();
@@ -151,7 +183,7 @@ describe('the refresher', () => {
     it('a time without an answer', async () => {
       const timingOut = () => Promise.reject(new DOMException('The operation timed out.', 'TimeoutError'));
       const issuers = new Issuers(fetch, clock, new AbortController().signal);
-      const parts = { fetch: timingOut, clock, random: () => 0.5, log, vault, holdings, issuers };
+      const parts = { fetch: timingOut, clock, random: () => 0.5, log, vault, leases, holdings, issuers };
       await fails(new Refresher(parts).refresh(key), 'issuer_unreachable');
       assert.equal(activity()?.kind, 'retrying');
     });
@@ -163,7 +195,9 @@ describe('the refresher', () => {
         new AbortController().signal,
       );
       await fails(
-        new Refresher({ fetch, clock, random: () => 0.5, log, vault, holdings, issuers }).refresh(key),
+        new Refresher({ fetch, clock, random: () => 0.5, log, vault, leases, holdings, issuers }).refresh(
+          key,
+        ),
         'issuer_unreachable',
       );
       assert.deepEqual(tokensOf(await stored()), tokensOf(held));
@@ -174,7 +208,7 @@ describe('the refresher', () => {
       const cause = Object.assign(new Error('expired'), { code: 'CERT_HAS_EXPIRED' });
       const issuers = new Issuers(fetch, clock, new AbortController().signal);
       const untrusted = () => Promise.reject(new TypeError('fetch failed', { cause }));
-      const parts = { fetch: untrusted, clock, random: () => 0.5, log, vault, holdings, issuers };
+      const parts = { fetch: untrusted, clock, random: () => 0.5, log, vault, leases, holdings, issuers };
       await fails(new Refresher(parts).refresh(key), 'tls_untrusted');
       const found = activity();
       assert.equal(found?.kind === 'retrying' && found.nextAttemptAtMs - clock.nowMs(), 600_000);
@@ -279,7 +313,7 @@ describe('the refresher', () => {
 
   describe('when saving fails', () => {
     it('tries again, and gives out nothing before it has', async () => {
-      secrets.failNext('store', 2);
+      failSaves(2);
       const work = refresher.refresh(key);
       await clock.armed(200);
       clock.advance(200);
@@ -291,7 +325,7 @@ describe('the refresher', () => {
     });
 
     it('keeps the new tokens in memory at last: the old refresh token is spent', async () => {
-      secrets.failNext('store', 4);
+      failSaves(4);
       const work = refresher.refresh(key);
       for (const delayMs of [200, 1_000, 3_000]) {
         await clock.armed(delayMs);
@@ -384,7 +418,7 @@ describe('the refresher', () => {
   describe('when the user signs out meanwhile', () => {
     async function signOut(): Promise<void> {
       holdings.remove(key);
-      await vault.remove(keyOf(held));
+      await vault.remove(held);
     }
 
     it('keeps nothing of the answer and gives the grant back', async () => {
@@ -399,9 +433,9 @@ describe('the refresher', () => {
     });
 
     it('removes what was just being saved', async () => {
-      const release = secrets.hold('store');
+      const { release, begun } = holdSaves();
       const work = fails(refresher.refresh(key), 'sign_in_required');
-      while (secrets.asked.at(-1)?.[0] !== 'store') await new Promise((resolve) => setImmediate(resolve));
+      await begun();
       await signOut();
       release();
       await work;
@@ -412,9 +446,9 @@ describe('the refresher', () => {
     it('does not ask for what is signed out before the request has left', async () => {
       const release = secrets.hold('get');
       const work = fails(refresher.refresh(key), 'sign_in_required');
-      await signOut();
+      const leaving = signOut();
       release();
-      await work;
+      await Promise.all([work, leaving]);
       assert.equal(issuer.tokenRequests.length, 0);
     });
 
@@ -429,19 +463,18 @@ describe('the refresher', () => {
     });
 
     it('removes also that the grant is dead, when that was just being saved', async () => {
-      const release = secrets.hold('store');
+      const { release, begun } = holdSaves();
       issuer.refuseNext();
       const work = fails(refresher.refresh(key), 'sign_in_required');
-      while (secrets.asked.at(-1)?.[0] !== 'store') await new Promise((resolve) => setImmediate(resolve));
+      await begun();
       await signOut();
       release();
       await work;
       assert.deepEqual([await stored(), vault.list(), holdings.get(key)], [undefined, [], undefined]);
     });
 
-    it('says so also when the request was refused or got no answer', async () => {
-      for (const fault of [{ status: 400, body: { error: 'invalid_grant' } }, 'reset'] as const) {
-        holdings.take(held);
+    for (const fault of [{ status: 400, body: { error: 'invalid_grant' } }, 'reset'] as const) {
+      it(`says so also when the request ${fault === 'reset' ? 'got no answer' : 'was refused'}`, async () => {
         issuer.failNext(fault);
         const request = issuer.hold();
         const work = assert.rejects(refresher.refresh(key));
@@ -450,8 +483,8 @@ describe('the refresher', () => {
         request.answer();
         await work;
         assert.deepEqual([await stored(), holdings.get(key)], [undefined, undefined]);
-      }
-    });
+      });
+    }
   });
 
   describe('when the user signs in meanwhile', () => {
@@ -499,24 +532,24 @@ describe('the refresher', () => {
     });
 
     it('leaves the sign-in in the keyring, though the renewal reached it later', async () => {
-      const releaseRenewal = secrets.hold('store');
+      const { release: releaseRenewal, begun } = holdSaves();
       const work = refresher.refresh(key);
-      while (secrets.asked.at(-1)?.[0] !== 'store') await new Promise((resolve) => setImmediate(resolve));
+      await begun();
       secrets.hold('store')(); // What is asked for from now on is not held up.
-      const fresh = await signIn(2);
+      const fresh = await signIn(3);
       releaseRenewal();
       assert.equal(await work, fresh);
       assert.deepEqual(tokensOf(await stored()), tokensOf(fresh));
     });
 
-    it('also after signing out, which begins the count anew', async () => {
+    it('also after signing out', async () => {
       holdings.take({ ...held, generation: 7 });
       const request = issuer.hold();
       const work = refresher.refresh(key);
       await request.arrived;
       holdings.remove(key);
-      await vault.remove(keyOf(held));
-      const fresh = await signIn(1);
+      await vault.remove({ ...held, generation: 7 });
+      const fresh = await signIn((await vault.lastGeneration(keyOf(held))) + 1);
       request.answer();
       assert.equal(await work, fresh);
       assert.equal(holdings.get(key)?.credential, fresh);
@@ -529,13 +562,14 @@ describe('the refresher', () => {
     ] as const) {
       it(`also while ${what} is being saved`, async () => {
         if (isRefused) issuer.refuseNext();
-        const release = secrets.hold('store');
-        const work = refresher.refresh(key);
-        while (secrets.asked.at(-1)?.[0] !== 'store') await new Promise((resolve) => setImmediate(resolve));
-        const signingIn = signIn(2);
+        const { release, begun } = holdSaves();
+        // It is done before the sign-in is, or after.
+        const work = refresher.refresh(key).catch(() => undefined);
+        await begun();
+        const signingIn = signIn(3);
         release();
         const fresh = await signingIn;
-        assert.deepEqual(tokensOf(await work), tokensOf(fresh));
+        await work;
         assert.deepEqual(tokensOf(holdings.get(key)?.credential), tokensOf(fresh));
         assert.deepEqual(tokensOf(await stored()), tokensOf(fresh));
       });

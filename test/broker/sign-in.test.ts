@@ -86,6 +86,7 @@ describe('a sign-in', () => {
     await broker.setServers([serverAt(mcp.url)]);
     await broker.signIn(notes, 'any');
     profile.secrets.failNext('store');
+    profile.journal.failNext('write');
     await fails(broker.signIn(notes, 'any'), 'vault_write_failed');
     assert.match((await visits[1])?.text ?? '', /failed/);
   });

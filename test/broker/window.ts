@@ -9,7 +9,10 @@ import { FakeClock } from '../support/fake-clock.js';
 import { FakeMemento } from '../support/fake-memento.js';
 import { FakeSecretStore } from '../support/fake-secret-store.js';
 import type { FormBrowser, Visit } from '../support/form-browser.js';
+import { MemoryJournal } from '../support/memory-journal.js';
+import { MemoryLeases } from '../support/memory-leases.js';
 import { RecordingLog } from '../support/recording-log.js';
+import { sealedBefore } from '../support/sealed-before.js';
 import { resource } from './scripted-issuer.js';
 
 export const notes = 'notes' as ServerId;
@@ -18,9 +21,11 @@ export const serverAt = (url = resource, auth: ServerAuth = {}, id = notes): Ser
 
 /** What the windows of one profile share. */
 export class Profile {
-  readonly secrets = new FakeSecretStore();
+  readonly secrets = sealedBefore(new FakeSecretStore());
   readonly memento = new FakeMemento();
   readonly clock = new FakeClock();
+  readonly journal = new MemoryJournal();
+  readonly leases = new MemoryLeases(this.clock);
   readonly log = new RecordingLog();
   readonly #open: Broker[] = [];
 
@@ -33,18 +38,33 @@ export class Profile {
       visits.push(browser.open(url));
       return Promise.resolve(true);
     };
-    const { secrets, memento, clock, log } = this;
-    const parts = { fetch, clock, random: () => 0.5, log, secrets, memento, workspace, openBrowser };
+    const { secrets, memento, journal, clock, log } = this;
+    const leases = this.leases.window();
+    const parts = {
+      fetch,
+      clock,
+      random: () => 0.5,
+      log,
+      secrets,
+      memento,
+      journal,
+      leases,
+      workspace,
+      openBrowser,
+    };
     const broker = new Broker({ ...parts, redirects });
     const wanted: SignInWanted[] = [];
     broker.onSignInWanted((one) => wanted.push(one));
     this.#open.push(broker);
-    return { broker, wanted, visits };
+    return { broker, wanted, visits, leases };
   }
 
   /** Puts a credential where another run of the extension would have left it. */
   async keep(...credentials: readonly LiveCredential[]): Promise<void> {
-    const vault = new CredentialVault(this.secrets, this.memento, this.log);
+    const closing = AbortSignal.abort();
+    const { secrets, memento, journal, clock, log } = this;
+    const leases = this.leases.window();
+    const vault = new CredentialVault({ secrets, memento, journal, leases, clock, log, closing });
     for (const credential of credentials) await vault.put(credential);
   }
 

@@ -4,7 +4,7 @@ import { serversSetting, useGround, userOf } from '../support/ground.js';
 describe('a damaged entry in what is stored', () => {
   const ground = useGround();
 
-  async function twoSignedIn() {
+  async function twoSignedIn(given = { withJournal: false }) {
     const issuer = await ground.issuer();
     const servers = await Promise.all(['work', 'home'].map((name) => ground.server(issuer, { name })));
     const user = serversSetting(servers);
@@ -15,6 +15,8 @@ describe('a damaged entry in what is stored', () => {
     await window.connect('home');
     await window.close();
     const { stores } = window;
+    // With it, nothing that the editor loses would be lost.
+    if (!given.withJournal) stores.loseJournal();
     const [work = ''] = stores.credentialKeys.filter((key) => key.includes(servers[0]?.url ?? 'nowhere'));
     return { issuer, stores, user, work };
   }
@@ -44,6 +46,14 @@ describe('a damaged entry in what is stored', () => {
       assert.equal(await (await connected).call('whoami'), 'alice@example.com (Alice)');
     });
   }
+
+  it('costs nothing while the journal is there', async () => {
+    const { stores, user, work } = await twoSignedIn({ withJournal: true });
+    stores.secrets.values.set(work, '{"version":99}');
+    const again = ground.window({ stores, user, browse: undefined });
+    await works(again, 'work');
+    await works(again, 'home');
+  });
 
   it('is no damage when the keyring has dropped a secret: the account is remembered', async () => {
     const { stores, user, work } = await twoSignedIn();

@@ -32,8 +32,12 @@ describe('a refusal that a sign-in has overtaken', () => {
     window.clock.leap(55_000);
     await until(() => isAsked);
     const waiting = call('whoami');
-    await window.signIn(/Again as alice/);
+    const startedAtMs = Date.now();
+    // The renewal has its turn; the sign-in comes next, and replaces what the refusal left behind.
+    const signedIn = window.signIn(/Again as alice/);
+    await issuer.occurrence(({ kind, atMs }) => kind === 'code-exchanged' && atMs >= startedAtMs);
     refuse();
+    await signedIn;
     assert.equal(await waiting, 'alice@example.com (Alice)');
     assert.equal(await call('whoami'), 'alice@example.com (Alice)');
     assert.match(window.editor.statusBar?.text ?? '', /^\$\(key\) alice/);

@@ -1,3 +1,5 @@
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
@@ -11,6 +13,7 @@ import { FakeMemento } from './fake-memento.js';
 import { FakeSecretStore } from './fake-secret-store.js';
 import type { Visit } from './form-browser.js';
 import { LeapingClock } from './leaping-clock.js';
+import { scratchFolder } from './scratch-folder.js';
 
 /** A call waits for the user for two minutes; the scheduler wakes at least once a minute. */
 const longestOtherTimerMs = 90_000;
@@ -19,6 +22,20 @@ const longestOtherTimerMs = 90_000;
 export class Stores {
   readonly secrets = new FakeSecretStore();
   readonly memento = new FakeMemento();
+  /** What the editor calls the extension's global storage: a folder that the windows of a profile share. */
+  readonly folder = scratchFolder();
+  readonly #journal = join(this.folder, 'journal');
+
+  /** What the editor keeps is all that is left, as after a move to another computer. */
+  loseJournal(): void {
+    rmSync(this.#journal, { recursive: true });
+  }
+
+  /** Something else is where the journal should be: neither reading nor writing works. */
+  breakJournal(): void {
+    renameSync(this.#journal, `${this.#journal}.away`);
+    writeFileSync(this.#journal, '');
+  }
 
   get credentialKeys(): readonly string[] {
     return [...this.secrets.values.keys()].filter((key) => key.startsWith('credential:'));
@@ -55,6 +72,7 @@ export class BrokerWindow {
       subscriptions: this.#subscriptions,
       secrets: stores.secrets,
       globalState: stores.memento,
+      globalStorageUri: FakeUri.parse(pathToFileURL(stores.folder).href),
       extensionUri: FakeUri.parse(pathToFileURL(new URL('../..', import.meta.url).pathname).href),
     };
     this.#window = openWindow(this.editor.api, context as unknown as ExtensionContext, {

@@ -1,3 +1,5 @@
+import { fileURLToPath } from 'node:url';
+
 /**
  * The values of the editor's API that the extension makes itself, with as much behaviour as it uses. What is handed
  * to the editor comes back out of these in the form in which the editor would take it.
@@ -32,6 +34,10 @@ export class FakeUri {
   }
 
   private constructor(readonly text: string) {}
+
+  get fsPath(): string {
+    return fileURLToPath(this.text);
+  }
 
   toString(): string {
     return this.text;

@@ -2,9 +2,13 @@ import assert from 'node:assert/strict';
 import { keyOf, keyText, type LiveCredential } from '../../src/core/credential.js';
 import { hasCode } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
-import { CredentialVault, keyOfEntry } from '../../src/vault/credentials.js';
+import { CredentialVault } from '../../src/vault/credentials.js';
+import { keyOfEntry } from '../../src/vault/index-entry.js';
+import { FakeClock } from '../support/fake-clock.js';
 import { FakeMemento } from '../support/fake-memento.js';
 import { FakeSecretStore } from '../support/fake-secret-store.js';
+import { MemoryJournal } from '../support/memory-journal.js';
+import { MemoryLeases } from '../support/memory-leases.js';
 import { RecordingLog } from '../support/recording-log.js';
 
 const issuer = 'https://as.example.com';
@@ -31,6 +35,10 @@ const alice = credentialOf('alice');
 const bob = credentialOf('bob');
 
 describe('the vault', () => {
+  const clock = new FakeClock();
+  const closing = new AbortController().signal;
+  let journal: MemoryJournal;
+  let leases: MemoryLeases;
   let secrets: FakeSecretStore;
   let memento: FakeMemento;
   let log: RecordingLog;
@@ -38,8 +46,13 @@ describe('the vault', () => {
 
   beforeEach(() => {
     [secrets, memento, log] = [new FakeSecretStore(), new FakeMemento(), new RecordingLog()];
-    vault = new CredentialVault(secrets, memento, log);
+    [journal, leases] = [new MemoryJournal(), new MemoryLeases(clock)];
+    vault = opened();
   });
+
+  /** The vault as one more window has it. */
+  const opened = () =>
+    new CredentialVault({ secrets, memento, journal, leases: leases.window(), clock, log, closing });
 
   const nameOf = (credential: LiveCredential) => `credential:${keyText(keyOf(credential))}`;
 
@@ -50,7 +63,9 @@ describe('the vault', () => {
     assert.ok(back?.tokens.kind === 'alive');
     assert.equal(back.tokens.refreshToken?.reveal(), 'refresh-alice');
     const { account, client, resource } = alice;
-    assert.deepEqual(vault.list()[0], { account, clientId: client.clientId, resource });
+    const entry = { account, clientId: client.clientId, resource };
+    assert.deepEqual(vault.list()[0], entry);
+    assert.deepEqual(opened().list()[0], entry, 'The index has it too, before the journal is read.');
     assert.deepEqual(vault.list().map(keyOfEntry), [keyOf(alice), keyOf(bob)]);
   });
 
@@ -63,18 +78,19 @@ describe('the vault', () => {
   it('forgets what is removed, and nothing else', async () => {
     await vault.put(alice);
     await vault.put(bob);
-    await vault.remove(keyOf(alice));
+    await vault.remove(alice);
     assert.equal(await vault.get(keyOf(alice)), undefined);
     assert.deepEqual(
       vault.list().map(({ account }) => account.subject),
       ['bob'],
     );
-    assert.deepEqual([...secrets.values.keys()], [nameOf(bob)]);
+    assert.deepEqual([...secrets.values.keys()], ['journal-key', nameOf(bob)]);
   });
 
   it('still knows the account when the keyring has dropped its secret', async () => {
     await vault.put(alice);
     secrets.values.clear();
+    journal.texts.clear();
     assert.equal(await vault.get(keyOf(alice)), undefined);
     assert.equal(vault.list().length, 1);
   });
@@ -82,6 +98,7 @@ describe('the vault', () => {
   it('sets a damaged record aside, reports it without its text, and goes on with the others', async () => {
     await vault.put(alice);
     await vault.put(bob);
+    journal.texts.clear();
     const damaged = '{"refreshToken":"refresh-alice"';
     secrets.values.set(nameOf(alice), damaged);
     assert.equal(await vault.get(keyOf(alice)), undefined);
@@ -93,6 +110,7 @@ describe('the vault', () => {
   });
 
   it('reports a damaged record also when it cannot be set aside, and leaves it where it is', async () => {
+    await vault.open();
     secrets.values.set(nameOf(alice), '{');
     secrets.failNext('store');
     assert.equal(await vault.get(keyOf(alice)), undefined);
@@ -101,17 +119,27 @@ describe('the vault', () => {
 
   it('does not take a record for what its name says', async () => {
     await vault.put(bob);
+    journal.texts.clear();
     secrets.values.set(nameOf(alice), secrets.values.get(nameOf(bob)) ?? '');
     assert.equal(await vault.get(keyOf(alice)), undefined);
     assert.match(log.text, /names another credential/);
   });
 
-  it('says when the keyring did not take a credential, or the index its entry', async () => {
+  it('is content when one of journal and keyring takes a credential, and says when neither does', async () => {
+    await vault.open();
+    clock.advance(1_000);
     secrets.failNext('store');
-    await assert.rejects(vault.put(alice), (error) => hasCode(error, 'vault_write_failed'));
-    memento.failNext();
-    await assert.rejects(vault.put(alice), (error) => hasCode(error, 'vault_write_failed'));
     await vault.put(alice);
+    journal.failNext('write');
+    const saved = vault.put({ ...alice, generation: 2 });
+    // The editor needs a moment until it has really kept it.
+    await clock.armed(1_000);
+    clock.advance(1_000);
+    await saved;
+    assert.equal((await opened().get(keyOf(alice)))?.generation, 2);
+    secrets.failNext('store');
+    journal.failNext('write');
+    await assert.rejects(vault.put(alice), (error) => hasCode(error, 'vault_write_failed'));
   });
 
   it('keeps our registration per issuer, and sets a damaged one aside', async () => {

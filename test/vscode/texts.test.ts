@@ -49,6 +49,7 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
   redirect_refused: [{ location: '"https://other.example.com"' }, /set it as "url" in the settings/],
   server_unknown: [{}, /in the setting “mcpCredentials\.servers”/],
   record_damaged: [{}, runSignIn],
+  record_elsewhere: [{}, /Reload this window/],
   vault_write_failed: [{}, /Check the system’s keyring, then sign in again/],
 };
 
@@ -133,6 +134,10 @@ describe('the text of a state', () => {
     [
       { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 600_000, code: 'tls_untrusted' },
       'the authorization server’s certificate is not trusted; next attempt in 10 min',
+    ],
+    [
+      { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 10_000, code: 'record_elsewhere' },
+      'another window has a newer sign-in; reload this window',
     ],
     [{ kind: 'needs-sign-in', account: alice, reason: 'revoked' }, 'sign-in needed'],
   ];

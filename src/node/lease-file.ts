@@ -1,0 +1,242 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { describeError } from '../core/errors.js';
+import type { HeldLease, Leases } from '../core/lease.js';
+import type { Log } from '../core/ports.js';
+
+/** How often a holder shows that it moves. */
+const heartbeatMs = 2_000;
+
+/** A holder that has not moved for this long, by the watcher's own timer, is given up. */
+const frozenAfterMs = 15_000;
+
+/** How often somebody who waits looks again. */
+const pollMs = 50;
+
+/**
+ * The most that counts between two looks of a watcher: when the computer sleeps, or the watcher itself is frozen, the
+ * holder is, too, and deserves its fifteen seconds after waking up.
+ */
+const longestLookMs = 1_000;
+
+/** Too many open files, or a virus scanner at work: over in a moment, unlike a folder without rights. */
+const troubleLimit = 5;
+
+/** What a lease file says. */
+interface Claim {
+  readonly owner: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Counts up while the holder moves. */
+  readonly beat: number;
+  readonly isReleased: boolean;
+}
+
+/** How others see time and processes; replaced in tests. */
+export interface LeaseSystem {
+  /** Milliseconds on a clock that nobody sets. */
+  readonly monotonicMs: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
+  readonly isAlive: (pid: number) => boolean;
+}
+
+const realSystem: LeaseSystem = {
+  monotonicMs: () => performance.now(),
+  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  isAlive: (pid) => {
+    try {
+      process.kill(pid, 0);
+      return true;
+    } catch (error) {
+      // Somebody else's process is alive, too.
+      return (error as NodeJS.ErrnoException).code === 'EPERM';
+    }
+  },
+};
+
+/**
+ * Leases as files in one folder. Each taking of a lease creates a file with a number one above the highest there is;
+ * creating is exclusive, so of many takers one succeeds. The file with the highest number is never removed, only
+ * marked as released, so a number is never used twice, and a holder that wakes up late finds a higher one.
+ */
+export class LeaseFiles implements Leases {
+  #isBroken = false;
+
+  /** @param folder - the same for all windows of one profile; created when missing */
+  constructor(
+    private readonly folder: string,
+    private readonly log: Log,
+    private readonly system: LeaseSystem = realSystem,
+  ) {}
+
+  async hold<T>(name: string, work: (lease: HeldLease) => Promise<T>): Promise<T> {
+    const lease = await this.#takeOrDoWithout(name);
+    if (lease === undefined) return work({ isHeld: () => Promise.resolve(true) });
+    const heart = setInterval(() => void lease.beat(), heartbeatMs);
+    heart.unref();
+    try {
+      return await work(lease);
+    } finally {
+      clearInterval(heart);
+      await lease.release();
+    }
+  }
+
+  async #takeOrDoWithout(name: string): Promise<LeaseFile | undefined> {
+    const prefix = createHash('sha256').update(name).digest('hex').slice(0, 32);
+    for (let troubles = 1; ; troubles++) {
+      try {
+        await mkdir(this.folder, { recursive: true, mode: 0o700 });
+        const lease = await this.#take(prefix);
+        this.#isBroken = false;
+        return lease;
+      } catch (error) {
+        if (this.#isBroken || troubles >= troubleLimit) {
+          if (!this.#isBroken) this.log.warn(`Windows cannot be coordinated: ${describeError(error)}`);
+          this.#isBroken = true;
+          return undefined;
+        }
+      }
+      await this.system.sleep(pollMs);
+    }
+  }
+
+  async #take(prefix: string): Promise<LeaseFile> {
+    let seenBefore: string | undefined;
+    let lookedAtMs = 0;
+    let stillMs = 0;
+    for (;;) {
+      const highest = await this.#highest(prefix);
+      const claim = highest === 0 ? undefined : await this.#read(prefix, highest);
+      const seen = `${highest} ${claim?.owner ?? ''} ${claim?.beat ?? ''}`;
+      const nowMs = this.system.monotonicMs();
+      stillMs = seen === seenBefore ? stillMs + Math.min(nowMs - lookedAtMs, longestLookMs) : 0;
+      seenBefore = seen;
+      lookedAtMs = nowMs;
+      if (highest === 0 || this.#isFree(claim, stillMs)) {
+        const lease = await this.#create(prefix, highest + 1);
+        if (lease !== undefined) return lease;
+      }
+      await this.system.sleep(pollMs * (0.5 + Math.random()));
+    }
+  }
+
+  #isFree(claim: Claim | undefined, stillMs: number): boolean {
+    if (claim?.isReleased === true) return true;
+    // A claim that cannot be read is being written, or was cut off while it was.
+    const isDead = claim !== undefined && claim.host === hostname() && !this.system.isAlive(claim.pid);
+    return isDead || stillMs >= frozenAfterMs;
+  }
+
+  async #create(prefix: string, number: number): Promise<LeaseFile | undefined> {
+    const lease = new LeaseFile(this.folder, prefix, number, () => this.#highest(prefix));
+    if (!(await lease.create())) return undefined;
+    // Whoever was slow may have created a number that others have used and removed long ago.
+    if (!(await lease.isHeld())) {
+      await lease.remove();
+      return undefined;
+    }
+    await this.#clean(prefix, number);
+    return lease;
+  }
+
+  async #highest(prefix: string): Promise<number> {
+    return Math.max(0, ...(await this.#numbers(prefix)));
+  }
+
+  async #numbers(prefix: string): Promise<number[]> {
+    const names = await readdir(this.folder);
+    const ours = names.filter((name) => name.startsWith(`${prefix}.`) && name.endsWith('.lease'));
+    return ours
+      .map((name) => Number(name.slice(prefix.length + 1, -'.lease'.length)))
+      .filter(Number.isSafeInteger);
+  }
+
+  async #clean(prefix: string, below: number): Promise<void> {
+    try {
+      for (const name of await readdir(this.folder)) {
+        // What a heartbeat was writing when its window was killed begins with the lease's own name.
+        const number = Number(name.slice(prefix.length + 1).replace(/\.lease.*$/, ''));
+        if (name.startsWith(`${prefix}.`) && number < below)
+          await rm(join(this.folder, name), { force: true });
+      }
+    } catch (error) {
+      // The next taker cleans as well; the lease is ours all the same.
+      this.log.debug(`Old leases are left: ${describeError(error)}`);
+    }
+  }
+
+  async #read(prefix: string, number: number): Promise<Claim | undefined> {
+    try {
+      return JSON.parse(await readFile(pathOf(this.folder, prefix, number), 'utf8')) as Claim;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** One taking of a lease. */
+class LeaseFile implements HeldLease {
+  readonly #path: string;
+  #claim: Claim = { owner: randomUUID(), host: hostname(), pid: process.pid, beat: 0, isReleased: false };
+  /** Writes follow each other, so that a late heartbeat cannot undo a release. */
+  #writes: Promise<void> = Promise.resolve();
+
+  constructor(
+    folder: string,
+    prefix: string,
+    private readonly number: number,
+    private readonly highest: () => Promise<number>,
+  ) {
+    this.#path = pathOf(folder, prefix, number);
+  }
+
+  /** @returns false when somebody else has taken this number */
+  async create(): Promise<boolean> {
+    try {
+      await writeFile(this.#path, JSON.stringify(this.#claim), { flag: 'wx', mode: 0o600 });
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+      throw error;
+    }
+  }
+
+  async isHeld(): Promise<boolean> {
+    return !this.#claim.isReleased && (await this.highest()) === this.number;
+  }
+
+  beat(): Promise<void> {
+    return this.#write({ ...this.#claim, beat: this.#claim.beat + 1 });
+  }
+
+  release(): Promise<void> {
+    return this.#write({ ...this.#claim, isReleased: true });
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.#path, { force: true });
+  }
+
+  #write(claim: Claim): Promise<void> {
+    if (this.#claim.isReleased) return this.#writes;
+    this.#claim = claim;
+    const text = JSON.stringify(claim);
+    // A failed write makes others wait until they give us up; nothing worse.
+    this.#writes = this.#writes.then(() => this.#replace(text)).catch(() => undefined);
+    return this.#writes;
+  }
+
+  async #replace(text: string): Promise<void> {
+    // Only a file that is still there is replaced: a taker who has given us up may have removed it.
+    const scratch = `${this.#path}.${this.#claim.owner}`;
+    await writeFile(scratch, text, { mode: 0o600 });
+    if ((await this.highest()) === this.number) await rename(scratch, this.#path);
+    else await rm(scratch, { force: true });
+  }
+}
+
+const pathOf = (folder: string, prefix: string, number: number): string =>
+  join(folder, `${prefix}.${number}.lease`);

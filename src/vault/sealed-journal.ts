@@ -1,0 +1,179 @@
+import * as v from 'valibot';
+import type { Disposable } from '../core/announcer.js';
+import { keyText, type Credential, type CredentialKey } from '../core/credential.js';
+import { BrokerError, describeError } from '../core/errors.js';
+import type { Journal } from '../core/journal.js';
+import type { Log } from '../core/ports.js';
+import { digest } from './digest.js';
+import { indexSchema, keyOfEntry, type IndexEntry } from './index-entry.js';
+import { parseCredential, serializeCredential } from './record.js';
+import { newestKey, type SealingKey } from './sealing-key.js';
+
+/** What the journal knows last about a credential. */
+export type Latest =
+  | { readonly kind: 'record'; readonly credential: Credential }
+  | { readonly kind: 'removed'; readonly generation: number }
+  /** Sealed by another window with a key that this window cannot see. */
+  | { readonly kind: 'unreadable'; readonly generation: number }
+  /** Sealed with a key that this window's key has replaced: nobody will ever read it. */
+  | { readonly kind: 'lost'; readonly generation: number };
+
+/** That a credential was removed is told to every window for this long; none runs longer with an old copy. */
+const keepRemovedForMs = 90 * 24 * 3_600_000;
+
+const entrySchema = v.strictObject({
+  version: v.literal(1),
+  ...indexSchema.entries,
+  generation: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  content: v.variant('kind', [
+    v.strictObject({ kind: v.literal('sealed'), key: v.string(), data: v.string() }),
+    v.strictObject({ kind: v.literal('removed'), atMs: v.number() }),
+  ]),
+});
+
+type Entry = v.InferOutput<typeof entrySchema>;
+
+/**
+ * The newest form of each credential, sealed, where every window of the profile sees it at once. Who it is for stands
+ * in the clear, like in the index; tokens and client secrets do not.
+ */
+export class SealedJournal {
+  readonly #entries = new Map<string, Entry>();
+  #key: SealingKey | undefined;
+
+  constructor(
+    private readonly journal: Journal,
+    private readonly log: Log,
+  ) {}
+
+  /** Reads what is there. @param key - undefined when this window cannot see it */
+  async open(key: SealingKey | undefined, nowMs: number): Promise<void> {
+    this.#key = key;
+    for (const name of await this.#names()) {
+      const entry = await this.#read(name);
+      if (entry?.content.kind !== 'removed' || nowMs - entry.content.atMs <= keepRemovedForMs) continue;
+      this.#entries.delete(keyText(keyOfEntry(entry)));
+      await this.journal.remove(name).catch((error: unknown) => this.#report(error));
+    }
+  }
+
+  /** Who there are records for. */
+  list(): readonly IndexEntry[] {
+    return [...this.#entries.values()]
+      .filter(({ content }) => content.kind === 'sealed')
+      .map(({ account, clientId, resource }) => ({ account, clientId, resource }));
+  }
+
+  /** The last known removals, so that nobody brings back what is gone. */
+  isRemoved(key: CredentialKey): boolean {
+    return this.#entries.get(keyText(key))?.content.kind === 'removed';
+  }
+
+  /** Reads what the journal has now, whichever window wrote it. */
+  async latest(key: CredentialKey): Promise<Latest | undefined> {
+    const entry = await this.#read(await nameOf(key));
+    if (entry === undefined) return undefined;
+    if (keyText(keyOfEntry(entry)) !== keyText(key)) {
+      this.log.error(
+        `The journal of ${JSON.stringify(keyText(key))} names another credential; it is ignored.`,
+      );
+      return undefined;
+    }
+    const { generation, content } = entry;
+    if (content.kind === 'removed') return { kind: 'removed', generation };
+    const text = await this.#key?.unseal(content.data, contextOf(entry));
+    if (text !== undefined) return this.#parsed(text, generation);
+    const ours = this.#key?.fingerprint;
+    if (content.key === ours) {
+      this.log.error(`The journal of ${JSON.stringify(keyText(key))} is damaged; it is ignored.`);
+      return undefined;
+    }
+    // With another key than ours, the newer record exists and we cannot see it.
+    const isReplaced = ours !== undefined && (await newestKey(this.journal)) === ours;
+    return { kind: isReplaced ? 'lost' : 'unreadable', generation };
+  }
+
+  /** A record that was sealed well and does not parse is that of a newer version of us, in another window. */
+  #parsed(text: string, generation: number): Latest {
+    try {
+      return { kind: 'record', credential: parseCredential(text) };
+    } catch (error) {
+      this.#report(error);
+      return { kind: 'unreadable', generation };
+    }
+  }
+
+  /** @throws BrokerError `vault_write_failed` when this window has no key, or the folder takes nothing */
+  async write(credential: Credential): Promise<void> {
+    if (this.#key === undefined)
+      throw new BrokerError('vault_write_failed', 'This window cannot see the sealing key.');
+    const { account, client, resource, generation } = credential;
+    const entry = { account, clientId: client.clientId, resource, generation };
+    const data = await this.#key.seal(serializeCredential(credential), contextOf(entry));
+    await this.#save({ version: 1, ...entry, content: { kind: 'sealed', key: this.#key.fingerprint, data } });
+  }
+
+  /** Tells all windows that a credential is gone, up to and including `generation`. */
+  async remove(entry: IndexEntry, generation: number, nowMs: number): Promise<void> {
+    const { account, clientId, resource } = entry;
+    await this.#save({
+      version: 1,
+      account,
+      clientId,
+      resource,
+      generation,
+      content: { kind: 'removed', atMs: nowMs },
+    });
+  }
+
+  /** @param listener - is told of each entry that has changed; this window's own changes come, too */
+  watch(listener: (key: CredentialKey) => void): Disposable {
+    return this.journal.watch((name) => {
+      if (!isEntryName(name)) return;
+      void this.#read(name).then((entry) => entry && listener(keyOfEntry(entry)));
+    });
+  }
+
+  async #names(): Promise<readonly string[]> {
+    try {
+      return (await this.journal.names()).filter(isEntryName);
+    } catch (error) {
+      this.#report(error);
+      return [];
+    }
+  }
+
+  async #read(name: string): Promise<Entry | undefined> {
+    try {
+      const text = await this.journal.read(name);
+      if (text === undefined) return undefined;
+      const entry = v.parse(entrySchema, JSON.parse(text));
+      this.#entries.set(keyText(keyOfEntry(entry)), entry);
+      return entry;
+    } catch (error) {
+      this.#report(error);
+      return undefined;
+    }
+  }
+
+  async #save(entry: Entry): Promise<void> {
+    try {
+      await this.journal.write(await nameOf(keyOfEntry(entry)), JSON.stringify(entry));
+    } catch (cause) {
+      throw new BrokerError('vault_write_failed', 'The journal takes nothing.', { cause });
+    }
+    this.#entries.set(keyText(keyOfEntry(entry)), entry);
+  }
+
+  #report(error: unknown): void {
+    this.log.warn(`The journal: ${describeError(error)}`);
+  }
+}
+
+/** Binds the sealed record to what stands in the clear beside it. */
+const contextOf = (entry: IndexEntry & { readonly generation: number }): string =>
+  JSON.stringify([keyText(keyOfEntry(entry)), entry.account.label, entry.generation]);
+
+const nameOf = async (key: CredentialKey): Promise<string> => (await digest(keyText(key))).slice(0, 32);
+
+const isEntryName = (name: string): boolean => /^[0-9a-f]{32}$/.test(name);

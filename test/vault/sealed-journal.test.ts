@@ -1,0 +1,352 @@
+import assert from 'node:assert/strict';
+import { keyOf, keyText, type Credential, type LiveCredential } from '../../src/core/credential.js';
+import { hasCode } from '../../src/core/errors.js';
+import { Secret } from '../../src/core/secret.js';
+import { CredentialVault } from '../../src/vault/credentials.js';
+import { BrowserSecrets } from '../support/browser-secrets.js';
+import { DesktopSecrets } from '../support/desktop-secrets.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { FakeMemento } from '../support/fake-memento.js';
+import { FakeSecretStore } from '../support/fake-secret-store.js';
+import { MemoryJournal } from '../support/memory-journal.js';
+import { MemoryLeases } from '../support/memory-leases.js';
+import { RecordingLog } from '../support/recording-log.js';
+import { sealedBefore } from '../support/sealed-before.js';
+import type { SecretStore } from '../../src/core/ports.js';
+
+const issuer = 'https://as.example.com';
+const dayMs = 24 * 3_600_000;
+
+const credentialOf = (subject: string, generation: number): LiveCredential => ({
+  account: { issuer, subject, label: `${subject}@example.com` },
+  client: {
+    issuer,
+    clientId: 'c',
+    clientSecret: new Secret('client-secret'),
+    authMethod: 'client_secret_post',
+    source: 'dynamic',
+  },
+  resource: 'https://mcp.example.com/mcp',
+  generation,
+  scopes: [],
+  tokens: {
+    kind: 'alive',
+    accessToken: new Secret(`access-${subject}-${generation}`),
+    refreshToken: new Secret(`refresh-${subject}-${generation}`),
+    issuedAtMs: 0,
+  },
+});
+const alice = (generation: number) => credentialOf('alice', generation);
+const key = keyOf(alice(1));
+const secretName = `credential:${keyText(key)}`;
+
+describe('the journal beside SecretStorage', () => {
+  let clock: FakeClock;
+  let secrets: FakeSecretStore;
+  let journal: MemoryJournal;
+  let leases: MemoryLeases;
+  let memento: FakeMemento;
+  let log: RecordingLog;
+  let vault: CredentialVault;
+
+  beforeEach(() => {
+    [clock, secrets, journal] = [new FakeClock(), sealedBefore(new FakeSecretStore()), new MemoryJournal()];
+    [leases, memento, log] = [new MemoryLeases(clock), new FakeMemento(), new RecordingLog()];
+    vault = opened();
+  });
+
+  /** The vault as one more window has it. */
+  function opened(mine: SecretStore = secrets): CredentialVault {
+    const closing = AbortSignal.abort();
+    return new CredentialVault({
+      secrets: mine,
+      memento,
+      journal,
+      leases: leases.window(),
+      clock,
+      log,
+      closing,
+    });
+  }
+
+  const entry = () => {
+    const [name = '', text = ''] = [...journal.texts].find(([name]) => /^[0-9a-f]{32}$/.test(name)) ?? [];
+    return { name, text, value: JSON.parse(text || '{}') as Record<string, unknown> };
+  };
+  const rewrite = (change: object) =>
+    journal.texts.set(entry().name, JSON.stringify({ ...entry().value, ...change }));
+  const generation = async (mine = vault) => (await mine.get(key))?.generation;
+  const refreshToken = (credential: Credential | undefined) =>
+    credential?.tokens.kind === 'alive' ? credential.tokens.refreshToken?.reveal() : undefined;
+
+  describe('has the newer of both', () => {
+    it('when SecretStorage is behind, as it is for a moment on a desktop', async () => {
+      await vault.put(alice(1));
+      const behind = secrets.values.get(secretName) ?? '';
+      await vault.put(alice(2));
+      secrets.values.set(secretName, behind);
+      assert.equal(refreshToken(await opened().get(key)), 'refresh-alice-2');
+    });
+
+    it('when the journal is behind, as it is after it took nothing', async () => {
+      await vault.put(alice(1));
+      const behind = entry();
+      await vault.put(alice(2));
+      journal.texts.set(behind.name, behind.text);
+      assert.equal(refreshToken(await opened().get(key)), 'refresh-alice-2');
+    });
+
+    it('when one of them has nothing', async () => {
+      await vault.put(alice(3));
+      const { name, text } = entry();
+      journal.texts.delete(name);
+      assert.equal(await generation(opened()), 3);
+      journal.texts.set(name, text);
+      secrets.values.delete(secretName);
+      assert.equal(await generation(opened()), 3);
+    });
+  });
+
+  it('is seen by another window before SecretStorage is, and survives that its writer is killed', async () => {
+    const desktop = new DesktopSecrets(clock);
+    desktop.durable.set('journal-key', btoa('0123456789abcdef'.repeat(2)));
+    const [dying, other] = [desktop.window(), desktop.window()];
+    await opened(dying).put(alice(1));
+    dying.crash();
+    clock.advance(1_000);
+    assert.equal(desktop.durable.has(secretName), false, 'What was stored is gone with its window.');
+    assert.equal(await generation(opened(other)), 1);
+  });
+
+  describe('never goes back', () => {
+    it('a generation, though a window that was late saves an older one', async () => {
+      await vault.put(alice(3));
+      await opened().put(alice(2));
+      assert.equal(refreshToken(await opened().get(key)), 'refresh-alice-3');
+      assert.match(log.text, /not saved/);
+    });
+
+    it('behind a removal', async () => {
+      await vault.put(alice(3));
+      await vault.remove(alice(3));
+      await opened().put(alice(3));
+      assert.equal(await opened().get(key), undefined);
+      assert.ok(!secrets.values.has(secretName));
+    });
+
+    it('because of a number that somebody has forged', async () => {
+      await vault.put(alice(1));
+      rewrite({ generation: 99 });
+      await vault.put(alice(2));
+      assert.equal(await generation(opened()), 2);
+    });
+  });
+
+  it('holds no token and no client secret in the clear', async () => {
+    await vault.put(alice(1));
+    assert.doesNotMatch([...journal.texts.values()].join(), /access-|refresh-|client-secret/);
+    assert.match(entry().text, /alice@example\.com/);
+  });
+
+  it('knows of the accounts of other windows', async () => {
+    const other = opened();
+    await other.open();
+    await vault.put(alice(1));
+    const mine = new CredentialVault({
+      secrets,
+      memento: new FakeMemento(),
+      journal,
+      leases: leases.window(),
+      clock,
+      log,
+      closing: AbortSignal.abort(),
+    });
+    assert.deepEqual(mine.list(), []);
+    await mine.open();
+    assert.deepEqual(
+      mine.list().map(({ account }) => account.subject),
+      ['alice'],
+    );
+  });
+
+  it('tells of changes, whoever makes them', async () => {
+    const told: string[] = [];
+    const watching = vault.watch(({ subject }) => told.push(subject));
+    await opened().put(alice(1));
+    await opened().remove(alice(1));
+    await new Promise((resolve) => setImmediate(resolve));
+    watching.dispose();
+    await opened().put(alice(2));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(told, ['alice', 'alice']);
+    assert.equal(journal.watchers, 0);
+  });
+
+  describe('keeps a removal', () => {
+    it('against what SecretStorage still has', async () => {
+      await vault.put(alice(4));
+      const stored = secrets.values.get(secretName) ?? '';
+      await vault.remove(alice(4));
+      secrets.values.set(secretName, stored);
+      for (const window of [vault, opened()]) {
+        await window.open();
+        assert.equal(await window.get(key), undefined);
+        assert.equal(await window.isRemoved(key), true);
+        assert.deepEqual(window.list(), []);
+      }
+    });
+
+    it('of what is newer than the window that removes it knows', async () => {
+      await opened().put(alice(4));
+      const stored = secrets.values.get(secretName) ?? '';
+      await vault.remove(alice(2));
+      secrets.values.set(secretName, stored);
+      assert.equal(await opened().get(key), undefined);
+    });
+
+    it('until there is a newer sign-in, which counts on', async () => {
+      await vault.put(alice(4));
+      await vault.remove(alice(4));
+      assert.equal(await opened().lastGeneration(key), 4);
+      await vault.put(alice(5));
+      const other = opened();
+      assert.equal(await generation(other), 5);
+      assert.equal(await other.isRemoved(key), false);
+      assert.equal(other.list().length, 1);
+    });
+
+    it('for three months, in which every window hears of it', async () => {
+      await vault.put(alice(1));
+      await vault.remove(alice(1));
+      clock.sleep(89 * dayMs);
+      await opened().open();
+      assert.equal(journal.texts.size, 1);
+      clock.sleep(2 * dayMs);
+      await opened().open();
+      assert.equal(journal.texts.size, 0);
+    });
+
+    it('in SecretStorage also when the journal takes nothing', async () => {
+      await vault.put(alice(1));
+      journal.failNext('write');
+      await vault.remove(alice(1));
+      assert.ok(!secrets.values.has(secretName));
+      assert.match(log.text, /cannot be told/);
+    });
+  });
+
+  describe('with a record that another key has sealed', () => {
+    /** As a tab of a browser, which sees neither the key nor the secrets of the others. */
+    const tab = () => opened(new BrowserSecrets().window());
+
+    it('says that the newer one is elsewhere, and never takes the older one for it', async () => {
+      await vault.put(alice(2));
+      journal.texts.set('sealing-key', JSON.stringify({ fingerprint: 'other', madeAtMs: clock.nowMs() }));
+      const other = tab();
+      await assert.rejects(other.get(key), (error) => hasCode(error, 'record_elsewhere'));
+      assert.equal(await other.lastGeneration(key), 2);
+      assert.equal(await other.isRemoved(key), false);
+    });
+
+    it('takes what it has itself, when that is as new', async () => {
+      await vault.put(alice(2));
+      rewrite({ content: { kind: 'sealed', key: 'another', data: 'AAAA' } });
+      journal.texts.set('sealing-key', JSON.stringify({ fingerprint: 'another', madeAtMs: 0 }));
+      assert.equal(refreshToken(await vault.get(key)), 'refresh-alice-2');
+    });
+
+    it('that was lost goes on with what SecretStorage has, and counts on', async () => {
+      await vault.put(alice(3));
+      secrets.values.clear();
+      clock.advance(60_000);
+      const later = opened();
+      assert.equal(await later.get(key), undefined, 'Not elsewhere: it is nowhere.');
+      assert.equal(await later.lastGeneration(key), 3);
+      await later.put(alice(4));
+      assert.equal(await generation(opened()), 4);
+    });
+
+    it('saves in SecretStorage what the journal cannot take from it', async () => {
+      journal.texts.set('sealing-key', JSON.stringify({ fingerprint: 'other', madeAtMs: clock.nowMs() }));
+      const browser = new BrowserSecrets();
+      const other = opened(browser.window());
+      const saving = other.put(alice(1));
+      await clock.armed(1_000);
+      clock.advance(1_000);
+      await saving;
+      assert.equal(await generation(other), 1);
+      assert.ok(browser.blob.has(secretName));
+    });
+
+    it('is waited for when it was sealed by a newer version of us', async () => {
+      await vault.put(alice(1));
+      await vault.put({ ...alice(2), scopes: [7] } as unknown as Credential);
+      secrets.values.delete(secretName);
+      await assert.rejects(opened().get(key), (error) => hasCode(error, 'record_elsewhere'));
+    });
+  });
+
+  describe('does not believe', () => {
+    const tampered: Record<string, () => void> = {
+      'other data': () =>
+        rewrite({ content: { ...(entry().value['content'] as object), data: btoa('x'.repeat(60)) } }),
+      'a higher generation': () => rewrite({ generation: 9 }),
+      'another label': () =>
+        rewrite({ account: { ...(entry().value['account'] as object), label: 'mallory@example.com' } }),
+      'another client': () => rewrite({ clientId: 'd' }),
+      'another resource': () => rewrite({ resource: 'https://evil.example.com/mcp' }),
+      'no JSON': () => journal.texts.set(entry().name, '{'),
+      'another version': () => rewrite({ version: 2 }),
+      'a member nobody knows': () => rewrite({ token: 'x' }),
+    };
+    for (const [what, tamper] of Object.entries(tampered)) {
+      it(`an entry with ${what}, and takes what SecretStorage has`, async () => {
+        await vault.put(alice(2));
+        tamper();
+        const other = opened();
+        assert.equal(refreshToken(await other.get(key)), 'refresh-alice-2');
+        assert.match(log.text, /journal/i);
+        assert.doesNotMatch(log.text, /refresh-|access-/);
+        secrets.values.delete(secretName);
+        assert.equal(await opened().get(key), undefined);
+      });
+    }
+
+    it('the record of somebody else under our name', async () => {
+      await vault.put(credentialOf('bob', 7));
+      const bob = entry();
+      journal.texts.clear();
+      await vault.put(alice(1));
+      journal.texts.set(entry().name, bob.text);
+      const other = opened();
+      assert.equal(refreshToken(await other.get(key)), 'refresh-alice-1');
+      assert.equal(await other.lastGeneration(key), 1);
+    });
+
+    it('the removal of somebody else under our name', async () => {
+      await vault.put(credentialOf('bob', 7));
+      await vault.remove(credentialOf('bob', 7));
+      const bob = entry();
+      journal.texts.clear();
+      await vault.put(alice(1));
+      journal.texts.set(entry().name, bob.text);
+      assert.equal(await opened().isRemoved(key), false);
+    });
+  });
+
+  it('is not needed: what cannot be read takes nothing along', async () => {
+    await vault.put(alice(1));
+    journal.failNext('names');
+    journal.failNext('read', 2);
+    assert.equal(await generation(opened()), 1);
+    assert.match(log.text, /journal/i);
+  });
+
+  it('is opened by the next one who asks, when the keyring was locked', async () => {
+    const locked = opened();
+    secrets.failNext('get');
+    await assert.rejects(locked.get(key), (error) => hasCode(error, 'vault_write_failed'));
+    await vault.put(alice(1));
+    assert.equal(await generation(locked), 1);
+  });
+});

@@ -13,6 +13,8 @@ export const bundleOptions = {
   // The Node inside the oldest editor that `engines.vscode` admits.
   target: 'node22',
   external: ['vscode'],
+  // The editor puts its proxy and certificate settings behind these two modules, under their bare names only.
+  alias: { 'node:http': 'http', 'node:https': 'https' },
   sourcemap: true,
   sourcesContent: false,
   minify: false,

@@ -36,7 +36,7 @@ describe('the architecture', () => {
     const options = { ...bundleOptions, absWorkingDir: root, write: false, metafile: true } as const;
     shipped = (await build(options)).metafile;
     // Every file is an entry point of its own, so that one which nothing uses yet keeps the rules too.
-    const { outfile: _, ...others } = options;
+    const { outfile: _, alias: __, ...others } = options;
     const everything = await build({ ...others, entryPoints: files, outdir: 'dist' });
     imports = runTimeImports(everything.metafile);
   });
@@ -101,12 +101,22 @@ describe('the architecture', () => {
     assert.deepEqual(bare, []);
   });
 
+  it('ships http and https under the names behind which the editor puts its proxy and certificates', () => {
+    const outside = Object.values(shipped.inputs).flatMap(({ imports }) => imports.map(({ path }) => path));
+    assert.ok(outside.includes('https'));
+    assert.deepEqual(
+      outside.filter((path) => /^node:https?$/.test(path)),
+      [],
+    );
+  });
+
   it('ships in one file that needs nothing but Node and the editor', () => {
     const outside = Object.values(shipped.inputs).flatMap((input) =>
       input.imports.filter(({ external }) => external === true).map(({ path }) => path),
     );
+    const patched = ['http', 'https'];
     assert.deepEqual(
-      outside.filter((path) => path !== 'vscode' && !path.startsWith('node:')),
+      outside.filter((path) => path !== 'vscode' && !path.startsWith('node:') && !patched.includes(path)),
       [],
     );
     assert.ok(!Object.keys(shipped.inputs).some((path) => path.startsWith('test/')));

@@ -244,6 +244,11 @@ export class Broker implements TokenSource {
       isAlive(credential) &&
       credential.tokens.accessToken.equals(refusedToken.token);
     if (!isRefused) return lend(await this.#usable(key, id));
+    if (credential.tokens.refreshToken === undefined) {
+      // The record stays: one server's word is not the issuer's.
+      this.#holdings.setActivity(key, { kind: 'ended' });
+      throw refused(credential);
+    }
     if (!this.#refresher.isRenewing(key) && !this.#brake.admits(key)) {
       throw new BrokerError('token_rejected', 'The server refuses every token.', {
         details: { account: credential.account.label },
@@ -356,7 +361,7 @@ export class Broker implements TokenSource {
     const held = this.#holdings.get(key);
     if (held === undefined) throw nobody(id);
     const { credential, activity } = held;
-    if (!isAlive(credential)) throw refused(credential);
+    if (!isAlive(credential) || activity.kind === 'ended') throw refused(credential);
     if (isUsable(credential.tokens, nowMs)) return credential;
     if (activity.kind === 'retrying' && nowMs < attemptAtMs(activity, nowMs)) {
       const cause = new BrokerError(activity.code, 'The last attempt to renew the token failed.');

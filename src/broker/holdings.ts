@@ -9,7 +9,7 @@ import { isSpent } from './schedule.js';
 export type Activity =
   | { readonly kind: 'idle' }
   | { readonly kind: 'refreshing' }
-  /** The end of a credential that cannot be renewed has been reached and announced. */
+  /** A credential that cannot be renewed has reached its end, or its server takes it no more. Only in this window's memory. */
   | { readonly kind: 'ended' }
   | {
       readonly kind: 'retrying';
@@ -76,11 +76,11 @@ export class Holdings implements Disposable {
 export function stateOf({ credential, activity }: Held, nowMs: number): CredentialState {
   const { account, tokens } = credential;
   if (tokens.kind === 'refused') return { kind: 'needs-sign-in', account, reason: tokens.reason };
-  if (isSpent(tokens, nowMs)) return { kind: 'needs-sign-in', account, reason: 'not-renewable' };
+  if (isSpent(tokens, nowMs) || activity.kind === 'ended')
+    return { kind: 'needs-sign-in', account, reason: 'not-renewable' };
   const end = tokens.expiresAtMs === undefined ? {} : { expiresAtMs: tokens.expiresAtMs };
   switch (activity.kind) {
     case 'idle':
-    case 'ended':
       return { kind: 'ready', account, ...end };
     case 'refreshing':
       return { kind: 'refreshing', account, ...end };

@@ -103,9 +103,7 @@ export class Refresher {
     if (!isAlive(credential)) throw refused(credential);
     const { refreshToken } = credential.tokens;
     if (refreshToken === undefined) {
-      throw new BrokerError('grant_refused', 'There is no refresh token.', {
-        details: { reason: 'not-renewable' },
-      });
+      throw refused(credential);
     }
     const answer = await this.#ask(credential, refreshToken, lease);
     switch (answer.kind) {

@@ -53,6 +53,7 @@ export async function signIn(parts: SignInParts, wish: SignInWish): Promise<Acco
   const authorizationServer = await parts.issuers.metadata(issuer);
   const known = await knownClient(parts.vault, server, authorizationServer);
 
+  signal.throwIfAborted();
   const state = newState();
   const wait = await parts.redirects.open(state, portOf(known?.redirectUri));
   let client = known;
@@ -104,6 +105,7 @@ async function authorize(parts: SignInParts, wish: SignInWish, flow: Flow): Prom
     ...(loginHint !== undefined && { loginHint }),
     chooseAccount: loginHint === undefined && knowsSomebodyAt(parts.vault, authorizationServer.issuer),
   });
+  signal.throwIfAborted(); // No browser for a sign-in that was given up meanwhile.
   if (!(await openBrowser(request.url))) {
     throw new BrokerError('browser_unavailable', 'The browser could not be opened.');
   }

@@ -26,6 +26,8 @@ export function failureAnswer(
   // No stream to offer, which clients take calmly; and ending a session that cannot be reached has no more to do.
   if (method === 'GET') return { status: 405 };
   if (method === 'DELETE') return { status: 204 };
+  // A body that went past unread has an id that nobody knows; an answer without it would answer nothing.
+  if (body === undefined) return { status: 502 };
   const message = parse(body);
   const toAnswer = (item: unknown) => answerTo(item, text, code);
   if (Array.isArray(message)) {
@@ -49,9 +51,9 @@ function answerTo(message: unknown, text: string, code: string): object | undefi
   return { jsonrpc: '2.0', id, error: { code: brokerErrorCode, message: text, data: { code } } };
 }
 
-function parse(body: Buffer | undefined): unknown {
+function parse(body: Buffer): unknown {
   try {
-    return JSON.parse(body?.toString('utf8') ?? '');
+    return JSON.parse(body.toString('utf8'));
   } catch {
     return undefined;
   }

@@ -215,7 +215,10 @@ export class McpProxy implements Disposable {
     error: unknown,
   ): void {
     const { log, explain } = this.parts;
-    log.warn(`A request to ${JSON.stringify(server)} ends here: ${describeError(error)}`);
+    const text = `A request to ${JSON.stringify(server)} ends here: ${describeError(error)}`;
+    // The editor ends a session after a sign-out, when there is no token to end it with; that is no trouble.
+    if (method === 'DELETE') log.debug(text);
+    else log.warn(text);
     if (response.headersSent) {
       response.destroy();
       return;

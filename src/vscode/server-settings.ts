@@ -42,6 +42,9 @@ class Mistake extends Error {}
 function parseServer(label: string, entry: unknown): Server {
   if (label.trim() === '') throw new Mistake('needs a label that is not empty');
   if (label.length > labelLimit) throw new Mistake(`needs a label of at most ${labelLimit} characters`);
+  if (/[\p{Cc}\p{Cf}"“”]|:\/\//u.test(label)) {
+    throw new Mistake('needs a label without quotes, control characters and addresses');
+  }
   if (!isRecord(entry)) throw new Mistake('must be an object with "type" and "url"');
   rejectUnknown(entry, entryKeys, '');
   const { type, url, auth } = entry;

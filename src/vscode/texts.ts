@@ -102,7 +102,7 @@ export function failureText(l10n: L10n, error: unknown, server: ServerId, nowMs:
       (error.details['nextAttemptAtMs'] === undefined
         ? l10n.t('Check the network and try again.')
         : l10n.t(
-            'The sign-in is kept and renewed as soon as it answers; next attempt in {0}.',
+            'The sign-in is kept; next attempt in {0}. To try at once, run “MCP Credentials: Refresh Now”.',
             durationText(l10n, Number(error.details['nextAttemptAtMs']) - nowMs),
           )),
     tls_untrusted: () =>

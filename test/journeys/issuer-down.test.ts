@@ -30,7 +30,10 @@ describe('an issuer that is down', () => {
       window.clock.leap(pastTheEndMs);
       const answer = await call('whoami');
       assert.match(answer, /^isError: The authorization server for “tickets” does not answer\./);
-      assert.match(answer, /The sign-in is kept and renewed as soon as it answers; next attempt in 1 min\./);
+      assert.match(
+        answer,
+        /The sign-in is kept; next attempt in 1 min\. To try at once, run “MCP Credentials: Refresh Now”\./,
+      );
       assert.match(window.editor.statusBar?.text ?? '', /^\$\(debug-disconnect\) alice@example\.com/);
       assert.equal(
         issuer.events.filter(({ kind }) => kind === 'fault').length,

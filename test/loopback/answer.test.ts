@@ -76,11 +76,14 @@ describe('failureAnswer', () => {
       assert.deepEqual(answerTo(method, JSON.stringify(message)), { body: undefined, ...expected }));
   }
 
-  it('answers what is no JSON, and what is too large to be known, without an id (JSON-RPC 2.0 §5)', () => {
-    for (const body of ['{', '', undefined]) {
+  it('answers what is no JSON without an id (JSON-RPC 2.0 §5)', () => {
+    for (const body of ['{', '']) {
       assert.deepEqual(answerTo('POST', body), { status: 200, body: error(null) });
     }
   });
+
+  it('fails what is too large to be known, since nobody could tell which request an answer is for', () =>
+    assert.deepEqual(answerTo('POST', undefined), { status: 502, body: undefined }));
 
   it('answers GET as a server that offers no stream', () =>
     assert.deepEqual(answerTo('GET', ''), { status: 405, body: undefined }));

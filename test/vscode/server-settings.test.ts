@@ -117,6 +117,11 @@ describe('the setting mcpCredentials.servers', () => {
     ['', /needs a label that is not empty/],
     ['   ', /needs a label that is not empty/],
     ['x'.repeat(101), /needs a label of at most 100 characters/],
+    ['mine” at somewhere', /needs a label without quotes/],
+    ['a"b', /needs a label without quotes/],
+    ['see https://example.com', /needs a label without quotes, control characters and addresses/],
+    ['line\nbreak', /needs a label without quotes, control characters/],
+    ['\u202egnihtemos', /needs a label without quotes, control characters/],
   ] as const) {
     it(`wants a label that can be shown: ${JSON.stringify(label.slice(0, 5))}`, () => {
       const { servers, problems } = parseServers({ [label]: { type: 'http', url } });

@@ -85,7 +85,7 @@ describe('the text of a failure', () => {
     const error = new BrokerError('issuer_unreachable', '', { details });
     assert.equal(
       failureText(l10n, error, tickets, nowMs),
-      'The authorization server for “tickets” does not answer. The sign-in is kept and renewed as soon as it answers; next attempt in 2 min.',
+      'The authorization server for “tickets” does not answer. The sign-in is kept; next attempt in 2 min. To try at once, run “MCP Credentials: Refresh Now”.',
     );
   });
 

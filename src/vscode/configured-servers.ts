@@ -7,10 +7,17 @@ import { parseServers, type SettingsProblem } from './server-settings.js';
 
 const setting = 'mcpCredentials.servers';
 
+/** A server of the workspace that the user has decided about. */
+export interface AnsweredServer {
+  readonly server: Server;
+  readonly isAllowed: boolean;
+}
+
 /** The servers in the settings: those that may be used, those that wait for an answer, and the mistakes. */
 export class ConfiguredServers implements Disposable {
   #usable: readonly Server[] = [];
   #unanswered: readonly Server[] = [];
+  #answered: readonly AnsweredServer[] = [];
   #problems: readonly SettingsProblem[] = [];
   readonly #changes: Announcer<undefined>;
   readonly #listening: readonly Disposable[];
@@ -39,6 +46,11 @@ export class ConfiguredServers implements Disposable {
     return this.#unanswered;
   }
 
+  /** Proposed by the workspace, and answered: allowed ones are usable too, denied ones are not. */
+  get answered(): readonly AnsweredServer[] {
+    return this.#answered;
+  }
+
   get problems(): readonly SettingsProblem[] {
     return this.#problems;
   }
@@ -48,10 +60,15 @@ export class ConfiguredServers implements Disposable {
   }
 
   /** Asks about each server that the workspace proposes, one after the other. */
-  async askAboutProposed(again = false): Promise<void> {
+  async askAboutProposed(): Promise<void> {
     for (const server of this.#unanswered) {
-      if (await this.approvals.ask(server, again)) this.#reread();
+      if (await this.approvals.ask(server)) this.#reread();
     }
+  }
+
+  /** Asks about one of them because the user wants to answer, for the first time or anew. */
+  async askAbout(server: Server): Promise<void> {
+    if (await this.approvals.ask(server, true)) this.#reread();
   }
 
   dispose(): void {
@@ -87,6 +104,10 @@ export class ConfiguredServers implements Disposable {
       ...added.filter((server) => this.approvals.answerFor(server) === 'allowed'),
     ];
     this.#unanswered = added.filter((server) => this.approvals.answerFor(server) === undefined);
+    this.#answered = added.flatMap((server) => {
+      const answer = this.approvals.answerFor(server);
+      return answer === undefined ? [] : [{ server, isAllowed: answer === 'allowed' }];
+    });
     for (const { label, message } of this.#problems) {
       this.log.warn(`${setting}: ${JSON.stringify(label)} ${message}.`);
     }

@@ -24,12 +24,20 @@ export class StatusMenu {
     const { vs, broker, configured, showLog } = this.parts;
     const { l10n } = vs;
     const servers = broker.servers().map((server) => this.choiceFor(server, () => this.#showServer(server)));
-    const unanswered = configured.unanswered.map(({ id, url }) => ({
-      label: `$(question) ${id}`,
+    const unanswered = configured.unanswered.map((server) => ({
+      label: `$(question) ${server.id}`,
       description: l10n.t('the workspace proposes it; choose to answer'),
-      detail: url,
-      run: () => configured.askAboutProposed(true),
+      detail: server.url,
+      run: () => configured.askAbout(server),
     }));
+    const denied = configured.answered
+      .filter(({ isAllowed }) => !isAllowed)
+      .map(({ server }) => ({
+        label: `$(circle-slash) ${server.id}`,
+        description: l10n.t('not allowed; choose to answer anew'),
+        detail: server.url,
+        run: () => configured.askAbout(server),
+      }));
     const problems = configured.problems.map(({ label, message }) => ({
       label: `$(error) ${label}`,
       description: message,
@@ -38,6 +46,7 @@ export class StatusMenu {
     await choose(vs, l10n.t('MCP Credentials'), l10n.t('Choose a server to sign in, renew or sign out'), [
       ...servers,
       ...unanswered,
+      ...denied,
       ...problems,
       { label: '', kind: vs.QuickPickItemKind.Separator },
       { label: l10n.t('$(gear) Open Settings'), run: () => openSettings(vs) },
@@ -51,7 +60,7 @@ export class StatusMenu {
   }
 
   async #showServer({ id }: Server): Promise<void> {
-    const { vs, broker, actions } = this.parts;
+    const { vs, broker, configured, actions } = this.parts;
     const { l10n } = vs;
     const signIn = { label: l10n.t('$(sign-in) Sign In…'), run: () => actions.chooseAccount(id) };
     const signOut = { label: l10n.t('$(sign-out) Sign Out'), run: () => actions.signOut(id) };
@@ -65,7 +74,12 @@ export class StatusMenu {
       refreshing: [refresh, signIn, signOut],
       retrying: [refresh, signIn, signOut],
     }[broker.state(id).kind];
-    await choose(vs, id, this.#accountAndState(id), choices);
+    const proposed = configured.answered.find(({ server }) => server.id === id)?.server;
+    const answer = proposed && {
+      label: l10n.t('$(shield) Answer the Workspace Anew…'),
+      run: () => configured.askAbout(proposed),
+    };
+    await choose(vs, id, this.#accountAndState(id), [...choices, ...(answer ? [answer] : [])]);
   }
 
   #accountAndState(id: ServerId): string {

@@ -73,6 +73,23 @@ describe('a server that a workspace proposes', () => {
     assert.deepEqual(server.requests, []);
   });
 
+  it('can be allowed after all, and no longer, from the menu', async () => {
+    const { window } = await proposed();
+    (await window.editor.window.message(/wants to use/)).press('Don’t Allow');
+    await until(() => window.stores.memento.keys().length > 0);
+
+    const allowing = window.run('showStatus', /circle-slash/);
+    (await window.editor.window.message(/wants to use/)).press('Allow');
+    await allowing;
+    await window.offers('tickets');
+
+    const denying = window.run('showStatus', /^tickets/, /Answer the Workspace Anew/);
+    (await window.editor.window.message(/wants to use/)).press('Don’t Allow');
+    await denying;
+    await until(() => window.editor.statusBar === undefined);
+    assert.deepEqual(await window.editor.definitions(), []);
+  });
+
   it('is ignored in a workspace that nobody trusts, and asked about when it is trusted', async () => {
     const { window } = await proposed(false);
     assert.deepEqual(await window.editor.definitions(), []);

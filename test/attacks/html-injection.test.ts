@@ -48,7 +48,8 @@ describe('HTML in what a server says', () => {
   it('is text on the final page when it is the label of a server; templates are not filled in twice', async () => {
     const issuer = await ground.issuer();
     const server = await ground.server(issuer);
-    const label = `{{message}}$&${script}`;
+    // Quotes are refused in a label.
+    const label = `{{message}}$&${script.replaceAll('"', '')}`;
     const { window } = ground.window({
       user: { 'mcpCredentials.servers': { [label]: { type: 'http', url: server.url } } },
     });

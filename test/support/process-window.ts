@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import { Broker } from '../../src/broker/broker.js';
+import type { Clock, OpenBrowser, RedirectReceiver } from '../../src/core/ports.js';
+import { JournalFiles } from '../../src/node/journal-files.js';
+import { LeaseFiles } from '../../src/node/lease-file.js';
+import { FakeMemento } from './fake-memento.js';
+import { FileSecrets } from './file-secrets.js';
+import { RecordingLog } from './recording-log.js';
+
+export interface SharedParts {
+  readonly secrets: FileSecrets;
+  readonly journal: JournalFiles;
+  readonly leases: LeaseFiles;
+  readonly log: RecordingLog;
+}
+
+/** What the windows of one profile share when each is a process of its own: a folder. */
+export function sharedParts(folder: string): SharedParts {
+  const log = new RecordingLog();
+  return {
+    log,
+    secrets: new FileSecrets(join(folder, 'secrets')),
+    journal: new JournalFiles(join(folder, 'journal'), log),
+    leases: new LeaseFiles(join(folder, 'leases'), log),
+  };
+}
+
+/** A window's broker in this process. */
+export function processBroker(
+  parts: SharedParts,
+  own: {
+    readonly clock: Clock;
+    readonly fetch: typeof fetch;
+    readonly openBrowser: OpenBrowser;
+    readonly redirects: RedirectReceiver;
+  },
+): Broker {
+  return new Broker({
+    ...parts,
+    ...own,
+    fetch: (url, init) => own.fetch(url, init),
+    random: Math.random,
+    memento: new FakeMemento(),
+    workspace: 'file:///a',
+  });
+}

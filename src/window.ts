@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import type { ExtensionContext } from 'vscode';
 import { Broker } from './broker/broker.js';
 import type { Disposable } from './core/announcer.js';
+import type { Audit } from './core/audit.js';
+import { Counters } from './core/counters.js';
 import { describeError } from './core/errors.js';
 import type { Journal } from './core/journal.js';
 import type { Leases } from './core/lease.js';
@@ -17,6 +19,7 @@ import { Commands } from './vscode/commands.js';
 import { ConfiguredServers } from './vscode/configured-servers.js';
 import { DefinitionProvider } from './vscode/definition-provider.js';
 import { channelLog } from './vscode/log.js';
+import { Settings, type SettingsManifest } from './vscode/settings.js';
 import { SettingsProblems } from './vscode/settings-problems.js';
 import { SignInNotifications } from './vscode/sign-in-notifications.js';
 import { StatusBar } from './vscode/status-bar.js';
@@ -51,12 +54,22 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   const channel = keep(vs.window.createOutputChannel(vs.l10n.t('MCP Credentials'), { log: true }));
   const log = channelLog(channel);
   const memento: Memento = context.globalState;
-  const signInWaitSeconds = () =>
-    vs.workspace.getConfiguration('mcpCredentials').get('signInWaitSeconds', 120);
+  const settings = new Settings(vs, context.extension.packageJSON as SettingsManifest);
+  const signInWaitSeconds = () => settings.number('signInWaitSeconds');
+  const counters = new Counters();
+  const audit: Audit = { record: () => undefined };
 
   const broker = new Broker({
     ...system,
     log,
+    counters,
+    audit,
+    rules: {
+      refreshLeadMs: () => settings.number('refresh.leadMinutes') * 60_000,
+      sessionsKeepMs: () => settings.number('sessions.keepDays') * 24 * 3_600_000,
+      sessionsKeepCount: () => settings.number('sessions.keepCount'),
+      removeDeadAfterMs: () => settings.number('credentials.removeDeadAfterDays') * 24 * 3_600_000,
+    },
     secrets: context.secrets,
     memento,
     ...sharedAmongWindows(context, log),

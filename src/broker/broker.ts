@@ -1,5 +1,7 @@
 import { sameAccount, type Account } from '../core/account.js';
 import { Announcer, type Disposable } from '../core/announcer.js';
+import type { Audit } from '../core/audit.js';
+import type { Counters } from '../core/counters.js';
 import {
   isAlive,
   keyOf,
@@ -38,7 +40,21 @@ import { attemptAtMs, isUsable } from './schedule.js';
 import { Scheduler } from './scheduler.js';
 import { signIn } from './sign-in.js';
 
+/** What the user may decide about; read whenever it matters. */
+export interface BrokerRules {
+  /** How long before its end a token is renewed, in milliseconds; a fifth of its life when that is shorter. */
+  readonly refreshLeadMs: () => number;
+  /** How long, and how many at most, sessions are remembered. */
+  readonly sessionsKeepMs: () => number;
+  readonly sessionsKeepCount: () => number;
+  /** After how long an account is forgotten whose grant was refused for good; 0 for never. */
+  readonly removeDeadAfterMs: () => number;
+}
+
 export interface BrokerParts {
+  readonly rules: BrokerRules;
+  readonly counters: Counters;
+  readonly audit: Audit;
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly random: Random;

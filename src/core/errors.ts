@@ -60,7 +60,19 @@ export type ErrorCode =
   /** Another window has saved a newer record, which this one cannot read before it is reloaded. */
   | 'record_elsewhere'
   /** The editor's secret storage did not take a credential. */
-  | 'vault_write_failed';
+  | 'vault_write_failed'
+  /** The encrypted file waits for its passphrase. */
+  | 'storage_locked'
+  /** The storage that the settings ask for cannot be used as it is. */
+  | 'storage_unusable'
+  /** This computer is not connected to a network. */
+  | 'network_down'
+  /** So many renewals wait that one more finds no place. */
+  | 'refresh_queue_full'
+  /** A credential was renewed, or a server signed in for, so often within a minute that it must be a loop. */
+  | 'too_many_attempts'
+  /** Several accounts fit, and the user has not said which one it is to be. */
+  | 'account_choice_required';
 
 /** Facts about a failure, free of secrets: hosts, labels, codes, instants. Text from a server stays quoted in here. */
 export type ErrorDetails = Readonly<Record<string, string | number>>;

@@ -227,6 +227,26 @@ export function failureText(l10n: L10n, error: unknown, server: ServerId, nowMs:
       l10n.t(
         'The editor’s secret storage did not take the sign-in. Check the system’s keyring, then sign in again.',
       ),
+    storage_locked: () =>
+      l10n.t(
+        'The credentials are locked. Run “MCP Credentials: Show Status” from the Command Palette and enter the passphrase, then try again.',
+      ),
+    storage_unusable: () =>
+      l10n.t(
+        'The credentials cannot be stored as the settings ask: {0}. Correct “mcpCredentials.storage.backend” and its neighbours in the settings.',
+        detail('why'),
+      ),
+    network_down: () =>
+      l10n.t('This computer is not connected to a network. The sign-in is kept; try again when it is back.'),
+    refresh_queue_full: () =>
+      l10n.t('Too many tokens are being renewed at {0} right now. Try again in a moment.', detail('issuer')),
+    too_many_attempts: () =>
+      l10n.t(
+        'There were too many attempts for “{0}” within a minute, so there is a pause of one. If this goes on, run “MCP Credentials: Show Log” and ask who runs the server.',
+        server,
+      ),
+    account_choice_required: () =>
+      l10n.t('Several of your accounts fit the MCP server “{0}”.', server) + ' ' + signIn,
   };
   return texts[error.code]();
 }

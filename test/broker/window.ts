@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict';
 import { Broker, type SignInWanted } from '../../src/broker/broker.js';
+import { Counters } from '../../src/core/counters.js';
 import type { OpenBrowser, RedirectReceiver } from '../../src/core/ports.js';
 import type { Server, ServerAuth, ServerId } from '../../src/core/server.js';
 import type { LiveCredential } from '../../src/core/credential.js';
 import { redirectReceiver } from '../../src/loopback/redirect-receiver.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
+import { defaultRules } from '../support/default-rules.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeMemento } from '../support/fake-memento.js';
 import { FakeSecretStore } from '../support/fake-secret-store.js';
 import type { FormBrowser, Visit } from '../support/form-browser.js';
 import { MemoryJournal } from '../support/memory-journal.js';
 import { MemoryLeases } from '../support/memory-leases.js';
+import { RecordingAudit } from '../support/recording-audit.js';
 import { RecordingLog } from '../support/recording-log.js';
 import { sealedBefore } from '../support/sealed-before.js';
 import { resource } from './scripted-issuer.js';
@@ -27,6 +30,7 @@ export class Profile {
   readonly journal = new MemoryJournal();
   readonly leases = new MemoryLeases(this.clock);
   readonly log = new RecordingLog();
+  readonly audit = new RecordingAudit();
   readonly #open: Broker[] = [];
 
   /** A window's broker with `browser` as what its user sees; without one, opening a browser fails the test. */
@@ -41,6 +45,9 @@ export class Profile {
     const { secrets, memento, journal, clock, log } = this;
     const leases = this.leases.window();
     const parts = {
+      rules: defaultRules,
+      counters: new Counters(),
+      audit: this.audit,
       fetch,
       clock,
       random: () => 0.5,

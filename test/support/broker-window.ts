@@ -7,6 +7,7 @@ import type { ExtensionContext } from 'vscode';
 import type { Disposable } from '../../src/core/announcer.js';
 import type { Fetch } from '../../src/core/ports.js';
 import { openWindow, type OpenWindow } from '../../src/window.js';
+import { manifest } from './editor-settings.js';
 import { FakeUri } from './editor-values.js';
 import { FakeEditor, type FakeEditorOptions } from './fake-editor.js';
 import { FakeMemento } from './fake-memento.js';
@@ -72,6 +73,7 @@ export class BrokerWindow {
       subscriptions: this.#subscriptions,
       secrets: stores.secrets,
       globalState: stores.memento,
+      extension: { packageJSON: manifest },
       globalStorageUri: FakeUri.parse(pathToFileURL(stores.folder).href),
       extensionUri: FakeUri.parse(pathToFileURL(new URL('../..', import.meta.url).pathname).href),
     };

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { Broker } from '../../src/broker/broker.js';
+import { Counters } from '../../src/core/counters.js';
 import type { Clock, OpenBrowser, RedirectReceiver } from '../../src/core/ports.js';
 import { JournalFiles } from '../../src/node/journal-files.js';
 import { LeaseFiles } from '../../src/node/lease-file.js';
+import { defaultRules } from './default-rules.js';
 import { FakeMemento } from './fake-memento.js';
 import { FileSecrets } from './file-secrets.js';
 import { RecordingLog } from './recording-log.js';
@@ -39,6 +41,9 @@ export function processBroker(
     ...parts,
     ...own,
     fetch: (url, init) => own.fetch(url, init),
+    rules: defaultRules,
+    counters: new Counters(),
+    audit: { record: () => undefined },
     random: Math.random,
     memento: new FakeMemento(),
     workspace: 'file:///a',

@@ -51,6 +51,12 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
   record_damaged: [{}, runSignIn],
   record_elsewhere: [{}, /Reload this window/],
   vault_write_failed: [{}, /Check the system’s keyring, then sign in again/],
+  storage_locked: [{}, /passphrase/],
+  storage_unusable: [{ why: 'The folder takes nothing' }, /Correct/],
+  network_down: [{}, /try again/],
+  refresh_queue_full: [{ issuer: 'https://login.example.com' }, /Try again/],
+  too_many_attempts: [{}, /Show Log/],
+  account_choice_required: [{}, /Sign In/],
 };
 
 describe('the text of a failure', () => {

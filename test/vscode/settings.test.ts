@@ -15,7 +15,7 @@ describe('a setting', () => {
   });
 
   for (const wrong of [undefined, null, '5', 5.5, -1, 271, {}]) {
-    it(`has the manifest’s default instead of ${String(JSON.stringify(wrong))}`, () => {
+    it(`has the manifest’s default instead of ${JSON.stringify(wrong)}`, () => {
       assert.equal(read(wrong), 120);
     });
   }

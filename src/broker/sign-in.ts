@@ -12,7 +12,7 @@ import { registerClient } from '../oauth/registration.js';
 import { exchangeCode } from '../oauth/token-request.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import type { Issuers } from './issuers.js';
-import { tokensFrom } from './refresher.js';
+import { tokensFrom } from './generation.js';
 
 /** Time to find a password and a second factor; after that the tab has been forgotten. */
 const browserLimitMs = 5 * 60_000;

@@ -1,4 +1,5 @@
-import type { Broker, SignInWanted } from '../broker/broker.js';
+import type { Broker } from '../broker/broker.js';
+import type { SignInWanted } from '../broker/wants.js';
 import type { Disposable } from '../core/announcer.js';
 import type { Clock } from '../core/ports.js';
 import type { VSCode } from './api.js';

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { Broker, type SignInWanted } from '../../src/broker/broker.js';
+import { Broker } from '../../src/broker/broker.js';
+import type { SignInWanted } from '../../src/broker/wants.js';
 import { Counters } from '../../src/core/counters.js';
 import type { OpenBrowser, RedirectReceiver } from '../../src/core/ports.js';
 import type { Server, ServerAuth, ServerId } from '../../src/core/server.js';

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Broker, SignInWanted } from '../../src/broker/broker.js';
+import type { Broker } from '../../src/broker/broker.js';
+import type { SignInWanted } from '../../src/broker/wants.js';
 import { Announcer } from '../../src/core/announcer.js';
 import type { ServerId } from '../../src/core/server.js';
 import type { CredentialState } from '../../src/core/state.js';

@@ -1,0 +1,30 @@
+import type { Credential } from '../core/credential.js';
+import { BrokerError } from '../core/errors.js';
+import type { ServerId } from '../core/server.js';
+
+/** Nobody has signed in for `id`. */
+export const nobody = (id: ServerId): BrokerError =>
+  new BrokerError('sign_in_required', 'Nobody has signed in.', { details: { server: id } });
+
+/** The user has signed out while something was under way for the credential. */
+export const signedOutMeanwhile = (): BrokerError =>
+  new BrokerError('sign_in_required', 'The user has signed out.');
+
+/** A sign-in was given up by the user, for another one, or with the window. */
+export const cancelled = (): BrokerError => new BrokerError('sign_in_cancelled', 'The sign-in was given up.');
+
+/** The error that callers get while attempts go on in the background. */
+export function notNow(cause: BrokerError, nextAttemptAtMs: number): BrokerError {
+  return new BrokerError(cause.code, cause.message, {
+    cause,
+    details: { ...cause.details, nextAttemptAtMs },
+  });
+}
+
+/** The error that callers get when only the user can help. */
+export function refused(credential: Credential): BrokerError {
+  const reason = credential.tokens.kind === 'refused' ? credential.tokens.reason : 'not-renewable';
+  return new BrokerError('grant_refused', 'The grant is dead.', {
+    details: { reason, account: credential.account.label },
+  });
+}

@@ -1,0 +1,36 @@
+import type { Credential, LiveCredential, Tokens } from '../core/credential.js';
+import type { GrantedTokens } from '../oauth/token-answer.js';
+
+/** The stored form of a credential when it is newer than the one that is held. */
+export const newest = (held: Credential, stored: Credential | undefined): Credential =>
+  stored !== undefined && stored.generation > held.generation ? stored : held;
+
+/** What `asked` becomes with the tokens that were granted for it. */
+export function renewed(
+  asked: LiveCredential,
+  granted: GrantedTokens,
+  generation: number,
+  nowMs: number,
+): LiveCredential {
+  return {
+    ...asked,
+    generation,
+    scopes: granted.scopes ?? asked.scopes,
+    tokens: tokensFrom(granted, nowMs, asked.tokens),
+  };
+}
+
+/**
+ * The tokens of a grant as they are held.
+ * @param previous - whose refresh token stays in use when the answer brings none (RFC 6749 §6)
+ */
+export function tokensFrom(granted: GrantedTokens, nowMs: number, previous?: Tokens): Tokens {
+  const refreshToken = granted.refreshToken ?? previous?.refreshToken;
+  return {
+    kind: 'alive',
+    accessToken: granted.accessToken,
+    ...(refreshToken !== undefined && { refreshToken }),
+    issuedAtMs: nowMs,
+    ...(granted.lifetimeSeconds !== undefined && { expiresAtMs: nowMs + granted.lifetimeSeconds * 1000 }),
+  };
+}

@@ -1,0 +1,111 @@
+import { sameAccount, type Account } from '../core/account.js';
+import { isAlive, keyOf, keyText, type LiveCredential } from '../core/credential.js';
+import { BrokerError } from '../core/errors.js';
+import type { Clock } from '../core/ports.js';
+import type { ServerId } from '../core/server.js';
+import type { LentToken } from '../core/token-source.js';
+import type { Sessions } from '../vault/sessions.js';
+import { Brake } from './brake.js';
+import { nobody, notNow, refused } from './failures.js';
+import type { Holdings } from './holdings.js';
+import type { Loader } from './loader.js';
+import type { Refresher } from './refresher.js';
+import { attemptAtMs, isUsable } from './schedule.js';
+
+/** A server that refuses token after token is not helped by more of them. */
+const forcedRefreshesPerMinute = 5;
+
+export interface LendingParts {
+  readonly clock: Clock;
+  readonly loader: Loader;
+  readonly sessions: Sessions;
+  readonly holdings: Holdings;
+  readonly refresher: Refresher;
+}
+
+/** Lends tokens to calls: the right account's, fresh enough to arrive, newer when a server refused one. */
+export class Lending {
+  readonly #brake: Brake;
+
+  constructor(private readonly parts: LendingParts) {
+    this.#brake = new Brake(parts.clock, forcedRefreshesPerMinute, 60_000);
+  }
+
+  /** @throws BrokerError as `TokenSource.accessToken` */
+  async accessToken(id: ServerId, session?: string): Promise<LentToken> {
+    return lend(await this.#usable(await this.#keyFor(id, session), id));
+  }
+
+  /** @throws BrokerError as `TokenSource.newerToken` */
+  async newerToken(id: ServerId, session: string | undefined, refusedToken: LentToken): Promise<LentToken> {
+    const { holdings, refresher } = this.parts;
+    const key = await this.#keyFor(id, session);
+    const credential = holdings.get(key)?.credential;
+    const isRefused =
+      credential !== undefined &&
+      isAlive(credential) &&
+      credential.tokens.accessToken.equals(refusedToken.token);
+    if (!isRefused) return lend(await this.#usable(key, id));
+    if (credential.tokens.refreshToken === undefined) {
+      // The record stays: one server's word is not the issuer's.
+      holdings.setActivity(key, { kind: 'ended' });
+      throw refused(credential);
+    }
+    if (!refresher.isRenewing(key) && !this.#brake.admits(key)) {
+      throw new BrokerError('token_rejected', 'The server refuses every token.', {
+        details: { account: credential.account.label },
+      });
+    }
+    return lend(await refresher.refresh(key));
+  }
+
+  /**
+   * Renews the token of `id` now, due or not.
+   * @throws BrokerError as `accessToken`
+   */
+  async refreshNow(id: ServerId): Promise<void> {
+    const { credential } = await this.parts.loader.heldOrThrow(id);
+    if (!isAlive(credential)) throw refused(credential);
+    await this.parts.refresher.refresh(keyText(keyOf(credential)));
+  }
+
+  /**
+   * The key of the credential that serves `session`. What is held under it may be another one whenever something was
+   * waited for, so it is looked up at the moment when it is used.
+   */
+  async #keyFor(id: ServerId, session: string | undefined): Promise<string> {
+    const { credential } = await this.parts.loader.heldOrThrow(id);
+    await this.#requireOwner(id, session, credential.account);
+    return keyText(keyOf(credential));
+  }
+
+  async #usable(key: string, id: ServerId): Promise<LiveCredential> {
+    const { clock, holdings, refresher } = this.parts;
+    const nowMs = clock.nowMs();
+    const held = holdings.get(key);
+    if (held === undefined) throw nobody(id);
+    const { credential, activity } = held;
+    if (!isAlive(credential) || activity.kind === 'ended') throw refused(credential);
+    if (isUsable(credential.tokens, nowMs)) return credential;
+    if (activity.kind === 'retrying' && nowMs < attemptAtMs(activity, nowMs)) {
+      const cause = new BrokerError(activity.code, 'The last attempt to renew the token failed.');
+      throw notNow(cause, activity.nextAttemptAtMs);
+    }
+    return refresher.refresh(key);
+  }
+
+  async #requireOwner(id: ServerId, session: string | undefined, account: Account): Promise<void> {
+    if (session === undefined) return;
+    const owner = await this.parts.sessions.accountOf(id, session);
+    if (owner === undefined || sameAccount(owner, account)) return;
+    throw new BrokerError('session_account_changed', 'The session belongs to another account.', {
+      details: { owner: owner.label, account: account.label },
+    });
+  }
+}
+
+const lend = ({ account, resource, tokens }: LiveCredential): LentToken => ({
+  token: tokens.accessToken,
+  account,
+  resource,
+});

@@ -1,0 +1,124 @@
+import type { Disposable } from '../core/announcer.js';
+import { keyOf, keyText, type Credential, type CredentialKey } from '../core/credential.js';
+import { describeError } from '../core/errors.js';
+import type { Clock, Log } from '../core/ports.js';
+import type { Server, ServerId } from '../core/server.js';
+import type { CredentialVault } from '../vault/credentials.js';
+import { keyOfEntry, type IndexEntry } from '../vault/index-entry.js';
+import type { BoundServers } from './bound-servers.js';
+import { nobody } from './failures.js';
+import type { Held, Holdings } from './holdings.js';
+import type { Refresher } from './refresher.js';
+
+export interface LoaderParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly vault: CredentialVault;
+  readonly servers: BoundServers;
+  readonly holdings: Holdings;
+  readonly refresher: Refresher;
+  /** Called when everything is in memory that the servers of this window use. */
+  readonly loaded: () => void;
+}
+
+/** Brings what is stored into this window's memory: at the start, for a call, and with news of other windows. */
+export class Loader implements Disposable {
+  readonly #loads = new Map<string, Promise<Held>>();
+  readonly #watching: Disposable;
+  #isDisposed = false;
+
+  constructor(private readonly parts: LoaderParts) {
+    this.#watching = parts.vault.watch((key) => void this.#onNews(key));
+  }
+
+  dispose(): void {
+    this.#isDisposed = true;
+    this.#watching.dispose();
+  }
+
+  /** Resolves when the credentials of all servers are in memory, but for those that cannot be read. */
+  async loadAll(): Promise<void> {
+    const { vault, servers, log, loaded } = this.parts;
+    await vault.open().catch((error: unknown) => {
+      log.warn(`The journal cannot be opened: ${describeError(error)}`);
+    });
+    servers.decideAnew();
+    await Promise.all(servers.all().map((server) => this.#loadFor(server)));
+    loaded();
+  }
+
+  /**
+   * The credential that `id` uses, undefined when nobody is signed in.
+   * @throws BrokerError as `CredentialVault.open` and `CredentialVault.get`
+   */
+  async held(id: ServerId): Promise<Held | undefined> {
+    const { vault, servers } = this.parts;
+    await vault.open();
+    const bound = servers.boundTo(id);
+    return bound && this.#load(bound);
+  }
+
+  /** @throws BrokerError `server_unknown`; `sign_in_required`; as `held` */
+  async heldOrThrow(id: ServerId): Promise<Held> {
+    const held = await this.held(this.parts.servers.get(id).id);
+    if (held !== undefined) return held;
+    throw nobody(id);
+  }
+
+  /** What cannot be read for one server takes no other along; its calls say what is wrong. */
+  async #loadFor({ id }: Server): Promise<void> {
+    try {
+      await this.held(id);
+    } catch (error) {
+      this.parts.log.error(
+        `A credential could not be read, the next call tries again: ${describeError(error)}`,
+      );
+    }
+  }
+
+  async #load(entry: IndexEntry): Promise<Held> {
+    const key = keyText(keyOfEntry(entry));
+    const held = this.parts.holdings.get(key);
+    if (held !== undefined) return held;
+    const load = this.#loads.get(key) ?? this.#read(entry).finally(() => this.#loads.delete(key));
+    this.#loads.set(key, load);
+    return load;
+  }
+
+  async #read(entry: IndexEntry): Promise<Held> {
+    const { vault, clock, holdings } = this.parts;
+    const stored = await vault.get(keyOfEntry(entry));
+    const credential = stored ?? dropped(entry, clock.nowMs());
+    holdings.take(credential);
+    return holdings.get(keyText(keyOf(credential))) ?? { credential, activity: { kind: 'idle' } };
+  }
+
+  /** The journal has changed: a sign-in, a renewal or a sign-out, in another window unless it is known here. */
+  async #onNews(key: CredentialKey): Promise<void> {
+    const { vault, holdings, refresher, log } = this.parts;
+    try {
+      const held = holdings.get(keyText(key));
+      if (held !== undefined && (await vault.isRemoved(key))) holdings.remove(keyText(key));
+      const newest = held === undefined ? undefined : await vault.get(key);
+      const isNews = held === undefined || newest?.generation !== held.credential.generation;
+      if (!isNews || this.#isDisposed) return;
+      const kind = refresher.isRenewing(keyText(key)) ? 'refreshing' : 'idle';
+      if (newest !== undefined) holdings.take(newest, { kind });
+      await this.loadAll();
+    } catch (error) {
+      log.warn(`News of another window cannot be read: ${describeError(error)}`);
+    }
+  }
+}
+
+/** Stands for a credential that the index names and SecretStorage no longer has: the account is not forgotten. */
+function dropped({ account, clientId, resource }: IndexEntry, nowMs: number): Credential {
+  return {
+    account,
+    client: { issuer: account.issuer, clientId, authMethod: 'none', source: 'configured' },
+    resource,
+    generation: 1,
+    scopes: [],
+    tokens: { kind: 'refused', reason: 'secret-missing', refusedAtMs: nowMs },
+  };
+}

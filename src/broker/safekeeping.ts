@@ -1,0 +1,178 @@
+import {
+  isAlive,
+  keyOf,
+  keyText,
+  type Credential,
+  type CredentialKey,
+  type LiveCredential,
+} from '../core/credential.js';
+import { describeError, type BrokerError } from '../core/errors.js';
+import type { HeldLease } from '../core/lease.js';
+import type { Clock, Fetch, Log } from '../core/ports.js';
+import { revokeGrant } from '../oauth/revocation.js';
+import type { GrantedTokens, TokenAnswer } from '../oauth/token-answer.js';
+import type { CredentialVault } from '../vault/credentials.js';
+import { signedOutMeanwhile } from './failures.js';
+import { newest, renewed } from './generation.js';
+import type { Holdings } from './holdings.js';
+import type { Issuers } from './issuers.js';
+
+/** A full disk or a locked keyring may be over in a moment. */
+const saveAttemptDelaysMs = [200, 1_000, 3_000];
+
+export interface SafekeepingParts {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly vault: CredentialVault;
+  readonly holdings: Holdings;
+  readonly issuers: Issuers;
+}
+
+/**
+ * What becomes of a renewal's outcome: saved, then held; or buried; or given back. Whatever the user or another
+ * window has done meanwhile is looked at again at each step, and a generation never goes back.
+ */
+export class Safekeeping {
+  constructor(private readonly parts: SafekeepingParts) {}
+
+  /**
+   * The credential that is held under `key` by now; a sign-in, or news of another window, may have replaced it.
+   * @throws BrokerError `sign_in_required` when the user has signed out
+   */
+  present(key: string): Credential {
+    const held = this.parts.holdings.get(key);
+    if (held === undefined) throw signedOutMeanwhile();
+    return held.credential;
+  }
+
+  /**
+   * What is stored now; a record that cannot be read says that the one in memory may be spent.
+   * @throws BrokerError `sign_in_required` when it was removed, in whichever window; as `CredentialVault.get`
+   */
+  async reload(key: CredentialKey): Promise<Credential | undefined> {
+    const { holdings, vault } = this.parts;
+    const stored = await vault.get(key);
+    if (stored !== undefined || !(await vault.isRemoved(key))) return stored;
+    holdings.remove(keyText(key));
+    throw signedOutMeanwhile();
+  }
+
+  /**
+   * Saves and holds what was granted for `asked`.
+   * @returns what is held afterwards, which is a sign-in's when that was faster
+   * @throws BrokerError `sign_in_required` when the user has signed out meanwhile
+   */
+  async keep(asked: LiveCredential, granted: GrantedTokens, lease: HeldLease): Promise<Credential> {
+    const { clock, holdings, log } = this.parts;
+    // Nothing but what has to be known stands between the answer and its saving: a crash here loses the grant.
+    if (!(await lease.isHeld())) await this.#catchUp(asked);
+    const present = holdings.get(keyText(keyOf(asked)))?.credential;
+    const generation = Math.max(asked.generation, present?.generation ?? 0) + 1;
+    const next = renewed(asked, granted, generation, clock.nowMs());
+    if (present === undefined) throw await this.#giveBack(next);
+    // A sign-in or another window was faster; its tokens are the ones to use. A refusal is older than this grant.
+    if (present.generation > asked.generation && isAlive(present)) return present;
+    await this.#save(next);
+    const now = await this.#install(next);
+    if (now === undefined) throw await this.#giveBack(next);
+    log.info(`Renewed ${JSON.stringify(asked.account.label)} for ${JSON.stringify(asked.resource)}.`);
+    return now;
+  }
+
+  /**
+   * Takes the tokens of a refused credential away and remembers the account, unless what was refused has been
+   * replaced meanwhile.
+   * @returns what is held afterwards
+   * @throws BrokerError `sign_in_required` when the user has signed out meanwhile; as `CredentialVault.get`
+   */
+  async bury(asked: LiveCredential, answer: Extract<TokenAnswer, { kind: 'refused' }>): Promise<Credential> {
+    const { holdings, vault, clock, log } = this.parts;
+    const key = keyOf(asked);
+    log.warn(
+      `${JSON.stringify(asked.account.issuer)} refused to renew ${JSON.stringify(asked.account.label)}: ` +
+        `${JSON.stringify(answer.error)} ${JSON.stringify(answer.description)}.`,
+    );
+    const current = newest(this.present(keyText(key)), await vault.get(key));
+    if (current.generation > asked.generation) {
+      // What was refused is not what is stored any more: another window or a sign-in has replaced it.
+      holdings.take(current);
+      return current;
+    }
+    if (answer.reason === 'client-gone') await this.#forgetClient(asked);
+    const buried: Credential = {
+      ...asked,
+      generation: asked.generation + 1,
+      tokens: { kind: 'refused', reason: answer.reason, refusedAtMs: clock.nowMs() },
+    };
+    await vault.put(buried).catch((error: unknown) => {
+      log.error(`That the grant is dead could not be saved: ${describeError(error)}`);
+    });
+    const now = await this.#install(buried);
+    if (now === undefined) throw signedOutMeanwhile();
+    return now;
+  }
+
+  /**
+   * Holds `next`, which has just been saved, unless the user signed in or out in that time.
+   * @returns what is held now; undefined after a sign-out
+   */
+  async #install(next: Credential): Promise<Credential | undefined> {
+    const { holdings, vault } = this.parts;
+    const present = holdings.get(keyText(keyOf(next)))?.credential;
+    if (present !== undefined && present.generation <= next.generation) {
+      holdings.take(next);
+      return next;
+    }
+    // Where leases cannot be kept, two changes were on their way, and nobody knows which came last.
+    if (present === undefined) await vault.remove(next);
+    else await this.#save(present);
+    return present;
+  }
+
+  /** This window was frozen while it asked, and another one has taken over: what has it done? */
+  async #catchUp(asked: LiveCredential): Promise<void> {
+    const { holdings, vault, log } = this.parts;
+    try {
+      const stored = await vault.get(keyOf(asked));
+      if (stored !== undefined) holdings.take(stored, { kind: 'refreshing' });
+      else if (await vault.isRemoved(keyOf(asked))) holdings.remove(keyText(keyOf(asked)));
+    } catch (error) {
+      log.warn(`What another window did cannot be read: ${describeError(error)}`);
+    }
+  }
+
+  /** The old refresh token may be spent, so what came in its place must outlive a save that fails. */
+  async #save(next: Credential): Promise<void> {
+    const { vault, clock, log } = this.parts;
+    for (const delayMs of saveAttemptDelaysMs) {
+      try {
+        await vault.put(next);
+        return;
+      } catch (error) {
+        log.error(`Saving a renewed credential failed, trying again: ${describeError(error)}`);
+      }
+      await new Promise<void>((resolve) => clock.after(delayMs, resolve));
+    }
+    await vault.put(next).catch((error: unknown) => {
+      log.error(`A renewed credential is only in this window's memory: ${describeError(error)}`);
+    });
+  }
+
+  async #forgetClient({ client }: LiveCredential): Promise<void> {
+    const { vault } = this.parts;
+    const stored = await vault.client(client.issuer);
+    if (stored?.clientId === client.clientId) await vault.removeClient(client.issuer);
+  }
+
+  /** The user signed out while the renewal was under way, so what it brought is not kept. */
+  async #giveBack(credential: LiveCredential): Promise<BrokerError> {
+    const { fetch, issuers, log } = this.parts;
+    try {
+      await revokeGrant(fetch, await issuers.metadata(credential.account.issuer), credential);
+    } catch (error) {
+      log.warn(`A grant that is no longer wanted could not be revoked: ${describeError(error)}`);
+    }
+    return signedOutMeanwhile();
+  }
+}

@@ -1,0 +1,80 @@
+import type { Account } from '../core/account.js';
+import { keyOf, keyText, type Credential } from '../core/credential.js';
+import type { Leases } from '../core/lease.js';
+import type { ServerId } from '../core/server.js';
+import type { BoundServers } from './bound-servers.js';
+import { cancelled } from './failures.js';
+import type { Holdings } from './holdings.js';
+import { signIn, type SignInParts } from './sign-in.js';
+
+export interface SignInsParts extends SignInParts {
+  readonly leases: Leases;
+  readonly servers: BoundServers;
+  readonly holdings: Holdings;
+  /** The end of this window. */
+  readonly closing: AbortSignal;
+  /** Called when a sign-in begins and when it has ended. */
+  readonly changed: () => void;
+}
+
+/** The sign-ins that are under way in this window, one for each server at most. */
+export class SignIns {
+  readonly #running = new Map<ServerId, AbortController>();
+
+  constructor(private readonly parts: SignInsParts) {}
+
+  isUnderWay(id: ServerId): boolean {
+    return this.#running.has(id);
+  }
+
+  /**
+   * Signs in for `id` in the browser; a sign-in for it that is under way is given up for this one.
+   * @param same - the only account that may come back; anybody when undefined
+   * @throws BrokerError as `signIn` of sign-in.ts; `server_unknown`
+   */
+  async signIn(id: ServerId, same: Account | undefined): Promise<Account> {
+    const { servers, closing, changed } = this.parts;
+    const server = servers.get(id);
+    this.cancel(id);
+    const running = new AbortController();
+    this.#running.set(id, running);
+    changed();
+    try {
+      return await signIn(this.parts, {
+        server,
+        ...(same !== undefined && { account: same }),
+        keep: (credential) => this.#keep(id, credential, running),
+        signal: AbortSignal.any([running.signal, closing]),
+      });
+    } finally {
+      if (this.#running.get(id) === running) this.#running.delete(id);
+      changed();
+    }
+  }
+
+  /** Gives up the sign-in that is under way for `id`, if there is one. */
+  cancel(id: ServerId): void {
+    this.#running.get(id)?.abort(cancelled());
+  }
+
+  /** Gives up those that `isStale` says something about. */
+  cancelWhere(isStale: (id: ServerId) => boolean): void {
+    for (const id of this.#running.keys()) if (isStale(id)) this.cancel(id);
+  }
+
+  /** Under the lease: a renewal of what this replaces finishes first, and its generation is counted. */
+  async #keep(id: ServerId, fresh: Credential, running: AbortController): Promise<void> {
+    const { leases, holdings, vault, servers, log } = this.parts;
+    const key = keyOf(fresh);
+    const credential = await leases.hold(keyText(key), async () => {
+      const held = holdings.get(keyText(key))?.credential.generation ?? 0;
+      const next = { ...fresh, generation: Math.max(held, await vault.lastGeneration(key)) + 1 };
+      await vault.put(next);
+      return next;
+    });
+    servers.bind(id, { account: fresh.account, clientId: key.clientId, resource: key.resource });
+    if (this.#running.get(id) === running) this.#running.delete(id); // The state is that of the credential from now on.
+    holdings.take(credential);
+    log.info(`Signed in ${JSON.stringify(fresh.account.label)} for ${JSON.stringify(id)}.`);
+  }
+}

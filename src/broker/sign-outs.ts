@@ -1,0 +1,80 @@
+import { isAlive, keyOf, keyText, type LiveCredential } from '../core/credential.js';
+import { describeError } from '../core/errors.js';
+import type { Leases } from '../core/lease.js';
+import type { Fetch, Log } from '../core/ports.js';
+import type { ServerId } from '../core/server.js';
+import { revokeGrant } from '../oauth/revocation.js';
+import type { CredentialVault } from '../vault/credentials.js';
+import type { BoundServers } from './bound-servers.js';
+import { newest } from './generation.js';
+import type { Holdings } from './holdings.js';
+import type { Issuers } from './issuers.js';
+import type { Loader } from './loader.js';
+
+/** How far signing out came: `revoked` at the issuer too, or only `forgotten` here. */
+export type SignOutResult = 'revoked' | 'forgotten' | 'was-signed-out';
+
+export interface SignOutsParts {
+  readonly fetch: Fetch;
+  readonly log: Log;
+  readonly leases: Leases;
+  readonly vault: CredentialVault;
+  readonly servers: BoundServers;
+  readonly loader: Loader;
+  readonly holdings: Holdings;
+  readonly issuers: Issuers;
+  /** Called as soon as nobody can be lent the credential any more. */
+  readonly changed: () => void;
+}
+
+/** Forgets credentials because the user says so. */
+export class SignOuts {
+  readonly #count = new Map<ServerId, number>();
+
+  constructor(private readonly parts: SignOutsParts) {}
+
+  /** How often `id` has been signed out in this window. */
+  countOf(id: ServerId): number {
+    return this.#count.get(id) ?? 0;
+  }
+
+  /**
+   * Forgets the credential that `id` uses, here at once and then at the issuer. Other servers of this workspace that
+   * use the same one are signed out with it.
+   * @throws BrokerError `server_unknown`
+   */
+  async signOut(id: ServerId): Promise<SignOutResult> {
+    const { servers, loader, holdings, leases, vault, changed } = this.parts;
+    const held = await loader.held(servers.get(id).id);
+    if (held === undefined) return 'was-signed-out';
+    const { credential } = held;
+    const key = keyOf(credential);
+    const sharing = servers.using({ ...key, account: credential.account });
+    // Unbound first: a call that comes meanwhile must not find the credential and bring it back.
+    for (const { id: shared } of sharing) {
+      this.#count.set(shared, this.countOf(shared) + 1);
+      servers.signOut(shared);
+    }
+    holdings.remove(keyText(key));
+    changed();
+    // A window that is renewing it right now finishes first, so that what is removed and revoked is the newest.
+    const removed = await leases.hold(keyText(key), async () => {
+      const stored = await vault.get(key).catch(() => undefined);
+      const last = newest(credential, stored);
+      await vault.remove(last);
+      return last;
+    });
+    return isAlive(removed) && (await this.#revoke(removed)) ? 'revoked' : 'forgotten';
+  }
+
+  async #revoke(credential: LiveCredential): Promise<boolean> {
+    const { fetch, issuers, log } = this.parts;
+    try {
+      const issuer = await issuers.metadata(credential.account.issuer);
+      return await revokeGrant(fetch, issuer, credential);
+    } catch (error) {
+      log.warn(`The grant could not be revoked: ${describeError(error)}`);
+      return false;
+    }
+  }
+}

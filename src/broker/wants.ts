@@ -1,0 +1,68 @@
+import { Announcer, type Disposable } from '../core/announcer.js';
+import { keyOf, keyText } from '../core/credential.js';
+import type { Clock } from '../core/ports.js';
+import type { ServerId } from '../core/server.js';
+import { keyOfEntry } from '../vault/index-entry.js';
+import type { BoundServers } from './bound-servers.js';
+import { stateOf, type Holdings } from './holdings.js';
+import type { SignOuts } from './sign-outs.js';
+
+/** Something in this window needs the user to sign in for `server`. */
+export interface SignInWanted {
+  readonly server: ServerId;
+  /** The same for every call that meets the same failure, so that the user is asked once. */
+  readonly cause: string;
+}
+
+export interface WantsParts {
+  readonly clock: Clock;
+  readonly servers: BoundServers;
+  readonly holdings: Holdings;
+  readonly signOuts: SignOuts;
+  readonly onListenerError: (error: unknown) => void;
+}
+
+/** Says when something waits for the user to sign in: a call that asks for it, or a credential that has just died. */
+export class Wants implements Disposable {
+  readonly #announcer: Announcer<SignInWanted>;
+  /** The keys that were alive when last looked at: what dies from here on is news. */
+  readonly #wasAlive = new Set<string>();
+
+  constructor(private readonly parts: WantsParts) {
+    this.#announcer = new Announcer(parts.onListenerError);
+  }
+
+  listen(listener: (wanted: SignInWanted) => void): Disposable {
+    return this.#announcer.listen(listener);
+  }
+
+  /** Lets the user know that something waits for a sign-in; asked about once for each cause. */
+  want(id: ServerId): void {
+    const { servers, holdings, signOuts } = this.parts;
+    const bound = servers.boundTo(id);
+    const key = bound && keyText(keyOfEntry(bound));
+    const held = key === undefined ? undefined : holdings.get(key);
+    const cause =
+      key === undefined || held === undefined
+        ? `signed-out ${signOuts.countOf(id)}`
+        : `${key} ${held.credential.generation}`;
+    this.#announcer.announce({ server: id, cause });
+  }
+
+  /** To be called after every change of what is held under `key`, when the change itself has been announced. */
+  look(key: string): void {
+    const { clock, servers, holdings } = this.parts;
+    const held = holdings.get(key);
+    const isDead = held !== undefined && stateOf(held, clock.nowMs()).kind === 'needs-sign-in';
+    const hasDied = isDead && this.#wasAlive.has(key);
+    if (held === undefined || isDead) this.#wasAlive.delete(key);
+    else this.#wasAlive.add(key);
+    if (!hasDied) return;
+    const { account } = held.credential;
+    for (const { id } of servers.using({ ...keyOf(held.credential), account })) this.want(id);
+  }
+
+  dispose(): void {
+    this.#announcer.dispose();
+  }
+}

@@ -10,9 +10,10 @@ import { until } from './until.js';
 import type { StatusBarItem } from './workbench.js';
 
 /** The broker, as the editor names its MCP servers. */
-const brokerId = 'mcp-credential-broker.mcp-credential-broker';
+export const brokerId = 'mcp-credential-broker.mcp-credential-broker';
 
-const statusItem = 'mcpCredentials.status';
+/** The id of the broker's item in the status bar. */
+export const statusItem = 'mcpCredentials.status';
 
 /** A user's situation: a real authorization server, MCP servers behind it, and an editor set up for them. */
 export class Ground {

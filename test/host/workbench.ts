@@ -69,8 +69,7 @@ export class Workbench {
   async notifications(): Promise<Notification[]> {
     const center = this.page.locator('.notifications-center');
     const wasOpen = await center.isVisible();
-    if (!wasOpen) await this.#pressBell();
-    await center.waitFor();
+    if (!wasOpen) await this.#openCenter(center);
     const items = await center.locator('.notification-list-item').all();
     const notifications = await Promise.all(items.map(readNotification));
     if (!wasOpen) await this.#pressBell();
@@ -181,6 +180,17 @@ export class Workbench {
     const path = join(screenshotsDir, `${name.replace(/[^\w.-]+/g, '-')}.png`);
     await this.page.screenshot({ path });
     return path;
+  }
+
+  /** An editor that is still starting may draw its bell before it listens to it. */
+  async #openCenter(center: Locator): Promise<void> {
+    await until('list of notifications', async () => {
+      await this.#pressBell();
+      return center.waitFor({ timeout: toastPatienceMs }).then(
+        () => true,
+        () => false,
+      );
+    });
   }
 
   /** Shows or hides the list of all notifications. */

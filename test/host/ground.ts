@@ -1,7 +1,7 @@
 import type { AuthorizationServerOptions, TestAuthorizationServer } from '../support/authorization-server.js';
 import type { TestMcpServer } from '../support/mcp-server.js';
 import type { TestUser } from '../support/test-users.js';
-import { startEditor, type Editor } from './editor.js';
+import { startEditor, type Editor, type EditorWindow } from './editor.js';
 import type { HostOptions } from './host.js';
 import { Parties } from './parties.js';
 import { signInOnPage } from './sign-in-page.js';
@@ -10,7 +10,7 @@ import { until } from './until.js';
 import type { StatusBarItem } from './workbench.js';
 
 /** The broker, as the editor names its MCP servers. */
-export const brokerId = 'mcp-credential-broker.mcp-credential-broker';
+const brokerId = 'mcp-credential-broker.mcp-credential-broker';
 
 /** The id of the broker's item in the status bar. */
 export const statusItem = 'mcpCredentials.status';
@@ -89,19 +89,16 @@ export class Ground {
     return said;
   }
 
-  /** Starts a server in the editor and returns the name of one of its tools. */
-  async start(label: string, tool: string): Promise<string> {
-    await this.editor.startServer(`${brokerId}/${label}`);
-    return this.tool(label, tool);
+  /** Starts a server in a window of the editor, the first unless said otherwise, and returns the name of one of its tools. */
+  async start(label: string, tool: string, window: EditorWindow = this.editor): Promise<string> {
+    await window.startServer(`${brokerId}/${label}`);
+    return this.tool(label, tool, window);
   }
 
   /** The name under which the editor offers `tool` of the server `label`. */
-  async tool(label: string, tool: string): Promise<string> {
+  async tool(label: string, tool: string, window: EditorWindow = this.editor): Promise<string> {
     const name = `mcp_${label}_${tool}`;
-    return until(
-      `tool ${name}`,
-      async () => (await this.editor.tools()).find((each) => each.name === name)?.name,
-    );
+    return until(`tool ${name}`, async () => (await window.tools()).find((each) => each.name === name)?.name);
   }
 
   /** The broker's item in the status bar, as soon as it `looks` as expected. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Mocha from 'mocha';
 import { hooks } from './hooks.js';
+import { runLong } from './long-run.js';
 import { runSuites } from './run-suites.js';
 import { signInOnPage } from './sign-in-page.js';
 import { SuitesGround } from './suites-ground.js';
@@ -12,12 +13,18 @@ const journeyLimitMs = 3 * 60_000;
 
 /**
  * `npm run test:host [-- -g <pattern>]`: first the suites inside the extension host, then the journeys of a
- * user, both with the packaged broker in a real VS Code.
+ * user, both with the packaged broker in a real VS Code. With `--minutes <n>` instead: the long run.
  */
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { grep: { type: 'string', short: 'g' } } });
+  const { values } = parseArgs({
+    options: { grep: { type: 'string', short: 'g' }, minutes: { type: 'string' } },
+  });
   // The editor is in a process group of its own, so a signal to ours does not reach it; our exit ends it.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
+  if (values.minutes !== undefined) {
+    process.exitCode = (await runLong(Number(values.minutes))) ? 0 : 1;
+    return;
+  }
   const suitesPassed = await runSuitesOnGround(values.grep);
   const journeysPassed = await runJourneys(values.grep);
   process.exitCode = suitesPassed && journeysPassed ? 0 : 1;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { alice } from '../../support/test-users.js';
 import type { EditorWindow } from '../editor.js';
-import { brokerId, Ground, statusItem } from '../ground.js';
+import { Ground, statusItem } from '../ground.js';
 import { tokenMs } from '../parties.js';
 import { until } from '../until.js';
 
@@ -36,7 +36,7 @@ describe('two windows of one profile', () => {
     this.timeout(4 * expiries * tokenMs);
     const { editor, issuer } = ground;
     whoami = await ground.start('tickets', 'whoami');
-    await second.startServer(`${brokerId}/tickets`);
+    await ground.start('tickets', 'whoami', second);
     const before = ground.refreshedAtMs().length;
     while (ground.refreshedAtMs().length - before < expiries) {
       const answers = await Promise.all([editor.invokeTool(whoami), second.invokeTool(whoami)]);
@@ -52,7 +52,10 @@ describe('two windows of one profile', () => {
   it('find the sign-in again after both were closed, and ask nobody', async () => {
     ground.editor = await ground.editor.reopen();
     const { editor, issuer } = ground;
-    assert.equal(await editor.invokeTool(await ground.tool('tickets', 'whoami')), 'alice@example.com (Alice)');
+    assert.equal(
+      await editor.invokeTool(await ground.tool('tickets', 'whoami')),
+      'alice@example.com (Alice)',
+    );
     assert.equal(issuer.counts().refusedRefreshes, 0);
     assert.equal(issuer.counts().signIns, 1);
     assert.deepEqual(await editor.notifications(), []);

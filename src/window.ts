@@ -7,6 +7,7 @@ import { Counters } from './core/counters.js';
 import { describeError } from './core/errors.js';
 import type { Journal } from './core/journal.js';
 import type { Leases } from './core/lease.js';
+import { noLock } from './core/lock.js';
 import type { Clock, Fetch, Log, Memento, Random } from './core/ports.js';
 import { JournalFiles } from './node/journal-files.js';
 import { LeaseFiles } from './node/lease-file.js';
@@ -71,6 +72,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
       removeDeadAfterMs: () => settings.number('credentials.removeDeadAfterDays') * 24 * 3_600_000,
     },
     secrets: context.secrets,
+    lock: noLock,
     memento,
     ...sharedAmongWindows(context, log),
     workspace: workspaceName(vs),

@@ -6,6 +6,7 @@ import { keyText } from '../core/credential.js';
 import { describeError } from '../core/errors.js';
 import type { Journal } from '../core/journal.js';
 import type { Leases } from '../core/lease.js';
+import type { Lock } from '../core/lock.js';
 import type {
   Clock,
   Fetch,
@@ -55,6 +56,8 @@ export interface BrokerParts {
   readonly random: Random;
   readonly log: Log;
   readonly secrets: SecretStore;
+  /** What `secrets` may be behind. */
+  readonly lock: Lock;
   readonly memento: Memento;
   /** What the windows of this profile share, beside the editor's storage. */
   readonly journal: Journal;
@@ -148,6 +151,7 @@ export class Broker implements TokenSource {
   /** What is to be shown about `id` now. */
   state(id: ServerId): CredentialState {
     const bound = this.#servers.boundTo(id);
+    if (this.#loader.isLocked) return { kind: 'locked' };
     if (this.#signIns.isUnderWay(id)) return { kind: 'signing-in', ...(bound && { account: bound.account }) };
     const held = bound && this.#holdings.get(keyText(keyOfEntry(bound)));
     return held === undefined ? { kind: 'signed-out' } : stateOf(held, this.parts.clock.nowMs());
@@ -166,7 +170,8 @@ export class Broker implements TokenSource {
   /**
    * Signs in for `id` in the browser; a sign-in for it that is under way is given up for this one.
    * @param who - `same`: only the account that the server is bound to may come back; `any`: the user may choose
-   * @throws BrokerError as `signIn` of sign-in.ts; `server_unknown`
+   * @throws BrokerError as `signIn` of sign-in.ts; `server_unknown`; `storage_locked`, `storage_unusable`: nothing
+   *   that came back from the browser could be kept
    */
   signIn(id: ServerId, who: 'same' | 'any'): Promise<Account> {
     return this.#signIns.signIn(id, who === 'same' ? this.account(id) : undefined);
@@ -205,7 +210,9 @@ export class Broker implements TokenSource {
 
   signedIn(id: ServerId, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const isIn = () => !['signed-out', 'signing-in', 'needs-sign-in'].includes(this.state(id).kind);
+      const isIn = () =>
+        !['locked', 'signed-out', 'signing-in', 'needs-sign-in'].includes(this.state(id).kind);
+      let hasAsked = false;
       const done = () => {
         listening.dispose();
         signal.removeEventListener('abort', onAbort);
@@ -215,20 +222,30 @@ export class Broker implements TokenSource {
         reject(signal.reason as Error);
       };
       const look = () => {
-        if (!isIn()) return;
-        done();
-        resolve();
+        if (isIn()) {
+          done();
+          resolve();
+        } else if (!hasAsked && !this.#loader.isLocked) {
+          hasAsked = true;
+          this.wantSignIn(id);
+        }
       };
       const listening = this.onDidChange(look);
       signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) onAbort();
-      else if (isIn()) look();
-      else this.wantSignIn(id);
+      else {
+        if (this.#loader.isLocked) this.parts.lock.ask();
+        look();
+      }
     });
   }
 
-  /** Lets the user know that something waits for a sign-in; asked about once for each cause. */
+  /** Lets the user know that something waits for a sign-in, or for the lock; asked about once for each cause. */
   wantSignIn(id: ServerId): void {
+    if (this.#loader.isLocked) {
+      this.parts.lock.ask();
+      return;
+    }
     this.#wants.want(id);
   }
 

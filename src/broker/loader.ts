@@ -1,6 +1,7 @@
 import type { Disposable } from '../core/announcer.js';
 import { keyOf, keyText, type Credential, type CredentialKey } from '../core/credential.js';
 import { describeError } from '../core/errors.js';
+import type { Lock } from '../core/lock.js';
 import type { Clock, Log } from '../core/ports.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { CredentialVault } from '../vault/credentials.js';
@@ -13,6 +14,7 @@ import type { Refresher } from './refresher.js';
 export interface LoaderParts {
   readonly clock: Clock;
   readonly log: Log;
+  readonly lock: Lock;
   readonly vault: CredentialVault;
   readonly servers: BoundServers;
   readonly holdings: Holdings;
@@ -24,26 +26,36 @@ export interface LoaderParts {
 /** Brings what is stored into this window's memory: at the start, for a call, and with news of other windows. */
 export class Loader implements Disposable {
   readonly #loads = new Map<string, Promise<Held>>();
-  readonly #watching: Disposable;
+  readonly #listening: readonly Disposable[];
+  #isUnlocking = false;
   #isDisposed = false;
 
   constructor(private readonly parts: LoaderParts) {
-    this.#watching = parts.vault.watch((key) => void this.#onNews(key));
+    this.#listening = [
+      parts.vault.watch((key) => void this.#onNews(key)),
+      parts.lock.onDidUnlock(() => void this.#onUnlocked()),
+    ];
   }
 
   dispose(): void {
     this.#isDisposed = true;
-    this.#watching.dispose();
+    for (const listening of this.#listening) listening.dispose();
+  }
+
+  /** From the start, if what is stored is locked, until what was behind the lock is in memory. */
+  get isLocked(): boolean {
+    return this.parts.lock.isLocked || this.#isUnlocking;
   }
 
   /** Resolves when the credentials of all servers are in memory, but for those that cannot be read. */
   async loadAll(): Promise<void> {
-    const { vault, servers, log, loaded } = this.parts;
+    const { vault, servers, lock, log, loaded } = this.parts;
     await vault.open().catch((error: unknown) => {
       log.warn(`The journal cannot be opened: ${describeError(error)}`);
     });
     servers.decideAnew();
-    await Promise.all(servers.all().map((server) => this.#loadFor(server)));
+    // What is behind a lock is loaded when it opens.
+    if (!lock.isLocked) await Promise.all(servers.all().map((server) => this.#loadFor(server)));
     loaded();
   }
 
@@ -74,6 +86,13 @@ export class Loader implements Disposable {
         `A credential could not be read, the next call tries again: ${describeError(error)}`,
       );
     }
+  }
+
+  /** Everything is loaded as at the start; calls that waited go on. */
+  async #onUnlocked(): Promise<void> {
+    this.#isUnlocking = true;
+    await this.loadAll().finally(() => (this.#isUnlocking = false));
+    this.parts.loaded();
   }
 
   async #load(entry: IndexEntry): Promise<Held> {

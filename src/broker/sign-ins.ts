@@ -1,5 +1,6 @@
 import type { Account } from '../core/account.js';
 import { keyOf, keyText, type Credential } from '../core/credential.js';
+import { hasCode } from '../core/errors.js';
 import type { Leases } from '../core/lease.js';
 import type { ServerId } from '../core/server.js';
 import type { BoundServers } from './bound-servers.js';
@@ -30,7 +31,7 @@ export class SignIns {
   /**
    * Signs in for `id` in the browser; a sign-in for it that is under way is given up for this one.
    * @param same - the only account that may come back; anybody when undefined
-   * @throws BrokerError as `signIn` of sign-in.ts; `server_unknown`
+   * @throws BrokerError as `signIn` of sign-in.ts; `server_unknown`; `storage_locked`, `storage_unusable`
    */
   async signIn(id: ServerId, same: Account | undefined): Promise<Account> {
     const { servers, closing, changed } = this.parts;
@@ -40,6 +41,7 @@ export class SignIns {
     this.#running.set(id, running);
     changed();
     try {
+      await this.#requireStorage();
       return await signIn(this.parts, {
         server,
         ...(same !== undefined && { account: same }),
@@ -60,6 +62,13 @@ export class SignIns {
   /** Gives up those that `isStale` says something about. */
   cancelWhere(isStale: (id: ServerId) => boolean): void {
     for (const id of this.#running.keys()) if (isStale(id)) this.cancel(id);
+  }
+
+  /** Nobody is sent to a browser for what could not be kept. Another trouble may be over by then. */
+  async #requireStorage(): Promise<void> {
+    await this.parts.vault.open().catch((error: unknown) => {
+      if (hasCode(error, 'storage_locked', 'storage_unusable')) throw error;
+    });
   }
 
   /** Under the lease: a renewal of what this replaces finishes first, and its generation is counted. */

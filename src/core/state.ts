@@ -5,6 +5,8 @@ import type { RefusalReason } from './refusal.js';
 /** What a server's credential is doing in this window. Rendered by exhaustive switches, never by flags. */
 export type CredentialState =
   | { readonly kind: 'signed-out' }
+  /** What is stored cannot be read before the user has opened it. */
+  | { readonly kind: 'locked' }
   | { readonly kind: 'signing-in'; readonly account?: Account }
   | { readonly kind: 'ready'; readonly account: Account; readonly expiresAtMs?: number }
   | { readonly kind: 'refreshing'; readonly account: Account; readonly expiresAtMs?: number }

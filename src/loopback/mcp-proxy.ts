@@ -153,7 +153,8 @@ export class McpProxy implements Disposable {
         : tokens.newerToken(server.id, session, refused));
     } catch (error) {
       // Nobody is asked to sign in so that a session can end: the editor ends those of a server that was signed out.
-      const canWait = call.method !== 'DELETE' && hasCode(error, 'sign_in_required', 'grant_refused');
+      const canWait =
+        call.method !== 'DELETE' && hasCode(error, 'sign_in_required', 'grant_refused', 'storage_locked');
       if (!canWait) throw error;
       await this.#waitForSignIn(call, error);
     }

@@ -1,7 +1,7 @@
 import type { Disposable } from '../core/announcer.js';
 import type { Client } from '../core/client.js';
 import { keyOf, keyText, type Credential, type CredentialKey } from '../core/credential.js';
-import { BrokerError, describeError } from '../core/errors.js';
+import { BrokerError, describeError, hasCode } from '../core/errors.js';
 import type { Journal } from '../core/journal.js';
 import type { Leases } from '../core/lease.js';
 import type { Clock, Log, Memento, SecretStore } from '../core/ports.js';
@@ -40,11 +40,15 @@ export class CredentialVault {
     this.#journal = new SealedJournal(parts.journal, parts.log);
   }
 
-  /** Reads the journal; everything but `list` waits for it. */
+  /**
+   * Reads the journal; everything but `list` waits for it.
+   * @throws BrokerError `storage_locked`, `storage_unusable`; `vault_write_failed` when there is no key to seal with
+   */
   open(): Promise<void> {
     this.#opening ??= this.#open().catch((cause: unknown) => {
       // A keyring may be unlocked a moment later.
       this.#opening = undefined;
+      if (hasCode(cause, 'storage_locked', 'storage_unusable')) throw cause;
       throw new BrokerError('vault_write_failed', 'There is no key to seal credentials with.', { cause });
     });
     return this.#opening;

@@ -75,7 +75,7 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
     try {
       await this.#limited(limitMs, slowIssuer(), () => broker.accessToken(id));
     } catch (error) {
-      if (!hasCode(error, 'sign_in_required', 'grant_refused')) throw error;
+      if (!hasCode(error, 'sign_in_required', 'grant_refused', 'storage_locked')) throw error;
       if (!broker.wasReached(id)) {
         broker.wantSignIn(id);
         throw error;

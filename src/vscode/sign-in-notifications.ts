@@ -88,6 +88,7 @@ export class SignInNotifications implements Disposable {
         return `${reasonText(l10n, state.reason, state.account.label)} ${l10n.t('The MCP server “{0}” waits for you to sign in again.', server)}`;
       case 'signed-out':
         return l10n.t('The MCP server “{0}” needs you to sign in.', server);
+      case 'locked':
       case 'signing-in':
       case 'ready':
       case 'refreshing':

@@ -113,6 +113,8 @@ export function summary(l10n: VSCode['l10n'], states: readonly CredentialState[]
       return calm(
         `$(key) ${[who(l10n, states), timeLeft(l10n, states, nowMs)].filter((part) => part !== '').join(' · ')}`,
       );
+    case 'locked':
+      return calm(`$(lock) ${l10n.t('MCP: locked')}`);
     case 'signed-out':
       return calm(`$(key) ${l10n.t('MCP: signed out')}`);
     default:
@@ -122,6 +124,7 @@ export function summary(l10n: VSCode['l10n'], states: readonly CredentialState[]
 
 function urgency({ kind }: CredentialState): number {
   const order: readonly CredentialState['kind'][] = [
+    'locked',
     'needs-sign-in',
     'signing-in',
     'retrying',

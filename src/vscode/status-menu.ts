@@ -68,6 +68,7 @@ export class StatusMenu {
     const cancel = { label: l10n.t('$(close) Cancel Sign-In'), run: () => broker.cancelSignIn(id) };
     const choices: Choice[] = {
       'signed-out': [signIn],
+      locked: [],
       'signing-in': [cancel, signIn],
       'needs-sign-in': [signIn, signOut],
       ready: [refresh, signIn, signOut],

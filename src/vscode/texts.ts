@@ -42,6 +42,8 @@ export function stateText(l10n: L10n, state: CredentialState, nowMs: number): st
   switch (state.kind) {
     case 'signed-out':
       return l10n.t('signed out');
+    case 'locked':
+      return l10n.t('locked, waits for the passphrase');
     case 'signing-in':
       return l10n.t('signing in, the browser is waiting');
     case 'ready':

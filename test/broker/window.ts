@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Broker } from '../../src/broker/broker.js';
 import type { SignInWanted } from '../../src/broker/wants.js';
 import { Counters } from '../../src/core/counters.js';
+import { FakeLock } from '../support/fake-lock.js';
 import type { OpenBrowser, RedirectReceiver } from '../../src/core/ports.js';
 import type { Server, ServerAuth, ServerId } from '../../src/core/server.js';
 import type { LiveCredential } from '../../src/core/credential.js';
@@ -30,6 +31,7 @@ export class Profile {
   readonly clock = new FakeClock();
   readonly journal = new MemoryJournal();
   readonly leases = new MemoryLeases(this.clock);
+  readonly lock = new FakeLock();
   readonly log = new RecordingLog();
   readonly audit = new RecordingAudit();
   readonly #open: Broker[] = [];
@@ -43,7 +45,8 @@ export class Profile {
       visits.push(browser.open(url));
       return Promise.resolve(true);
     };
-    const { secrets, memento, journal, clock, log } = this;
+    const { memento, journal, clock, log, lock } = this;
+    const secrets = lock.behind(this.secrets);
     const leases = this.leases.window();
     const parts = {
       rules: defaultRules,
@@ -54,6 +57,7 @@ export class Profile {
       random: () => 0.5,
       log,
       secrets,
+      lock,
       memento,
       journal,
       leases,

@@ -279,16 +279,18 @@ describe('the MCP proxy', () => {
   });
 
   describe('when only the user can help', () => {
-    it('waits, and lets the same call go on', async () => {
-      let signIn: () => void = () => undefined;
-      tokens.signIn = () => new Promise((resolve) => (signIn = resolve));
-      tokens.answers = [refused, 'token-2'];
-      const answering = send();
-      await clock.armed(120_000);
-      signIn();
-      assert.equal((await answering).text, '{"ok":true}');
-      assert.deepEqual(tokens.asked, [`accessToken ${id} -`, `signedIn ${id}`, `accessToken ${id} -`]);
-    });
+    for (const because of [refused, new BrokerError('storage_locked', 'It is locked.')]) {
+      it(`waits, and lets the same call go on: ${because.code}`, async () => {
+        let signIn: () => void = () => undefined;
+        tokens.signIn = () => new Promise((resolve) => (signIn = resolve));
+        tokens.answers = [because, 'token-2'];
+        const answering = send();
+        await clock.armed(120_000);
+        signIn();
+        assert.equal((await answering).text, '{"ok":true}');
+        assert.deepEqual(tokens.asked, [`accessToken ${id} -`, `signedIn ${id}`, `accessToken ${id} -`]);
+      });
+    }
 
     it('ends in words when the limit is reached', async () => {
       tokens.signIn = (signal) =>

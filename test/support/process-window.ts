@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Broker } from '../../src/broker/broker.js';
 import { Counters } from '../../src/core/counters.js';
+import { noLock } from '../../src/core/lock.js';
 import type { Clock, OpenBrowser, RedirectReceiver } from '../../src/core/ports.js';
 import { JournalFiles } from '../../src/node/journal-files.js';
 import { LeaseFiles } from '../../src/node/lease-file.js';
@@ -45,6 +46,7 @@ export function processBroker(
     counters: new Counters(),
     audit: { record: () => undefined },
     random: Math.random,
+    lock: noLock,
     memento: new FakeMemento(),
     workspace: 'file:///a',
   });

@@ -38,6 +38,7 @@ describe('the status bar', () => {
     ],
     ['that the issuer is away', [retrying, ready], /^\$\(debug-disconnect\) alice@example\.com$/],
     ['that a browser is open', [{ kind: 'signing-in' }, ready], /^\$\(loading~spin\) /],
+    ['that nothing can be read yet', [{ kind: 'locked' }, signedOut], /^\$\(lock\) MCP: locked$/],
     ['that nobody is signed in', [signedOut], /signed out/i],
     ['those who are signed in before those who are not', [signedOut, ready], /alice@example\.com/],
     [

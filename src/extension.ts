@@ -19,6 +19,7 @@ export function activate(context: vscode.ExtensionContext): void {
     fetch: (url, init) => fetch(url, init),
     clock,
     random: Math.random,
+    environment: process.env,
   });
 }
 

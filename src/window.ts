@@ -19,6 +19,7 @@ import { Approvals } from './vscode/approvals.js';
 import { Commands } from './vscode/commands.js';
 import { ConfiguredServers } from './vscode/configured-servers.js';
 import { DefinitionProvider } from './vscode/definition-provider.js';
+import type { Variables } from './vscode/environment.js';
 import { channelLog } from './vscode/log.js';
 import { Settings, type SettingsManifest } from './vscode/settings.js';
 import { SettingsProblems } from './vscode/settings-problems.js';
@@ -32,6 +33,8 @@ export interface SystemParts {
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly random: Random;
+  /** The variables of the environment. */
+  readonly environment: Variables;
 }
 
 /** The extension's life in one window. */
@@ -55,7 +58,8 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   const channel = keep(vs.window.createOutputChannel(vs.l10n.t('MCP Credentials'), { log: true }));
   const log = channelLog(channel);
   const memento: Memento = context.globalState;
-  const settings = new Settings(vs, context.extension.packageJSON as SettingsManifest);
+  const manifest = context.extension.packageJSON as SettingsManifest;
+  const settings = keep(new Settings(vs, manifest, system.environment, log));
   const signInWaitSeconds = () => settings.number('signInWaitSeconds');
   const counters = new Counters();
   const audit: Audit = { record: () => undefined };
@@ -86,7 +90,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
       describe: (outcome) => outcomeText(vs.l10n, outcome, clock.nowMs()),
     }),
   });
-  const configured = keep(new ConfiguredServers(vs, new Approvals(vs, memento), log));
+  const configured = keep(new ConfiguredServers(vs, settings, new Approvals(vs, memento), log));
 
   const opening = McpProxy.start({
     tokens: broker,
@@ -106,11 +110,11 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
 
   const showLog = () => channel.show();
   const actions = new AccountActions({ vs, broker, clock, log, showLog });
-  const menu = new StatusMenu({ vs, broker, configured, actions, clock, showLog });
+  const problems = keep(new SettingsProblems(vs, [settings, configured], log));
+  const menu = new StatusMenu({ vs, broker, configured, problems, actions, clock, showLog });
   keep(new Commands({ vs, broker, actions, menu, showLog }));
   keep(new SignInNotifications(vs, broker, clock, ({ server }) => actions.signIn(server, 'same')));
-  keep(new SettingsProblems(vs, configured));
-  const statusBar = keep(new StatusBar(vs, broker, configured, clock));
+  const statusBar = keep(new StatusBar(vs, broker, configured, problems, clock));
   const provider = keep(new DefinitionProvider({ vs, broker, clock, ready, signInWaitSeconds }));
   keep(vs.lm.registerMcpServerDefinitionProvider('mcpCredentials.servers', provider));
   const onChange = () => {

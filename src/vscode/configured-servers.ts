@@ -3,7 +3,10 @@ import type { Log } from '../core/ports.js';
 import type { Server } from '../core/server.js';
 import type { VSCode } from './api.js';
 import type { Approvals } from './approvals.js';
-import { parseServers, type SettingsProblem } from './server-settings.js';
+import { variableFor } from './environment.js';
+import { parseServers } from './server-settings.js';
+import type { Settings } from './settings.js';
+import type { ProblemSource, SettingsProblem } from './settings-problems.js';
 
 const setting = 'mcpCredentials.servers';
 
@@ -13,8 +16,11 @@ export interface AnsweredServer {
   readonly isAllowed: boolean;
 }
 
-/** The servers in the settings: those that may be used, those that wait for an answer, and the mistakes. */
-export class ConfiguredServers implements Disposable {
+/**
+ * The servers in the settings: those that may be used, those that wait for an answer, and the mistakes. The user's
+ * own are in the user settings and, below them, in the environment; a workspace can only propose.
+ */
+export class ConfiguredServers implements ProblemSource, Disposable {
   #usable: readonly Server[] = [];
   #unanswered: readonly Server[] = [];
   #answered: readonly AnsweredServer[] = [];
@@ -24,8 +30,9 @@ export class ConfiguredServers implements Disposable {
 
   constructor(
     private readonly vs: VSCode,
+    private readonly settings: Settings,
     private readonly approvals: Approvals,
-    private readonly log: Log,
+    log: Log,
   ) {
     this.#changes = new Announcer((error) => log.error(String(error)));
     this.#listening = [
@@ -84,35 +91,38 @@ export class ConfiguredServers implements Disposable {
   #read(): void {
     const { workspace, l10n } = this.vs;
     const { globalValue, workspaceValue } = workspace.getConfiguration().inspect(setting) ?? {};
-    const own = parseServers(globalValue);
-    const proposed = parseServers(workspace.isTrusted ? workspaceValue : undefined);
-    const ownIds = new Set(own.servers.map(({ id }) => id));
+    const user = parseServers(globalValue, setting);
+    const environment = parseServers(this.settings.fromEnvironment('servers'), variableFor(setting));
+    const proposed = parseServers(workspace.isTrusted ? workspaceValue : undefined, setting);
+    // A wrong entry takes its label, too: what the user meant by it is not what stands below it.
+    const taken = new Set<string>([...user.servers.map(({ id }) => id), ...labelsOf(user.problems)]);
+    const own = [...user.servers, ...environment.servers.filter(({ id }) => !taken.has(id))];
+    const ownIds = new Set(own.map(({ id }) => id));
     const [added, hidden] = split(proposed.servers, ({ id }) => !ownIds.has(id));
-    const clashes = hidden.filter((server) => !own.servers.some((mine) => isSame(mine, server)));
+    const clashes = hidden.filter((server) => !own.some((mine) => isSame(mine, server)));
     this.#problems = [
-      ...own.problems,
+      ...user.problems,
+      ...environment.problems,
       ...proposed.problems,
       ...clashes.map(({ id }) => ({
+        place: setting,
         label: id,
         message: l10n.t(
-          'is in your user settings too, which win; give the one of the workspace another label',
+          'your own settings have it too, and win; give the one of the workspace another label',
         ),
       })),
     ];
-    this.#usable = [
-      ...own.servers,
-      ...added.filter((server) => this.approvals.answerFor(server) === 'allowed'),
-    ];
+    this.#usable = [...own, ...added.filter((server) => this.approvals.answerFor(server) === 'allowed')];
     this.#unanswered = added.filter((server) => this.approvals.answerFor(server) === undefined);
     this.#answered = added.flatMap((server) => {
       const answer = this.approvals.answerFor(server);
       return answer === undefined ? [] : [{ server, isAllowed: answer === 'allowed' }];
     });
-    for (const { label, message } of this.#problems) {
-      this.log.warn(`${setting}: ${JSON.stringify(label)} ${message}.`);
-    }
   }
 }
+
+const labelsOf = (problems: readonly SettingsProblem[]): string[] =>
+  problems.flatMap(({ label }) => (label === undefined ? [] : [label]));
 
 const isSame = (a: Server, b: Server): boolean => JSON.stringify(a) === JSON.stringify(b);
 

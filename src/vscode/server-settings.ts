@@ -1,12 +1,7 @@
 import { parseAddress } from '../core/address.js';
 import { BrokerError } from '../core/errors.js';
 import type { Server, ServerAuth, ServerId } from '../core/server.js';
-
-/** A mistake in one entry of `mcpCredentials.servers`, in words that name the place and what belongs there. */
-export interface SettingsProblem {
-  readonly label: string;
-  readonly message: string;
-}
+import type { SettingsProblem } from './settings-problems.js';
 
 export interface ParsedServers {
   readonly servers: readonly Server[];
@@ -19,11 +14,12 @@ const authKeys = ['issuer', 'clientId', 'scopes', 'account'];
 
 /**
  * Reads one scope's value of `mcpCredentials.servers`. A wrong entry is left out with a message; the others stand.
+ * @param place - where the value stands: the setting's name, or the environment variable's
  */
-export function parseServers(value: unknown): ParsedServers {
+export function parseServers(value: unknown, place: string): ParsedServers {
   if (value === undefined) return { servers: [], problems: [] };
   if (!isRecord(value))
-    return { servers: [], problems: [{ label: '', message: 'must be an object: label → server' }] };
+    return { servers: [], problems: [{ place, message: 'must be an object: label → server' }] };
   const servers: Server[] = [];
   const problems: SettingsProblem[] = [];
   for (const [label, entry] of Object.entries(value)) {
@@ -31,7 +27,7 @@ export function parseServers(value: unknown): ParsedServers {
       servers.push(parseServer(label, entry));
     } catch (error) {
       if (!(error instanceof Mistake)) throw error;
-      problems.push({ label, message: error.message });
+      problems.push({ place, label, message: error.message });
     }
   }
   return { servers, problems };

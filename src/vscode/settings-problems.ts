@@ -1,42 +1,100 @@
-import type { Disposable } from '../core/announcer.js';
+import { Announcer, type Disposable } from '../core/announcer.js';
+import type { Log } from '../core/ports.js';
 import type { VSCode } from './api.js';
-import type { ConfiguredServers } from './configured-servers.js';
 import { openSettings } from './status-menu.js';
 import { unlinked } from './unlinked.js';
 
+/** A mistake in the settings. */
+export interface SettingsProblem {
+  /** The setting, or the environment variable that stands for it. */
+  readonly place: string;
+  /** Which entry of it, when it has several. */
+  readonly label?: string;
+  /** What is wrong and what belongs there, as the rest of a sentence, without its full stop. */
+  readonly message: string;
+}
+
+/** Somebody who finds mistakes. */
+export interface ProblemSource {
+  readonly problems: readonly SettingsProblem[];
+  onDidChange(listener: () => void): Disposable;
+}
+
+/** A notification has room for so many; the rest is in the menu. */
+const shownAtOnce = 3;
+
 /**
- * Tells somebody who is editing the settings about a mistake as soon as they save it. Mistakes that were there at the
- * start are in the status bar's tooltip, its menu and the log.
+ * All mistakes in the settings. They are in the log, in the status bar's tooltip and in its menu; somebody who is
+ * editing the settings is told as soon as one is saved.
  */
 export class SettingsProblems implements Disposable {
-  readonly #listening: Disposable;
+  readonly #listening: readonly Disposable[];
+  readonly #changes: Announcer<undefined>;
   #known: ReadonlySet<string>;
+  #isLooking = false;
+  #isDisposed = false;
 
   constructor(
     private readonly vs: VSCode,
-    private readonly configured: ConfiguredServers,
+    private readonly sources: readonly ProblemSource[],
+    private readonly log: Log,
   ) {
+    this.#changes = new Announcer((error) => log.error(String(error)));
     this.#known = new Set(this.#texts());
-    this.#listening = configured.onDidChange(() => {
-      const texts = this.#texts();
-      const fresh = texts.find((text) => !this.#known.has(text));
-      this.#known = new Set(texts);
-      if (fresh !== undefined) void this.#show(fresh);
-    });
+    for (const text of this.#known) log.warn(text);
+    this.#listening = sources.map((source) => source.onDidChange(() => this.#lookSoon()));
+  }
+
+  get all(): readonly SettingsProblem[] {
+    return this.sources.flatMap(({ problems }) => problems);
+  }
+
+  onDidChange(listener: () => void): Disposable {
+    return this.#changes.listen(listener);
   }
 
   dispose(): void {
-    this.#listening.dispose();
+    this.#isDisposed = true;
+    for (const listening of this.#listening) listening.dispose();
+    this.#changes.dispose();
+  }
+
+  /** When all sources have seen what was saved. */
+  #lookSoon(): void {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    queueMicrotask(() => {
+      this.#isLooking = false;
+      if (!this.#isDisposed) this.#look();
+    });
+  }
+
+  #look(): void {
+    const texts = this.#texts();
+    const fresh = texts.filter((text) => !this.#known.has(text));
+    this.#known = new Set(texts);
+    this.#changes.announce(undefined);
+    for (const text of fresh) this.log.warn(text);
+    if (fresh.length > 0) void this.#show(fresh);
   }
 
   #texts(): string[] {
-    return this.configured.problems.map(
-      ({ label, message }) => `mcpCredentials.servers: ${JSON.stringify(label)} ${message}.`,
-    );
+    return this.all.map((problem) => problemText(this.vs.l10n, problem));
   }
 
-  async #show(text: string): Promise<void> {
-    const open = this.vs.l10n.t('Open Settings');
-    if ((await this.vs.window.showWarningMessage(unlinked(text), open)) === open) await openSettings(this.vs);
+  async #show(texts: readonly string[]): Promise<void> {
+    const { l10n, window } = this.vs;
+    const open = l10n.t('Open Settings');
+    const more = texts.length - shownAtOnce;
+    const rest = more <= 0 ? [] : [more === 1 ? l10n.t('And 1 more.') : l10n.t('And {0} more.', more)];
+    const text = [...texts.slice(0, shownAtOnce), ...rest].join(' ');
+    if ((await window.showWarningMessage(unlinked(text), open)) === open) await openSettings(this.vs);
   }
+}
+
+/** The mistake as one sentence that begins with its place. */
+function problemText(l10n: VSCode['l10n'], { place, label, message }: SettingsProblem): string {
+  return label === undefined
+    ? `${place} ${message}.`
+    : l10n.t('{0}, entry {1}: {2}.', place, JSON.stringify(label), message);
 }

@@ -1,33 +1,43 @@
+import { Announcer, type Disposable } from '../core/announcer.js';
+import type { Log } from '../core/ports.js';
 import type { VSCode } from './api.js';
-
-/** What a manifest says about one setting, as far as it is needed to read it. */
-export interface SettingSchema {
-  readonly type: string;
-  readonly default: unknown;
-  readonly enum?: readonly string[];
-  readonly minimum?: number;
-  readonly maximum?: number;
-}
+import { readEnvironment, type EnvironmentSettings, type Variables } from './environment.js';
+import { fits, mistakeText, type SettingSchema, type SettingSchemas } from './setting-schema.js';
+import type { ProblemSource, SettingsProblem } from './settings-problems.js';
 
 /** The part of the manifest that declares the settings. */
 export interface SettingsManifest {
-  readonly contributes: {
-    readonly configuration: { readonly properties: Readonly<Record<string, SettingSchema>> };
-  };
+  readonly contributes: { readonly configuration: { readonly properties: SettingSchemas } };
 }
 
 /**
- * The settings of one value each, by their path below `mcpCredentials`. A value that the manifest does not allow is
- * as good as none.
+ * The settings of one value each, by their path below `mcpCredentials`. What `settings.json` says goes before what
+ * the environment says, and that before the manifest's default. A value that the manifest does not allow is as good
+ * as none, and is named in `problems`.
  */
-export class Settings {
-  readonly #schemas: Readonly<Record<string, SettingSchema>>;
+export class Settings implements ProblemSource, Disposable {
+  readonly #schemas: SettingSchemas;
+  readonly #environment: EnvironmentSettings;
+  readonly #changes: Announcer<undefined>;
+  readonly #listening: Disposable;
+  #values: ReadonlyMap<string, unknown> = new Map();
+  #problems: readonly SettingsProblem[] = [];
 
   constructor(
     private readonly vs: VSCode,
     manifest: SettingsManifest,
+    variables: Variables,
+    log: Log,
   ) {
     this.#schemas = manifest.contributes.configuration.properties;
+    this.#environment = readEnvironment(vs.l10n, this.#schemas, variables);
+    this.#changes = new Announcer((error) => log.error(String(error)));
+    this.#read();
+    this.#listening = vs.workspace.onDidChangeConfiguration((change) => {
+      if (!change.affectsConfiguration('mcpCredentials')) return;
+      this.#read();
+      this.#changes.announce(undefined);
+    });
   }
 
   number(path: string): number {
@@ -42,16 +52,56 @@ export class Settings {
     return this.#value(path) as boolean;
   }
 
-  #value(path: string): unknown {
-    const schema = this.#schemas[`mcpCredentials.${path}`];
-    if (schema === undefined) throw new RangeError(`The manifest declares no setting ${path}.`);
-    const value: unknown = this.vs.workspace.getConfiguration('mcpCredentials').get(path);
-    return fits(value, schema) ? value : schema.default;
+  /** What the environment says about a setting, of whatever type; undefined when it says nothing usable. */
+  fromEnvironment(path: string): unknown {
+    return this.#environment.values.get(`mcpCredentials.${path}`);
   }
-}
 
-function fits(value: unknown, { type, enum: choices, minimum, maximum }: SettingSchema): boolean {
-  if (type === 'integer' ? !Number.isInteger(value) : typeof value !== type) return false;
-  if (choices !== undefined && !choices.includes(value as string)) return false;
-  return !(Number(value) < (minimum ?? -Infinity)) && !(Number(value) > (maximum ?? Infinity));
+  get problems(): readonly SettingsProblem[] {
+    return this.#problems;
+  }
+
+  onDidChange(listener: () => void): Disposable {
+    return this.#changes.listen(listener);
+  }
+
+  dispose(): void {
+    this.#listening.dispose();
+    this.#changes.dispose();
+  }
+
+  #value(path: string): unknown {
+    const id = `mcpCredentials.${path}`;
+    if (!this.#values.has(id)) throw new RangeError(`The manifest declares no setting ${path}.`);
+    return this.#values.get(id);
+  }
+
+  #read(): void {
+    const problems = [...this.#environment.problems];
+    const values = new Map<string, unknown>();
+    for (const [id, schema] of Object.entries(this.#schemas)) {
+      // Entry by entry: a wrong one leaves the others as they are.
+      if (schema.type === 'object') continue;
+      const given = this.#given(id, schema);
+      const wrong = given.filter((value) => !fits(value, schema));
+      problems.push(
+        ...wrong.map((value) => ({ place: id, message: mistakeText(this.vs.l10n, value, schema) })),
+      );
+      const [value = this.#environment.values.get(id) ?? schema.default] = given.filter((one) =>
+        fits(one, schema),
+      );
+      values.set(id, value);
+    }
+    this.#values = values;
+    this.#problems = problems;
+  }
+
+  /** What every `settings.json` that may say something says, the one that counts most first. */
+  #given(id: string, { scope = '' }: SettingSchema): unknown[] {
+    const { workspaceFolderValue, workspaceValue, globalValue } =
+      this.vs.workspace.getConfiguration().inspect(id) ?? {};
+    const isWorkspaces = !['application', 'machine'].includes(scope);
+    const values: unknown[] = [...(isWorkspaces ? [workspaceFolderValue, workspaceValue] : []), globalValue];
+    return values.filter((value) => value !== undefined);
+  }
 }

@@ -6,6 +6,7 @@ import type { Clock } from '../core/ports.js';
 import type { CredentialState } from '../core/state.js';
 import type { VSCode } from './api.js';
 import type { ConfiguredServers } from './configured-servers.js';
+import type { SettingsProblems } from './settings-problems.js';
 import { durationText, stateText } from './texts.js';
 
 /** How often the time to expiry is looked at; it is shown in minutes. */
@@ -24,24 +25,21 @@ export class StatusBar implements Disposable {
     private readonly vs: VSCode,
     private readonly broker: Broker,
     private readonly configured: ConfiguredServers,
+    private readonly problems: SettingsProblems,
     private readonly clock: Clock,
   ) {
     this.#item = vs.window.createStatusBarItem('mcpCredentials.status', vs.StatusBarAlignment.Right, 90);
     this.#item.name = vs.l10n.t('MCP Credentials');
     this.#item.command = 'mcpCredentials.showStatus';
     const render = () => this.render();
-    this.#listening = [broker.onDidChange(render), configured.onDidChange(render)];
+    this.#listening = [broker, configured, problems].map((part) => part.onDidChange(render));
   }
 
   render(): void {
     this.#tick?.dispose();
     this.#tick = undefined;
     const servers = this.broker.servers();
-    if (
-      servers.length === 0 &&
-      this.configured.unanswered.length === 0 &&
-      this.configured.problems.length === 0
-    ) {
+    if (servers.length === 0 && this.configured.unanswered.length === 0 && this.problems.all.length === 0) {
       this.#item.hide();
       return;
     }
@@ -67,7 +65,7 @@ export class StatusBar implements Disposable {
 
   /** A line for each account with the servers it is used for, then what waits for the user. */
   #tooltip(nowMs: number): MarkdownString {
-    const { vs, broker, configured } = this;
+    const { vs, broker, configured, problems } = this;
     const { l10n } = vs;
     const lines = new Map<string, { account: string; state: string; ids: string[] }>();
     for (const { id } of broker.servers()) {
@@ -81,7 +79,7 @@ export class StatusBar implements Disposable {
     for (const { account, state, ids } of lines.values())
       add('key', `${account} (${ids.join(', ')}) – ${state}`);
     for (const { id } of configured.unanswered) add('question', l10n.t('{0} – waits for your answer', id));
-    for (const { label, message } of configured.problems) add('error', `${label}: ${message}`);
+    for (const { place, label, message } of problems.all) add('error', `${label ?? place}: ${message}`);
     return tooltip;
   }
 }

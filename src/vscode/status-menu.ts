@@ -5,12 +5,14 @@ import type { AccountActions } from './account-actions.js';
 import type { VSCode } from './api.js';
 import type { ConfiguredServers } from './configured-servers.js';
 import { choose, type Choice } from './menu.js';
+import type { SettingsProblems } from './settings-problems.js';
 import { stateText } from './texts.js';
 
 export interface StatusMenuParts {
   readonly vs: VSCode;
   readonly broker: Broker;
   readonly configured: ConfiguredServers;
+  readonly problems: SettingsProblems;
   readonly actions: AccountActions;
   readonly clock: Clock;
   readonly showLog: () => void;
@@ -21,7 +23,7 @@ export class StatusMenu {
   constructor(private readonly parts: StatusMenuParts) {}
 
   async show(): Promise<void> {
-    const { vs, broker, configured, showLog } = this.parts;
+    const { vs, broker, configured, problems, showLog } = this.parts;
     const { l10n } = vs;
     const servers = broker.servers().map((server) => this.choiceFor(server, () => this.#showServer(server)));
     const unanswered = configured.unanswered.map((server) => ({
@@ -38,16 +40,16 @@ export class StatusMenu {
         detail: server.url,
         run: () => configured.askAbout(server),
       }));
-    const problems = configured.problems.map(({ label, message }) => ({
-      label: `$(error) ${label}`,
+    const mistakes = problems.all.map(({ place, label, message }) => ({
+      label: `$(error) ${label ?? place}`,
       description: message,
-      run: () => openSettings(vs),
+      run: () => openSettings(vs, place),
     }));
     await choose(vs, l10n.t('MCP Credentials'), l10n.t('Choose a server to sign in, renew or sign out'), [
       ...servers,
       ...unanswered,
       ...denied,
-      ...problems,
+      ...mistakes,
       { label: '', kind: vs.QuickPickItemKind.Separator },
       { label: l10n.t('$(gear) Open Settings'), run: () => openSettings(vs) },
       { label: l10n.t('$(output) Show Log'), run: showLog },
@@ -91,7 +93,11 @@ export class StatusMenu {
   }
 }
 
-/** Shows the setting that all of this is about. */
-export async function openSettings(vs: VSCode): Promise<void> {
-  await vs.commands.executeCommand('workbench.action.openSettings', 'mcpCredentials.servers');
+/**
+ * Shows settings of ours.
+ * @param place - the one to show, else the one that all of this is about; all of them when it is none of ours
+ */
+export async function openSettings(vs: VSCode, place = 'mcpCredentials.servers'): Promise<void> {
+  const query = place.startsWith('mcpCredentials.') ? place : 'mcpCredentials';
+  await vs.commands.executeCommand('workbench.action.openSettings', query);
 }

@@ -95,14 +95,14 @@ describe('resolving a definition', () => {
 
   it('gives up waiting after the configured time, with a text that says what to run', async () => {
     const { issuer, server, window } = await ground.signedIn();
-    window.editor.settings.set('user', 'mcpCredentials.signInWaitSeconds', 300);
+    window.editor.settings.set('user', 'mcpCredentials.signInWaitSeconds', 270);
     await window.connect('tickets');
     issuer.revokeGrants('alice');
     window.clock.leap(pastTheEndMs);
     const resolved = assert.rejects(window.editor.resolve(server.name), /Run “MCP Credentials: Sign In”/);
     await window.editor.window.message(/waits for you/);
     await window.waiting(1);
-    window.clock.leap(299_000);
+    window.clock.leap(269_000);
     await window.waiting(0);
     window.clock.leap(2_000);
     await resolved;

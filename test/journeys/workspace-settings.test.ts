@@ -117,7 +117,7 @@ describe('a server that a workspace proposes', () => {
     await window.signIn();
     await (await window.connect('tickets')).call('whoami');
     assert.deepEqual(theirs.requests, []);
-    assert.match(window.log(/user settings too/) ?? '', /"tickets" is in your user settings too, which win/);
+    assert.match(window.log(/own settings/) ?? '', /entry "tickets": your own settings have it too, and win/);
   });
 
   it('shares its turn with others: one question at a time', async () => {

@@ -46,6 +46,8 @@ export class Stores {
 export interface BrokerWindowOptions extends FakeEditorOptions {
   readonly stores?: Stores;
   readonly fetch?: Fetch;
+  /** The variables of the environment. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** One MCP session, opened as the editor opens it: with the definition's URL and headers, and nothing else. */
@@ -66,7 +68,12 @@ export class BrokerWindow {
   readonly #connections: McpConnection[] = [];
   #isClosed = false;
 
-  constructor({ stores = new Stores(), fetch: send, ...options }: BrokerWindowOptions = {}) {
+  constructor({
+    stores = new Stores(),
+    fetch: send,
+    environment = {},
+    ...options
+  }: BrokerWindowOptions = {}) {
     this.editor = new FakeEditor(options);
     this.stores = stores;
     const context = {
@@ -81,6 +88,7 @@ export class BrokerWindow {
       fetch: send ?? ((url, init) => fetch(url, init)),
       clock: this.clock,
       random: () => 0.5,
+      environment,
     });
   }
 

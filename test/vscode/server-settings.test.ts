@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { parseServers } from '../../src/vscode/server-settings.js';
+import { parseServers as parseServersAt } from '../../src/vscode/server-settings.js';
 
 const url = 'https://tickets.example.com/mcp';
 const auth = {
@@ -8,6 +8,9 @@ const auth = {
   scopes: ['mcp:read', 'mcp:write'],
   account: 'alice@example.com',
 };
+
+const place = 'mcpCredentials.servers';
+const parseServers = (value: unknown) => parseServersAt(value, place);
 
 describe('the setting mcpCredentials.servers', () => {
   const right: Record<string, unknown> = {
@@ -108,6 +111,7 @@ describe('the setting mcpCredentials.servers', () => {
       );
       assert.equal(problems.length, 1);
       assert.equal(problems[0]?.label, 'bad');
+      assert.equal(problems[0].place, place);
       assert.match(problems[0].message, message);
       assert.doesNotMatch(problems[0].message, /hunter2|key-of-alice|secret-of-alice/);
     });
@@ -134,7 +138,7 @@ describe('the setting mcpCredentials.servers', () => {
     for (const value of [[], 'servers', 7, null]) {
       assert.deepEqual(parseServers(value), {
         servers: [],
-        problems: [{ label: '', message: 'must be an object: label → server' }],
+        problems: [{ place, message: 'must be an object: label → server' }],
       });
     }
     const { problems } = parseServers({ bad: { type: 'x'.repeat(500), url } });

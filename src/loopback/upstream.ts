@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { isUntrustedCertificate } from '../core/certificate.js';
 import { BrokerError } from '../core/errors.js';
 import type { Secret } from '../core/secret.js';
 import type { Body } from './body.js';
@@ -14,9 +15,6 @@ export interface UpstreamRequest {
   readonly body: Body;
   readonly signal: AbortSignal;
 }
-
-/** Node's and OpenSSL's codes for "this certificate is not trusted" all look alike. */
-const untrustedCertificate = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY/;
 
 /** Connections to MCP servers, kept open between calls. */
 export class Upstream {
@@ -53,9 +51,8 @@ export class Upstream {
 }
 
 function unreachable(url: URL, cause: unknown): BrokerError {
-  const code = cause instanceof Error ? ((cause as { code?: string }).code ?? '') : '';
   const details = { host: url.host };
-  return untrustedCertificate.test(code)
+  return isUntrustedCertificate(cause)
     ? new BrokerError('tls_untrusted', `The certificate of ${url.host} is not trusted.`, { cause, details })
     : new BrokerError('server_unreachable', `No answer from ${url.host}.`, { cause, details });
 }

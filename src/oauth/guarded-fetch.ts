@@ -1,4 +1,5 @@
 import { parseAddress } from '../core/address.js';
+import { isUntrustedCertificate } from '../core/certificate.js';
 import { BrokerError } from '../core/errors.js';
 import type { Fetch } from '../core/ports.js';
 
@@ -7,10 +8,6 @@ const answerLimitMs = 30_000;
 
 /** Metadata and token answers are a few kilobytes; more is a mistake or an attack. */
 const bodyLimitBytes = 1_048_576;
-
-/** Node's and OpenSSL's codes for "this certificate is not trusted". */
-const untrustedCertificate =
-  /^(CERT_|ERR_TLS_CERT|ERR_SSL_|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF))/;
 
 /**
  * The one way to discovery, registration, token and revocation endpoints: https or loopback only, no redirect
@@ -68,17 +65,11 @@ async function readWhole(response: Response): Promise<Uint8Array<ArrayBuffer>> {
 
 function unreachable(url: URL, cause: unknown): BrokerError {
   const details = { host: url.host };
-  if (untrustedCertificate.test(codeOf(cause))) {
+  if (isUntrustedCertificate(cause)) {
     return new BrokerError('tls_untrusted', `The certificate of ${url.host} is not trusted.`, {
       cause,
       details,
     });
   }
   return new BrokerError('issuer_unreachable', `No answer from ${url.host}.`, { cause, details });
-}
-
-function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return '';
-  const own = (error as Error & { code?: unknown }).code;
-  return typeof own === 'string' ? own : codeOf(error.cause);
 }

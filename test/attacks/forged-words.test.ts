@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { serversSetting, useGround, userOf } from '../support/ground.js';
+import { refusingRedirect, serversSetting, useGround, userOf } from '../support/ground.js';
 import { FormBrowser } from '../support/form-browser.js';
 
 /** The editor makes a link of this in a notification, and pressing it would run a command. */
@@ -16,17 +16,13 @@ describe('words of a server that look like ours', () => {
     const browser = new FormBrowser(userOf('alice'));
     const { window } = ground.window({
       user: serversSetting([server]),
-      browse: (url) => {
-        const { searchParams } = new URL(url);
-        const redirect = new URL(searchParams.get('redirect_uri') ?? '');
-        redirect.search = new URLSearchParams({
-          error: 'temporarily_unavailable',
-          error_description: `All is well.\n2026-01-01 info Signed in. ${linked}`,
-          state: searchParams.get('state') ?? '',
-          iss: issuer.issuer,
-        }).toString();
-        return browser.open(redirect.href);
-      },
+      browse: (url) =>
+        browser.open(
+          refusingRedirect(issuer, url, {
+            error: 'temporarily_unavailable',
+            error_description: `All is well.\n2026-01-01 info Signed in. ${linked}`,
+          }),
+        ),
     });
     await window.ready;
     const run = window.run('signIn');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { serversSetting, useGround, userOf } from '../support/ground.js';
+import { refusingRedirect, serversSetting, useGround, userOf } from '../support/ground.js';
 import { FormBrowser } from '../support/form-browser.js';
 
 const script = '<script>alert(1)</script><img src=x onerror="alert(2)">';
@@ -24,17 +24,13 @@ describe('HTML in what a server says', () => {
     const browser = new FormBrowser(userOf('alice'));
     const { window } = ground.window({
       user: serversSetting([server]),
-      browse: (url) => {
-        const { searchParams } = new URL(url);
-        const redirect = new URL(searchParams.get('redirect_uri') ?? '');
-        redirect.search = new URLSearchParams({
-          error: 'server_error',
-          error_description: script,
-          state: searchParams.get('state') ?? '',
-          iss: issuer.issuer,
-        }).toString();
-        return browser.open(redirect.href);
-      },
+      browse: (url) =>
+        browser.open(
+          refusingRedirect(issuer, url, {
+            error: 'server_error',
+            error_description: script,
+          }),
+        ),
     });
     await window.ready;
     const run = window.run('signIn');

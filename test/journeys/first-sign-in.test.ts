@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { serversSetting, useGround, userOf } from '../support/ground.js';
+import { publicClient, serversSetting, useGround, userOf } from '../support/ground.js';
 
 describe('a first sign-in', () => {
   const ground = useGround();
@@ -24,15 +24,7 @@ describe('a first sign-in', () => {
   it('uses a configured client and registers none', async () => {
     const issuer = await ground.issuer({
       registration: false,
-      clients: [
-        {
-          client_id: 'ours',
-          token_endpoint_auth_method: 'none',
-          application_type: 'native',
-          redirect_uris: ['http://127.0.0.1/callback'],
-          grant_types: ['authorization_code', 'refresh_token'],
-        },
-      ],
+      clients: [publicClient('refresh_token')],
     });
     const server = await ground.server(issuer);
     const { window } = ground.window({

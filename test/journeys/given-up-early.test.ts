@@ -1,19 +1,12 @@
 import assert from 'node:assert/strict';
-import { serversSetting, useGround } from '../support/ground.js';
+import { publicClient, serversSetting, useGround } from '../support/ground.js';
 
 describe('a sign-in that is given up before the browser is open', () => {
   const ground = useGround();
 
   it('opens no browser any more', async () => {
     const issuer = await ground.issuer({
-      clients: [
-        {
-          client_id: 'ours',
-          token_endpoint_auth_method: 'none',
-          application_type: 'native',
-          redirect_uris: ['http://127.0.0.1/callback'],
-        },
-      ],
+      clients: [publicClient('refresh_token')],
     });
     const server = await ground.server(issuer);
     const asked = withResolvers();

@@ -1,20 +1,12 @@
 import assert from 'node:assert/strict';
-import { serversSetting, useGround } from '../support/ground.js';
+import { publicClient, serversSetting, useGround } from '../support/ground.js';
 
 describe('a server that refuses a token which cannot be renewed', () => {
   const ground = useGround();
 
   it('leads to one notification, and the call goes on after the sign-in', async () => {
     const issuer = await ground.issuer({
-      clients: [
-        {
-          client_id: 'ours',
-          token_endpoint_auth_method: 'none',
-          application_type: 'native',
-          redirect_uris: ['http://127.0.0.1/callback'],
-          grant_types: ['authorization_code'],
-        },
-      ],
+      clients: [publicClient()],
     });
     const server = await ground.server(issuer);
     const { window } = ground.window({

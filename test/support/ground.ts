@@ -1,3 +1,4 @@
+import type { ClientMetadata } from 'oidc-provider';
 import {
   startAuthorizationServer,
   type AuthorizationServerOptions,
@@ -24,6 +25,28 @@ export function serversSetting(
 ) {
   const entries = servers.map(({ name, url }) => [name, { type: 'http', url, ...(auth[name] ?? {}) }]);
   return { 'mcpCredentials.servers': Object.fromEntries(entries) as Record<string, unknown> };
+}
+
+/** A client that an administrator has registered, for entries with `auth.clientId: "ours"`. */
+export const publicClient = (...grantTypes: string[]): ClientMetadata => ({
+  client_id: 'ours',
+  token_endpoint_auth_method: 'none',
+  application_type: 'native',
+  redirect_uris: ['http://127.0.0.1/callback'],
+  grant_types: ['authorization_code', ...grantTypes],
+});
+
+/** The redirect by which `issuer` would refuse the authorization request `url`. */
+export function refusingRedirect(
+  issuer: TestAuthorizationServer,
+  url: string,
+  refusal: { readonly error: string; readonly error_description: string },
+): string {
+  const { searchParams } = new URL(url);
+  const redirect = new URL(searchParams.get('redirect_uri') ?? '');
+  const state = searchParams.get('state') ?? '';
+  redirect.search = new URLSearchParams({ ...refusal, state, iss: issuer.issuer }).toString();
+  return redirect.href;
 }
 
 /** Everything that a test starts, and its end: windows first, since they talk to the servers. */

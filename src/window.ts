@@ -7,10 +7,12 @@ import { Counters } from './core/counters.js';
 import { describeError } from './core/errors.js';
 import type { Journal } from './core/journal.js';
 import type { Leases } from './core/lease.js';
+import type { Ledgers } from './core/ledger.js';
 import { noLock } from './core/lock.js';
 import type { Clock, Fetch, Log, Memento, Random } from './core/ports.js';
 import { JournalFiles } from './node/journal-files.js';
 import { LeaseFiles } from './node/lease-file.js';
+import { LedgerFiles } from './node/ledger-files.js';
 import { McpProxy } from './loopback/mcp-proxy.js';
 import { redirectReceiver } from './loopback/redirect-receiver.js';
 import { AccountActions } from './vscode/account-actions.js';
@@ -136,10 +138,16 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
 function sharedAmongWindows(
   { globalStorageUri }: ExtensionContext,
   log: Log,
-): { journal: Journal; leases: Leases } {
+): { journal: Journal; leases: Leases; ledgers: Ledgers } {
+  const folder = (name: string) => join(globalStorageUri.fsPath, name);
+  const leases = new LeaseFiles(folder('leases'), log);
   return {
-    journal: new JournalFiles(join(globalStorageUri.fsPath, 'journal'), log),
-    leases: new LeaseFiles(join(globalStorageUri.fsPath, 'leases'), log),
+    journal: new JournalFiles(folder('journal'), log),
+    leases,
+    ledgers: {
+      sessions: new LedgerFiles(folder('sessions'), leases, log),
+      bindings: new LedgerFiles(folder('bindings'), leases, log),
+    },
   };
 }
 

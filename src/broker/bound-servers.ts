@@ -1,8 +1,7 @@
 import { isCalled, sameAccount, type Account } from '../core/account.js';
 import { covers } from '../core/address.js';
 import { keyText } from '../core/credential.js';
-import { BrokerError, describeError } from '../core/errors.js';
-import type { Log } from '../core/ports.js';
+import { BrokerError } from '../core/errors.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { Binding, Bindings, Bound } from '../vault/bindings.js';
 import type { CredentialVault } from '../vault/credentials.js';
@@ -19,8 +18,12 @@ export class BoundServers {
   constructor(
     private readonly bindings: Bindings,
     private readonly vault: CredentialVault,
-    private readonly log: Log,
   ) {}
+
+  /** Settles when what was decided in earlier windows is known; until then no server has a credential. */
+  get loaded(): Promise<void> {
+    return this.bindings.loaded;
+  }
 
   replace(servers: readonly Server[]): void {
     this.#servers.clear();
@@ -51,7 +54,7 @@ export class BoundServers {
    */
   boundTo(id: ServerId): Bound | undefined {
     const server = this.#servers.get(id);
-    if (server === undefined) return undefined;
+    if (server === undefined || !this.bindings.isLoaded) return undefined;
     if (!this.#decided.has(id)) this.#decided.set(id, this.#decide(server));
     return this.#decided.get(id);
   }
@@ -112,9 +115,7 @@ export class BoundServers {
 
   #store(id: ServerId, binding: Binding): void {
     this.#decided.set(id, binding.kind === 'bound' ? binding : undefined);
-    Promise.resolve(this.bindings.set(id, binding)).catch((error: unknown) => {
-      this.log.warn(`A binding was not saved: ${describeError(error)}`);
-    });
+    if (JSON.stringify(binding) !== JSON.stringify(this.bindings.get(id))) this.bindings.set(id, binding);
   }
 }
 

@@ -6,6 +6,7 @@ import { keyText } from '../core/credential.js';
 import { describeError } from '../core/errors.js';
 import type { Journal } from '../core/journal.js';
 import type { Leases } from '../core/lease.js';
+import type { Ledgers } from '../core/ledger.js';
 import type { Lock } from '../core/lock.js';
 import type {
   Clock,
@@ -23,6 +24,7 @@ import type { LentToken, TokenSource } from '../core/token-source.js';
 import { Bindings } from '../vault/bindings.js';
 import { CredentialVault } from '../vault/credentials.js';
 import { keyOfEntry } from '../vault/index-entry.js';
+import { removeOutgrown } from '../vault/outgrown.js';
 import { Sessions } from '../vault/sessions.js';
 import { BoundServers } from './bound-servers.js';
 import { cancelled } from './failures.js';
@@ -62,6 +64,7 @@ export interface BrokerParts {
   /** What the windows of this profile share, beside the editor's storage. */
   readonly journal: Journal;
   readonly leases: Leases;
+  readonly ledgers: Ledgers;
   /** Names the workspace, the same from start to start. */
   readonly workspace: string;
   readonly openBrowser: OpenBrowser;
@@ -75,6 +78,7 @@ export interface BrokerParts {
 export class Broker implements TokenSource {
   readonly #changes: Announcer<undefined>;
   readonly #servers: BoundServers;
+  readonly #bindings: Bindings;
   readonly #sessions: Sessions;
   readonly #holdings: Holdings;
   readonly #refresher: Refresher;
@@ -87,7 +91,7 @@ export class Broker implements TokenSource {
   readonly #closing = new AbortController();
 
   constructor(private readonly parts: BrokerParts) {
-    const { fetch, clock, log, memento, workspace } = parts;
+    const { fetch, clock, log, memento, ledgers, rules, workspace } = parts;
     const closing = this.#closing.signal;
     const onListenerError = (error: unknown) => log.error(`A listener failed: ${describeError(error)}`);
     const changes = new Announcer<undefined>(onListenerError);
@@ -95,14 +99,17 @@ export class Broker implements TokenSource {
     const vault = new CredentialVault({ ...parts, closing });
     const holdings = new Holdings(onListenerError);
     const issuers = new Issuers(fetch, clock, closing);
-    const servers = new BoundServers(new Bindings(memento, workspace, log), vault, log);
-    const sessions = new Sessions(memento, log);
+    const bindings = new Bindings({ ...parts, ledger: ledgers.bindings }, workspace);
+    const servers = new BoundServers(bindings, vault);
+    const sessions = new Sessions({ ...parts, ledger: ledgers.sessions }, rules);
     const refresher = new Refresher({ ...parts, vault, holdings, issuers });
     const scheduler = new Scheduler(clock, holdings, refresher, log);
     const loader = new Loader({ ...parts, vault, servers, holdings, refresher, loaded: changed });
     const signOuts = new SignOuts({ ...parts, vault, servers, loader, holdings, issuers, changed });
+    void removeOutgrown(memento, log);
     this.#changes = changes;
     this.#servers = servers;
+    this.#bindings = bindings;
     this.#sessions = sessions;
     this.#holdings = holdings;
     this.#refresher = refresher;
@@ -115,9 +122,6 @@ export class Broker implements TokenSource {
     holdings.onDidChange((key) => {
       changed();
       this.#wants.look(key);
-    });
-    sessions.prune(clock.nowMs()).catch((error: unknown) => {
-      log.warn(`Old sessions were not forgotten: ${describeError(error)}`);
     });
   }
 
@@ -250,25 +254,22 @@ export class Broker implements TokenSource {
   }
 
   sessionOpened(id: ServerId, session: string, { account }: LentToken): void {
-    const nowMs = this.parts.clock.nowMs();
-    this.#servers.reached(id, account, nowMs);
-    this.#sessions.open(id, session, account, nowMs).catch((error: unknown) => {
-      this.parts.log.warn(`A session was not saved: ${describeError(error)}`);
-    });
+    this.#servers.reached(id, account, this.parts.clock.nowMs());
+    void this.#sessions.open(id, session, account);
   }
 
   sessionClosed(id: ServerId, session: string): void {
-    this.#sessions.close(id, session).catch((error: unknown) => {
-      this.parts.log.warn(`A session was not forgotten: ${describeError(error)}`);
-    });
+    void this.#sessions.close(id, session);
   }
 
-  /** Ends timers, waits and sign-ins. Resolves when renewals that have left are saved: they cannot be taken back. */
+  /**
+   * Ends timers, waits and sign-ins. Resolves when everything is saved; renewals that have left cannot be taken back.
+   */
   async close(): Promise<void> {
     this.#closing.abort(cancelled());
     this.#loader.dispose();
     this.#scheduler.dispose();
-    await this.#refresher.settled();
+    await Promise.all([this.#refresher.settled(), this.#bindings.end(), this.#sessions.end()]);
     this.#changes.dispose();
     this.#wants.dispose();
     this.#holdings.dispose();

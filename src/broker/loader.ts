@@ -53,6 +53,7 @@ export class Loader implements Disposable {
     await vault.open().catch((error: unknown) => {
       log.warn(`The journal cannot be opened: ${describeError(error)}`);
     });
+    await servers.loaded;
     servers.decideAnew();
     // What is behind a lock is loaded when it opens.
     if (!lock.isLocked) await Promise.all(servers.all().map((server) => this.#loadFor(server)));
@@ -65,7 +66,7 @@ export class Loader implements Disposable {
    */
   async held(id: ServerId): Promise<Held | undefined> {
     const { vault, servers } = this.parts;
-    await vault.open();
+    await Promise.all([vault.open(), servers.loaded]);
     const bound = servers.boundTo(id);
     return bound && this.#load(bound);
   }

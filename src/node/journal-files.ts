@@ -7,6 +7,7 @@ import type { Disposable } from '../core/announcer.js';
 import type { Journal } from '../core/journal.js';
 import type { Log } from '../core/ports.js';
 import { describeError } from '../core/errors.js';
+import { unlessMissing } from './unless-missing.js';
 
 const ending = '.json';
 
@@ -115,13 +116,4 @@ async function persistently<T>(attempt: () => Promise<T>): Promise<T> {
     await wait(delayMs);
   }
   return attempt();
-}
-
-async function unlessMissing<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

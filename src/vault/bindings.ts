@@ -1,9 +1,8 @@
 import * as v from 'valibot';
-import type { Log, Memento } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
 import type { IndexEntry } from './index-entry.js';
+import { Kept, type KeptParts } from './kept.js';
 import { accountSchema } from './record.js';
-import { Remembered } from './remembered.js';
 
 /**
  * Which credential a server uses in a workspace, without tokens; or that the user has signed it out there, so that
@@ -28,25 +27,47 @@ const bindingSchema = v.variant('kind', [
   v.strictObject({ kind: v.literal('signed-out') }),
 ]);
 
+/** More than anybody has; those that were made longest ago go first. */
+const keepCount = 10_000;
+
 /** The bindings of one workspace. A binding is made once and kept until the user signs in as somebody else or out. */
 export class Bindings {
-  readonly #entries: Remembered<Binding>;
+  readonly #kept: Kept<Binding>;
 
   /** @param workspace - names the workspace in this profile, the same from start to start */
   constructor(
-    memento: Memento,
+    parts: KeptParts,
     private readonly workspace: string,
-    log: Log,
   ) {
-    this.#entries = new Remembered(memento, 'binding:', bindingSchema, log);
+    this.#kept = new Kept<Binding>(parts, bindingSchema, {
+      what: 'bindings',
+      wins: 'last',
+      keepMs: () => Infinity,
+      keepCount: () => keepCount,
+    });
+  }
+
+  /** Settles when they can be looked up. Never rejects. */
+  get loaded(): Promise<void> {
+    return this.#kept.loaded;
+  }
+
+  /** Whether they can be looked up. */
+  get isLoaded(): boolean {
+    return this.#kept.isLoaded;
   }
 
   get(server: ServerId): Binding | undefined {
-    return this.#entries.get(this.#name(server));
+    return this.#kept.get(this.#name(server));
   }
 
-  set(server: ServerId, binding: Binding): PromiseLike<void> {
-    return this.#entries.set(this.#name(server), binding);
+  set(server: ServerId, binding: Binding): void {
+    this.#kept.set(this.#name(server), binding);
+  }
+
+  /** Resolves when everything is written. */
+  end(): Promise<void> {
+    return this.#kept.close();
   }
 
   #name(server: ServerId): string {

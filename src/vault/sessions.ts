@@ -1,69 +1,88 @@
 import * as v from 'valibot';
 import type { Account } from '../core/account.js';
-import type { Log, Memento } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
 import { digest } from './digest.js';
+import { Kept, type KeptParts } from './kept.js';
 import { accountSchema } from './record.js';
-import { Remembered } from './remembered.js';
 
-interface StoredSession {
-  readonly server: string;
-  readonly account: Account;
-  readonly openedAtMs: number;
+export interface SessionRules {
+  /** How long, and how many at most, sessions are remembered that nobody has closed. */
+  readonly sessionsKeepMs: () => number;
+  readonly sessionsKeepCount: () => number;
 }
 
-const sessionSchema = v.strictObject({ server: v.string(), account: accountSchema, openedAtMs: v.number() });
-
-/** A session that nobody closed is forgotten after this long; servers end theirs much earlier. */
-const keepForMs = 30 * 24 * 3_600_000;
+/** So many digests are remembered, so that the calls of a session do not each make one. */
+const digestsLimit = 1_000;
 
 /**
- * Which account each MCP session belongs to. The first binding wins. Session ids are stored as SHA-256 digests,
- * since whoever has an id may be taken for its owner by a careless server.
+ * Which account each MCP session belongs to. The first binding wins, also among windows. Session ids are stored as
+ * SHA-256 digests, since whoever has an id may be taken for its owner by a careless server.
  */
 export class Sessions {
-  readonly #open = new Map<string, Account>();
-  readonly #entries: Remembered<StoredSession>;
+  readonly #kept: Kept<Account>;
+  readonly #digests = new Map<string, string>();
+  /** Each change waits for the one before, so that none is overtaken while a digest is made. */
+  #changes = Promise.resolve();
 
-  constructor(memento: Memento, log: Log) {
-    this.#entries = new Remembered(memento, 'session:', sessionSchema, log);
+  constructor(parts: KeptParts, { sessionsKeepMs, sessionsKeepCount }: SessionRules) {
+    const accounts = new Map<string, Account>();
+    /** Thousands of sessions belong to a handful of accounts, so they share them. */
+    const shared = (account: Account): Account => {
+      const name = JSON.stringify([account.issuer, account.subject, account.label]);
+      const known = accounts.get(name);
+      if (known === undefined) accounts.set(name, account);
+      return known ?? account;
+    };
+    this.#kept = new Kept(parts, v.pipe(accountSchema, v.transform(shared)), {
+      what: 'sessions',
+      wins: 'first',
+      keepMs: sessionsKeepMs,
+      keepCount: sessionsKeepCount,
+    });
   }
 
-  /** Forgets what is too old. Called once, at activation. */
-  async prune(nowMs: number): Promise<void> {
-    for (const [name, { openedAtMs }] of this.#entries.entries()) {
-      if (nowMs - openedAtMs > keepForMs) await this.#entries.delete(name);
-    }
+  /** How many are in memory. */
+  get size(): number {
+    return this.#kept.size;
   }
 
   /** @returns the account of `session`, or undefined when the session is not ours */
   async accountOf(server: ServerId, session: string): Promise<Account | undefined> {
-    const known = this.#open.get(nameOf(server, session));
+    await this.#changes;
+    const key = await this.#digestOf(server, session);
+    const known = this.#kept.get(key);
     if (known !== undefined) return known;
-    const stored = this.#entries.get(await digest(nameOf(server, session)));
-    if (stored !== undefined) this.#open.set(nameOf(server, session), stored.account);
-    return stored?.account;
+    await this.#kept.loaded;
+    return this.#kept.get(key);
   }
 
   /** Ties `session` to `account`, unless it belongs to somebody already. */
-  async open(server: ServerId, session: string, account: Account, nowMs: number): Promise<void> {
-    const name = nameOf(server, session);
-    if (this.#open.has(name)) return;
-    this.#open.set(name, account);
-    const stored = await digest(name);
-    const owner = this.#entries.get(stored)?.account;
-    if (owner !== undefined) {
-      this.#open.set(name, owner);
-      return;
-    }
-    await this.#entries.set(stored, { server, account, openedAtMs: nowMs });
+  open(server: ServerId, session: string, account: Account): Promise<void> {
+    return this.#change(server, session, (key) => this.#kept.set(key, account));
   }
 
-  async close(server: ServerId, session: string): Promise<void> {
-    const name = nameOf(server, session);
-    this.#open.delete(name);
-    await this.#entries.delete(await digest(name));
+  close(server: ServerId, session: string): Promise<void> {
+    return this.#change(server, session, (key) => this.#kept.delete(key));
+  }
+
+  /** Resolves when everything is written. */
+  async end(): Promise<void> {
+    await this.#changes;
+    await this.#kept.close();
+  }
+
+  #change(server: ServerId, session: string, apply: (key: string) => void): Promise<void> {
+    this.#changes = this.#changes.then(async () => apply(await this.#digestOf(server, session)));
+    return this.#changes;
+  }
+
+  async #digestOf(server: ServerId, session: string): Promise<string> {
+    const name = JSON.stringify([server, session]);
+    const known = this.#digests.get(name);
+    if (known !== undefined) return known;
+    const made = await digest(name);
+    if (this.#digests.size >= digestsLimit) this.#digests.clear();
+    this.#digests.set(name, made);
+    return made;
   }
 }
-
-const nameOf = (server: ServerId, session: string): string => JSON.stringify([server, session]);

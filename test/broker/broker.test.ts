@@ -167,7 +167,7 @@ describe('the broker', () => {
       assert.equal(broker.wasReached(notes), false);
       broker.sessionOpened(notes, 's-1', await broker.accessToken(notes));
       assert.equal(broker.wasReached(notes), true);
-      await soon();
+      await broker.close();
       await profile.keep(as('bob'));
       const reloaded = profile.window().broker;
       await reloaded.setServers([serverAt()]);
@@ -242,6 +242,7 @@ describe('the broker', () => {
       assert.deepEqual(issuer.revoked, ['refresh-1']);
       assert.equal(broker.state(notes).kind, 'signed-out');
       await fails(broker.accessToken(notes), 'sign_in_required');
+      await broker.close();
       const { broker: reloaded } = profile.window();
       await reloaded.setServers([serverAt()]);
       assert.equal(reloaded.state(notes).kind, 'signed-out');

@@ -8,6 +8,7 @@ import type { Server, ServerAuth, ServerId } from '../../src/core/server.js';
 import type { LiveCredential } from '../../src/core/credential.js';
 import { redirectReceiver } from '../../src/loopback/redirect-receiver.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
+import { MemoryLedger } from '../../src/vault/memory-ledger.js';
 import { defaultRules } from '../support/default-rules.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeMemento } from '../support/fake-memento.js';
@@ -31,6 +32,7 @@ export class Profile {
   readonly clock = new FakeClock();
   readonly journal = new MemoryJournal();
   readonly leases = new MemoryLeases(this.clock);
+  readonly ledgers = { sessions: new MemoryLedger(), bindings: new MemoryLedger() };
   readonly lock = new FakeLock();
   readonly log = new RecordingLog();
   readonly audit = new RecordingAudit();
@@ -45,7 +47,7 @@ export class Profile {
       visits.push(browser.open(url));
       return Promise.resolve(true);
     };
-    const { memento, journal, clock, log, lock } = this;
+    const { memento, journal, ledgers, clock, log, lock } = this;
     const secrets = lock.behind(this.secrets);
     const leases = this.leases.window();
     const parts = {
@@ -61,6 +63,7 @@ export class Profile {
       memento,
       journal,
       leases,
+      ledgers,
       workspace,
       openBrowser,
     };

@@ -1,4 +1,4 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -36,6 +36,25 @@ export class Stores {
   breakJournal(): void {
     renameSync(this.#journal, `${this.#journal}.away`);
     writeFileSync(this.#journal, '');
+  }
+
+  /** Replaces each line of a ledger by what `edit` makes of it. */
+  editLedger(name: 'sessions' | 'bindings', edit: (line: string) => string): void {
+    for (const path of this.#ledgerFiles(name)) {
+      const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean);
+      writeFileSync(path, lines.map((line) => `${edit(line)}\n`).join(''));
+    }
+  }
+
+  /** All that the ledgers say. */
+  get ledgerText(): string {
+    return this.#ledgerFiles('*')
+      .map((path) => readFileSync(path, 'utf8'))
+      .join('');
+  }
+
+  #ledgerFiles(name: string): readonly string[] {
+    return globSync(join(this.folder, name, '*.{ndjson,folding}'));
   }
 
   get credentialKeys(): readonly string[] {
@@ -178,7 +197,7 @@ export class BrokerWindow {
 
   /** Everything outside SecretStorage that a secret could have got into. */
   get remains(): string {
-    return `${this.editor.remains}\n${this.stores.memento.text}`;
+    return `${this.editor.remains}\n${this.stores.memento.text}\n${this.stores.ledgerText}`;
   }
 
   /**

@@ -3,8 +3,10 @@ import { Broker } from '../../src/broker/broker.js';
 import { Counters } from '../../src/core/counters.js';
 import { noLock } from '../../src/core/lock.js';
 import type { Clock, OpenBrowser, RedirectReceiver } from '../../src/core/ports.js';
+import type { Ledgers } from '../../src/core/ledger.js';
 import { JournalFiles } from '../../src/node/journal-files.js';
 import { LeaseFiles } from '../../src/node/lease-file.js';
+import { LedgerFiles } from '../../src/node/ledger-files.js';
 import { defaultRules } from './default-rules.js';
 import { FakeMemento } from './fake-memento.js';
 import { FileSecrets } from './file-secrets.js';
@@ -14,17 +16,23 @@ export interface SharedParts {
   readonly secrets: FileSecrets;
   readonly journal: JournalFiles;
   readonly leases: LeaseFiles;
+  readonly ledgers: Ledgers;
   readonly log: RecordingLog;
 }
 
 /** What the windows of one profile share when each is a process of its own: a folder. */
 export function sharedParts(folder: string): SharedParts {
   const log = new RecordingLog();
+  const leases = new LeaseFiles(join(folder, 'leases'), log);
   return {
     log,
+    leases,
+    ledgers: {
+      sessions: new LedgerFiles(join(folder, 'sessions'), leases, log),
+      bindings: new LedgerFiles(join(folder, 'bindings'), leases, log),
+    },
     secrets: new FileSecrets(join(folder, 'secrets')),
     journal: new JournalFiles(join(folder, 'journal'), log),
-    leases: new LeaseFiles(join(folder, 'leases'), log),
   };
 }
 

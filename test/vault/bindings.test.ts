@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { ServerId } from '../../src/core/server.js';
 import { Bindings, type Bound } from '../../src/vault/bindings.js';
-import { FakeMemento } from '../support/fake-memento.js';
+import { MemoryLedger } from '../../src/vault/memory-ledger.js';
+import { FakeClock } from '../support/fake-clock.js';
 import { RecordingLog } from '../support/recording-log.js';
 
 const id = 'Notes "a"' as ServerId;
@@ -13,29 +14,41 @@ const bound: Bound = {
 };
 
 describe('bindings', () => {
-  const memento = new FakeMemento();
+  const ledger = new MemoryLedger();
+  const clock = new FakeClock();
   const log = new RecordingLog();
-  const bindings = new Bindings(memento, 'file:///a', log);
+
+  const opened = async (workspace = 'file:///a') => {
+    const bindings = new Bindings({ ledger, clock, log }, workspace);
+    await bindings.loaded;
+    return bindings;
+  };
 
   it('come back after a reload, with and without a session', async () => {
     for (const binding of [bound, { ...bound, reachedAtMs: 5 }, { kind: 'signed-out' } as const]) {
-      await bindings.set(id, binding);
-      assert.deepEqual(new Bindings(memento, 'file:///a', log).get(id), binding);
+      const before = await opened();
+      before.set(id, binding);
+      await before.end();
+      const after = await opened();
+      assert.deepEqual(after.get(id), binding);
+      await after.end();
     }
   });
 
   it('belong to one workspace and one server', async () => {
-    await bindings.set(id, bound);
-    assert.equal(new Bindings(memento, 'file:///b', log).get(id), undefined);
+    const bindings = await opened();
+    bindings.set(id, bound);
+    await bindings.end();
+    assert.equal((await opened('file:///b')).get(id), undefined);
     assert.equal(bindings.get('Notes' as ServerId), undefined);
     // A label can be made to look like the separator between workspace and server.
-    assert.equal(new Bindings(memento, 'file:///a","Notes', log).get('a' as ServerId), undefined);
+    assert.equal((await opened('file:///a","Notes')).get('a' as ServerId), undefined);
   });
 
-  it('are set aside when they are damaged', async () => {
-    const [key = ''] = memento.keys();
-    await memento.update(key, { ...bound, token: 'x' });
-    assert.equal(bindings.get(id), undefined);
-    assert.equal(log.at('error').length, 1);
+  it('are left out when they are damaged', async () => {
+    const [line = ''] = ledger.lines.slice(-1);
+    ledger.lines = [line.replace('"kind"', '"token":"x","kind"')];
+    assert.equal((await opened()).get(id), undefined);
+    assert.equal(log.at('warn').length, 1);
   });
 });

@@ -27,7 +27,8 @@ describe('the architecture', () => {
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name);
 
-  before(async () => {
+  before(async function () {
+    this.timeout(20_000);
     ({ sees, deciding } = (await load('eslint.config.mjs')) as {
       sees: typeof sees;
       deciding: typeof deciding;

@@ -12,11 +12,23 @@ export class Brake {
 
   /** Whether one more is admitted now; it is counted when it is. */
   admits(key: string): boolean {
-    const nowMs = this.clock.nowMs();
-    const recent = (this.#admittedAtMs.get(key) ?? []).filter((atMs) => nowMs - atMs < this.spanMs);
+    const recent = this.#recent(key);
     const isAdmitted = recent.length < this.limit;
-    if (isAdmitted) recent.push(nowMs);
+    if (isAdmitted) recent.push(this.clock.nowMs());
     this.#admittedAtMs.set(key, recent);
     return isAdmitted;
+  }
+
+  /** When one more is admitted at the earliest, in milliseconds since the epoch. */
+  opensAtMs(key: string): number {
+    const recent = this.#recent(key);
+    const [oldest] = recent;
+    return oldest === undefined || recent.length < this.limit ? this.clock.nowMs() : oldest + this.spanMs;
+  }
+
+  /** An instant that is still to come was on a clock that has been set back since. */
+  #recent(key: string): number[] {
+    const nowMs = this.clock.nowMs();
+    return (this.#admittedAtMs.get(key) ?? []).filter((atMs) => atMs <= nowMs && nowMs - atMs < this.spanMs);
   }
 }

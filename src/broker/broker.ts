@@ -30,8 +30,10 @@ import { BoundServers } from './bound-servers.js';
 import { cancelled } from './failures.js';
 import { Holdings, stateOf } from './holdings.js';
 import { Issuers } from './issuers.js';
+import { Leads } from './leads.js';
 import { Lending } from './lending.js';
 import { Loader } from './loader.js';
+import { RefreshQueue } from './refresh-queue.js';
 import { Refresher } from './refresher.js';
 import { Scheduler } from './scheduler.js';
 import { SignIns } from './sign-ins.js';
@@ -81,6 +83,7 @@ export class Broker implements TokenSource {
   readonly #bindings: Bindings;
   readonly #sessions: Sessions;
   readonly #holdings: Holdings;
+  readonly #queue: RefreshQueue;
   readonly #refresher: Refresher;
   readonly #scheduler: Scheduler;
   readonly #loader: Loader;
@@ -91,7 +94,7 @@ export class Broker implements TokenSource {
   readonly #closing = new AbortController();
 
   constructor(private readonly parts: BrokerParts) {
-    const { fetch, clock, log, memento, ledgers, rules, workspace } = parts;
+    const { rules, counters, fetch, clock, random, log, memento, ledgers, workspace } = parts;
     const closing = this.#closing.signal;
     const onListenerError = (error: unknown) => log.error(`A listener failed: ${describeError(error)}`);
     const changes = new Announcer<undefined>(onListenerError);
@@ -102,8 +105,10 @@ export class Broker implements TokenSource {
     const bindings = new Bindings({ ...parts, ledger: ledgers.bindings }, workspace);
     const servers = new BoundServers(bindings, vault);
     const sessions = new Sessions({ ...parts, ledger: ledgers.sessions }, rules);
-    const refresher = new Refresher({ ...parts, vault, holdings, issuers });
-    const scheduler = new Scheduler(clock, holdings, refresher, log);
+    const leads = new Leads(rules.refreshLeadMs, random);
+    const queue = new RefreshQueue(counters, log);
+    const refresher = new Refresher({ ...parts, vault, holdings, issuers, leads, queue });
+    const scheduler = new Scheduler({ ...parts, holdings, leads, refresher });
     const loader = new Loader({ ...parts, vault, servers, holdings, refresher, loaded: changed });
     const signOuts = new SignOuts({ ...parts, vault, servers, loader, holdings, issuers, changed });
     void removeOutgrown(memento, log);
@@ -112,6 +117,7 @@ export class Broker implements TokenSource {
     this.#bindings = bindings;
     this.#sessions = sessions;
     this.#holdings = holdings;
+    this.#queue = queue;
     this.#refresher = refresher;
     this.#scheduler = scheduler;
     this.#loader = loader;
@@ -120,6 +126,7 @@ export class Broker implements TokenSource {
     this.#signOuts = signOuts;
     this.#wants = new Wants({ clock, servers, holdings, signOuts, onListenerError });
     holdings.onDidChange((key) => {
+      counters.set('credentials.held', holdings.entries().length);
       changed();
       this.#wants.look(key);
     });
@@ -269,6 +276,7 @@ export class Broker implements TokenSource {
     this.#closing.abort(cancelled());
     this.#loader.dispose();
     this.#scheduler.dispose();
+    this.#queue.close();
     await Promise.all([this.#refresher.settled(), this.#bindings.end(), this.#sessions.end()]);
     this.#changes.dispose();
     this.#wants.dispose();

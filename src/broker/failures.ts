@@ -28,3 +28,9 @@ export function refused(credential: Credential): BrokerError {
     details: { reason, account: credential.account.label },
   });
 }
+
+/** A brake has closed until `nextAttemptAtMs`, in milliseconds since the epoch. */
+export const tooMany = (nextAttemptAtMs: number): BrokerError =>
+  new BrokerError('too_many_attempts', 'There were too many attempts within a minute.', {
+    details: { nextAttemptAtMs },
+  });

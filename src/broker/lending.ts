@@ -1,8 +1,10 @@
 import { sameAccount, type Account } from '../core/account.js';
 import { isAlive, keyOf, keyText, type LiveCredential } from '../core/credential.js';
+import type { Audit } from '../core/audit.js';
 import { BrokerError } from '../core/errors.js';
 import type { Clock } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
+import type { Secret } from '../core/secret.js';
 import type { LentToken } from '../core/token-source.js';
 import type { Sessions } from '../vault/sessions.js';
 import { Brake } from './brake.js';
@@ -16,6 +18,7 @@ import { attemptAtMs, isUsable } from './schedule.js';
 const forcedRefreshesPerMinute = 5;
 
 export interface LendingParts {
+  readonly audit: Audit;
   readonly clock: Clock;
   readonly loader: Loader;
   readonly sessions: Sessions;
@@ -26,6 +29,8 @@ export interface LendingParts {
 /** Lends tokens to calls: the right account's, fresh enough to arrive, newer when a server refused one. */
 export class Lending {
   readonly #brake: Brake;
+  /** The token that each server was lent last, so that a delivery is recorded once. */
+  readonly #delivered = new Map<ServerId, Secret>();
 
   constructor(private readonly parts: LendingParts) {
     this.#brake = new Brake(parts.clock, forcedRefreshesPerMinute, 60_000);
@@ -33,7 +38,7 @@ export class Lending {
 
   /** @throws BrokerError as `TokenSource.accessToken` */
   async accessToken(id: ServerId, session?: string): Promise<LentToken> {
-    return lend(await this.#usable(await this.#keyFor(id, session), id));
+    return this.#lend(id, await this.#usable(await this.#keyFor(id, session), id));
   }
 
   /** @throws BrokerError as `TokenSource.newerToken` */
@@ -45,7 +50,7 @@ export class Lending {
       credential !== undefined &&
       isAlive(credential) &&
       credential.tokens.accessToken.equals(refusedToken.token);
-    if (!isRefused) return lend(await this.#usable(key, id));
+    if (!isRefused) return this.#lend(id, await this.#usable(key, id));
     if (credential.tokens.refreshToken === undefined) {
       // The record stays: one server's word is not the issuer's.
       holdings.setActivity(key, { kind: 'ended' });
@@ -56,7 +61,7 @@ export class Lending {
         details: { account: credential.account.label },
       });
     }
-    return lend(await refresher.refresh(key));
+    return this.#lend(id, await refresher.refresh(key, 'call'));
   }
 
   /**
@@ -66,7 +71,7 @@ export class Lending {
   async refreshNow(id: ServerId): Promise<void> {
     const { credential } = await this.parts.loader.heldOrThrow(id);
     if (!isAlive(credential)) throw refused(credential);
-    await this.parts.refresher.refresh(keyText(keyOf(credential)));
+    await this.parts.refresher.refresh(keyText(keyOf(credential)), 'call');
   }
 
   /**
@@ -91,21 +96,25 @@ export class Lending {
       const cause = new BrokerError(activity.code, 'The last attempt to renew the token failed.');
       throw notNow(cause, activity.nextAttemptAtMs);
     }
-    return refresher.refresh(key);
+    return refresher.refresh(key, 'call');
   }
 
   async #requireOwner(id: ServerId, session: string | undefined, account: Account): Promise<void> {
     if (session === undefined) return;
     const owner = await this.parts.sessions.accountOf(id, session);
     if (owner === undefined || sameAccount(owner, account)) return;
+    this.parts.audit.record({ kind: 'refusal', server: id, account, code: 'session_account_changed' });
     throw new BrokerError('session_account_changed', 'The session belongs to another account.', {
       details: { owner: owner.label, account: account.label },
     });
   }
-}
 
-const lend = ({ account, resource, tokens }: LiveCredential): LentToken => ({
-  token: tokens.accessToken,
-  account,
-  resource,
-});
+  #lend(id: ServerId, { account, resource, generation, tokens }: LiveCredential): LentToken {
+    const token = tokens.accessToken;
+    if (this.#delivered.get(id)?.equals(token) !== true) {
+      this.#delivered.set(id, token);
+      this.parts.audit.record({ kind: 'delivery', server: id, account, resource, generation, token });
+    }
+    return { token, account, resource };
+  }
+}

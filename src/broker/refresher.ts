@@ -1,19 +1,36 @@
-import { isAlive, keyOf, type Credential, type LiveCredential, type Tokens } from '../core/credential.js';
-import { BrokerError, describeError, hasCode } from '../core/errors.js';
+import {
+  isAlive,
+  keyOf,
+  keyText,
+  type Credential,
+  type LiveCredential,
+  type Tokens,
+} from '../core/credential.js';
+import type { Audit } from '../core/audit.js';
+import type { Counter, Counters } from '../core/counters.js';
+import { BrokerError, describeError, hasCode, type ErrorCode } from '../core/errors.js';
 import type { HeldLease, Leases } from '../core/lease.js';
 import type { Clock, Fetch, Log, Random } from '../core/ports.js';
 import type { Secret } from '../core/secret.js';
 import type { TokenAnswer } from '../oauth/token-answer.js';
 import { refreshTokens } from '../oauth/token-request.js';
 import type { CredentialVault } from '../vault/credentials.js';
-import { notNow, refused, signedOutMeanwhile } from './failures.js';
+import { Brake } from './brake.js';
+import { notNow, refused, signedOutMeanwhile, tooMany } from './failures.js';
 import { newest } from './generation.js';
 import { type Held, type Holdings } from './holdings.js';
 import type { Issuers } from './issuers.js';
+import type { Leads } from './leads.js';
+import type { RefreshQueue, Urgency } from './refresh-queue.js';
 import { Safekeeping } from './safekeeping.js';
-import { isUsable, refreshAtMs, retryDelayMs } from './schedule.js';
+import { isUsable, retryDelayMs } from './schedule.js';
+
+/** Tokens of five seconds are legitimate and need fifteen; more than this is a loop, whatever its cause. */
+const renewalsPerMinute = 20;
 
 export interface RefresherParts {
+  readonly counters: Counters;
+  readonly audit: Audit;
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly random: Random;
@@ -22,6 +39,8 @@ export interface RefresherParts {
   readonly leases: Leases;
   readonly holdings: Holdings;
   readonly issuers: Issuers;
+  readonly leads: Leads;
+  readonly queue: RefreshQueue;
 }
 
 /** How a renewal ended that the issuer did not refuse. */
@@ -36,21 +55,30 @@ type Outcome =
 export class Refresher {
   readonly #flights = new Map<string, Promise<LiveCredential>>();
   readonly #safekeeping: Safekeeping;
+  readonly #brake: Brake;
 
   constructor(private readonly parts: RefresherParts) {
     this.#safekeeping = new Safekeeping(parts);
+    this.#brake = new Brake(parts.clock, renewalsPerMinute, 60_000);
   }
 
   /**
    * Renews the held credential `key`, or joins the renewal that is under way.
+   * @param urgency - a call goes before background work, also when it joins it
    * @returns the credential that is held afterwards
-   * @throws BrokerError `sign_in_required` when it is not held; `grant_refused`; `issuer_unreachable`,
-   *   `tls_untrusted`: the credential is kept and another attempt is scheduled
+   * @throws BrokerError `sign_in_required` when it is not held; `grant_refused`; `refresh_queue_full`;
+   *   `issuer_unreachable`, `tls_untrusted`, `too_many_attempts`: the credential is kept and another attempt is
+   *   scheduled
    */
-  refresh(key: string): Promise<LiveCredential> {
+  refresh(key: string, urgency: Urgency): Promise<LiveCredential> {
+    const { holdings, queue } = this.parts;
     const inFlight = this.#flights.get(key);
-    if (inFlight !== undefined) return inFlight;
-    const flight = this.#fly(key).finally(() => this.#flights.delete(key));
+    if (inFlight !== undefined) {
+      const issuer = holdings.get(key)?.credential.account.issuer;
+      if (urgency === 'call' && issuer !== undefined) queue.hurry(issuer, key);
+      return inFlight;
+    }
+    const flight = this.#fly(key, urgency).finally(() => this.#flights.delete(key));
     this.#flights.set(key, flight);
     return flight;
   }
@@ -65,56 +93,71 @@ export class Refresher {
   }
 
   /** Says that it is under way while it waits for its turn, too, and ends that however it ends itself. */
-  async #fly(key: string): Promise<LiveCredential> {
-    const { leases, holdings } = this.parts;
+  async #fly(key: string, urgency: Urgency): Promise<LiveCredential> {
+    const { leases, holdings, queue } = this.parts;
     const before = holdings.get(key);
     if (before === undefined) throw signedOutMeanwhile();
+    const turn = queue.take(before.credential.account.issuer, key, urgency);
     const isUnderWay = () => holdings.get(key)?.activity.kind === 'refreshing';
     holdings.setActivity(key, { kind: 'refreshing' });
     try {
+      await turn.begun;
       const outcome = await leases.hold(key, (lease) => this.#renew(key, before, lease));
       if (outcome.kind === 'renewed') return aliveOrThrow(outcome.credential);
       throw this.#postpone(key, before, asBrokerError(outcome.error), outcome.retryAfterMs);
     } catch (error) {
-      if (!isUnderWay() || hasCode(error, 'grant_refused', 'sign_in_required')) throw error;
+      if (!isUnderWay() || hasCode(error, ...finalCodes)) throw error;
       // A keyring that cannot be read says nothing about the grant.
       throw this.#postpone(key, before, asBrokerError(error));
     } finally {
       if (isUnderWay()) holdings.setActivity(key, before.activity);
+      turn.end();
     }
   }
 
   async #renew(key: string, before: Held, lease: HeldLease): Promise<Outcome> {
-    const { clock, holdings } = this.parts;
+    const { clock, counters, holdings } = this.parts;
     const safekeeping = this.#safekeeping;
     const stored = await safekeeping.reload(keyOf(before.credential));
     const credential = newest(safekeeping.present(key), stored);
     if (credential.generation > before.credential.generation) {
       // Another window, or a sign-in, was faster.
-      const isDone = !isAlive(credential) || isFresh(credential.tokens, clock.nowMs());
+      const isDone = !isAlive(credential) || this.#isFresh(credential.tokens, clock.nowMs());
       holdings.take(credential, { kind: isDone ? 'idle' : 'refreshing' });
-      if (isDone) return { kind: 'renewed', credential };
+      if (isDone) {
+        counters.add('refreshes.overtaken');
+        return { kind: 'renewed', credential };
+      }
     }
     if (!isAlive(credential)) throw refused(credential);
     const { refreshToken } = credential.tokens;
-    if (refreshToken === undefined) {
-      throw refused(credential);
-    }
+    if (refreshToken === undefined) throw refused(credential);
     const answer = await this.#ask(credential, refreshToken, lease);
     switch (answer.kind) {
-      case 'granted':
-        return { kind: 'renewed', credential: await safekeeping.keep(credential, answer.tokens, lease) };
-      case 'refused':
-        return { kind: 'renewed', credential: await safekeeping.bury(credential, answer) };
+      case 'granted': {
+        const renewed = await safekeeping.keep(credential, answer.tokens, lease);
+        this.#note('refreshes.renewed', 'renewed', renewed);
+        return { kind: 'renewed', credential: renewed };
+      }
+      case 'refused': {
+        const buried = await safekeeping.bury(credential, answer);
+        if (isAlive(buried)) counters.add('refreshes.overtaken');
+        else this.#note('refreshes.refused', 'refused', buried);
+        return { kind: 'renewed', credential: buried };
+      }
       case 'unavailable': {
         const present = safekeeping.present(key);
-        return present.generation > credential.generation ? { kind: 'renewed', credential: present } : answer;
+        if (present.generation === credential.generation) return answer;
+        counters.add('refreshes.overtaken');
+        return { kind: 'renewed', credential: present };
       }
     }
   }
 
   async #ask(credential: LiveCredential, refreshToken: Secret, lease: HeldLease): Promise<TokenAnswer> {
     const { fetch, clock, issuers } = this.parts;
+    const key = keyText(keyOf(credential));
+    if (!this.#brake.admits(key)) return { kind: 'unavailable', error: tooMany(this.#brake.opensAtMs(key)) };
     try {
       const server = await issuers.metadata(credential.account.issuer);
       // Right before the request leaves, since it cannot be taken back.
@@ -126,33 +169,60 @@ export class Refresher {
     }
   }
 
-  #postpone(key: string, { activity }: Held, error: BrokerError, retryAfterMs = 0): BrokerError {
+  #postpone(key: string, { activity, credential }: Held, error: BrokerError, retryAfterMs = 0): BrokerError {
     const { clock, random, holdings, log } = this.parts;
     const nowMs = clock.nowMs();
-    const failures = activity.kind === 'retrying' ? activity.failures + 1 : 1;
-    const sinceMs = activity.kind === 'retrying' ? Math.min(activity.sinceMs, nowMs) : nowMs;
+    const isBraked = error.code === 'too_many_attempts';
+    const before = activity.kind === 'retrying' ? activity : { failures: 0, sinceMs: nowMs };
+    // What was held back has not failed.
+    const failures = isBraked ? before.failures : before.failures + 1;
+    const sinceMs = Math.min(before.sinceMs, nowMs);
     // A certificate that is not trusted will not be trusted ten seconds later.
     const attempt = error.code === 'tls_untrusted' ? Infinity : failures;
-    const nextAttemptAtMs = nowMs + retryDelayMs(attempt, random, retryAfterMs);
+    const nextAttemptAtMs = isBraked
+      ? Number(error.details['nextAttemptAtMs'])
+      : nowMs + retryDelayMs(attempt, random, retryAfterMs);
     holdings.setActivity(key, { kind: 'retrying', failures, sinceMs, nextAttemptAtMs, code: error.code });
+    const outcome = isBraked ? 'braked' : 'unavailable';
+    this.#note(`refreshes.${outcome}`, outcome, holdings.get(key)?.credential ?? credential, error.code);
     log.warn(
       `Renewing failed, next attempt in ${Math.round((nextAttemptAtMs - nowMs) / 1000)} s: ${describeError(error)}`,
     );
     return notNow(error, nextAttemptAtMs);
   }
+
+  #note(counter: Counter, outcome: string, credential: Credential, code?: ErrorCode): void {
+    const { counters, audit } = this.parts;
+    const { account, resource, generation, scopes, tokens } = credential;
+    counters.add(counter);
+    audit.record({
+      kind: 'refresh',
+      outcome,
+      account,
+      resource,
+      generation,
+      scopes,
+      ...(tokens.kind === 'alive' && { token: tokens.accessToken }),
+      ...(code !== undefined && { code }),
+    });
+  }
+
+  #isFresh(tokens: Tokens, nowMs: number): boolean {
+    const dueAtMs = this.parts.leads.dueAtMs(tokens, nowMs);
+    return isUsable(tokens, nowMs) && (dueAtMs === undefined || nowMs < dueAtMs);
+  }
 }
+
+/** Nothing is tried again after these: only the user can help, or nothing was tried at all. */
+const finalCodes = ['grant_refused', 'sign_in_required', 'refresh_queue_full'] as const;
 
 function aliveOrThrow(credential: Credential): LiveCredential {
   if (isAlive(credential)) return credential;
   throw refused(credential);
 }
 
-function isFresh(tokens: Tokens, nowMs: number): boolean {
-  const dueAtMs = refreshAtMs(tokens);
-  return isUsable(tokens, nowMs) && (dueAtMs === undefined || nowMs < dueAtMs);
-}
-
 function asBrokerError(error: unknown): BrokerError {
-  if (hasCode(error, 'issuer_unreachable', 'tls_untrusted', 'record_elsewhere')) return error;
+  if (hasCode(error, 'issuer_unreachable', 'tls_untrusted', 'record_elsewhere', 'too_many_attempts'))
+    return error;
   return new BrokerError('issuer_unreachable', 'The token could not be renewed.', { cause: error });
 }

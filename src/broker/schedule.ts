@@ -3,9 +3,6 @@ import type { Random } from '../core/ports.js';
 
 const minuteMs = 60_000;
 
-/** Refreshing this long before the end leaves time for the retries of a short outage. */
-const leadLimitMs = 15 * minuteMs;
-
 /** A short-lived token is used for at least four fifths of its life. */
 const leadShare = 0.2;
 
@@ -16,8 +13,11 @@ const marginShare = 0.1;
 /** Even an issuer that grants no lifetime at all is not asked more often than this. */
 const leastIntervalMs = 1_000;
 
-/** When the access token should be renewed in the background; undefined when its end is unknown. */
-export function refreshAtMs({ issuedAtMs, expiresAtMs }: Tokens): number | undefined {
+/**
+ * When the access token should be renewed in the background; undefined when its end is unknown.
+ * @param leadLimitMs - how long before the end, at most
+ */
+export function refreshAtMs({ issuedAtMs, expiresAtMs }: Tokens, leadLimitMs: number): number | undefined {
   if (expiresAtMs === undefined) return undefined;
   const leadMs = Math.min(leadLimitMs, (expiresAtMs - issuedAtMs) * leadShare);
   return Math.max(expiresAtMs - leadMs, issuedAtMs + leastIntervalMs);

@@ -1,14 +1,22 @@
 import type { Account } from '../core/account.js';
 import { keyOf, keyText, type Credential } from '../core/credential.js';
-import { hasCode } from '../core/errors.js';
+import type { Audit } from '../core/audit.js';
+import type { Counters } from '../core/counters.js';
+import { BrokerError, hasCode } from '../core/errors.js';
 import type { Leases } from '../core/lease.js';
 import type { ServerId } from '../core/server.js';
 import type { BoundServers } from './bound-servers.js';
-import { cancelled } from './failures.js';
+import { Brake } from './brake.js';
+import { cancelled, tooMany } from './failures.js';
 import type { Holdings } from './holdings.js';
 import { signIn, type SignInParts } from './sign-in.js';
 
+/** Nobody clicks faster than this and means it. */
+const signInsPerMinute = 5;
+
 export interface SignInsParts extends SignInParts {
+  readonly counters: Counters;
+  readonly audit: Audit;
   readonly leases: Leases;
   readonly servers: BoundServers;
   readonly holdings: Holdings;
@@ -22,7 +30,11 @@ export interface SignInsParts extends SignInParts {
 export class SignIns {
   readonly #running = new Map<ServerId, AbortController>();
 
-  constructor(private readonly parts: SignInsParts) {}
+  readonly #brake: Brake;
+
+  constructor(private readonly parts: SignInsParts) {
+    this.#brake = new Brake(parts.clock, signInsPerMinute, 60_000);
+  }
 
   isUnderWay(id: ServerId): boolean {
     return this.#running.has(id);
@@ -31,23 +43,37 @@ export class SignIns {
   /**
    * Signs in for `id` in the browser; a sign-in for it that is under way is given up for this one.
    * @param same - the only account that may come back; anybody when undefined
-   * @throws BrokerError as `signIn` of sign-in.ts; `server_unknown`; `storage_locked`, `storage_unusable`
+   * @throws BrokerError as `signIn` of sign-in.ts; `server_unknown`; `too_many_attempts`; `storage_locked`,
+   *   `storage_unusable`
    */
   async signIn(id: ServerId, same: Account | undefined): Promise<Account> {
-    const { servers, closing, changed } = this.parts;
+    const { servers, counters, audit, closing, changed } = this.parts;
     const server = servers.get(id);
+    if (!this.#brake.admits(id)) throw tooMany(this.#brake.opensAtMs(id));
     this.cancel(id);
     const running = new AbortController();
     this.#running.set(id, running);
     changed();
     try {
       await this.#requireStorage();
-      return await signIn(this.parts, {
+      const account = await signIn(this.parts, {
         server,
         ...(same !== undefined && { account: same }),
         keep: (credential) => this.#keep(id, credential, running),
         signal: AbortSignal.any([running.signal, closing]),
       });
+      counters.add('signIns.completed');
+      return account;
+    } catch (error) {
+      counters.add('signIns.failed');
+      audit.record({
+        kind: 'sign-in',
+        outcome: 'failed',
+        server: id,
+        ...(same !== undefined && { account: same }),
+        ...(error instanceof BrokerError && { code: error.code }),
+      });
+      throw error;
     } finally {
       if (this.#running.get(id) === running) this.#running.delete(id);
       changed();
@@ -73,7 +99,7 @@ export class SignIns {
 
   /** Under the lease: a renewal of what this replaces finishes first, and its generation is counted. */
   async #keep(id: ServerId, fresh: Credential, running: AbortController): Promise<void> {
-    const { leases, holdings, vault, servers, log } = this.parts;
+    const { leases, holdings, vault, servers, audit, log } = this.parts;
     const key = keyOf(fresh);
     const credential = await leases.hold(keyText(key), async () => {
       const held = holdings.get(keyText(key))?.credential.generation ?? 0;
@@ -84,6 +110,17 @@ export class SignIns {
     servers.bind(id, { account: fresh.account, clientId: key.clientId, resource: key.resource });
     if (this.#running.get(id) === running) this.#running.delete(id); // The state is that of the credential from now on.
     holdings.take(credential);
+    const { account, resource, generation, scopes, tokens } = credential;
+    audit.record({
+      kind: 'sign-in',
+      outcome: 'completed',
+      server: id,
+      account,
+      resource,
+      generation,
+      scopes,
+      ...(tokens.kind === 'alive' && { token: tokens.accessToken }),
+    });
     log.info(`Signed in ${JSON.stringify(fresh.account.label)} for ${JSON.stringify(id)}.`);
   }
 }

@@ -1,4 +1,5 @@
 import { isAlive, keyOf, keyText, type LiveCredential } from '../core/credential.js';
+import type { Audit } from '../core/audit.js';
 import { describeError } from '../core/errors.js';
 import type { Leases } from '../core/lease.js';
 import type { Fetch, Log } from '../core/ports.js';
@@ -15,6 +16,7 @@ import type { Loader } from './loader.js';
 export type SignOutResult = 'revoked' | 'forgotten' | 'was-signed-out';
 
 export interface SignOutsParts {
+  readonly audit: Audit;
   readonly fetch: Fetch;
   readonly log: Log;
   readonly leases: Leases;
@@ -44,7 +46,7 @@ export class SignOuts {
    * @throws BrokerError `server_unknown`
    */
   async signOut(id: ServerId): Promise<SignOutResult> {
-    const { servers, loader, holdings, leases, vault, changed } = this.parts;
+    const { servers, loader, holdings, leases, vault, audit, changed } = this.parts;
     const held = await loader.held(servers.get(id).id);
     if (held === undefined) return 'was-signed-out';
     const { credential } = held;
@@ -64,7 +66,10 @@ export class SignOuts {
       await vault.remove(last);
       return last;
     });
-    return isAlive(removed) && (await this.#revoke(removed)) ? 'revoked' : 'forgotten';
+    const outcome = isAlive(removed) && (await this.#revoke(removed)) ? 'revoked' : 'forgotten';
+    const { account, resource, generation } = removed;
+    audit.record({ kind: 'sign-out', outcome, server: id, account, resource, generation });
+    return outcome;
   }
 
   async #revoke(credential: LiveCredential): Promise<boolean> {

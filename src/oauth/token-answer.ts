@@ -79,10 +79,12 @@ export async function readTokenAnswer(
 /**
  * What real servers get wrong and still mean well: no `token_type`, nulls and empty text for missing members, a
  * list of scopes, a lifetime that is none. A flaw beside the tokens must not cost us the refresh token among them.
+ * A lifetime of zero is none as well: taken at its word, a token that was granted this moment could never be used,
+ * and would be renewed without end. It is used until the server refuses it.
  */
 function normalized(body: Record<string, unknown>): Record<string, unknown> {
   const { scope, expires_in: lifetime } = body;
-  const isLifetime = Number.parseFloat(String(lifetime)) >= 0;
+  const isLifetime = Number.parseFloat(String(lifetime)) > 0;
   const all = {
     token_type: 'bearer',
     ...body,

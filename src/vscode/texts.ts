@@ -59,6 +59,8 @@ export function stateText(l10n: L10n, state: CredentialState, nowMs: number): st
           return l10n.t('the authorization server’s certificate is not trusted; next attempt in {0}', next);
         case 'record_elsewhere':
           return l10n.t('another window has a newer sign-in; reload this window');
+        case 'too_many_attempts':
+          return l10n.t('renewed too often within a minute, so there is a pause; next attempt in {0}', next);
         default:
           return l10n.t('the authorization server does not answer; next attempt in {0}', next);
       }

@@ -23,4 +23,21 @@ describe('the brake', () => {
     clock.advance(400);
     assert.deepEqual([brake.admits('a'), brake.admits('a')], [true, false]);
   });
+
+  it('says when it opens again', () => {
+    const clock = new FakeClock();
+    const brake = new Brake(clock, 1, 1_000);
+    assert.equal(brake.opensAtMs('a'), clock.nowMs());
+    brake.admits('a');
+    clock.advance(400);
+    assert.equal(brake.opensAtMs('a'), clock.nowMs() + 600);
+  });
+
+  it('forgets what was on a clock that has been set back since', () => {
+    const clock = new FakeClock();
+    const brake = new Brake(clock, 1, 1_000);
+    brake.admits('a');
+    clock.sleep(-3_600_000);
+    assert.ok(brake.admits('a'));
+  });
 });

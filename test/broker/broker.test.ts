@@ -55,7 +55,7 @@ describe('the broker', () => {
     });
 
     it('ahead of expiry, renewed in the background', async () => {
-      profile.clock.advance(48 * 60_000);
+      profile.clock.advance(49 * 60_000);
       await until(broker, () => issuer.tokenRequests.length === 1 && broker.state(notes).kind === 'ready');
       assert.equal(text(await broker.accessToken(notes)), 'access-2');
       assert.equal(issuer.tokenRequests.length, 1);
@@ -63,7 +63,7 @@ describe('the broker', () => {
 
     it('while a renewal is under way, as long as the present one is good', async () => {
       const request = issuer.hold();
-      profile.clock.advance(48 * 60_000);
+      profile.clock.advance(49 * 60_000);
       await request.arrived;
       assert.equal(broker.state(notes).kind, 'refreshing');
       assert.equal(text(await broker.accessToken(notes)), 'access-1');
@@ -383,6 +383,80 @@ describe('the broker', () => {
     });
   });
 
+  describe('in a storm', () => {
+    it('goes on with the token in hand, and with nothing when there is none', async () => {
+      for (let n = 0; n < 20; n++) await broker.refreshNow(notes);
+      await fails(broker.refreshNow(notes), 'too_many_attempts');
+      const state = broker.state(notes);
+      assert.ok(state.kind === 'retrying' && state.code === 'too_many_attempts');
+      assert.equal(text(await broker.accessToken(notes)), 'access-21');
+      assert.equal(issuer.tokenRequests.length, 20);
+      profile.clock.advance(60_000);
+      await until(broker, () => broker.state(notes).kind === 'ready');
+      assert.equal(issuer.tokenRequests.length, 21, 'The background goes on after the pause.');
+    });
+
+    it('renews tokens of five seconds for as long as it likes', async () => {
+      issuer.lifetimeSeconds = 5;
+      await broker.refreshNow(notes);
+      for (let n = 0; n < 40; n++) {
+        profile.clock.advance(4_100);
+        await until(
+          broker,
+          () => broker.state(notes).kind === 'ready' && issuer.tokenRequests.length === n + 2,
+        );
+        await soon();
+      }
+      assert.equal(text(await broker.accessToken(notes)), 'access-42');
+    });
+
+    it('tells a caller that needs a new token how long the pause is, without a request', async () => {
+      issuer.lifetimeSeconds = 1;
+      for (let n = 0; n < 20; n++) await broker.refreshNow(notes);
+      profile.clock.sleep(2_000);
+      for (let n = 0; n < 3; n++) {
+        await assert.rejects(broker.accessToken(notes), (error) => {
+          assert.ok(hasCode(error, 'too_many_attempts'));
+          assert.equal(error.details['nextAttemptAtMs'], profile.clock.nowMs() + 58_000);
+          return true;
+        });
+      }
+      assert.equal(issuer.tokenRequests.length, 20);
+    });
+  });
+
+  describe('records', () => {
+    const recorded = () =>
+      profile.audit.events.map(({ kind, outcome, server, account, generation, code }) =>
+        [kind, outcome, server, account?.subject, generation, code].filter((part) => part !== undefined),
+      );
+
+    it('that a token was lent, once for each', async () => {
+      const lent = await broker.accessToken(notes);
+      await broker.accessToken(notes, 's-1');
+      assert.deepEqual(recorded(), [['delivery', notes, 'alice', 1]]);
+      assert.equal(profile.audit.events[0]?.token, lent.token);
+      await broker.newerToken(notes, undefined, lent);
+      assert.deepEqual(recorded().slice(1), [
+        ['refresh', 'renewed', 'alice', 2],
+        ['delivery', notes, 'alice', 2],
+      ]);
+    });
+
+    it('that a session was refused another account', async () => {
+      broker.sessionOpened(notes, 's-1', await broker.accessToken(notes));
+      await profile.keep(as('bob'));
+      await broker.setServers([serverAt(resource, { account: 'bob@example.com' })]);
+      await fails(broker.accessToken(notes, 's-1'), 'session_account_changed');
+      assert.deepEqual(recorded().at(-1), ['refusal', notes, 'bob', 'session_account_changed']);
+    });
+
+    it('a sign-out, and how far it came', async () => {
+      await broker.signOut(notes);
+      assert.deepEqual(recorded(), [['sign-out', 'revoked', notes, 'alice', 1]]);
+    });
+  });
+
   it('closes only when a renewal that has left is saved', async () => {
     const request = issuer.hold();
     const renewing = broker.refreshNow(notes);
@@ -451,6 +525,7 @@ describe('the broker', () => {
       const first = broker.refreshNow(notes);
       leases.freeze();
       await until(broker, () => broker.state(notes).kind === 'refreshing');
+      await soon();
       profile.clock.advance(15_000);
       await first;
       leases.thaw();

@@ -1,19 +1,25 @@
 import assert from 'node:assert/strict';
 import { Holdings, type Held } from '../../src/broker/holdings.js';
 import { Issuers } from '../../src/broker/issuers.js';
-import { Refresher } from '../../src/broker/refresher.js';
+import { Leads } from '../../src/broker/leads.js';
+import { RefreshQueue } from '../../src/broker/refresh-queue.js';
+import { Refresher, type RefresherParts } from '../../src/broker/refresher.js';
+import { isUsable } from '../../src/broker/schedule.js';
 import { Scheduler } from '../../src/broker/scheduler.js';
+import { Counters } from '../../src/core/counters.js';
 import { isAlive, keyOf, keyText, type Credential, type LiveCredential } from '../../src/core/credential.js';
 import { hasCode, type ErrorCode } from '../../src/core/errors.js';
 import type { Leases } from '../../src/core/lease.js';
 import { Secret } from '../../src/core/secret.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
+import { defaultRules } from '../support/default-rules.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeMemento } from '../support/fake-memento.js';
 import { FakeSecretStore } from '../support/fake-secret-store.js';
 import type { Fault } from '../support/faults.js';
 import { MemoryJournal } from '../support/memory-journal.js';
 import { MemoryLeases } from '../support/memory-leases.js';
+import { RecordingAudit } from '../support/recording-audit.js';
 import { RecordingLog } from '../support/recording-log.js';
 import { sealedBefore } from '../support/sealed-before.js';
 import { ScriptedIssuer } from './scripted-issuer.js';
@@ -26,10 +32,14 @@ function tokensOf(credential: Credential | undefined): object {
   return { access: accessToken.reveal(), refresh: refreshToken?.reveal() };
 }
 
+const random = () => 0.5;
+
 describe('the refresher', () => {
   let issuer: ScriptedIssuer;
   let clock: FakeClock;
   let log: RecordingLog;
+  let counters: Counters;
+  let audit: RecordingAudit;
   let secrets: FakeSecretStore;
   let journal: MemoryJournal;
   let leases: Leases;
@@ -42,6 +52,7 @@ describe('the refresher', () => {
   beforeEach(async () => {
     issuer = await ScriptedIssuer.start();
     [clock, log, secrets] = [new FakeClock(), new RecordingLog(), sealedBefore(new FakeSecretStore())];
+    [counters, audit] = [new Counters(), new RecordingAudit()];
     [journal, leases] = [new MemoryJournal(), new MemoryLeases(clock).window()];
     const closing = new AbortController().signal;
     vault = new CredentialVault({
@@ -62,9 +73,12 @@ describe('the refresher', () => {
   });
   afterEach(() => issuer.close());
 
-  function refresherOf(mine: Holdings): Refresher {
+  function refresherOf(mine: Holdings, changed: Partial<RefresherParts> = {}): Refresher {
     const issuers = new Issuers(fetch, clock, new AbortController().signal);
-    return new Refresher({ fetch, clock, random: () => 0.5, log, vault, leases, holdings: mine, issuers });
+    const leads = new Leads(defaultRules.refreshLeadMs, random);
+    const queue = new RefreshQueue(counters, log);
+    const parts = { counters, audit, fetch, clock, random, log, vault, leases, issuers, leads, queue };
+    return new Refresher({ ...parts, holdings: mine, ...changed });
   }
 
   function failSaves(times: number): void {
@@ -90,7 +104,7 @@ describe('the refresher', () => {
 
   it('brings new tokens that are stored, held and counted', async () => {
     clock.advance(60_000);
-    const next = await refresher.refresh(key);
+    const next = await refresher.refresh(key, 'call');
     const expected = { access: 'access-2', refresh: 'refresh-2' };
     for (const one of [next, await stored(), holdings.get(key)?.credential]) {
       assert.deepEqual(tokensOf(one), expected);
@@ -102,17 +116,17 @@ describe('the refresher', () => {
   });
 
   it('makes one request for all who ask at the same time, and one more afterwards', async () => {
-    const all = await Promise.all(Array.from({ length: 50 }, () => refresher.refresh(key)));
+    const all = await Promise.all(Array.from({ length: 50 }, () => refresher.refresh(key, 'call')));
     assert.equal(new Set(all).size, 1);
     assert.equal(issuer.tokenRequests.length, 1);
-    await refresher.refresh(key);
+    await refresher.refresh(key, 'call');
     assert.equal(issuer.tokenRequests.length, 2);
   });
 
   it('saves the rotated refresh token before anybody is given the access token', async () => {
     const { release, begun } = holdSaves();
     let isGiven = false;
-    const work = refresher.refresh(key).then(() => (isGiven = true));
+    const work = refresher.refresh(key, 'call').then(() => (isGiven = true));
     await begun();
     assert.deepEqual(tokensOf(holdings.get(key)?.credential), tokensOf(held));
     assert.equal(isGiven, false);
@@ -124,15 +138,18 @@ describe('the refresher', () => {
   describe('reads an answer', () => {
     it('without a refresh token: the present one stays (RFC 6749 §6)', async () => {
       issuer.more = { refresh_token: undefined };
-      assert.deepEqual(tokensOf(await refresher.refresh(key)), { access: 'access-2', refresh: 'refresh-1' });
+      assert.deepEqual(tokensOf(await refresher.refresh(key, 'call')), {
+        access: 'access-2',
+        refresh: 'refresh-1',
+      });
     });
     it('without a lifetime: the end is unknown (RFC 6749 §5.1)', async () => {
       issuer.lifetimeSeconds = undefined;
-      assert.ok(!('expiresAtMs' in (await refresher.refresh(key)).tokens));
+      assert.ok(!('expiresAtMs' in (await refresher.refresh(key, 'call')).tokens));
     });
     it('with nulls for what is missing', async () => {
       issuer.more = { refresh_token: null, expires_in: null, scope: null, id_token: null };
-      const next = await refresher.refresh(key);
+      const next = await refresher.refresh(key, 'call');
       assert.deepEqual(
         [tokensOf(next), next.scopes],
         [{ access: 'access-2', refresh: 'refresh-1' }, ['a', 'b']],
@@ -140,11 +157,12 @@ describe('the refresher', () => {
     });
     it('with narrower scopes, which are those that were granted (RFC 6749 §5.1)', async () => {
       issuer.more = { scope: 'a' };
-      assert.deepEqual((await refresher.refresh(key)).scopes, ['a']);
+      assert.deepEqual((await refresher.refresh(key, 'call')).scopes, ['a']);
     });
-    it('with no lifetime at all', async () => {
+    it('with no lifetime at all: it is used until a server refuses it', async () => {
       issuer.lifetimeSeconds = 0;
-      assert.equal((await refresher.refresh(key)).tokens.expiresAtMs, clock.nowMs());
+      const { tokens } = await refresher.refresh(key, 'call');
+      assert.ok(!('expiresAtMs' in tokens) && isUsable(tokens, clock.nowMs() + 3_600_000));
     });
   });
 
@@ -163,7 +181,7 @@ describe('the refresher', () => {
     for (const [what, fault] of rows) {
       it(what, async () => {
         issuer.failNext(fault);
-        await assert.rejects(refresher.refresh(key), (error) => {
+        await assert.rejects(refresher.refresh(key, 'call'), (error) => {
           assert.ok(hasCode(error, 'issuer_unreachable'));
           assert.equal(error.details['nextAttemptAtMs'], clock.nowMs() + 10_000);
           return true;
@@ -182,9 +200,7 @@ describe('the refresher', () => {
 
     it('a time without an answer', async () => {
       const timingOut = () => Promise.reject(new DOMException('The operation timed out.', 'TimeoutError'));
-      const issuers = new Issuers(fetch, clock, new AbortController().signal);
-      const parts = { fetch: timingOut, clock, random: () => 0.5, log, vault, leases, holdings, issuers };
-      await fails(new Refresher(parts).refresh(key), 'issuer_unreachable');
+      await fails(refresherOf(holdings, { fetch: timingOut }).refresh(key, 'call'), 'issuer_unreachable');
       assert.equal(activity()?.kind, 'retrying');
     });
 
@@ -194,32 +210,25 @@ describe('the refresher', () => {
         clock,
         new AbortController().signal,
       );
-      await fails(
-        new Refresher({ fetch, clock, random: () => 0.5, log, vault, leases, holdings, issuers }).refresh(
-          key,
-        ),
-        'issuer_unreachable',
-      );
+      await fails(refresherOf(holdings, { issuers }).refresh(key, 'call'), 'issuer_unreachable');
       assert.deepEqual(tokensOf(await stored()), tokensOf(held));
       assert.equal(issuer.tokenRequests.length, 0);
     });
 
     it('a certificate that is not trusted, ten minutes later, since it will not be trusted in ten seconds', async () => {
       const cause = Object.assign(new Error('expired'), { code: 'CERT_HAS_EXPIRED' });
-      const issuers = new Issuers(fetch, clock, new AbortController().signal);
       const untrusted = () => Promise.reject(new TypeError('fetch failed', { cause }));
-      const parts = { fetch: untrusted, clock, random: () => 0.5, log, vault, leases, holdings, issuers };
-      await fails(new Refresher(parts).refresh(key), 'tls_untrusted');
+      await fails(refresherOf(holdings, { fetch: untrusted }).refresh(key, 'call'), 'tls_untrusted');
       const found = activity();
       assert.equal(found?.kind === 'retrying' && found.nextAttemptAtMs - clock.nowMs(), 600_000);
     });
 
     it('a keyring that cannot be read: another window may have rotated, and nobody knows', async () => {
       secrets.failNext('get');
-      await fails(refresher.refresh(key), 'issuer_unreachable');
+      await fails(refresher.refresh(key, 'call'), 'issuer_unreachable');
       assert.equal(activity()?.kind, 'retrying');
       assert.equal(issuer.tokenRequests.length, 0);
-      await refresher.refresh(key);
+      await refresher.refresh(key, 'call');
     });
   });
 
@@ -227,16 +236,16 @@ describe('the refresher', () => {
     const delays: number[] = [];
     for (const headers of [{}, {}, { 'retry-after': '3600' }] as Record<string, string>[]) {
       issuer.failNext({ status: 503, headers });
-      await fails(refresher.refresh(key), 'issuer_unreachable');
+      await fails(refresher.refresh(key, 'call'), 'issuer_unreachable');
       const found = activity();
       assert.ok(found?.kind === 'retrying');
       delays.push((found.nextAttemptAtMs - clock.nowMs()) / 1000);
     }
     assert.deepEqual(delays, [10, 20, 3600]);
-    await refresher.refresh(key);
+    await refresher.refresh(key, 'call');
     assert.deepEqual(activity(), { kind: 'idle' });
     issuer.failNext({ status: 503 });
-    await fails(refresher.refresh(key), 'issuer_unreachable');
+    await fails(refresher.refresh(key, 'call'), 'issuer_unreachable');
     const found = activity();
     assert.equal(found?.kind === 'retrying' && found.failures, 1);
   });
@@ -244,7 +253,7 @@ describe('the refresher', () => {
   describe('when the issuer refuses for good', () => {
     it('buries the tokens with the reason, and remembers the account', async () => {
       issuer.refuseNext('invalid_grant', 'The grant was revoked.');
-      await assert.rejects(refresher.refresh(key), (error) => {
+      await assert.rejects(refresher.refresh(key, 'call'), (error) => {
         assert.ok(hasCode(error, 'grant_refused'));
         assert.deepEqual(error.details, { reason: 'revoked', account: 'alice@example.com' });
         return true;
@@ -254,41 +263,41 @@ describe('the refresher', () => {
         assert.deepEqual(tokensOf(one), buried);
         assert.deepEqual(one?.account, held.account);
       }
-      await fails(refresher.refresh(key), 'grant_refused');
+      await fails(refresher.refresh(key, 'call'), 'grant_refused');
       assert.equal(issuer.tokenRequests.length, 1);
     });
 
     it('forgets a registration that is gone, so that the next sign-in makes another, and no other one', async () => {
       await vault.putClient(held.client);
       issuer.refuseNext('invalid_client');
-      await fails(refresher.refresh(key), 'grant_refused');
+      await fails(refresher.refresh(key, 'call'), 'grant_refused');
       assert.equal(await vault.client(issuer.issuer), undefined);
     });
 
     it('keeps a registration that is newer than the one that is gone', async () => {
       await vault.putClient({ ...held.client, clientId: 'client-2' });
       issuer.refuseNext('invalid_client');
-      await fails(refresher.refresh(key), 'grant_refused');
+      await fails(refresher.refresh(key, 'call'), 'grant_refused');
       assert.equal((await vault.client(issuer.issuer))?.clientId, 'client-2');
     });
 
     it('quotes in the log what the issuer says', async () => {
       issuer.refuseNext('invalid_grant', 'two\nlines "quoted"');
-      await fails(refresher.refresh(key), 'grant_refused');
+      await fails(refresher.refresh(key, 'call'), 'grant_refused');
       assert.ok(log.at('warn').some((line) => line.includes('"two\\nlines \\"quoted\\""')));
     });
 
     it('still says so when the keyring does not take it', async () => {
       secrets.failNext('store');
       issuer.refuseNext();
-      await fails(refresher.refresh(key), 'grant_refused');
+      await fails(refresher.refresh(key, 'call'), 'grant_refused');
       assert.equal(holdings.get(key)?.credential.tokens.kind, 'refused');
     });
 
     it('does not stay refreshing when the keyring cannot be read', async () => {
       const request = issuer.hold();
       issuer.refuseNext();
-      const work = fails(refresher.refresh(key), 'issuer_unreachable');
+      const work = fails(refresher.refresh(key, 'call'), 'issuer_unreachable');
       await request.arrived;
       secrets.failNext('get');
       request.answer();
@@ -300,21 +309,21 @@ describe('the refresher', () => {
   it('does not ask without a refresh token, and lets the access token live to its end', async () => {
     const { refreshToken: _, ...tokens } = held.tokens;
     holdings.take({ ...held, tokens });
-    await fails(refresher.refresh(key), 'grant_refused');
+    await fails(refresher.refresh(key, 'call'), 'grant_refused');
     assert.equal(issuer.tokenRequests.length, 0);
     assert.deepEqual(activity(), { kind: 'idle' });
   });
 
   it('says that a sign-in is required when nothing is held', async () => {
     holdings.remove(key);
-    await fails(refresher.refresh(key), 'sign_in_required');
+    await fails(refresher.refresh(key, 'call'), 'sign_in_required');
     assert.equal(issuer.tokenRequests.length, 0);
   });
 
   describe('when saving fails', () => {
     it('tries again, and gives out nothing before it has', async () => {
       failSaves(2);
-      const work = refresher.refresh(key);
+      const work = refresher.refresh(key, 'call');
       await clock.armed(200);
       clock.advance(200);
       await clock.armed(1_000);
@@ -326,7 +335,7 @@ describe('the refresher', () => {
 
     it('keeps the new tokens in memory at last: the old refresh token is spent', async () => {
       failSaves(4);
-      const work = refresher.refresh(key);
+      const work = refresher.refresh(key, 'call');
       for (const delayMs of [200, 1_000, 3_000]) {
         await clock.armed(delayMs);
         clock.advance(delayMs);
@@ -337,7 +346,10 @@ describe('the refresher', () => {
       assert.equal(log.at('error').length, 4);
       assert.doesNotMatch(log.text, /access-|refresh-/);
       // And goes on from there, not from what is stored.
-      assert.deepEqual(tokensOf(await refresher.refresh(key)), { access: 'access-3', refresh: 'refresh-3' });
+      assert.deepEqual(tokensOf(await refresher.refresh(key, 'call')), {
+        access: 'access-3',
+        refresh: 'refresh-3',
+      });
       assert.deepEqual(tokensOf(await stored()), { access: 'access-3', refresh: 'refresh-3' });
     });
   });
@@ -360,7 +372,7 @@ describe('the refresher', () => {
 
     it('takes what the other one has stored instead of asking', async () => {
       const next = await renewedElsewhere();
-      assert.deepEqual(tokensOf(await refresher.refresh(key)), tokensOf(next));
+      assert.deepEqual(tokensOf(await refresher.refresh(key, 'call')), tokensOf(next));
       assert.deepEqual(tokensOf(holdings.get(key)?.credential), tokensOf(next));
       assert.equal(issuer.tokenRequests.length, 0);
       assert.deepEqual(activity(), { kind: 'idle' });
@@ -369,7 +381,7 @@ describe('the refresher', () => {
     it('goes on from what the other one has stored when that is due as well', async () => {
       await renewedElsewhere();
       clock.advance(3_600_000);
-      await refresher.refresh(key);
+      await refresher.refresh(key, 'call');
       assert.deepEqual(
         issuer.tokenRequests.map((form) => form['refresh_token']),
         ['refresh-2'],
@@ -383,19 +395,19 @@ describe('the refresher', () => {
         generation: 2,
         tokens: { kind: 'refused', reason: 'revoked', refusedAtMs: 1 },
       });
-      await fails(refresher.refresh(key), 'grant_refused');
+      await fails(refresher.refresh(key, 'call'), 'grant_refused');
       assert.equal(issuer.tokenRequests.length, 0);
     });
 
     it('is not misled by an older record in the keyring', async () => {
       holdings.take({ ...held, generation: 5 });
-      await refresher.refresh(key);
+      await refresher.refresh(key, 'call');
       assert.equal((await stored())?.generation, 6);
     });
 
     it('is not signed out by invalid_grant when the other one has rotated meanwhile', async () => {
       const request = issuer.hold();
-      const work = refresher.refresh(key);
+      const work = refresher.refresh(key, 'call');
       await request.arrived;
       const next = await renewedElsewhere();
       request.answer();
@@ -408,8 +420,8 @@ describe('the refresher', () => {
     it('makes one request for two windows that come one after the other', async () => {
       const others = new Holdings((error) => assert.ifError(error));
       others.take(held);
-      await refresher.refresh(key);
-      const theirs = await refresherOf(others).refresh(key);
+      await refresher.refresh(key, 'call');
+      const theirs = await refresherOf(others).refresh(key, 'call');
       assert.deepEqual(tokensOf(theirs), { access: 'access-2', refresh: 'refresh-2' });
       assert.equal(issuer.tokenRequests.length, 1);
     });
@@ -423,7 +435,7 @@ describe('the refresher', () => {
 
     it('keeps nothing of the answer and gives the grant back', async () => {
       const request = issuer.hold();
-      const work = fails(refresher.refresh(key), 'sign_in_required');
+      const work = fails(refresher.refresh(key, 'call'), 'sign_in_required');
       await request.arrived;
       await signOut();
       request.answer();
@@ -434,7 +446,7 @@ describe('the refresher', () => {
 
     it('removes what was just being saved', async () => {
       const { release, begun } = holdSaves();
-      const work = fails(refresher.refresh(key), 'sign_in_required');
+      const work = fails(refresher.refresh(key, 'call'), 'sign_in_required');
       await begun();
       await signOut();
       release();
@@ -445,7 +457,7 @@ describe('the refresher', () => {
 
     it('does not ask for what is signed out before the request has left', async () => {
       const release = secrets.hold('get');
-      const work = fails(refresher.refresh(key), 'sign_in_required');
+      const work = fails(refresher.refresh(key, 'call'), 'sign_in_required');
       const leaving = signOut();
       release();
       await Promise.all([work, leaving]);
@@ -455,7 +467,7 @@ describe('the refresher', () => {
     it('does not bring it back from what another window has stored', async () => {
       await vault.put({ ...held, generation: 2 });
       const release = secrets.hold('get');
-      const work = fails(refresher.refresh(key), 'sign_in_required');
+      const work = fails(refresher.refresh(key, 'call'), 'sign_in_required');
       holdings.remove(key);
       release();
       await work;
@@ -465,7 +477,7 @@ describe('the refresher', () => {
     it('removes also that the grant is dead, when that was just being saved', async () => {
       const { release, begun } = holdSaves();
       issuer.refuseNext();
-      const work = fails(refresher.refresh(key), 'sign_in_required');
+      const work = fails(refresher.refresh(key, 'call'), 'sign_in_required');
       await begun();
       await signOut();
       release();
@@ -477,7 +489,7 @@ describe('the refresher', () => {
       it(`says so also when the request ${fault === 'reset' ? 'got no answer' : 'was refused'}`, async () => {
         issuer.failNext(fault);
         const request = issuer.hold();
-        const work = assert.rejects(refresher.refresh(key));
+        const work = assert.rejects(refresher.refresh(key, 'call'));
         await request.arrived;
         await signOut();
         request.answer();
@@ -509,7 +521,7 @@ describe('the refresher', () => {
       it(`uses the tokens of the sign-in, though the renewal was ${what}`, async () => {
         if (fault !== undefined) issuer.failNext(fault);
         const request = issuer.hold();
-        const work = refresher.refresh(key);
+        const work = refresher.refresh(key, 'call');
         await request.arrived;
         const fresh = await signIn(2);
         const before = secrets.asked.filter(([what]) => what === 'store').length;
@@ -524,7 +536,7 @@ describe('the refresher', () => {
 
     it('does not ask when that is before the request has left', async () => {
       const release = secrets.hold('get');
-      const work = refresher.refresh(key);
+      const work = refresher.refresh(key, 'call');
       const fresh = await signIn(2);
       release();
       assert.equal(await work, fresh);
@@ -533,7 +545,7 @@ describe('the refresher', () => {
 
     it('leaves the sign-in in the keyring, though the renewal reached it later', async () => {
       const { release: releaseRenewal, begun } = holdSaves();
-      const work = refresher.refresh(key);
+      const work = refresher.refresh(key, 'call');
       await begun();
       secrets.hold('store')(); // What is asked for from now on is not held up.
       const fresh = await signIn(3);
@@ -545,7 +557,7 @@ describe('the refresher', () => {
     it('also after signing out', async () => {
       holdings.take({ ...held, generation: 7 });
       const request = issuer.hold();
-      const work = refresher.refresh(key);
+      const work = refresher.refresh(key, 'call');
       await request.arrived;
       holdings.remove(key);
       await vault.remove({ ...held, generation: 7 });
@@ -564,7 +576,7 @@ describe('the refresher', () => {
         if (isRefused) issuer.refuseNext();
         const { release, begun } = holdSaves();
         // It is done before the sign-in is, or after.
-        const work = refresher.refresh(key).catch(() => undefined);
+        const work = refresher.refresh(key, 'call').catch(() => undefined);
         await begun();
         const signingIn = signIn(3);
         release();
@@ -578,7 +590,7 @@ describe('the refresher', () => {
 
   it('is waited for at the end of the window', async () => {
     const request = issuer.hold();
-    const work = refresher.refresh(key);
+    const work = refresher.refresh(key, 'call');
     await request.arrived;
     assert.ok(refresher.isRenewing(key));
     let isSettled = false;
@@ -591,10 +603,11 @@ describe('the refresher', () => {
   });
 
   it('gives the scheduler nothing to spin on while the keyring takes its time', async () => {
-    const scheduler = new Scheduler(clock, holdings, refresher, log);
+    const leads = new Leads(defaultRules.refreshLeadMs, random);
+    const scheduler = new Scheduler({ clock, log, holdings, leads, refresher });
     holdings.take({ ...held, generation: 2 });
     const release = secrets.hold('get');
-    clock.advance(48 * 60_000);
+    clock.advance(49 * 60_000);
     assert.ok(refresher.isRenewing(key));
     assert.ok(
       clock.pending.every((delayMs) => delayMs > 0),
@@ -605,10 +618,124 @@ describe('the refresher', () => {
     scheduler.dispose();
   });
 
+  describe('counts and records', () => {
+    const counted = () =>
+      counters.entries().filter(([name, value]) => value > 0 && name.startsWith('refreshes.'));
+
+    it('what brought new tokens', async () => {
+      const { tokens } = await refresher.refresh(key, 'call');
+      assert.deepEqual(counted(), [['refreshes.renewed', 1]]);
+      const { account, resource, scopes } = held;
+      assert.deepEqual(audit.events, [
+        {
+          kind: 'refresh',
+          outcome: 'renewed',
+          account,
+          resource,
+          generation: 2,
+          scopes,
+          token: tokens.accessToken,
+        },
+      ]);
+    });
+
+    it('what was refused, and what got no answer', async () => {
+      issuer.failNext({ status: 503 });
+      issuer.refuseNext();
+      await assert.rejects(refresher.refresh(key, 'call'));
+      await assert.rejects(refresher.refresh(key, 'call'));
+      assert.deepEqual(counted(), [
+        ['refreshes.refused', 1],
+        ['refreshes.unavailable', 1],
+      ]);
+      assert.deepEqual(
+        audit.events.map(({ outcome, generation, code }) => [outcome, generation, code]),
+        [
+          ['unavailable', 1, 'issuer_unreachable'],
+          ['refused', 2, undefined],
+        ],
+      );
+    });
+
+    it('what another window had done already', async () => {
+      const { access, refresh } = issuer.rotateElsewhere();
+      const tokens = { ...held.tokens, accessToken: new Secret(access), refreshToken: new Secret(refresh) };
+      await vault.put({ ...held, generation: 2, tokens });
+      await refresher.refresh(key, 'call');
+      assert.deepEqual(counted(), [['refreshes.overtaken', 1]]);
+      assert.deepEqual(audit.events, []);
+    });
+  });
+
+  describe('is stopped by a brake', () => {
+    async function renewTwentyTimes(): Promise<void> {
+      for (let n = 0; n < 20; n++) await refresher.refresh(key, 'call');
+    }
+
+    it('after twenty renewals in a minute, keeps the token, and says when it goes on', async () => {
+      await renewTwentyTimes();
+      clock.advance(40_000);
+      const before = holdings.get(key)?.credential;
+      const error = await refresher.refresh(key, 'call').catch((reason: unknown) => reason);
+      assert.ok(hasCode(error, 'too_many_attempts'));
+      assert.equal(error.details['nextAttemptAtMs'], clock.nowMs() + 20_000);
+      assert.equal(holdings.get(key)?.credential, before);
+      const found = activity();
+      assert.ok(found?.kind === 'retrying' && found.code === 'too_many_attempts');
+      assert.deepEqual([found.failures, found.nextAttemptAtMs], [0, clock.nowMs() + 20_000]);
+      assert.equal(issuer.tokenRequests.length, 20);
+      assert.deepEqual([counters.get('refreshes.braked'), audit.events.at(-1)?.outcome], [1, 'braked']);
+    });
+
+    it('that opens again by itself', async () => {
+      await renewTwentyTimes();
+      await fails(refresher.refresh(key, 'call'), 'too_many_attempts');
+      clock.advance(60_000);
+      await refresher.refresh(key, 'background');
+      assert.deepEqual(activity(), { kind: 'idle' });
+    });
+
+    it('that does not keep it from taking what another window has renewed', async () => {
+      await renewTwentyTimes();
+      const { access, refresh } = issuer.rotateElsewhere();
+      const tokens = { ...held.tokens, accessToken: new Secret(access), refreshToken: new Secret(refresh) };
+      await vault.put({ ...held, generation: 22, tokens });
+      assert.deepEqual(tokensOf(await refresher.refresh(key, 'call')), { access, refresh });
+    });
+  });
+
+  describe('waits for its turn', () => {
+    /** Fills the issuer's five places, and `waiting` more. */
+    const occupy = (queue: RefreshQueue, waiting = 0) =>
+      Array.from({ length: 5 + waiting }, (_, n) => queue.take(issuer.issuer, `other-${n}`, 'call'));
+
+    it('shows as refreshing meanwhile, and is moved up by a call that joins it', async () => {
+      const queue = new RefreshQueue(counters, log);
+      const [first] = occupy(queue);
+      const mine = refresherOf(holdings, { queue });
+      const work = mine.refresh(key, 'background');
+      const rival = queue.take(issuer.issuer, 'rival', 'call');
+      assert.equal(activity()?.kind, 'refreshing');
+      const joined = mine.refresh(key, 'call');
+      first?.end();
+      assert.equal(await joined, await work);
+      rival.end();
+    });
+
+    it('says that the queue is full when it is, and changes nothing', async () => {
+      const queue = new RefreshQueue(counters, log);
+      occupy(queue, 100);
+      for (const urgency of ['call', 'background'] as const)
+        await fails(refresherOf(holdings, { queue }).refresh(key, urgency), 'refresh_queue_full');
+      assert.deepEqual(activity(), { kind: 'idle' });
+      assert.equal(counters.get('refreshes.rejected'), 2);
+    });
+  });
+
   it('shows as refreshing from the first moment, so that nobody begins another', async () => {
     const seen: Held['activity']['kind'][] = [];
     holdings.onDidChange(() => seen.push(activity()?.kind ?? 'idle'));
-    await refresher.refresh(key);
+    await refresher.refresh(key, 'call');
     assert.deepEqual(seen, ['refreshing', 'idle']);
   });
 });

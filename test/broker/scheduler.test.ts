@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { Holdings } from '../../src/broker/holdings.js';
+import { Leads } from '../../src/broker/leads.js';
 import type { Refresher } from '../../src/broker/refresher.js';
 import { Scheduler } from '../../src/broker/scheduler.js';
 import { keyOf, keyText, type LiveCredential, type Tokens } from '../../src/core/credential.js';
+import { BrokerError } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { RecordingLog } from '../support/recording-log.js';
@@ -13,11 +15,13 @@ const issuer = 'https://as.example.com';
 /** A refresher whose renewals go on until the test ends them. */
 class PendingRefresher implements Pick<Refresher, 'refresh'> {
   readonly asked: string[] = [];
+  hasRoom = true;
 
   constructor(private readonly holdings: Holdings) {}
 
   refresh(key: string): Promise<LiveCredential> {
     this.asked.push(key);
+    if (!this.hasRoom) return Promise.reject(new BrokerError('refresh_queue_full', 'No place.'));
     this.holdings.setActivity(key, { kind: 'refreshing' });
     return new Promise(() => undefined);
   }
@@ -28,12 +32,18 @@ describe('the scheduler', () => {
   let holdings: Holdings;
   let refresher: PendingRefresher;
   let scheduler: Scheduler;
+  let leadMs: number;
 
   beforeEach(() => {
     clock = new FakeClock();
     holdings = new Holdings((error) => assert.ifError(error));
     refresher = new PendingRefresher(holdings);
-    scheduler = new Scheduler(clock, holdings, refresher as unknown as Refresher, new RecordingLog());
+    leadMs = 15 * minute;
+    const leads = new Leads(
+      () => leadMs,
+      () => 0,
+    );
+    scheduler = new Scheduler({ clock, log: new RecordingLog(), holdings, leads, refresher });
   });
 
   function take(subject: string, lifeMs: number | undefined, isRenewable = true, generation = 1): string {
@@ -138,6 +148,38 @@ describe('the scheduler', () => {
     clock.advance(4 * second);
     take('alice', 5 * second, true, 2);
     clock.advance(4 * second);
+    assert.equal(refresher.asked.length, 2);
+  });
+
+  it('follows a change of the lead within a minute', () => {
+    const key = take('alice', 10 * hour);
+    clock.advance(9 * hour + 10 * minute);
+    assert.deepEqual(refresher.asked, []);
+    leadMs = hour;
+    clock.advance(minute);
+    assert.deepEqual(refresher.asked, [key]);
+  });
+
+  it('renews at once what was issued on a clock that has been set back since', () => {
+    const key = take('alice', hour);
+    clock.sleep(-12 * hour);
+    clock.advance(minute);
+    assert.deepEqual(refresher.asked, [key]);
+  });
+
+  it('asks again for what found no place in the queue, and does not spin meanwhile', async () => {
+    take('alice', 5 * second);
+    refresher.hasRoom = false;
+    clock.advance(4 * second);
+    await Promise.resolve();
+    assert.equal(refresher.asked.length, 1);
+    assert.deepEqual(clock.pending, [5 * second]);
+    // Whatever else changes, it has been asked for just now.
+    take('bob', hour);
+    clock.advance(5 * second - 1);
+    assert.equal(refresher.asked.length, 1);
+    refresher.hasRoom = true;
+    clock.advance(1);
     assert.equal(refresher.asked.length, 2);
   });
 

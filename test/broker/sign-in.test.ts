@@ -60,6 +60,38 @@ describe('a sign-in', () => {
     assert.equal(broker.state(notes).kind, 'ready');
   });
 
+  it('is counted and recorded, also when it fails', async () => {
+    const { broker, counters } = profile.window(at('alice'));
+    await broker.setServers([serverAt(mcp.url)]);
+    const account = await broker.signIn(notes, 'any');
+    const { broker: other, counters: others } = profile.window(() => Promise.resolve(false));
+    await other.setServers([serverAt(mcp.url)]);
+    await fails(other.signIn(notes, 'same'), 'browser_unavailable');
+    assert.deepEqual([counters.get('signIns.completed'), others.get('signIns.failed')], [1, 1]);
+    const { token } = await broker.accessToken(notes);
+    const { resource, generation, scopes, ...first } = profile.audit.events[0] ?? {};
+    assert.deepEqual([resource, generation, scopes?.length], [mcp.url, 1, 1]);
+    assert.deepEqual(first, { kind: 'sign-in', outcome: 'completed', server: notes, account, token });
+    const failed = {
+      kind: 'sign-in',
+      outcome: 'failed',
+      server: notes,
+      account,
+      code: 'browser_unavailable',
+    };
+    assert.deepEqual(profile.audit.events[1], failed);
+  });
+
+  it('is not begun more than five times in a minute', async () => {
+    const { broker } = profile.window(() => Promise.resolve(false));
+    await broker.setServers([serverAt(mcp.url)]);
+    for (let n = 0; n < 5; n++) await fails(broker.signIn(notes, 'any'), 'browser_unavailable');
+    await fails(broker.signIn(notes, 'any'), 'too_many_attempts');
+    assert.equal(broker.state(notes).kind, 'signed-out');
+    profile.clock.advance(60_000);
+    await fails(broker.signIn(notes, 'any'), 'browser_unavailable');
+  });
+
   it('is durable before the page says that it worked', async () => {
     const { broker, visits } = profile.window(at('alice'));
     await broker.setServers([serverAt(mcp.url)]);

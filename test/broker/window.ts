@@ -50,9 +50,10 @@ export class Profile {
     const { memento, journal, ledgers, clock, log, lock } = this;
     const secrets = lock.behind(this.secrets);
     const leases = this.leases.window();
+    const counters = new Counters();
     const parts = {
       rules: defaultRules,
-      counters: new Counters(),
+      counters,
       audit: this.audit,
       fetch,
       clock,
@@ -71,7 +72,7 @@ export class Profile {
     const wanted: SignInWanted[] = [];
     broker.onSignInWanted((one) => wanted.push(one));
     this.#open.push(broker);
-    return { broker, wanted, visits, leases };
+    return { broker, wanted, visits, leases, counters };
   }
 
   /** Puts a credential where another run of the extension would have left it. */

@@ -42,7 +42,7 @@ describe('readTokenAnswer', () => {
         { ...full, seconds: undefined },
       ],
       ['one with a lifetime below nothing', { ...tokens, expires_in: -1 }, { ...full, seconds: undefined }],
-      ['one with no life at all', { ...tokens, expires_in: 0 }, { ...full, seconds: 0 }],
+      ['one with no life at all', { ...tokens, expires_in: 0 }, { ...full, seconds: undefined }],
       ['one with a fraction of a second', { ...tokens, expires_in: 0.5 }, { ...full, seconds: 0.5 }],
       ['one with narrower scopes', { ...tokens, scope: 'a  b ' }, { ...full, scopes: ['a', 'b'] }],
       ['one with an empty scope, which says nothing', { ...tokens, scope: '' }, full],

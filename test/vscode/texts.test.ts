@@ -146,6 +146,10 @@ describe('the text of a state', () => {
       { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 10_000, code: 'record_elsewhere' },
       'another window has a newer sign-in; reload this window',
     ],
+    [
+      { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 40_000, code: 'too_many_attempts' },
+      'renewed too often within a minute, so there is a pause; next attempt in 1 min',
+    ],
     [{ kind: 'needs-sign-in', account: alice, reason: 'revoked' }, 'sign-in needed'],
   ];
   for (const [state, text] of rows) {

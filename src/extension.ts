@@ -20,6 +20,7 @@ export function activate(context: vscode.ExtensionContext): void {
     clock,
     random: Math.random,
     environment: process.env,
+    platform: `${process.platform} ${process.arch}, Node ${process.version}`,
   });
 }
 

@@ -4,14 +4,16 @@ import { Broker } from './broker/broker.js';
 import type { Disposable } from './core/announcer.js';
 import type { Audit } from './core/audit.js';
 import { Counters } from './core/counters.js';
+import { parseKeyText } from './core/credential.js';
 import { describeError } from './core/errors.js';
 import type { Journal } from './core/journal.js';
 import type { Leases } from './core/lease.js';
 import type { Ledgers } from './core/ledger.js';
 import { noLock } from './core/lock.js';
 import type { Clock, Fetch, Log, Memento, Random } from './core/ports.js';
+import { AuditFiles } from './node/audit-files.js';
 import { JournalFiles } from './node/journal-files.js';
-import { LeaseFiles } from './node/lease-file.js';
+import { LeaseFiles, type LeaseNews } from './node/lease-file.js';
 import { LedgerFiles } from './node/ledger-files.js';
 import { McpProxy } from './loopback/mcp-proxy.js';
 import { redirectReceiver } from './loopback/redirect-receiver.js';
@@ -19,12 +21,15 @@ import { AccountActions } from './vscode/account-actions.js';
 import type { VSCode } from './vscode/api.js';
 import { Approvals } from './vscode/approvals.js';
 import { Commands } from './vscode/commands.js';
+import { auditText } from './vscode/audit-table.js';
 import { ConfiguredServers } from './vscode/configured-servers.js';
 import { DefinitionProvider } from './vscode/definition-provider.js';
+import { diagnostics } from './vscode/diagnostics.js';
 import type { Variables } from './vscode/environment.js';
 import { channelLog } from './vscode/log.js';
 import { Settings, type SettingsManifest } from './vscode/settings.js';
 import { SettingsProblems } from './vscode/settings-problems.js';
+import { ShownDocuments } from './vscode/shown-documents.js';
 import { SignInNotifications } from './vscode/sign-in-notifications.js';
 import { StatusBar } from './vscode/status-bar.js';
 import { StatusMenu } from './vscode/status-menu.js';
@@ -37,6 +42,8 @@ export interface SystemParts {
   readonly random: Random;
   /** The variables of the environment. */
   readonly environment: Variables;
+  /** The operating system, the processor and Node, in words. */
+  readonly platform: string;
 }
 
 /** The extension's life in one window. */
@@ -60,11 +67,21 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   const channel = keep(vs.window.createOutputChannel(vs.l10n.t('MCP Credentials'), { log: true }));
   const log = channelLog(channel);
   const memento: Memento = context.globalState;
-  const manifest = context.extension.packageJSON as SettingsManifest;
+  const manifest = context.extension.packageJSON as SettingsManifest & { readonly version: string };
   const settings = keep(new Settings(vs, manifest, system.environment, log));
   const signInWaitSeconds = () => settings.number('signInWaitSeconds');
   const counters = new Counters();
-  const audit: Audit = { record: () => undefined };
+  const isAudited = () => settings.flag('audit.enabled');
+  const audit = new AuditFiles(join(context.globalStorageUri.fsPath, 'audit'), {
+    rules: {
+      isEnabled: isAudited,
+      maxFileBytes: () => settings.number('audit.maxFileMegabytes') * 1_000_000,
+      maxFiles: () => settings.number('audit.maxFiles'),
+    },
+    clock,
+    counters,
+    log,
+  });
 
   const broker = new Broker({
     ...system,
@@ -80,7 +97,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     secrets: context.secrets,
     lock: noLock,
     memento,
-    ...sharedAmongWindows(context, log),
+    ...sharedAmongWindows(context, log, leaseNews(counters, audit)),
     workspace: workspaceName(vs),
     // The string, not a Uri: parsing and printing one changes the percent-encoding of nested addresses.
     openBrowser: (url) => vs.env.openExternal(url as unknown as Parameters<typeof vs.env.openExternal>[0]),
@@ -113,8 +130,19 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   const showLog = () => channel.show();
   const actions = new AccountActions({ vs, broker, clock, log, showLog });
   const problems = keep(new SettingsProblems(vs, [settings, configured], log));
-  const menu = new StatusMenu({ vs, broker, configured, problems, actions, clock, showLog });
-  keep(new Commands({ vs, broker, actions, menu, showLog }));
+  const documents = keep(new ShownDocuments(vs));
+  const shown = {
+    showLog,
+    showAuditTrail: documents.offer(vs.l10n.t('MCP Credentials Audit'), () =>
+      auditText(vs.l10n, audit, isAudited()),
+    ),
+    showDiagnostics: documents.offer(vs.l10n.t('MCP Credentials Diagnostics'), () => {
+      const versions = { extension: manifest.version, platform: system.platform };
+      return diagnostics({ vs, versions, broker, settings, problems, counters, clock });
+    }),
+  };
+  const menu = new StatusMenu({ vs, broker, configured, problems, actions, clock, ...shown });
+  keep(new Commands({ vs, broker, actions, menu, ...shown }));
   keep(new SignInNotifications(vs, broker, clock, ({ server }) => actions.signIn(server, 'same')));
   const statusBar = keep(new StatusBar(vs, broker, configured, problems, clock));
   const provider = keep(new DefinitionProvider({ vs, broker, clock, ready, signInWaitSeconds }));
@@ -131,22 +159,36 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     () => statusBar.render(),
     () => undefined,
   );
-  return { ready, close: () => broker.close() };
+  return { ready, close: () => broker.close().finally(() => audit.settled()) };
 }
 
 /** Next to the editor's own files for this extension; in a folder that all windows of the profile see. */
 function sharedAmongWindows(
   { globalStorageUri }: ExtensionContext,
   log: Log,
+  news: LeaseNews,
 ): { journal: Journal; leases: Leases; ledgers: Ledgers } {
   const folder = (name: string) => join(globalStorageUri.fsPath, name);
-  const leases = new LeaseFiles(folder('leases'), log);
+  const leases = new LeaseFiles(folder('leases'), log, news);
   return {
     journal: new JournalFiles(folder('journal'), log),
     leases,
     ledgers: {
       sessions: new LedgerFiles(folder('sessions'), leases, log),
       bindings: new LedgerFiles(folder('bindings'), leases, log),
+    },
+  };
+}
+
+function leaseNews(counters: Counters, audit: Audit): LeaseNews {
+  return {
+    onWait: () => counters.add('leases.waited'),
+    onTakeover: (name, why) => {
+      counters.add('leases.takenOver');
+      const key = parseKeyText(name);
+      // Its label is in the vault, which a lease knows nothing of.
+      const about = key && { resource: key.resource, account: { ...key, label: key.subject } };
+      audit.record({ kind: 'lease-takeover', outcome: why, ...about });
     },
   };
 }

@@ -61,6 +61,20 @@ export function keyText(key: CredentialKey): string {
   return JSON.stringify([key.issuer, key.clientId, key.subject, key.resource]);
 }
 
+/** The key that `text` stands for; undefined when it stands for none. */
+export function parseKeyText(text: string): CredentialKey | undefined {
+  let parts: unknown;
+  try {
+    parts = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(parts) || parts.length !== 4 || !parts.every((part) => typeof part === 'string'))
+    return undefined;
+  const [issuer = '', clientId = '', subject = '', resource = ''] = parts;
+  return { issuer, clientId, subject, resource };
+}
+
 export function isAlive(credential: Credential): credential is LiveCredential {
   return credential.tokens.kind === 'alive';
 }

@@ -56,6 +56,19 @@ const realSystem: LeaseSystem = {
   },
 };
 
+/** What is worth counting and recording about the taking of leases. */
+export interface LeaseNews {
+  /** Another window holds the lease that this one wants. Told once for each wait. */
+  readonly onWait: () => void;
+  /** The lease on `name` was taken from a window that had died, or that stood still. */
+  readonly onTakeover: (name: string, why: Abandoned) => void;
+}
+
+/** Why a holder is given up. */
+type Abandoned = 'dead' | 'frozen';
+
+const nobodyListens: LeaseNews = { onWait: () => undefined, onTakeover: () => undefined };
+
 /**
  * Leases as files in one folder. Each taking of a lease creates a file with a number one above the highest there is;
  * creating is exclusive, so of many takers one succeeds. The file with the highest number is never removed, only
@@ -68,6 +81,7 @@ export class LeaseFiles implements Leases {
   constructor(
     private readonly folder: string,
     private readonly log: Log,
+    private readonly news: LeaseNews = nobodyListens,
     private readonly system: LeaseSystem = realSystem,
   ) {}
 
@@ -85,11 +99,10 @@ export class LeaseFiles implements Leases {
   }
 
   async #takeOrDoWithout(name: string): Promise<LeaseFile | undefined> {
-    const prefix = createHash('sha256').update(name).digest('hex').slice(0, 32);
     for (let troubles = 1; ; troubles++) {
       try {
         await mkdir(this.folder, { recursive: true, mode: 0o700 });
-        const lease = await this.#take(prefix);
+        const lease = await this.#take(name);
         this.#isBroken = false;
         return lease;
       } catch (error) {
@@ -103,7 +116,9 @@ export class LeaseFiles implements Leases {
     }
   }
 
-  async #take(prefix: string): Promise<LeaseFile> {
+  async #take(name: string): Promise<LeaseFile> {
+    const prefix = createHash('sha256').update(name).digest('hex').slice(0, 32);
+    let hasWaited = false;
     let seenBefore: string | undefined;
     let lookedAtMs = 0;
     let stillMs = 0;
@@ -115,19 +130,25 @@ export class LeaseFiles implements Leases {
       stillMs = seen === seenBefore ? stillMs + Math.min(nowMs - lookedAtMs, longestLookMs) : 0;
       seenBefore = seen;
       lookedAtMs = nowMs;
-      if (highest === 0 || this.#isFree(claim, stillMs)) {
+      const isGivenBack = highest === 0 || claim?.isReleased === true;
+      const abandoned = isGivenBack ? undefined : this.#abandoned(claim, stillMs);
+      if (isGivenBack || abandoned !== undefined) {
         const lease = await this.#create(prefix, highest + 1);
-        if (lease !== undefined) return lease;
+        if (lease !== undefined) {
+          if (abandoned !== undefined) this.news.onTakeover(name, abandoned);
+          return lease;
+        }
       }
+      if (!hasWaited) this.news.onWait();
+      hasWaited = true;
       await this.system.sleep(pollMs * (0.5 + Math.random()));
     }
   }
 
-  #isFree(claim: Claim | undefined, stillMs: number): boolean {
-    if (claim?.isReleased === true) return true;
+  #abandoned(claim: Claim | undefined, stillMs: number): Abandoned | undefined {
     // A claim that cannot be read is being written, or was cut off while it was.
-    const isDead = claim !== undefined && claim.host === hostname() && !this.system.isAlive(claim.pid);
-    return isDead || stillMs >= frozenAfterMs;
+    if (claim !== undefined && claim.host === hostname() && !this.system.isAlive(claim.pid)) return 'dead';
+    return stillMs >= frozenAfterMs ? 'frozen' : undefined;
   }
 
   async #create(prefix: string, number: number): Promise<LeaseFile | undefined> {

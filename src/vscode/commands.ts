@@ -12,6 +12,8 @@ export interface CommandParts {
   readonly actions: AccountActions;
   readonly menu: StatusMenu;
   readonly showLog: () => void;
+  readonly showAuditTrail: () => Promise<void>;
+  readonly showDiagnostics: () => Promise<void>;
 }
 
 /** Everything that the user can ask for by name. */
@@ -19,7 +21,7 @@ export class Commands implements Disposable {
   readonly #registered: readonly Disposable[];
 
   constructor(private readonly parts: CommandParts) {
-    const { vs, broker, actions, menu, showLog } = parts;
+    const { vs, broker, actions, menu, showLog, showAuditTrail, showDiagnostics } = parts;
     const { l10n } = vs;
     const hasAccount = (id: ServerId) => broker.account(id) !== undefined;
     const isSignedIn = (id: ServerId) => ['ready', 'refreshing', 'retrying'].includes(broker.state(id).kind);
@@ -38,6 +40,8 @@ export class Commands implements Disposable {
         ),
       showStatus: () => menu.show(),
       showLog,
+      showAuditTrail,
+      showDiagnostics,
     };
     this.#registered = Object.entries(commands).map(([name, run]) =>
       vs.commands.registerCommand(`mcpCredentials.${name}`, run),

@@ -10,6 +10,14 @@ export interface SettingsManifest {
   readonly contributes: { readonly configuration: { readonly properties: SettingSchemas } };
 }
 
+/** A setting that is not as it comes. */
+export interface ChangedSetting {
+  readonly id: string;
+  readonly source: 'settings.json' | 'environment';
+  /** Missing where it may name somebody or something: texts and objects are the user's own words. */
+  readonly value?: unknown;
+}
+
 /**
  * The settings of one value each, by their path below `mcpCredentials`. What `settings.json` says goes before what
  * the environment says, and that before the manifest's default. A value that the manifest does not allow is as good
@@ -55,6 +63,18 @@ export class Settings implements ProblemSource, Disposable {
   /** What the environment says about a setting, of whatever type; undefined when it says nothing usable. */
   fromEnvironment(path: string): unknown {
     return this.#environment.values.get(`mcpCredentials.${path}`);
+  }
+
+  /** Those that differ from the manifest's default. */
+  changed(): readonly ChangedSetting[] {
+    return Object.entries(this.#schemas).flatMap(([id, schema]) => {
+      const isGiven = this.#given(id, schema).some((value) => fits(value, schema));
+      if (!isGiven && !this.#environment.values.has(id)) return [];
+      const value = this.#values.get(id);
+      if (schema.type !== 'object' && value === schema.default) return [];
+      const isOwnWords = schema.type === 'object' || (schema.type === 'string' && schema.enum === undefined);
+      return [{ id, source: isGiven ? 'settings.json' : 'environment', ...(!isOwnWords && { value }) }];
+    });
   }
 
   get problems(): readonly SettingsProblem[] {

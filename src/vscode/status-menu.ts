@@ -16,6 +16,8 @@ export interface StatusMenuParts {
   readonly actions: AccountActions;
   readonly clock: Clock;
   readonly showLog: () => void;
+  readonly showAuditTrail: () => Promise<void>;
+  readonly showDiagnostics: () => Promise<void>;
 }
 
 /** Every server with its account and state, and what can be done about it. Behind the status bar item. */
@@ -23,7 +25,7 @@ export class StatusMenu {
   constructor(private readonly parts: StatusMenuParts) {}
 
   async show(): Promise<void> {
-    const { vs, broker, configured, problems, showLog } = this.parts;
+    const { vs, broker, configured, problems, showLog, showAuditTrail, showDiagnostics } = this.parts;
     const { l10n } = vs;
     const servers = broker.servers().map((server) => this.choiceFor(server, () => this.#showServer(server)));
     const unanswered = configured.unanswered.map((server) => ({
@@ -53,6 +55,8 @@ export class StatusMenu {
       { label: '', kind: vs.QuickPickItemKind.Separator },
       { label: l10n.t('$(gear) Open Settings'), run: () => openSettings(vs) },
       { label: l10n.t('$(output) Show Log'), run: showLog },
+      { label: l10n.t('$(history) Show Audit Trail'), run: showAuditTrail },
+      { label: l10n.t('$(pulse) Show Diagnostics'), run: showDiagnostics },
     ]);
   }
 

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { LeaseFiles, type LeaseSystem } from '../../src/node/lease-file.js';
+import { LeaseFiles, type LeaseNews, type LeaseSystem } from '../../src/node/lease-file.js';
 import { Child } from '../support/child-process.js';
 import { RecordingLog } from '../support/recording-log.js';
 import { scratchFolder } from '../support/scratch-folder.js';
@@ -32,13 +32,20 @@ describe('leases in files', () => {
   let log: RecordingLog;
   const children: Child[] = [];
 
+  const told: string[] = [];
+  const news: LeaseNews = {
+    onWait: () => told.push('waits'),
+    onTakeover: (name, why) => told.push(`${why} ${name}`),
+  };
+
   beforeEach(() => {
+    told.length = 0;
     folder = join(scratchFolder(), 'leases');
     log = new RecordingLog();
   });
   afterEach(() => Promise.all(children.splice(0).map((child) => child.kill())));
 
-  const leases = (system?: LeaseSystem) => new LeaseFiles(folder, log, system);
+  const leases = (system?: LeaseSystem) => new LeaseFiles(folder, log, news, system);
   const files = () => readdirSync(folder).sort();
   const claimOf = (number: number) =>
     JSON.parse(readFileSync(pathOf(number), 'utf8')) as { isReleased: boolean };
@@ -111,6 +118,7 @@ describe('leases in files', () => {
     const next = leases().hold(name, (lease) => lease.isHeld());
     await holder.kill();
     assert.equal(await next, true);
+    assert.equal(told.at(-1), `dead ${name}`);
   }).timeout(childLimitMs);
 
   it('of a frozen holder go to the next one, and it knows when it wakes up', async () => {
@@ -127,6 +135,7 @@ describe('leases in files', () => {
       await holder.says(/^released$/);
       assert.ok(await lease.isHeld(), 'The late one has taken nothing away.');
       assert.equal(claimOf(2).isReleased, false);
+      assert.deepEqual(told, ['waits', `frozen ${name}`]);
     });
   }).timeout(childLimitMs);
 
@@ -161,6 +170,7 @@ describe('leases in files', () => {
     };
     await leases(moving).hold(name, () => Promise.resolve());
     assert.ok(system.looks >= 60, `It was taken after ${system.looks} looks.`);
+    assert.deepEqual(told, ['waits'], 'Once, and nothing was taken from anybody.');
   });
 
   it('of a holder are not taken by a watcher that has slept itself', async () => {
@@ -198,6 +208,7 @@ describe('leases in files', () => {
     writeFileSync(join(folder, `${prefix}0.3.lease`), 'of another name');
     for (let round = 0; round < 5; round++) await leases().hold(name, () => Promise.resolve());
     assert.deepEqual(files(), [`${prefix}.13.lease`, `${prefix}0.3.lease`]);
+    assert.deepEqual(told, []);
   });
 
   it('know that they are lost when somebody has emptied the folder', async () => {

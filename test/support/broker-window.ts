@@ -108,6 +108,7 @@ export class BrokerWindow {
       clock: this.clock,
       random: () => 0.5,
       environment,
+      platform: 'a test',
     });
   }
 

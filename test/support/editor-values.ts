@@ -33,7 +33,20 @@ export class FakeUri {
     return new FakeUri([base.toString().replace(/\/$/, ''), ...parts].join('/'));
   }
 
+  /** For schemes of ours only, whose addresses are a title. */
+  static from({ scheme, path }: { readonly scheme: string; readonly path: string }): FakeUri {
+    return new FakeUri(`${scheme}:${encodeURI(path)}`);
+  }
+
   private constructor(readonly text: string) {}
+
+  get scheme(): string {
+    return new URL(this.text).protocol.slice(0, -1);
+  }
+
+  get path(): string {
+    return decodeURI(new URL(this.text).pathname);
+  }
 
   get fsPath(): string {
     return fileURLToPath(this.text);

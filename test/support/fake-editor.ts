@@ -23,6 +23,18 @@ export interface FakeEditorOptions {
   readonly browse?: ((url: string) => Promise<Visit>) | undefined;
 }
 
+interface ContentProvider {
+  readonly onDidChange: (listener: (uri: FakeUri) => void) => unknown;
+  provideTextDocumentContent(uri: FakeUri): Promise<string> | string;
+}
+
+/** A document that is open in a tab. */
+export interface ShownDocument {
+  readonly title: string;
+  readonly uri: FakeUri;
+  text: string;
+}
+
 interface Provider {
   readonly onDidChangeMcpServerDefinitions: (listener: () => void) => unknown;
   provideMcpServerDefinitions(): Promise<FakeMcpHttpServerDefinition[]>;
@@ -42,12 +54,16 @@ export class FakeEditor {
   readonly visits: Promise<Visit>[] = [];
   /** Commands of the editor that the extension has run. */
   readonly executed: string[] = [];
+  /** The documents that were shown, the last one last. */
+  readonly documents: ShownDocument[] = [];
   /** Every list of definitions that the editor was given, as it would store it. */
   readonly provided: string[] = [];
   /** How often the provider said that they have changed. */
   definitionChanges = 0;
   browse: ((url: string) => Promise<Visit>) | undefined;
   readonly #commands = new Map<string, () => unknown>();
+  readonly #contents = new Map<string, ContentProvider>();
+  readonly #loaded = new Map<string, ShownDocument>();
   readonly #trusted = new FakeEventEmitter<undefined>();
   readonly #folder: string | undefined;
   #isTrusted: boolean;
@@ -70,6 +86,8 @@ export class FakeEditor {
       ThemeColor: FakeThemeColor,
       McpHttpServerDefinition: FakeMcpHttpServerDefinition,
       StatusBarAlignment: { Left: 1, Right: 2 },
+      version: '1.105.0',
+      UIKind: { Desktop: 1, Web: 2 },
       QuickPickItemKind: { Separator: separator, Default: 0 },
       l10n: this.#strict('l10n', { t: translate }),
       window: this.#windowApi(),
@@ -78,7 +96,12 @@ export class FakeEditor {
         registerCommand: (id: string, run: () => unknown) => this.#register(id, run),
         executeCommand: (id: string) => this.#execute(id),
       }),
-      env: this.#strict('env', { openExternal: (url: unknown) => Promise.resolve(this.#open(url)) }),
+      env: this.#strict('env', {
+        appName: 'Fake Editor',
+        remoteName: undefined,
+        uiKind: 1,
+        openExternal: (url: unknown) => Promise.resolve(this.#open(url)),
+      }),
       lm: this.#strict('lm', {
         registerMcpServerDefinitionProvider: (id: string, provider: Provider) => this.#offer(id, provider),
       }),
@@ -141,6 +164,7 @@ export class FakeEditor {
       ...this.provided,
       ...this.executed,
       ...this.opened,
+      ...this.documents.map(({ text }) => text),
     ].join('\n');
   }
 
@@ -156,6 +180,10 @@ export class FakeEditor {
       showErrorMessage: show('error'),
       showQuickPick: (...args: Parameters<EditorWindow['showQuickPick']>) => window.showQuickPick(...args),
       createStatusBarItem: (id: string) => window.createStatusBarItem(id),
+      showTextDocument: (document: ShownDocument) => {
+        this.documents.push(document);
+        return Promise.resolve(undefined);
+      },
       setStatusBarMessage: (text: string) => void window.flashes.push(text),
       createOutputChannel: (_name: string, options: { readonly log?: boolean }) => {
         if (options.log !== true) throw window.mistake('An output channel that is no log.');
@@ -175,10 +203,39 @@ export class FakeEditor {
       getConfiguration: this.settings.getConfiguration,
       onDidChangeConfiguration: this.settings.changed.event,
       onDidGrantWorkspaceTrust: this.#trusted.event,
+      registerTextDocumentContentProvider: (scheme: string, provider: ContentProvider) =>
+        this.#provideContent(scheme, provider),
+      openTextDocument: (uri: FakeUri) => this.#openDocument(uri),
       fs: this.#strict('fs', {
         readFile: async (uri: FakeUri) => new Uint8Array(await readFile(fileURLToPath(uri.text))),
       }),
     });
+  }
+
+  #provideContent(scheme: string, provider: ContentProvider) {
+    if (this.#contents.has(scheme)) throw this.window.mistake(`Somebody provides ${scheme} already.`);
+    this.#contents.set(scheme, provider);
+    provider.onDidChange((uri) => {
+      const document = this.#loaded.get(uri.toString());
+      if (document !== undefined) void this.#load(document);
+    });
+    return { dispose: () => void this.#contents.delete(scheme) };
+  }
+
+  /** A document that is open already is not asked for again: its provider has to say that it has changed. */
+  async #openDocument(uri: FakeUri): Promise<ShownDocument> {
+    const open = this.#loaded.get(uri.toString());
+    if (open !== undefined) return open;
+    const document = { title: uri.path.split('/').at(-1) ?? '', uri, text: '' };
+    await this.#load(document);
+    this.#loaded.set(uri.toString(), document);
+    return document;
+  }
+
+  async #load(document: ShownDocument): Promise<void> {
+    const provider = this.#contents.get(document.uri.scheme);
+    if (provider === undefined) throw this.window.mistake(`Nobody provides ${document.uri.toString()}.`);
+    document.text = await provider.provideTextDocumentContent(document.uri);
   }
 
   #register(id: string, run: () => unknown) {

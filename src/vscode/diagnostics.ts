@@ -1,0 +1,119 @@
+import type { Broker } from '../broker/broker.js';
+import type { Counters } from '../core/counters.js';
+import type { CredentialState } from '../core/state.js';
+import type { Clock } from '../core/ports.js';
+import type { VSCode } from './api.js';
+import type { Settings } from './settings.js';
+import type { SettingsProblems } from './settings-problems.js';
+
+/** What runs where. */
+interface Versions {
+  readonly extension: string;
+  /** The operating system, the processor and Node. */
+  readonly platform: string;
+}
+
+export interface DiagnosticsParts {
+  readonly vs: VSCode;
+  readonly versions: Versions;
+  readonly broker: Broker;
+  readonly settings: Settings;
+  readonly problems: SettingsProblems;
+  readonly counters: Counters;
+  readonly clock: Clock;
+}
+
+/**
+ * How everything stands, as a text for an issue: in English whatever the editor's language, and without anything
+ * that names a person or opens a door. Accounts and servers have numbers; of addresses only the host is shown.
+ */
+export function diagnostics(parts: DiagnosticsParts): string {
+  const sections: readonly (readonly [title: string, rows: readonly (readonly [string, string])[]])[] = [
+    ['Versions', versionRows(parts)],
+    ['Servers', serverRows(parts)],
+    ['Settings', settingRows(parts)],
+    ...countGroups(parts.counters),
+  ];
+  return [
+    'MCP Credentials Diagnostics',
+    '',
+    'This is meant for an issue. It names hosts of your servers, but no accounts, no secrets and no',
+    'addresses beyond the host. Look it over before you paste it.',
+    ...sections.flatMap(([title, rows]) => ['', title, ...aligned(rows)]),
+    '',
+  ].join('\n');
+}
+
+function versionRows({ vs, versions, clock }: DiagnosticsParts): [string, string][] {
+  const { appName, remoteName, uiKind } = vs.env;
+  return [
+    ['extension', versions.extension],
+    ['editor', `${appName} ${vs.version}`],
+    ['window', `${uiKind === vs.UIKind.Web ? 'browser' : 'desktop'}, ${remoteName ?? 'local'}`],
+    ['platform', versions.platform],
+    ['workspace', vs.workspace.isTrusted ? 'trusted' : 'not trusted'],
+    ['time', new Date(clock.nowMs()).toISOString()],
+  ];
+}
+
+function serverRows({ broker, clock }: DiagnosticsParts): [string, string][] {
+  const accounts = new Map<string, string>();
+  const numbered = (account: { readonly issuer: string; readonly subject: string }): string => {
+    const key = JSON.stringify([account.issuer, account.subject]);
+    const name = accounts.get(key) ?? `account ${accounts.size + 1} of ${hostOf(account.issuer)}`;
+    accounts.set(key, name);
+    return name;
+  };
+  const servers = broker.servers();
+  if (servers.length === 0) return [['none', '']];
+  return servers.map(({ id, url }, index) => {
+    const account = broker.account(id);
+    const state = stateWords(broker.state(id), clock.nowMs());
+    const who = account === undefined ? 'no account' : numbered(account);
+    return [`server ${index + 1}`, `${hostOf(url)}, ${who}, ${state}`];
+  });
+}
+
+function stateWords(state: CredentialState, nowMs: number): string {
+  const seconds = (atMs: number) => `${Math.round((atMs - nowMs) / 1_000)} s`;
+  return [
+    state.kind,
+    'expiresAtMs' in state && `token ends in ${seconds(state.expiresAtMs)}`,
+    'nextAttemptAtMs' in state && `next attempt in ${seconds(state.nextAttemptAtMs)}`,
+    'code' in state && state.code,
+    'reason' in state && state.reason,
+  ]
+    .filter((part) => typeof part === 'string')
+    .join(', ');
+}
+
+function settingRows({ settings, problems }: DiagnosticsParts): [string, string][] {
+  const changed = settings.changed().map(({ id, source, value }): [string, string] => {
+    // Texts and objects can hold names, paths and addresses; which of a few words it is, or a number, tells nobody.
+    return [id, `${value === undefined ? 'set' : JSON.stringify(value)} (${source})`];
+  });
+  const wrong = problems.all.map(({ place }): [string, string] => [place, 'has a mistake']);
+  const rows = [...changed, ...wrong];
+  return rows.length === 0 ? [['all as they come', '']] : rows;
+}
+
+/** The counts and measures under the first part of their names. */
+function countGroups(counters: Counters): [string, [string, string][]][] {
+  const groups = new Map<string, [string, string][]>();
+  for (const [name, value] of counters.entries()) {
+    const [group = '', ...rest] = name.split('.');
+    const rows = groups.get(group) ?? [];
+    rows.push([rest.join('.'), String(value)]);
+    groups.set(group, rows);
+  }
+  return [...groups].map(([group, rows]) => [`Counts: ${group}`, rows]);
+}
+
+function aligned(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`.trimEnd());
+}
+
+function hostOf(url: string): string {
+  return new URL(url).host;
+}

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { parseRecord } from '../../src/core/audit.js';
 import type { TestAuthorizationServer } from '../support/authorization-server.js';
 import { until, type BrokerWindow } from '../support/broker-window.js';
 import { serversSetting, useGround, userOf } from '../support/ground.js';
@@ -19,7 +20,7 @@ describe('secrets', () => {
     }
   }
 
-  it('are in no log, message, menu, status, definition, setting or globalState after a whole life', async () => {
+  it('are in no log, message, menu, document, definition, setting, globalState or file after a whole life', async () => {
     const issuer = await ground.issuer();
     const server = await ground.server(issuer);
     const user = serversSetting([server]);
@@ -47,9 +48,15 @@ describe('secrets', () => {
     (await window.editor.window.message(/Signed out bob/)).close();
     browser.user = userOf('alice', 'cancel');
     await window.signIn();
+    await window.run('showAuditTrail');
+    await window.run('showDiagnostics');
     assertClean(window, issuer);
     await window.close();
     assertClean(window, issuer);
+    const recorded = new Set(window.stores.auditLines.map((line) => parseRecord(line)?.kind));
+    for (const kind of ['sign-in', 'sign-out', 'refresh', 'delivery'] as const) {
+      assert.ok(recorded.has(kind), `The trail has no ${kind}, so a search in it proves little.`);
+    }
 
     const again = ground.window({ stores: window.stores, user }).window;
     await again.ready;

@@ -48,13 +48,20 @@ export class Stores {
 
   /** All that the ledgers say. */
   get ledgerText(): string {
-    return this.#ledgerFiles('*')
+    return this.#ledgerFiles('{sessions,bindings}')
       .map((path) => readFileSync(path, 'utf8'))
       .join('');
   }
 
   #ledgerFiles(name: string): readonly string[] {
     return globSync(join(this.folder, name, '*.{ndjson,folding}'));
+  }
+
+  /** The lines of the audit trail, the oldest first. */
+  get auditLines(): readonly string[] {
+    const paths = globSync(join(this.folder, 'audit', '*.ndjson')).sort();
+    const text = paths.map((path) => readFileSync(path, 'utf8')).join('');
+    return text.split('\n').filter(Boolean);
   }
 
   get credentialKeys(): readonly string[] {
@@ -198,7 +205,8 @@ export class BrokerWindow {
 
   /** Everything outside SecretStorage that a secret could have got into. */
   get remains(): string {
-    return `${this.editor.remains}\n${this.stores.memento.text}\n${this.stores.ledgerText}`;
+    const { memento, ledgerText, auditLines } = this.stores;
+    return [this.editor.remains, memento.text, ledgerText, ...auditLines].join('\n');
   }
 
   /**

@@ -1,6 +1,6 @@
 import { isCalled, sameAccount, type Account } from '../core/account.js';
 import { covers } from '../core/address.js';
-import { keyText } from '../core/credential.js';
+import { keyText, type CredentialKey } from '../core/credential.js';
 import { BrokerError } from '../core/errors.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { Binding, Bindings, Bound } from '../vault/bindings.js';
@@ -67,6 +67,11 @@ export class BoundServers {
   /** Those that use the credential of `entry`. */
   using(entry: IndexEntry): readonly Server[] {
     return this.all().filter(({ id }) => isSameCredential(this.boundTo(id), entry));
+  }
+
+  /** Whether a credential under `key` could serve one of them. */
+  mayUse({ resource }: CredentialKey): boolean {
+    return this.all().some(({ url }) => covers(resource, url));
   }
 
   /** Binds `id`; servers that had nobody may now have exactly one who fits, so they are decided anew. */

@@ -1,9 +1,9 @@
-import type { Credential, LiveCredential, Tokens } from '../core/credential.js';
+import { succeeds, type Credential, type LiveCredential, type Tokens } from '../core/credential.js';
 import type { GrantedTokens } from '../oauth/token-answer.js';
 
-/** The stored form of a credential when it is newer than the one that is held. */
+/** The stored form of a credential when it takes the place of the one that is held. */
 export const newest = (held: Credential, stored: Credential | undefined): Credential =>
-  stored !== undefined && stored.generation > held.generation ? stored : held;
+  stored !== undefined && succeeds(stored, held) ? stored : held;
 
 /** What `asked` becomes with the tokens that were granted for it. */
 export function renewed(

@@ -1,6 +1,6 @@
 import type { Disposable } from '../core/announcer.js';
 import { Announcer } from '../core/announcer.js';
-import { keyOf, keyText, type Credential } from '../core/credential.js';
+import { isOlder, keyOf, keyText, type Credential } from '../core/credential.js';
 import type { ErrorCode } from '../core/errors.js';
 import type { CredentialState } from '../core/state.js';
 import { isSpent } from './schedule.js';
@@ -47,11 +47,11 @@ export class Holdings implements Disposable {
     return [...this.#held];
   }
 
-  /** Takes `credential` in, unless a newer generation of it is held already. */
+  /** Takes `credential` in, unless what is held is newer, or a grant that is as new as its refusal. */
   take(credential: Credential, activity: Activity = { kind: 'idle' }): void {
     const key = keyText(keyOf(credential));
     const present = this.#held.get(key);
-    if (present !== undefined && present.credential.generation > credential.generation) return;
+    if (present !== undefined && isOlder(credential, present.credential)) return;
     this.#held.set(key, { credential, activity });
     this.#changes.announce(key);
   }

@@ -1,5 +1,5 @@
 import type { Disposable } from '../core/announcer.js';
-import { keyOf, keyText, type Credential, type CredentialKey } from '../core/credential.js';
+import { keyOf, keyText, succeeds, type Credential, type CredentialKey } from '../core/credential.js';
 import { describeError } from '../core/errors.js';
 import type { Lock } from '../core/lock.js';
 import type { Clock, Log } from '../core/ports.js';
@@ -115,12 +115,13 @@ export class Loader implements Disposable {
 
   /** The journal has changed: a sign-in, a renewal or a sign-out, in another window unless it is known here. */
   async #onNews(key: CredentialKey): Promise<void> {
-    const { vault, holdings, refresher, log } = this.parts;
+    const { vault, servers, holdings, refresher, log } = this.parts;
     try {
       const held = holdings.get(keyText(key));
+      if (held === undefined && !servers.mayUse(key)) return;
       if (held !== undefined && (await vault.isRemoved(key))) holdings.remove(keyText(key));
       const newest = held === undefined ? undefined : await vault.get(key);
-      const isNews = held === undefined || newest?.generation !== held.credential.generation;
+      const isNews = held === undefined || newest === undefined || succeeds(newest, held.credential);
       if (!isNews || this.#isDisposed) return;
       const kind = refresher.isRenewing(keyText(key)) ? 'refreshing' : 'idle';
       if (newest !== undefined) holdings.take(newest, { kind });

@@ -2,6 +2,7 @@ import {
   isAlive,
   keyOf,
   keyText,
+  succeeds,
   type Credential,
   type LiveCredential,
   type Tokens,
@@ -120,7 +121,7 @@ export class Refresher {
     const safekeeping = this.#safekeeping;
     const stored = await safekeeping.reload(keyOf(before.credential));
     const credential = newest(safekeeping.present(key), stored);
-    if (credential.generation > before.credential.generation) {
+    if (succeeds(credential, before.credential)) {
       // Another window, or a sign-in, was faster.
       const isDone = !isAlive(credential) || this.#isFresh(credential.tokens, clock.nowMs());
       holdings.take(credential, { kind: isDone ? 'idle' : 'refreshing' });
@@ -147,7 +148,7 @@ export class Refresher {
       }
       case 'unavailable': {
         const present = safekeeping.present(key);
-        if (present.generation === credential.generation) return answer;
+        if (!succeeds(present, credential)) return answer;
         counters.add('refreshes.overtaken');
         return { kind: 'renewed', credential: present };
       }

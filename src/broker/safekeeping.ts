@@ -2,6 +2,7 @@ import {
   isAlive,
   keyOf,
   keyText,
+  succeeds,
   type Credential,
   type CredentialKey,
   type LiveCredential,
@@ -94,7 +95,7 @@ export class Safekeeping {
         `${JSON.stringify(answer.error)} ${JSON.stringify(answer.description)}.`,
     );
     const current = newest(this.present(keyText(key)), await vault.get(key));
-    if (current.generation > asked.generation) {
+    if (succeeds(current, asked)) {
       // What was refused is not what is stored any more: another window or a sign-in has replaced it.
       holdings.take(current);
       return current;

@@ -78,3 +78,20 @@ export function parseKeyText(text: string): CredentialKey | undefined {
 export function isAlive(credential: Credential): credential is LiveCredential {
   return credential.tokens.kind === 'alive';
 }
+
+/**
+ * Whether `one`, as it is stored or has just been saved, takes the place of `other`. Two windows that could not be
+ * coordinated may both have written one generation; the one that is durable counts. A refusal is about the generation
+ * before it, so it never takes the place of a grant that is as new.
+ */
+export function succeeds(one: Credential, other: Credential): boolean {
+  if (one.generation !== other.generation) return one.generation > other.generation;
+  return isAlive(one) && !(isAlive(other) && areSameTokens(one.tokens, other.tokens));
+}
+
+/** Whether `other` takes the place of `one`, and not the other way round: of two grants of one generation neither is older. */
+export const isOlder = (one: Credential, other: Credential): boolean =>
+  succeeds(other, one) && !succeeds(one, other);
+
+const areSameTokens = (one: Tokens, other: Tokens): boolean =>
+  one.accessToken.equals(other.accessToken) && one.refreshToken?.reveal() === other.refreshToken?.reveal();

@@ -1,6 +1,6 @@
 import type { Disposable } from '../core/announcer.js';
 import type { Client } from '../core/client.js';
-import { keyOf, keyText, type Credential, type CredentialKey } from '../core/credential.js';
+import { isOlder, keyOf, keyText, type Credential, type CredentialKey } from '../core/credential.js';
 import { BrokerError, describeError, hasCode } from '../core/errors.js';
 import type { Journal } from '../core/journal.js';
 import type { Leases } from '../core/lease.js';
@@ -8,7 +8,9 @@ import type { Clock, Log, Memento, SecretStore } from '../core/ports.js';
 import { indexSchema, keyOfEntry, type IndexEntry } from './index-entry.js';
 import { parseClient, parseCredential, serializeClient, serializeCredential } from './record.js';
 import { Remembered } from './remembered.js';
-import { SealedJournal } from './sealed-journal.js';
+import { Removals } from './removals.js';
+import { Retries } from './retries.js';
+import { SealedJournal, type Latest } from './sealed-journal.js';
 import { sealingKey } from './sealing-key.js';
 
 export interface VaultParts {
@@ -33,11 +35,15 @@ const editorKeepsAfterMs = 1_000;
 export class CredentialVault {
   readonly #index: Remembered<IndexEntry>;
   readonly #journal: SealedJournal;
+  readonly #retries: Retries;
+  readonly #removals: Removals;
   #opening: Promise<void> | undefined;
 
   constructor(private readonly parts: VaultParts) {
     this.#index = new Remembered(parts.memento, 'credential:', indexSchema, parts.log);
     this.#journal = new SealedJournal(parts.journal, parts.log);
+    this.#retries = new Retries(parts);
+    this.#removals = new Removals({ ...parts, journal: this.#journal, retries: this.#retries });
   }
 
   /**
@@ -67,17 +73,20 @@ export class CredentialVault {
     const known = new Map(
       [...indexed, ...this.#journal.list()].map((entry) => [keyText(keyOfEntry(entry)), entry]),
     );
-    return [...known.values()].filter((entry) => !this.#journal.isRemoved(keyOfEntry(entry)));
+    return [...known.values()].filter((entry) => {
+      const key = keyOfEntry(entry);
+      return !this.#journal.isRemoved(key) && this.#removals.untold(key) === undefined;
+    });
   }
 
   /**
    * The newest generation of a credential, whichever window saved it.
    * @returns undefined when there is none, or only a damaged one, which is then set aside
-   * @throws BrokerError `record_elsewhere` when a newer one exists that this window cannot read
+   * @throws BrokerError `record_elsewhere` when a newer one exists, or may exist, that this window cannot read
    */
   async get(key: CredentialKey): Promise<Credential | undefined> {
     await this.open();
-    const latest = await this.#journal.latest(key);
+    const latest = await this.#latest(key);
     if (latest?.kind === 'record' && isFiledUnder(latest.credential, key)) {
       const stored = await this.#stored(key);
       return stored !== undefined && stored.generation > latest.credential.generation
@@ -100,36 +109,41 @@ export class CredentialVault {
   async put(credential: Credential): Promise<void> {
     // Without a key the journal takes nothing, and the editor may.
     await this.open().catch(() => undefined);
-    if (await this.#isOvertaken(credential)) {
+    const standing = await this.#standing(credential);
+    if (standing === 'overtaken') {
       this.parts.log.info('A credential is not saved: another window has saved or removed a newer one.');
       return;
     }
-    const results = await Promise.allSettled([this.#journal.write(credential), this.#store(credential)]);
-    const failed = results.filter((result) => result.status === 'rejected');
-    for (const { reason } of failed) this.parts.log.warn(`Saving a credential: ${describeError(reason)}`);
-    const [journalled, stored] = results;
+    const [journalled, stored] = await Promise.allSettled([
+      this.#write(credential, standing),
+      this.#store(credential),
+    ]);
+    for (const result of [journalled, stored]) {
+      if (result.status === 'rejected')
+        this.parts.log.warn(`Saving a credential: ${describeError(result.reason)}`);
+    }
     if (journalled.status === 'fulfilled') return;
     if (stored.status === 'fulfilled') {
       await new Promise<void>((resolve) => this.parts.clock.after(editorKeepsAfterMs, resolve));
+      this.#writeLater(credential);
       return;
     }
     throw new BrokerError('vault_write_failed', 'The credential could not be saved.', {
-      cause: failed[0]?.reason,
+      cause: journalled.reason,
     });
   }
 
   /** Whether the user has removed a credential, in whichever window. */
   async isRemoved(key: CredentialKey): Promise<boolean> {
     await this.open();
-    return (await this.#journal.latest(key))?.kind === 'removed' && (await this.get(key)) === undefined;
+    return (await this.#latest(key))?.kind === 'removed' && (await this.get(key)) === undefined;
   }
 
   /** The highest generation that is known, of a removed credential too; 0 when there has been none. */
   async lastGeneration(key: CredentialKey): Promise<number> {
     await this.open();
-    const latest = await this.#journal.latest(key);
-    const journalled = latest?.kind === 'record' ? latest.credential.generation : (latest?.generation ?? 0);
-    return Math.max(journalled, (await this.#stored(key))?.generation ?? 0);
+    const latest = await this.#latest(key);
+    return Math.max(latest?.generation ?? 0, (await this.#stored(key))?.generation ?? 0);
   }
 
   /** Forgets a credential, in all windows. Only for what the user asked to be removed. */
@@ -138,13 +152,10 @@ export class CredentialVault {
     const { account, client, resource } = credential;
     const key = keyOf(credential);
     const entry = { account, clientId: client.clientId, resource };
-    try {
-      // What is removed may be older than what another window has saved and this one cannot read.
-      const generation = Math.max(credential.generation, await this.lastGeneration(key));
-      await this.#journal.remove(entry, generation, this.parts.clock.nowMs());
-    } catch (error) {
-      this.parts.log.warn(`Other windows cannot be told of a removal: ${describeError(error)}`);
-    }
+    // What is removed may be older than what another window has saved and this one cannot read.
+    const last = await this.lastGeneration(key).catch(() => 0);
+    const generation = Math.max(credential.generation, last);
+    await this.#removals.tell({ ...entry, generation, atMs: this.parts.clock.nowMs() });
     await this.parts.secrets.delete(`credential:${keyText(key)}`);
     await this.#index.delete(keyText(key));
   }
@@ -162,19 +173,52 @@ export class CredentialVault {
     await this.parts.secrets.delete(`client:${issuer}`);
   }
 
-  async #isOvertaken(credential: Credential): Promise<boolean> {
-    const latest = await this.#journal.latest(keyOf(credential));
-    switch (latest?.kind) {
-      case 'record':
-        return latest.credential.generation > credential.generation;
-      case 'unreadable':
-        return latest.generation > credential.generation;
-      case 'removed':
-        return latest.generation >= credential.generation;
-      case 'lost':
-      case undefined:
-        return false;
-    }
+  /** Where `credential` stands among what is saved; `unknown` while the journal cannot be read. */
+  async #standing(credential: Credential): Promise<'newest' | 'overtaken' | 'unknown'> {
+    const latest = await this.#latest(keyOf(credential));
+    const isOvertaken = (): boolean => {
+      switch (latest?.kind) {
+        case 'record':
+          return isOlder(credential, latest.credential);
+        case 'unreadable':
+        case 'unread':
+          return latest.generation > credential.generation;
+        case 'removed':
+          return latest.generation >= credential.generation;
+        case 'lost':
+        case undefined:
+          return false;
+      }
+    };
+    if (isOvertaken()) return 'overtaken';
+    return latest?.kind === 'unread' ? 'unknown' : 'newest';
+  }
+
+  /** What the journal has last, or what it should have had if it had taken a removal. */
+  async #latest(key: CredentialKey): Promise<Latest | undefined> {
+    const untold = this.#removals.untold(key);
+    if (untold === undefined) return this.#journal.latest(key);
+    const latest = await this.#journal.latest(key);
+    return { kind: 'removed', generation: Math.max(untold.generation, latest?.generation ?? 0) };
+  }
+
+  async #write(credential: Credential, standing: 'newest' | 'unknown'): Promise<void> {
+    if (standing === 'unknown')
+      throw new BrokerError('vault_write_failed', 'Nobody knows what the journal has, so it is left alone.');
+    await this.#removals.drop(keyOf(credential));
+    await this.#journal.write(credential);
+    this.#retries.drop(keyText(keyOf(credential)));
+  }
+
+  /** Windows that do not see this one's SecretStorage would go on with what it has replaced. */
+  #writeLater(credential: Credential): void {
+    if (!this.#journal.canSeal) return;
+    const name = keyText(keyOf(credential));
+    const again = async () => {
+      const standing = await this.#standing(credential);
+      if (standing !== 'overtaken') await this.#write(credential, standing);
+    };
+    this.#retries.add(name, () => this.parts.leases.hold(name, again));
   }
 
   async #open(): Promise<void> {
@@ -182,9 +226,13 @@ export class CredentialVault {
     if (key === undefined)
       this.parts.log.warn('The sealing key is in another window; reload this one to share its records.');
     await this.#journal.open(key, this.parts.clock.nowMs());
+    await this.#removals.resume();
   }
 
+  /** The journal may be behind, so SecretStorage is looked at as well; beside the journal's write, which is urgent. */
   async #store(credential: Credential): Promise<void> {
+    const stored = await this.#stored(keyOf(credential)).catch(() => undefined);
+    if (stored !== undefined && isOlder(credential, stored)) return;
     const key = keyText(keyOf(credential));
     const { account, client, resource } = credential;
     await this.parts.secrets.store(`credential:${key}`, serializeCredential(credential));

@@ -10,13 +10,16 @@ import { parseCredential, serializeCredential } from './record.js';
 import { newestKey, type SealingKey } from './sealing-key.js';
 
 /** What the journal knows last about a credential. */
-export type Latest =
+export type Latest = { readonly generation: number } & (
   | { readonly kind: 'record'; readonly credential: Credential }
-  | { readonly kind: 'removed'; readonly generation: number }
+  | { readonly kind: 'removed' }
   /** Sealed by another window with a key that this window cannot see. */
-  | { readonly kind: 'unreadable'; readonly generation: number }
+  | { readonly kind: 'unreadable' }
+  /** It cannot be read now; what this window has seen last, which may not be the newest. */
+  | { readonly kind: 'unread' }
   /** Sealed with a key that this window's key has replaced: nobody will ever read it. */
-  | { readonly kind: 'lost'; readonly generation: number };
+  | { readonly kind: 'lost' }
+);
 
 /** That a credential was removed is told to every window for this long; none runs longer with an old copy. */
 const keepRemovedForMs = 90 * 24 * 3_600_000;
@@ -69,9 +72,18 @@ export class SealedJournal {
     return this.#entries.get(keyText(key))?.content.kind === 'removed';
   }
 
+  /** Whether this window sees the key that `write` needs. */
+  get canSeal(): boolean {
+    return this.#key !== undefined;
+  }
+
   /** Reads what the journal has now, whichever window wrote it. */
   async latest(key: CredentialKey): Promise<Latest | undefined> {
-    const entry = await this.#read(await nameOf(key));
+    let isRead = true;
+    const entry = await this.#read(await nameOf(key), () => {
+      isRead = false;
+    });
+    if (!(isRead as boolean)) return this.#seen(key);
     if (entry === undefined) return undefined;
     if (keyText(keyOfEntry(entry)) !== keyText(key)) {
       this.log.error(
@@ -93,10 +105,17 @@ export class SealedJournal {
     return { kind: isReplaced ? 'lost' : 'unreadable', generation };
   }
 
+  /** That reading fails says neither that an entry is gone nor that it is still the newest. */
+  #seen(key: CredentialKey): Latest | undefined {
+    const seen = this.#entries.get(keyText(key));
+    if (seen === undefined) return undefined;
+    return { kind: seen.content.kind === 'removed' ? 'removed' : 'unread', generation: seen.generation };
+  }
+
   /** A record that was sealed well and does not parse is that of a newer version of us, in another window. */
   #parsed(text: string, generation: number): Latest {
     try {
-      return { kind: 'record', credential: parseCredential(text) };
+      return { kind: 'record', generation, credential: parseCredential(text) };
     } catch (error) {
       this.#report(error);
       return { kind: 'unreadable', generation };
@@ -143,10 +162,17 @@ export class SealedJournal {
     }
   }
 
-  async #read(name: string): Promise<Entry | undefined> {
+  /** @param onFailure - is called when nothing can be read; what can be read and is damaged is like nothing */
+  async #read(name: string, onFailure = (): void => undefined): Promise<Entry | undefined> {
+    let text: string | undefined;
     try {
-      const text = await this.journal.read(name);
-      if (text === undefined) return undefined;
+      text = await this.journal.read(name);
+    } catch (error) {
+      this.#report(error);
+      onFailure();
+    }
+    if (text === undefined) return undefined;
+    try {
       const entry = v.parse(entrySchema, JSON.parse(text));
       this.#entries.set(keyText(keyOfEntry(entry)), entry);
       return entry;

@@ -515,6 +515,26 @@ describe('the broker', () => {
       assert.equal(issuer.tokenRequests.length, 1);
     });
 
+    it('takes in the second another record of the same generation, when the first has saved one', async () => {
+      const { broker: other } = profile.window();
+      await other.setServers([serverAt()]);
+      const present = issuer.credential(profile.clock.nowMs());
+      const tokens = { ...present.tokens, accessToken: new Secret('access-of-the-first') };
+      await profile.keep({ ...present, tokens });
+      // Ciphers work in threads of their own: only the test's own limit ends this.
+      while (text(await other.accessToken(notes)) !== 'access-of-the-first') await soon();
+    });
+
+    it('reads nothing anew for a credential that none of its servers could use', async () => {
+      const { broker: other } = profile.window();
+      await other.setServers([serverAt('https://elsewhere.example.com/mcp')]);
+      let changes = 0;
+      other.onDidChange(() => changes++);
+      await broker.refreshNow(notes);
+      await soon();
+      assert.equal(changes, 0);
+    });
+
     it('is not signed out in the second by what the first has spent', async () => {
       const { broker: other, wanted, leases } = profile.window();
       await other.setServers([serverAt()]);

@@ -40,6 +40,24 @@ describe('holdings', () => {
     assert.deepEqual(heard, [key, key]);
   });
 
+  it('take another record of the same generation, but no refusal in the place of a grant', () => {
+    const { holdings } = open();
+    const other = { ...credential, tokens: { ...credential.tokens, accessToken: new Secret('b') } };
+    const refused: Credential = {
+      ...credential,
+      tokens: { kind: 'refused', reason: 'revoked', refusedAtMs: 1 },
+    };
+    holdings.take(credential);
+    holdings.take(other);
+    assert.equal(holdings.get(key)?.credential, other);
+    holdings.take(refused);
+    assert.equal(holdings.get(key)?.credential, other);
+    holdings.remove(key);
+    holdings.take(refused);
+    holdings.take(credential);
+    assert.equal(holdings.get(key)?.credential, credential);
+  });
+
   it('tell what is going on, and forget it with a new credential', () => {
     const { holdings } = open();
     holdings.take(credential);

@@ -308,6 +308,7 @@ describe('the refresher', () => {
 
   it('does not ask without a refresh token, and lets the access token live to its end', async () => {
     const { refreshToken: _, ...tokens } = held.tokens;
+    await vault.put({ ...held, tokens });
     holdings.take({ ...held, tokens });
     await fails(refresher.refresh(key, 'call'), 'grant_refused');
     assert.equal(issuer.tokenRequests.length, 0);
@@ -357,6 +358,7 @@ describe('the refresher', () => {
   describe('beside another window', () => {
     async function renewedElsewhere(
       changed: Partial<LiveCredential['tokens']> = {},
+      generation = 2,
     ): Promise<LiveCredential> {
       const { access, refresh } = issuer.rotateElsewhere();
       const tokens = {
@@ -365,7 +367,7 @@ describe('the refresher', () => {
         refreshToken: new Secret(refresh),
         ...changed,
       };
-      const next: LiveCredential = { ...held, generation: 2, tokens };
+      const next: LiveCredential = { ...held, generation, tokens };
       await vault.put(next);
       return next;
     }
@@ -376,6 +378,22 @@ describe('the refresher', () => {
       assert.deepEqual(tokensOf(holdings.get(key)?.credential), tokensOf(next));
       assert.equal(issuer.tokenRequests.length, 0);
       assert.deepEqual(activity(), { kind: 'idle' });
+    });
+
+    it('takes another record of the same generation: it is the one that is durable', async () => {
+      const next = await renewedElsewhere({}, 1);
+      assert.deepEqual(tokensOf(await refresher.refresh(key, 'call')), tokensOf(next));
+      assert.equal(issuer.tokenRequests.length, 0);
+    });
+
+    it('is not signed out by invalid_grant when there is another record of the same generation', async () => {
+      const request = issuer.hold();
+      const work = refresher.refresh(key, 'call');
+      await request.arrived;
+      const next = await renewedElsewhere({}, 1);
+      request.answer();
+      assert.deepEqual(tokensOf(await work), tokensOf(next));
+      assert.deepEqual(tokensOf(await stored()), tokensOf(next));
     });
 
     it('goes on from what the other one has stored when that is due as well', async () => {
@@ -500,14 +518,18 @@ describe('the refresher', () => {
   });
 
   describe('when the user signs in meanwhile', () => {
-    /** As the broker does it: saved, then held. */
-    async function signIn(generation: number): Promise<LiveCredential> {
+    function granted(generation: number): LiveCredential {
       const tokens = {
         ...held.tokens,
         accessToken: new Secret('fresh-access'),
         refreshToken: new Secret('fresh-refresh'),
       };
-      const fresh: LiveCredential = { ...held, generation, tokens };
+      return { ...held, generation, tokens };
+    }
+
+    /** As the broker does it: saved, then held. */
+    async function signIn(generation: number): Promise<LiveCredential> {
+      const fresh = granted(generation);
       await vault.put(fresh);
       holdings.take(fresh);
       return fresh;
@@ -537,7 +559,8 @@ describe('the refresher', () => {
     it('does not ask when that is before the request has left', async () => {
       const release = secrets.hold('get');
       const work = refresher.refresh(key, 'call');
-      const fresh = await signIn(2);
+      const fresh = granted(2);
+      holdings.take(fresh);
       release();
       assert.equal(await work, fresh);
       assert.equal(issuer.tokenRequests.length, 0);

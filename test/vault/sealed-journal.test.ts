@@ -38,6 +38,7 @@ const credentialOf = (subject: string, generation: number): LiveCredential => ({
 });
 const alice = (generation: number) => credentialOf('alice', generation);
 const key = keyOf(alice(1));
+const soon = () => new Promise((resolve) => setImmediate(resolve));
 const secretName = `credential:${keyText(key)}`;
 
 describe('the journal beside SecretStorage', () => {
@@ -56,8 +57,7 @@ describe('the journal beside SecretStorage', () => {
   });
 
   /** The vault as one more window has it. */
-  function opened(mine: SecretStore = secrets): CredentialVault {
-    const closing = AbortSignal.abort();
+  function opened(mine: SecretStore = secrets, closing = AbortSignal.abort()): CredentialVault {
     return new CredentialVault({
       secrets: mine,
       memento,
@@ -226,13 +226,155 @@ describe('the journal beside SecretStorage', () => {
       assert.equal(journal.texts.size, 0);
     });
 
-    it('in SecretStorage also when the journal takes nothing', async () => {
+    describe('that the journal does not take', () => {
+      let other: CredentialVault;
+      const isTold = async () => (await other.get(key)) === undefined;
+
+      beforeEach(async () => {
+        vault = opened(secrets, new AbortController().signal);
+        other = opened();
+        await other.open();
+        await vault.put(alice(1));
+        journal.failNext('write', 2);
+        await vault.remove(alice(1));
+      });
+
+      it('in its own window and in SecretStorage at once', async () => {
+        assert.ok(!secrets.values.has(secretName));
+        assert.match(log.text, /cannot be told of a removal yet/);
+        assert.equal(await vault.get(key), undefined);
+        assert.equal(await vault.isRemoved(key), true);
+        assert.deepEqual(vault.list(), []);
+        assert.equal(await vault.lastGeneration(key), 1);
+        await vault.put(alice(1));
+        assert.equal(await vault.get(key), undefined);
+      });
+
+      it('until it does, and then in every window', async () => {
+        assert.equal(await isTold(), false);
+        clock.advance(200);
+        await clock.armed(1_000);
+        assert.equal(await isTold(), false);
+        clock.advance(1_000);
+        while (!(await isTold())) await soon();
+        assert.deepEqual(clock.pending, []);
+        assert.doesNotMatch(memento.text, /removal:/);
+      });
+
+      it('against a window that could not know and has renewed meanwhile', async () => {
+        journal.failNext('write', -1);
+        await other.put(alice(2));
+        assert.equal(await vault.get(key), undefined);
+        clock.advance(200);
+        while (!(await isTold())) await soon();
+        assert.equal(await other.lastGeneration(key), 2);
+      });
+
+      it('until the next start', async () => {
+        journal.failNext('write', -1);
+        assert.match(memento.text, /removal:/);
+        assert.doesNotMatch(memento.text, /access-|refresh-/);
+        await opened().open();
+        assert.equal(await isTold(), true);
+        assert.doesNotMatch(memento.text, /removal:/);
+      });
+
+      it('unless somebody has signed in again in this window', async () => {
+        journal.failNext('write', -1);
+        await vault.put(alice(2));
+        assert.equal(await generation(opened()), 2);
+        assert.deepEqual(clock.pending, []);
+        assert.doesNotMatch(memento.text, /removal:/);
+      });
+
+      it('unless somebody has signed in again by the next start', async () => {
+        journal.failNext('write', -1);
+        await opened().put(alice(2));
+        const later = opened();
+        await later.open();
+        assert.equal(await generation(later), 2);
+        assert.doesNotMatch(memento.text, /removal:/);
+      });
+    });
+  });
+
+  describe('when it takes nothing', () => {
+    it('is told again, so that windows which do not see this SecretStorage learn of it', async () => {
+      vault = opened(secrets, new AbortController().signal);
+      const tab = opened(sealedBefore(new FakeSecretStore()));
       await vault.put(alice(1));
       journal.failNext('write');
-      await vault.remove(alice(1));
-      assert.ok(!secrets.values.has(secretName));
-      assert.match(log.text, /cannot be told/);
+      const saving = vault.put(alice(2));
+      await clock.armed(1_000);
+      clock.advance(1_000);
+      await saving;
+      assert.equal(await generation(tab), 1);
+      clock.advance(200);
+      while ((await generation(tab)) !== 2) await soon();
+      assert.deepEqual(clock.pending, []);
     });
+
+    it('is left alone by what is older than SecretStorage, and the other way round', async () => {
+      await vault.put(alice(1));
+      journal.failNext('write');
+      const saving = vault.put(alice(3));
+      await clock.armed(1_000);
+      clock.advance(1_000);
+      await saving;
+      await opened().put(alice(2));
+      assert.equal(await generation(opened()), 3);
+    });
+  });
+
+  describe('when it cannot be read', () => {
+    it('is not taken for empty: what it had may be newer than SecretStorage', async () => {
+      await vault.put(alice(1));
+      const behind = secrets.values.get(secretName) ?? '';
+      await vault.put(alice(2));
+      secrets.values.set(secretName, behind);
+      journal.failNext('read', 3);
+      await assert.rejects(vault.get(key), (error) => hasCode(error, 'record_elsewhere'));
+      assert.equal(await vault.isRemoved(key), false);
+      assert.equal(await vault.lastGeneration(key), 2);
+      assert.equal(await generation(), 2);
+    });
+
+    it('is done without, when SecretStorage has what was there last', async () => {
+      await vault.put(alice(2));
+      journal.failNext('read');
+      assert.equal(refreshToken(await vault.get(key)), 'refresh-alice-2');
+    });
+
+    it('still keeps a removal that was seen', async () => {
+      await vault.put(alice(2));
+      await vault.remove(alice(2));
+      journal.failNext('read', 3);
+      assert.equal(await vault.isRemoved(key), true);
+      assert.equal(await vault.get(key), undefined);
+    });
+
+    it('is not written, since nobody knows what it has', async () => {
+      await vault.put(alice(1));
+      await opened().put(alice(3));
+      journal.failNext('read');
+      const saving = vault.put(alice(2));
+      await clock.armed(1_000);
+      clock.advance(1_000);
+      await saving;
+      assert.equal(await generation(opened()), 3);
+    });
+  });
+
+  it('keeps another record of the same generation, but no refusal in the place of a grant', async () => {
+    const another: LiveCredential = {
+      ...alice(2),
+      tokens: { ...alice(2).tokens, refreshToken: new Secret('refresh-of-another-window') },
+    };
+    await vault.put(alice(2));
+    await opened().put(another);
+    assert.equal(refreshToken(await vault.get(key)), 'refresh-of-another-window');
+    await vault.put({ ...alice(2), tokens: { kind: 'refused', reason: 'revoked', refusedAtMs: 1 } });
+    assert.equal(refreshToken(await opened().get(key)), 'refresh-of-another-window');
   });
 
   describe('with a record that another key has sealed', () => {

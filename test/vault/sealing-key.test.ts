@@ -55,6 +55,12 @@ describe('the sealing key', () => {
     assert.notEqual(await key?.seal('refresh-alice', 'context'), sealed, 'The nonce is fresh each time.');
   });
 
+  it('seals what is as large as an answer may be', async () => {
+    const key = await find(new FakeSecretStore());
+    const large = 'x'.repeat(2 ** 20);
+    assert.equal(await key?.unseal(await key.seal(large, 'context'), 'context'), large);
+  });
+
   it('is found again', async () => {
     const secrets = new FakeSecretStore();
     const key = await find(secrets);

@@ -11,7 +11,7 @@ import type { Leases } from './core/lease.js';
 import type { Ledgers } from './core/ledger.js';
 import { noLock } from './core/lock.js';
 import type { Clock, Fetch, Log, Memento, Random } from './core/ports.js';
-import { AuditFiles } from './node/audit-files.js';
+import { auditTrail } from './node/audit-files.js';
 import { JournalFiles } from './node/journal-files.js';
 import { LeaseFiles, type LeaseNews } from './node/lease-file.js';
 import { LedgerFiles } from './node/ledger-files.js';
@@ -72,7 +72,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   const signInWaitSeconds = () => settings.number('signInWaitSeconds');
   const counters = new Counters();
   const isAudited = () => settings.flag('audit.enabled');
-  const audit = new AuditFiles(join(context.globalStorageUri.fsPath, 'audit'), {
+  const audit = auditTrail(join(context.globalStorageUri.fsPath, 'audit'), {
     rules: {
       isEnabled: isAudited,
       maxFileBytes: () => settings.number('audit.maxFileMegabytes') * 1_000_000,

@@ -71,14 +71,16 @@ export interface AuditExcerpt {
   readonly damaged: number;
   /** Whether there are no older ones. */
   readonly isAll: boolean;
-  /** The folder in which the files are. */
-  readonly folder: string;
+  /** The folder in which the files are; missing where nothing is kept. */
+  readonly folder?: string;
 }
 
 /** A trail that can be read again. */
 export interface AuditTrail extends Audit {
   /** @param limit - how many records at most */
   newest(limit: number): Promise<AuditExcerpt>;
+  /** Resolves when everything that was recorded is written, or given up. */
+  settled(): Promise<void>;
 }
 
 /** Long enough for an address; what a server says may be of any length. */

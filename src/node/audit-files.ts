@@ -35,7 +35,7 @@ interface AuditRules {
   readonly maxFiles: () => number;
 }
 
-interface AuditFilesParts {
+interface AuditParts {
   readonly rules: AuditRules;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly counters: Counters;
@@ -43,20 +43,33 @@ interface AuditFilesParts {
 }
 
 /**
+ * The audit trail of this window.
+ * @param folder - the same for all windows of one profile, created when missing; undefined where nothing may be kept
+ */
+export function auditTrail(folder: string | undefined, parts: AuditParts): AuditTrail {
+  return folder === undefined ? nothingKept : new AuditFiles(folder, parts);
+}
+
+const nothingKept: AuditTrail = {
+  record: () => undefined,
+  newest: () => Promise.resolve({ records: [], damaged: 0, isAll: true }),
+  settled: () => Promise.resolve(),
+};
+
+/**
  * The trail as NDJSON files with rising numbers. All windows append whole lines to the one with the highest number.
  * When it is full, whoever notices creates the next one, which only one window can, and removes the oldest; nothing
  * is renamed and nothing is locked, so a window that is killed on the way leaves nothing to clear up.
  */
-export class AuditFiles implements AuditTrail {
+class AuditFiles implements AuditTrail {
   readonly #waiting: { readonly event: AuditEvent; readonly atMs: number }[] = [];
   readonly #window = randomUUID().slice(0, 8);
   #writing: Promise<void> | undefined;
   #isBroken = false;
 
-  /** @param folder - the same for all windows of one profile; created when missing */
   constructor(
     private readonly folder: string,
-    private readonly parts: AuditFilesParts,
+    private readonly parts: AuditParts,
   ) {}
 
   record(event: AuditEvent): void {
@@ -70,7 +83,6 @@ export class AuditFiles implements AuditTrail {
     this.#writing ??= this.#write();
   }
 
-  /** Resolves when everything that was recorded is written, or given up. */
   async settled(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
   }

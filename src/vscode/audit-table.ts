@@ -26,6 +26,9 @@ export async function auditText(l10n: L10n, trail: AuditTrail, isEnabled: boolea
  */
 export function auditTable(l10n: L10n, excerpt: AuditExcerpt, isEnabled: boolean): string {
   const { records, damaged, isAll, folder } = excerpt;
+  if (folder === undefined) {
+    return lines([l10n.t('No audit trail is kept, because the settings want nothing to be kept at all.')]);
+  }
   const off = isEnabled
     ? []
     : [l10n.t('Nothing is being recorded: the setting “mcpCredentials.audit.enabled” is off.')];

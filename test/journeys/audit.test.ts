@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseRecord, type AuditKind, type AuditRecord } from '../../src/core/audit.js';
-import { Stores, type BrokerWindow } from '../support/broker-window.js';
+import { Stores, until, type BrokerWindow } from '../support/broker-window.js';
 import { useGround, userOf } from '../support/ground.js';
 
 const pastTheEndMs = 55_000;
@@ -27,6 +27,7 @@ describe('what is recorded', () => {
     issuer.revokeGrants('alice');
     window.clock.leap(pastTheEndMs);
     (await window.editor.window.message(/waits for you to sign in again/)).close();
+    await until(() => window.stores.auditLines.some((line) => line.includes('"refused"')));
     await window.run('signOut');
     (await window.editor.window.message(/Signed out/)).close();
     await window.close();

@@ -14,7 +14,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { parseRecord, type AuditRecord } from '../../src/core/audit.js';
 import { Counters } from '../../src/core/counters.js';
 import { Secret } from '../../src/core/secret.js';
-import { AuditFiles } from '../../src/node/audit-files.js';
+import { auditTrail } from '../../src/node/audit-files.js';
 import { Child } from '../support/child-process.js';
 import { RecordingLog } from '../support/recording-log.js';
 import { scratchFolder } from '../support/scratch-folder.js';
@@ -38,7 +38,7 @@ describe('an audit trail in files', () => {
   });
 
   const trail = () =>
-    new AuditFiles(folder, {
+    auditTrail(folder, {
       rules: {
         isEnabled: () => rules.enabled,
         maxFileBytes: () => rules.maxFileBytes,
@@ -111,6 +111,14 @@ describe('an audit trail in files', () => {
       recordsIn('audit.000001.ndjson').map(({ kind }) => kind),
       ['sign-out'],
     );
+  });
+
+  it('is nowhere when nothing may be kept', async () => {
+    const parts = { rules: {} as never, clock: {} as never, counters, log };
+    const audit = auditTrail(undefined, parts);
+    audit.record({ kind: 'sign-in' });
+    await audit.settled();
+    assert.deepEqual(await audit.newest(10), { records: [], damaged: 0, isAll: true });
   });
 
   it('goes on in a next file when one is full, and keeps as many as the user wants', async () => {

@@ -64,7 +64,11 @@ describe('the table of the audit trail', () => {
   });
 
   it('says why it cannot be read', async () => {
-    const trail = { record: () => undefined, newest: () => Promise.reject(new Error('EACCES')) };
+    const trail = {
+      record: () => undefined,
+      newest: () => Promise.reject(new Error('EACCES')),
+      settled: () => Promise.resolve(),
+    };
     assert.equal(await auditText(l10n, trail, true), 'The audit trail cannot be read: Error: "EACCES"\n');
   });
 
@@ -81,6 +85,11 @@ describe('the table of the audit trail', () => {
     for (const records of [[], [renewal]]) {
       assert.match(linesOf(excerptOf(records), false).join(' '), /“mcpCredentials\.audit\.enabled” is off/);
     }
+  });
+
+  it('says when nothing is kept', () => {
+    const nowhere = auditTable(l10n, { records: [], damaged: 0, isAll: true }, true);
+    assert.match(nowhere, /^No audit trail is kept, because .*\.\n$/);
   });
 
   it('says what it leaves out: damaged lines, and older ones', () => {

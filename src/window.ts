@@ -143,7 +143,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   };
   const menu = new StatusMenu({ vs, broker, configured, problems, actions, clock, ...shown });
   keep(new Commands({ vs, broker, actions, menu, ...shown }));
-  keep(new SignInNotifications(vs, broker, clock, ({ server }) => actions.signIn(server, 'same')));
+  keep(new SignInNotifications(vs, broker, clock, actions));
   const statusBar = keep(new StatusBar(vs, broker, configured, problems, clock));
   const provider = keep(new DefinitionProvider({ vs, broker, clock, ready, signInWaitSeconds }));
   keep(vs.lm.registerMcpServerDefinitionProvider('mcpCredentials.servers', provider));

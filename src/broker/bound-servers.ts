@@ -1,11 +1,22 @@
 import { isCalled, sameAccount, type Account } from '../core/account.js';
 import { covers } from '../core/address.js';
+import type { Audit } from '../core/audit.js';
 import { keyText, type CredentialKey } from '../core/credential.js';
 import { BrokerError } from '../core/errors.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { Binding, Bindings, Bound } from '../vault/bindings.js';
 import type { CredentialVault } from '../vault/credentials.js';
-import { keyOfEntry, type IndexEntry } from '../vault/index-entry.js';
+import { keyOfEntry, type IndexEntry, type ListedCredential } from '../vault/index-entry.js';
+
+/** How a binding came about: the user signed in or chose, or there was only one account that fitted. */
+type Reason = 'signed-in' | 'chosen' | 'only';
+
+type Decision =
+  | { readonly kind: 'bound'; readonly bound: Bound }
+  /** Nobody, or one of several whom the user has to choose. */
+  | { readonly kind: 'open'; readonly candidates: readonly IndexEntry[] };
+
+const nobody: Decision = { kind: 'open', candidates: [] };
 
 /**
  * The servers of this window, and which credential each of them uses. A binding is decided once and then looked up,
@@ -13,11 +24,14 @@ import { keyOfEntry, type IndexEntry } from '../vault/index-entry.js';
  */
 export class BoundServers {
   readonly #servers = new Map<ServerId, Server>();
-  readonly #decided = new Map<ServerId, Bound | undefined>();
+  readonly #decided = new Map<ServerId, Decision>();
+  /** The stored credentials by the origin of their resource, made from `list`. */
+  #sorted: { readonly list: readonly ListedCredential[]; readonly byOrigin: Origins } | undefined;
 
   constructor(
     private readonly bindings: Bindings,
     private readonly vault: CredentialVault,
+    private readonly audit: Audit,
   ) {}
 
   /** Settles when what was decided in earlier windows is known; until then no server has a credential. */
@@ -49,14 +63,18 @@ export class BoundServers {
   }
 
   /**
-   * The credential that `id` is bound to. When exactly one stored credential fits a server that nobody has signed in
-   * or out of in this workspace, it is bound without asking.
+   * The credential that `id` is bound to. When exactly one account fits a server that nobody has signed in or out of
+   * in this workspace, it is bound without asking.
    */
   boundTo(id: ServerId): Bound | undefined {
-    const server = this.#servers.get(id);
-    if (server === undefined || !this.bindings.isLoaded) return undefined;
-    if (!this.#decided.has(id)) this.#decided.set(id, this.#decide(server));
-    return this.#decided.get(id);
+    const decision = this.#decision(id);
+    return decision.kind === 'bound' ? decision.bound : undefined;
+  }
+
+  /** A credential of each account that `id` could use, when there are several and the user has not chosen yet. */
+  candidates(id: ServerId): readonly IndexEntry[] {
+    const decision = this.#decision(id);
+    return decision.kind === 'open' ? decision.candidates : [];
   }
 
   /** Forgets what was decided from what was stored then; a binding that still fits is found again. */
@@ -75,23 +93,22 @@ export class BoundServers {
   }
 
   /** Binds `id`; servers that had nobody may now have exactly one who fits, so they are decided anew. */
-  bind(id: ServerId, entry: IndexEntry): void {
-    const before = this.#decided.get(id);
-    for (const [other, bound] of this.#decided) if (bound === undefined) this.#decided.delete(other);
+  bind(id: ServerId, entry: IndexEntry, reason: Reason): void {
+    for (const [other, { kind }] of this.#decided) if (kind === 'open') this.#decided.delete(other);
+    const before = this.bindings.get(id);
+    if (before?.kind === 'bound' && isSameCredential(before, entry)) {
+      // Another label, perhaps; the server has been reached as the same account.
+      this.#store(id, { ...before, account: entry.account });
+      return;
+    }
     const { account, clientId, resource } = entry;
-    const reachedAtMs = isSameCredential(before, entry) ? before?.reachedAtMs : undefined;
-    this.#store(id, {
-      kind: 'bound',
-      account,
-      clientId,
-      resource,
-      ...(reachedAtMs !== undefined && { reachedAtMs }),
-    });
+    this.#store(id, { kind: 'bound', account, clientId, resource });
+    this.audit.record({ kind: 'binding', outcome: reason, server: id, account, resource });
   }
 
   /** Notes that a session with `id` has been open as `account`. */
   reached(id: ServerId, account: Account, nowMs: number): void {
-    const bound = this.#decided.get(id);
+    const bound = this.boundTo(id);
     if (bound === undefined || bound.reachedAtMs !== undefined || !sameAccount(bound.account, account))
       return;
     this.#store(id, { ...bound, reachedAtMs: nowMs });
@@ -102,26 +119,74 @@ export class BoundServers {
     this.#store(id, { kind: 'signed-out' });
   }
 
-  #decide(server: Server): Bound | undefined {
+  #decision(id: ServerId): Decision {
+    const server = this.#servers.get(id);
+    if (server === undefined || !this.bindings.isLoaded) return nobody;
+    let decision = this.#decided.get(id);
+    if (decision === undefined) {
+      decision = this.#decide(server);
+      this.#decided.set(id, decision);
+    }
+    return decision;
+  }
+
+  #decide(server: Server): Decision {
     const stored = this.bindings.get(server.id);
-    if (stored?.kind === 'signed-out') return undefined;
-    const candidates = this.vault.list().filter((entry) => fits(entry, server));
-    if (stored !== undefined && candidates.some((entry) => isSameCredential(stored, entry))) return stored;
+    if (stored?.kind === 'signed-out') return nobody;
+    const fitting = this.#near(server).filter((entry) => fits(entry, server));
+    if (stored !== undefined && fitting.some((entry) => isSameCredential(stored, entry)))
+      return { kind: 'bound', bound: stored };
     // Nobody takes the place of an account that has gone, unless the settings now ask for somebody else.
     const isMissed = stored !== undefined && fits(stored, server);
-    const [only, ...others] = isMissed
-      ? candidates.filter(({ account }) => sameAccount(account, stored.account))
-      : candidates;
-    if (only === undefined || others.length > 0) return undefined;
-    const bound: Bound = { kind: 'bound', ...only };
-    this.#store(server.id, bound);
-    return bound;
+    const eligible = oneOfEachAccount(
+      fitting.filter((entry) =>
+        isMissed ? sameAccount(entry.account, stored.account) : grants(entry, server),
+      ),
+    );
+    const [only, ...others] = eligible;
+    if (only === undefined) return nobody;
+    if (others.length > 0) return { kind: 'open', candidates: eligible };
+    this.bind(server.id, only, 'only');
+    return this.#decided.get(server.id) ?? nobody;
+  }
+
+  /** Only a credential for the same origin can fit. */
+  #near({ url }: Server): readonly ListedCredential[] {
+    const list = this.vault.list();
+    if (this.#sorted?.list !== list) this.#sorted = { list, byOrigin: sortByOrigin(list) };
+    return this.#sorted.byOrigin.get(originOf(url)) ?? [];
   }
 
   #store(id: ServerId, binding: Binding): void {
-    this.#decided.set(id, binding.kind === 'bound' ? binding : undefined);
+    this.#decided.set(id, binding.kind === 'bound' ? { kind: 'bound', bound: binding } : nobody);
     if (JSON.stringify(binding) !== JSON.stringify(this.bindings.get(id))) this.bindings.set(id, binding);
   }
+}
+
+type Origins = ReadonlyMap<string, readonly ListedCredential[]>;
+
+function sortByOrigin(list: readonly ListedCredential[]): Origins {
+  const byOrigin = new Map<string, ListedCredential[]>();
+  for (const entry of list) {
+    const origin = originOf(entry.resource);
+    const others = byOrigin.get(origin);
+    if (others === undefined) byOrigin.set(origin, [entry]);
+    else others.push(entry);
+  }
+  return byOrigin;
+}
+
+const originOf = (address: string): string => (URL.canParse(address) ? new URL(address).origin : '');
+
+/** Of an account that has several, the one for the closest resource; of those, the one that came last. */
+function oneOfEachAccount(entries: readonly ListedCredential[]): readonly IndexEntry[] {
+  const best = new Map<string, ListedCredential>();
+  for (const entry of entries) {
+    const name = JSON.stringify([entry.account.issuer, entry.account.subject]);
+    const present = best.get(name);
+    if (present === undefined || present.resource.length <= entry.resource.length) best.set(name, entry);
+  }
+  return [...best.values()];
 }
 
 const isSameCredential = (bound: IndexEntry | undefined, entry: IndexEntry): boolean =>
@@ -130,12 +195,22 @@ const isSameCredential = (bound: IndexEntry | undefined, entry: IndexEntry): boo
 /** Whether a stored credential may serve `server`: for its resource, and as the user configured it. */
 function fits({ account, clientId, resource }: IndexEntry, { url, auth }: Server): boolean {
   return (
-    covers(resource, url) &&
     (auth.account === undefined || isCalled(account, auth.account)) &&
     (auth.issuer === undefined || isSameIssuer(auth.issuer, account.issuer)) &&
-    (auth.clientId === undefined || auth.clientId === clientId)
+    (auth.clientId === undefined || auth.clientId === clientId) &&
+    covers(resource, url)
   );
 }
 
 /** RFC 8414 §3.1 drops a terminating slash of a bare origin, and people do either. */
 const isSameIssuer = (a: string, b: string): boolean => a.replace(/\/$/, '') === b.replace(/\/$/, '');
+
+/**
+ * These say who somebody is and how long the sign-in lasts, not what a server may do; issuers answer them under other
+ * names or not at all (OpenID Connect Core §5.4, §11).
+ */
+const identityScopes = ['openid', 'profile', 'email', 'address', 'phone', 'offline_access'];
+
+/** Whether a stored credential has what the user configured for `server`. */
+const grants = ({ scopes }: ListedCredential, { auth }: Server): boolean =>
+  (auth.scopes ?? []).every((scope) => scopes.includes(scope) || identityScopes.includes(scope));

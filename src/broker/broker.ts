@@ -1,4 +1,4 @@
-import type { Account } from '../core/account.js';
+import { sameAccount, type Account } from '../core/account.js';
 import { Announcer, type Disposable } from '../core/announcer.js';
 import type { Audit } from '../core/audit.js';
 import type { Counters } from '../core/counters.js';
@@ -27,7 +27,7 @@ import { keyOfEntry } from '../vault/index-entry.js';
 import { removeOutgrown } from '../vault/outgrown.js';
 import { Sessions } from '../vault/sessions.js';
 import { BoundServers } from './bound-servers.js';
-import { cancelled } from './failures.js';
+import { cancelled, nobody } from './failures.js';
 import { Holdings, stateOf } from './holdings.js';
 import { Issuers } from './issuers.js';
 import { Leads } from './leads.js';
@@ -103,7 +103,7 @@ export class Broker implements TokenSource {
     const holdings = new Holdings(onListenerError);
     const issuers = new Issuers(fetch, clock, closing);
     const bindings = new Bindings({ ...parts, ledger: ledgers.bindings }, workspace);
-    const servers = new BoundServers(bindings, vault);
+    const servers = new BoundServers(bindings, vault, parts.audit);
     const sessions = new Sessions({ ...parts, ledger: ledgers.sessions }, rules);
     const leads = new Leads(rules.refreshLeadMs, random);
     const queue = new RefreshQueue(counters, log);
@@ -165,12 +165,30 @@ export class Broker implements TokenSource {
     if (this.#loader.isLocked) return { kind: 'locked' };
     if (this.#signIns.isUnderWay(id)) return { kind: 'signing-in', ...(bound && { account: bound.account }) };
     const held = bound && this.#holdings.get(keyText(keyOfEntry(bound)));
-    return held === undefined ? { kind: 'signed-out' } : stateOf(held, this.parts.clock.nowMs());
+    if (held !== undefined) return stateOf(held, this.parts.clock.nowMs());
+    const mustChoose = this.#servers.candidates(id).length > 0;
+    return { kind: 'signed-out', ...(mustChoose && { mustChoose }) };
   }
 
   /** The account that `id` uses in this workspace, whether its sign-in is alive or not. */
   account(id: ServerId): Account | undefined {
     return this.#servers.boundTo(id)?.account;
+  }
+
+  /** The accounts that fit `id`, when there are several and the user has not chosen one in this workspace. */
+  candidates(id: ServerId): readonly Account[] {
+    return this.#servers.candidates(id).map(({ account }) => account);
+  }
+
+  /**
+   * Uses `account`, one of the candidates, for `id` from now on in this workspace; calls that wait for it go on.
+   * @throws BrokerError `sign_in_required` when it is no candidate any more
+   */
+  async useAccount(id: ServerId, account: Account): Promise<void> {
+    const chosen = this.#servers.candidates(id).find((candidate) => sameAccount(candidate.account, account));
+    if (chosen === undefined) throw nobody(id);
+    this.#servers.bind(id, chosen, 'chosen');
+    await this.#loader.loadAll();
   }
 
   /** Whether a session with the server has been open before in this workspace, with the account it has now. */

@@ -6,6 +6,10 @@ import type { ServerId } from '../core/server.js';
 export const nobody = (id: ServerId): BrokerError =>
   new BrokerError('sign_in_required', 'Nobody has signed in.', { details: { server: id } });
 
+/** Several accounts fit `id`, and only the user knows which one it is to be. */
+export const undecided = (id: ServerId): BrokerError =>
+  new BrokerError('account_choice_required', 'Several accounts fit.', { details: { server: id } });
+
 /** The user has signed out while something was under way for the credential. */
 export const signedOutMeanwhile = (): BrokerError =>
   new BrokerError('sign_in_required', 'The user has signed out.');

@@ -7,7 +7,7 @@ import type { Server, ServerId } from '../core/server.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import { keyOfEntry, type IndexEntry } from '../vault/index-entry.js';
 import type { BoundServers } from './bound-servers.js';
-import { nobody } from './failures.js';
+import { nobody, undecided } from './failures.js';
 import type { Held, Holdings } from './holdings.js';
 import type { Refresher } from './refresher.js';
 
@@ -71,11 +71,12 @@ export class Loader implements Disposable {
     return bound && this.#load(bound);
   }
 
-  /** @throws BrokerError `server_unknown`; `sign_in_required`; as `held` */
+  /** @throws BrokerError `server_unknown`; `sign_in_required`, `account_choice_required`; as `held` */
   async heldOrThrow(id: ServerId): Promise<Held> {
-    const held = await this.held(this.parts.servers.get(id).id);
+    const { servers } = this.parts;
+    const held = await this.held(servers.get(id).id);
     if (held !== undefined) return held;
-    throw nobody(id);
+    throw servers.candidates(id).length > 0 ? undecided(id) : nobody(id);
   }
 
   /** What cannot be read for one server takes no other along; its calls say what is wrong. */

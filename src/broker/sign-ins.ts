@@ -107,7 +107,8 @@ export class SignIns {
       await vault.put(next);
       return next;
     });
-    servers.bind(id, { account: fresh.account, clientId: key.clientId, resource: key.resource });
+    const entry = { account: fresh.account, clientId: key.clientId, resource: key.resource };
+    servers.bind(id, entry, 'signed-in');
     if (this.#running.get(id) === running) this.#running.delete(id); // The state is that of the credential from now on.
     holdings.take(credential);
     const { account, resource, generation, scopes, tokens } = credential;

@@ -7,7 +7,7 @@ import type { BoundServers } from './bound-servers.js';
 import { stateOf, type Holdings } from './holdings.js';
 import type { SignOuts } from './sign-outs.js';
 
-/** Something in this window needs the user to sign in for `server`. */
+/** Something in this window needs the user to sign in for `server`, or to choose an account. */
 export interface SignInWanted {
   readonly server: ServerId;
   /** The same for every call that meets the same failure, so that the user is asked once. */
@@ -42,10 +42,8 @@ export class Wants implements Disposable {
     const bound = servers.boundTo(id);
     const key = bound && keyText(keyOfEntry(bound));
     const held = key === undefined ? undefined : holdings.get(key);
-    const cause =
-      key === undefined || held === undefined
-        ? `signed-out ${signOuts.countOf(id)}`
-        : `${key} ${held.credential.generation}`;
+    const without = servers.candidates(id).length > 0 ? 'undecided' : `signed-out ${signOuts.countOf(id)}`;
+    const cause = key === undefined || held === undefined ? without : `${key} ${held.credential.generation}`;
     this.#announcer.announce({ server: id, cause });
   }
 

@@ -98,6 +98,11 @@ export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): error i
   return error instanceof BrokerError && codes.includes(error.code);
 }
 
+/** Whether a caller may wait: only the user can help, by signing in, choosing an account or opening a lock. */
+export function canUserHelp(error: unknown): error is BrokerError {
+  return hasCode(error, 'sign_in_required', 'account_choice_required', 'grant_refused', 'storage_locked');
+}
+
 /**
  * One line about any thrown value for the log: code or name, message, and the chain of causes that are errors. Other
  * causes are left out: they may be whole answers of a server.

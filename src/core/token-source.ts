@@ -15,8 +15,8 @@ export interface TokenSource {
   /**
    * A token for `server`, from memory when one is ready.
    * @param session - the MCP session of the call; its account never changes
-   * @throws BrokerError `sign_in_required`, `grant_refused`, `storage_locked`: only the user can help; `issuer_unreachable`,
-   *   `tls_untrusted`: not now; `session_account_changed`: the client must open a new session; `server_unknown`
+   * @throws BrokerError one for which `canUserHelp`; `issuer_unreachable`, `tls_untrusted`: not now;
+   *   `session_account_changed`: the client must open a new session; `server_unknown`
    */
   accessToken(server: ServerId, session?: string): Promise<LentToken>;
 
@@ -27,7 +27,7 @@ export interface TokenSource {
   newerToken(server: ServerId, session: string | undefined, refused: LentToken): Promise<LentToken>;
 
   /**
-   * Resolves when the user has signed in for `server`, or opened the lock behind which its credential is; asks for
+   * Resolves when the user has signed in for `server`, chosen an account for it, or opened the lock behind which its credential is; asks for
    * it in a notification meanwhile.
    * @param signal - ends the wait, with the signal's reason
    */

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
 import { covers } from '../core/address.js';
 import type { Disposable } from '../core/announcer.js';
-import { BrokerError, describeError, hasCode } from '../core/errors.js';
+import { BrokerError, canUserHelp, describeError, hasCode } from '../core/errors.js';
 import type { Clock, Log } from '../core/ports.js';
 import { Secret } from '../core/secret.js';
 import type { Server, ServerId } from '../core/server.js';
@@ -153,8 +153,7 @@ export class McpProxy implements Disposable {
         : tokens.newerToken(server.id, session, refused));
     } catch (error) {
       // Nobody is asked to sign in so that a session can end: the editor ends those of a server that was signed out.
-      const canWait =
-        call.method !== 'DELETE' && hasCode(error, 'sign_in_required', 'grant_refused', 'storage_locked');
+      const canWait = call.method !== 'DELETE' && canUserHelp(error);
       if (!canWait) throw error;
       await this.#waitForSignIn(call, error);
     }

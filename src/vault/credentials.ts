@@ -5,7 +5,7 @@ import { BrokerError, describeError, hasCode } from '../core/errors.js';
 import type { Journal } from '../core/journal.js';
 import type { Leases } from '../core/lease.js';
 import type { Clock, Log, Memento, SecretStore } from '../core/ports.js';
-import { indexSchema, keyOfEntry, type IndexEntry } from './index-entry.js';
+import { keyOfEntry, listedSchema, type ListedCredential } from './index-entry.js';
 import { parseClient, parseCredential, serializeClient, serializeCredential } from './record.js';
 import { Remembered } from './remembered.js';
 import { Removals } from './removals.js';
@@ -33,14 +33,16 @@ const editorKeepsAfterMs = 1_000;
  * the sealed journal, which is durable at once and seen by every window: the newer of the two counts.
  */
 export class CredentialVault {
-  readonly #index: Remembered<IndexEntry>;
+  readonly #index: Remembered<ListedCredential>;
   readonly #journal: SealedJournal;
   readonly #retries: Retries;
   readonly #removals: Removals;
   #opening: Promise<void> | undefined;
+  /** What `list` said last, and at which change of the journal: it is asked for each server. */
+  #listed: { readonly changes: number; readonly credentials: readonly ListedCredential[] } | undefined;
 
   constructor(private readonly parts: VaultParts) {
-    this.#index = new Remembered(parts.memento, 'credential:', indexSchema, parts.log);
+    this.#index = new Remembered(parts.memento, 'credential:', listedSchema, parts.log);
     this.#journal = new SealedJournal(parts.journal, parts.log);
     this.#retries = new Retries(parts);
     this.#removals = new Removals({ ...parts, journal: this.#journal, retries: this.#retries });
@@ -67,16 +69,20 @@ export class CredentialVault {
     return this.#journal.watch(listener);
   }
 
-  /** Every credential that is known. Complete after `open`. */
-  list(): readonly IndexEntry[] {
-    const indexed = this.#index.entries().map(([, entry]) => entry);
-    const known = new Map(
-      [...indexed, ...this.#journal.list()].map((entry) => [keyText(keyOfEntry(entry)), entry]),
-    );
-    return [...known.values()].filter((entry) => {
-      const key = keyOfEntry(entry);
-      return !this.#journal.isRemoved(key) && this.#removals.untold(key) === undefined;
-    });
+  /** Every credential that is known; the same array until there is news. Complete after `open`. */
+  list(): readonly ListedCredential[] {
+    const { changes } = this.#journal;
+    if (this.#listed?.changes !== changes) {
+      const indexed = this.#index.entries().map(([, entry]) => entry);
+      const known = new Map(
+        [...indexed, ...this.#journal.list()].map((entry) => [keyText(keyOfEntry(entry)), entry]),
+      );
+      const credentials = [...known.values()].filter((entry) => !this.#journal.isRemoved(keyOfEntry(entry)));
+      this.#listed = { changes, credentials };
+    }
+    const { credentials } = this.#listed;
+    if (this.#removals.areTold) return credentials;
+    return credentials.filter((entry) => this.#removals.untold(keyOfEntry(entry)) === undefined);
   }
 
   /**
@@ -158,6 +164,7 @@ export class CredentialVault {
     await this.#removals.tell({ ...entry, generation, atMs: this.parts.clock.nowMs() });
     await this.parts.secrets.delete(`credential:${keyText(key)}`);
     await this.#index.delete(keyText(key));
+    this.#listed = undefined;
   }
 
   /** Our registration at `issuer`, if there is one. */
@@ -234,9 +241,13 @@ export class CredentialVault {
     const stored = await this.#stored(keyOf(credential)).catch(() => undefined);
     if (stored !== undefined && isOlder(credential, stored)) return;
     const key = keyText(keyOf(credential));
-    const { account, client, resource } = credential;
+    const { account, client, resource, scopes } = credential;
     await this.parts.secrets.store(`credential:${key}`, serializeCredential(credential));
-    await this.#index.set(key, { account, clientId: client.clientId, resource });
+    const entry = { account, clientId: client.clientId, resource, scopes: [...scopes] };
+    // The editor writes all of its state for each change, and a renewal changes none of this.
+    if (JSON.stringify(entry) === JSON.stringify(this.#index.get(key))) return;
+    await this.#index.set(key, entry);
+    this.#listed = undefined;
   }
 
   async #stored(key: CredentialKey): Promise<Credential | undefined> {

@@ -10,10 +10,21 @@ export interface IndexEntry {
   readonly resource: string;
 }
 
+/** A stored credential as it is listed. */
+export interface ListedCredential extends IndexEntry {
+  /** Those that were granted. */
+  readonly scopes: readonly string[];
+}
+
 export const indexSchema = v.strictObject({
   account: accountSchema,
   clientId: v.string(),
   resource: v.string(),
+});
+
+export const listedSchema = v.strictObject({
+  ...indexSchema.entries,
+  scopes: v.optional(v.array(v.string()), []),
 });
 
 export function keyOfEntry({ account, clientId, resource }: IndexEntry): CredentialKey {

@@ -49,8 +49,9 @@ export class Remembered<T> {
     const giveUp = (error: unknown) => {
       this.log.warn(`Setting it aside failed: ${JSON.stringify(String(error))}`);
     };
+    const isStillThere = () => JSON.stringify(this.memento.get(key)) === JSON.stringify(stored);
     void Promise.resolve(this.memento.update(`damaged:${key}`, stored))
-      .then(() => this.memento.update(key, undefined))
+      .then(() => (isStillThere() ? this.memento.update(key, undefined) : undefined))
       .catch(giveUp);
   }
 }

@@ -38,6 +38,11 @@ export class Removals {
     this.#remembered = new Remembered(parts.memento, 'removal:', removalSchema, parts.log);
   }
 
+  /** Whether every window knows of every removal. */
+  get areTold(): boolean {
+    return this.#untold.size === 0;
+  }
+
   /** The removal of `key` that is still to be told. */
   untold(key: CredentialKey): Removal | undefined {
     return this.#untold.get(keyText(key));

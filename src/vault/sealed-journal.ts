@@ -5,7 +5,7 @@ import { BrokerError, describeError } from '../core/errors.js';
 import type { Journal } from '../core/journal.js';
 import type { Log } from '../core/ports.js';
 import { digest } from './digest.js';
-import { indexSchema, keyOfEntry, type IndexEntry } from './index-entry.js';
+import { keyOfEntry, listedSchema, type IndexEntry, type ListedCredential } from './index-entry.js';
 import { parseCredential, serializeCredential } from './record.js';
 import { newestKey, type SealingKey } from './sealing-key.js';
 
@@ -26,7 +26,7 @@ const keepRemovedForMs = 90 * 24 * 3_600_000;
 
 const entrySchema = v.strictObject({
   version: v.literal(1),
-  ...indexSchema.entries,
+  ...listedSchema.entries,
   generation: v.pipe(v.number(), v.integer(), v.minValue(1)),
   content: v.variant('kind', [
     v.strictObject({ kind: v.literal('sealed'), key: v.string(), data: v.string() }),
@@ -42,6 +42,7 @@ type Entry = v.InferOutput<typeof entrySchema>;
  */
 export class SealedJournal {
   readonly #entries = new Map<string, Entry>();
+  #changes = 0;
   #key: SealingKey | undefined;
 
   constructor(
@@ -56,15 +57,21 @@ export class SealedJournal {
       const entry = await this.#read(name);
       if (entry?.content.kind !== 'removed' || nowMs - entry.content.atMs <= keepRemovedForMs) continue;
       this.#entries.delete(keyText(keyOfEntry(entry)));
+      this.#changes += 1;
       await this.journal.remove(name).catch((error: unknown) => this.#report(error));
     }
   }
 
+  /** Counts up whenever `list` or `isRemoved` may have another answer than before. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   /** Who there are records for. */
-  list(): readonly IndexEntry[] {
+  list(): readonly ListedCredential[] {
     return [...this.#entries.values()]
       .filter(({ content }) => content.kind === 'sealed')
-      .map(({ account, clientId, resource }) => ({ account, clientId, resource }));
+      .map(({ account, clientId, resource, scopes }) => ({ account, clientId, resource, scopes }));
   }
 
   /** The last known removals, so that nobody brings back what is gone. */
@@ -126,8 +133,8 @@ export class SealedJournal {
   async write(credential: Credential): Promise<void> {
     if (this.#key === undefined)
       throw new BrokerError('vault_write_failed', 'This window cannot see the sealing key.');
-    const { account, client, resource, generation } = credential;
-    const entry = { account, clientId: client.clientId, resource, generation };
+    const { account, client, resource, scopes, generation } = credential;
+    const entry = { account, clientId: client.clientId, resource, scopes: [...scopes], generation };
     const data = await this.#key.seal(serializeCredential(credential), contextOf(entry));
     await this.#save({ version: 1, ...entry, content: { kind: 'sealed', key: this.#key.fingerprint, data } });
   }
@@ -140,6 +147,7 @@ export class SealedJournal {
       account,
       clientId,
       resource,
+      scopes: [],
       generation,
       content: { kind: 'removed', atMs: nowMs },
     });
@@ -174,7 +182,7 @@ export class SealedJournal {
     if (text === undefined) return undefined;
     try {
       const entry = v.parse(entrySchema, JSON.parse(text));
-      this.#entries.set(keyText(keyOfEntry(entry)), entry);
+      this.#remember(entry);
       return entry;
     } catch (error) {
       this.#report(error);
@@ -188,7 +196,12 @@ export class SealedJournal {
     } catch (cause) {
       throw new BrokerError('vault_write_failed', 'The journal takes nothing.', { cause });
     }
+    this.#remember(entry);
+  }
+
+  #remember(entry: Entry): void {
     this.#entries.set(keyText(keyOfEntry(entry)), entry);
+    this.#changes += 1;
   }
 
   #report(error: unknown): void {

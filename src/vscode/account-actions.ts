@@ -1,4 +1,5 @@
 import type { Broker } from '../broker/broker.js';
+import type { Account } from '../core/account.js';
 import { describeError, hasCode } from '../core/errors.js';
 import type { Clock, Log } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
@@ -37,10 +38,15 @@ export class AccountActions {
     }
   }
 
-  /** Signs in; with an account already there, the user says whether it is the same person again. */
+  /**
+   * Signs in; with an account already there, the user says whether it is the same person again, and with several that
+   * fit, which one it is to be. Choosing one of those needs no browser.
+   */
   async chooseAccount(id: ServerId): Promise<void> {
     const { vs, broker } = this.parts;
     const { l10n } = vs;
+    const candidates = broker.candidates(id);
+    if (candidates.length > 0) return this.#chooseAmong(id, candidates);
     const account = broker.account(id);
     const isPinned = broker.servers().find((server) => server.id === id)?.auth.account !== undefined;
     if (account === undefined || isPinned) return this.signIn(id, 'any');
@@ -48,6 +54,32 @@ export class AccountActions {
       { label: l10n.t('$(account) Again as {0}', account.label), run: () => this.signIn(id, 'same') },
       { label: l10n.t('$(person-add) With Another Account…'), run: () => this.signIn(id, 'any') },
     ]);
+  }
+
+  async #chooseAmong(id: ServerId, candidates: readonly Account[]): Promise<void> {
+    const { vs } = this.parts;
+    const { l10n } = vs;
+    await choose(vs, l10n.t('Account for “{0}”', id), l10n.t('Which account?'), [
+      ...candidates.map((account) => ({
+        label: `$(account) ${iconless(account.label)}`,
+        description: addressOf(account, candidates),
+        run: () => this.#use(id, account),
+      })),
+      { label: '', kind: vs.QuickPickItemKind.Separator },
+      { label: l10n.t('$(person-add) Sign In with Another Account…'), run: () => this.signIn(id, 'any') },
+    ]);
+  }
+
+  async #use(id: ServerId, account: Account): Promise<void> {
+    const { broker } = this.parts;
+    try {
+      await broker.useAccount(id, account);
+    } catch (error) {
+      await this.#showFailure(id, error);
+      return;
+    }
+    // The user wants this account, so whatever it needs comes next.
+    if (broker.state(id).kind === 'needs-sign-in') await this.signIn(id, 'same');
   }
 
   async signOut(id: ServerId): Promise<void> {
@@ -110,6 +142,16 @@ export class AccountActions {
     return choice;
   }
 }
+
+/** Where `account` signs in; and its subject, when another one there has the same label. */
+function addressOf({ issuer, subject, label }: Account, all: readonly Account[]): string {
+  const alike = all.filter((other) => other.issuer === issuer && other.label === label);
+  const host = URL.canParse(issuer) ? new URL(issuer).host : issuer;
+  return alike.length > 1 ? `${host} · ${iconless(subject)}` : host;
+}
+
+/** Nothing in a name may act as an icon, as `$(name)` does in a menu. */
+const iconless = (name: string): string => name.replaceAll('$(', '$ (');
 
 /** The browser's tab has said so already, and whoever pressed Cancel knows. */
 const isGivenUp = (error: unknown): boolean =>

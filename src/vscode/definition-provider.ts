@@ -1,7 +1,7 @@
 import type { Event, EventEmitter, McpHttpServerDefinition, McpServerDefinitionProvider } from 'vscode';
 import type { Broker } from '../broker/broker.js';
 import type { Disposable } from '../core/announcer.js';
-import { BrokerError, hasCode } from '../core/errors.js';
+import { BrokerError, canUserHelp } from '../core/errors.js';
 import type { Clock } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
 import type { McpProxy } from '../loopback/mcp-proxy.js';
@@ -75,7 +75,7 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
     try {
       await this.#limited(limitMs, slowIssuer(), () => broker.accessToken(id));
     } catch (error) {
-      if (!hasCode(error, 'sign_in_required', 'grant_refused', 'storage_locked')) throw error;
+      if (!canUserHelp(error)) throw error;
       if (!broker.wasReached(id)) {
         broker.wantSignIn(id);
         throw error;

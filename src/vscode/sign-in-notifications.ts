@@ -2,6 +2,7 @@ import type { Broker } from '../broker/broker.js';
 import type { SignInWanted } from '../broker/wants.js';
 import type { Disposable } from '../core/announcer.js';
 import type { Clock } from '../core/ports.js';
+import type { AccountActions } from './account-actions.js';
 import type { VSCode } from './api.js';
 import { reasonText } from './texts.js';
 import { unlinked } from './unlinked.js';
@@ -9,7 +10,7 @@ import { unlinked } from './unlinked.js';
 /** By then the editor has put a notification that nobody answers behind the bell, where it may stay for days. */
 const patienceMs = 30_000;
 
-/** Asks for a sign-in when something waits for one: one notification at a time, once for each cause. */
+/** Asks for a sign-in, or for a choice of account, when something waits for it: one notification at a time, once for each cause. */
 export class SignInNotifications implements Disposable {
   readonly #asked = new Set<string>();
   readonly #waiting: SignInWanted[] = [];
@@ -17,12 +18,11 @@ export class SignInNotifications implements Disposable {
   #isOpen = false;
   #closing = (): void => undefined;
 
-  /** @param signIn - what the button does; it reports its own failure */
   constructor(
     private readonly vs: VSCode,
     private readonly broker: Broker,
     private readonly clock: Clock,
-    private readonly signIn: (wanted: SignInWanted) => Promise<void>,
+    private readonly actions: Pick<AccountActions, 'signIn' | 'chooseAccount'>,
   ) {
     this.#listening = broker.onSignInWanted((wanted) => this.#take(wanted));
   }
@@ -53,11 +53,14 @@ export class SignInNotifications implements Disposable {
     const { l10n, window } = this.vs;
     const text = this.#textFor(wanted);
     if (text === undefined) return;
-    const button = l10n.t('Sign In');
+    const [signIn, choose] = [l10n.t('Sign In'), l10n.t('Choose Account…')];
+    const button = this.#mustChoose(wanted) ? choose : signIn;
     const hasGone = this.#gone(wanted);
     const isAnswered = Promise.resolve(window.showWarningMessage(unlinked(text), button)).then((choice) => {
       // The browser takes over from here; whoever else waits for the user is next.
-      if (choice === button && this.#textFor(wanted) !== undefined) void this.signIn(wanted);
+      if (choice !== button || this.#textFor(wanted) === undefined) return;
+      if (choice === choose) void this.actions.chooseAccount(wanted.server);
+      else void this.actions.signIn(wanted.server, 'same');
     });
     await Promise.race([isAnswered, hasGone.happened]);
     hasGone.dispose();
@@ -79,6 +82,11 @@ export class SignInNotifications implements Disposable {
     return { happened, dispose };
   }
 
+  #mustChoose({ server }: SignInWanted): boolean {
+    const state = this.broker.state(server);
+    return state.kind === 'signed-out' && state.mustChoose === true;
+  }
+
   /** @returns undefined when nothing is wanted any more */
   #textFor({ server }: SignInWanted): string | undefined {
     const { l10n } = this.vs;
@@ -87,6 +95,8 @@ export class SignInNotifications implements Disposable {
       case 'needs-sign-in':
         return `${reasonText(l10n, state.reason, state.account.label)} ${l10n.t('The MCP server “{0}” waits for you to sign in again.', server)}`;
       case 'signed-out':
+        if (state.mustChoose === true)
+          return l10n.t('Several of your accounts fit the MCP server “{0}”.', server);
         return l10n.t('The MCP server “{0}” needs you to sign in.', server);
       case 'locked':
       case 'signing-in':

@@ -114,7 +114,9 @@ export function summary(l10n: VSCode['l10n'], states: readonly CredentialState[]
     case 'locked':
       return calm(`$(lock) ${l10n.t('MCP: locked')}`);
     case 'signed-out':
-      return calm(`$(key) ${l10n.t('MCP: signed out')}`);
+      return calm(
+        `$(key) ${urgent.mustChoose === true ? l10n.t('MCP: choose an account') : l10n.t('MCP: signed out')}`,
+      );
     default:
       return assertNever(urgent);
   }

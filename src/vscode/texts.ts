@@ -41,7 +41,7 @@ export function reasonText(l10n: L10n, reason: RefusalReason, account: string): 
 export function stateText(l10n: L10n, state: CredentialState, nowMs: number): string {
   switch (state.kind) {
     case 'signed-out':
-      return l10n.t('signed out');
+      return state.mustChoose === true ? l10n.t('choose an account') : l10n.t('signed out');
     case 'locked':
       return l10n.t('locked, waits for the passphrase');
     case 'signing-in':

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Broker } from '../../src/broker/broker.js';
+import type { SignInWanted } from '../../src/broker/wants.js';
 import type { LiveCredential } from '../../src/core/credential.js';
 import { hasCode, type ErrorCode } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
@@ -187,8 +188,8 @@ describe('the broker', () => {
       await profile.keep(as('bob'));
       const { broker: other } = profile.window(undefined, 'file:///b');
       await other.setServers([serverAt()]);
-      assert.equal(other.state(notes).kind, 'signed-out');
-      await fails(other.accessToken(notes), 'sign_in_required');
+      assert.deepEqual(other.state(notes), { kind: 'signed-out', mustChoose: true });
+      await fails(other.accessToken(notes), 'account_choice_required');
     });
 
     const rows = [
@@ -204,6 +205,62 @@ describe('the broker', () => {
         assert.equal(broker.account(notes)?.subject, expected);
       });
     }
+
+    const scopesRows = [
+      ['with the scopes that are configured', ['a', 'b'], 'alice'],
+      ['without those that only say who somebody is', ['openid', 'email', 'offline_access', 'a'], 'alice'],
+      ['nobody who lacks one of them', ['a', 'c'], undefined],
+    ] as const;
+    for (const [what, scopes, expected] of scopesRows) {
+      it(what, async () => {
+        const { broker: other } = profile.window(undefined, 'file:///b');
+        await other.setServers([serverAt(resource, { scopes })]);
+        assert.equal(other.account(notes)?.subject, expected);
+        assert.deepEqual(other.candidates(notes), []);
+      });
+    }
+
+    it('the only one who has the scopes, of several who fit otherwise', async () => {
+      await profile.keep(as('bob', { scopes: ['a', 'c'] }));
+      const { broker: other } = profile.window(undefined, 'file:///b');
+      await other.setServers([serverAt(resource, { scopes: ['c'] })]);
+      assert.equal(other.account(notes)?.subject, 'bob');
+    });
+
+    it('and keeps to it although it was granted less than is configured', async () => {
+      await broker.setServers([serverAt(resource, { scopes: ['c'] })]);
+      assert.equal(broker.account(notes)?.subject, 'alice');
+    });
+
+    it('for the closest resource, when one account has several', async () => {
+      const { origin } = new URL(resource);
+      await profile.keep(as('alice', { resource: `${resource}/deep` }), as('alice', { resource: origin }));
+      const { broker: other } = profile.window(undefined, 'file:///b');
+      await other.setServers([serverAt(`${resource}/deep/er`)]);
+      assert.equal((await other.accessToken(notes)).resource, `${resource}/deep`);
+    });
+
+    it('of the last registration, when one account has several', async () => {
+      const { client } = issuer.credential(0);
+      await profile.keep(as('alice', { client: { ...client, clientId: 'client-2' }, generation: 7 }));
+      const { broker: other } = profile.window(undefined, 'file:///b');
+      await other.setServers([serverAt()]);
+      assert.equal(other.state(notes).kind, 'ready');
+      await other.close();
+      assert.match(profile.ledgers.bindings.lines.at(-1) ?? '', /file:\/\/\/b.*client-2/);
+    });
+
+    it('and leaves a trail of each new binding, and of no other', async () => {
+      const bindings = () => profile.audit.events.filter(({ kind }) => kind === 'binding');
+      assert.deepEqual(bindings(), [
+        { kind: 'binding', outcome: 'only', server: notes, account: as('alice').account, resource },
+      ]);
+      await broker.close();
+      const { broker: reloaded } = profile.window();
+      await reloaded.setServers([serverAt()]);
+      reloaded.sessionOpened(notes, 's-1', await reloaded.accessToken(notes));
+      assert.equal(bindings().length, 1);
+    });
 
     it('takes the issuer with or without its terminating slash', async () => {
       await broker.setServers([serverAt(resource, { issuer: `${issuer.issuer}/` })]);
@@ -232,6 +289,72 @@ describe('the broker', () => {
       const { broker: reloaded } = profile.window();
       await reloaded.setServers([serverAt()]);
       assert.equal(reloaded.account(notes)?.subject, 'alice');
+    });
+  });
+
+  describe('when several accounts fit', () => {
+    let wanted: readonly SignInWanted[];
+
+    beforeEach(async () => {
+      await profile.keep(as('bob'));
+      ({ broker, wanted } = profile.window(undefined, 'file:///b'));
+      await broker.setServers([serverAt()]);
+    });
+
+    it('names them, and says so once to every call', async () => {
+      assert.deepEqual(
+        broker.candidates(notes).map(({ subject }) => subject),
+        ['alice', 'bob'],
+      );
+      await fails(broker.accessToken(notes), 'account_choice_required');
+      await fails(broker.refreshNow(notes), 'account_choice_required');
+      broker.wantSignIn(notes);
+      broker.wantSignIn(notes);
+      assert.deepEqual(
+        wanted.map(({ cause }) => cause),
+        ['undecided', 'undecided'],
+      );
+    });
+
+    it('lets a call that waits go on with the one whom the user chooses, and remembers it', async () => {
+      const waiting = broker.signedIn(notes, new AbortController().signal);
+      await broker.useAccount(notes, as('bob').account);
+      await waiting;
+      assert.equal((await broker.accessToken(notes)).account.subject, 'bob');
+      assert.deepEqual(broker.candidates(notes), []);
+      assert.ok(profile.audit.events.some(({ outcome }) => outcome === 'chosen'));
+      await broker.close();
+      const { broker: reloaded } = profile.window(undefined, 'file:///b');
+      await reloaded.setServers([serverAt()]);
+      assert.equal(reloaded.account(notes)?.subject, 'bob');
+    });
+
+    it('asks for each server and each workspace', async () => {
+      const other = 'other' as ServerId;
+      await broker.setServers([serverAt(), serverAt(`${resource}/other`, {}, other)]);
+      await broker.useAccount(notes, as('bob').account);
+      assert.deepEqual(broker.state(other), { kind: 'signed-out', mustChoose: true });
+      const { broker: elsewhere } = profile.window(undefined, 'file:///c');
+      await elsewhere.setServers([serverAt()]);
+      assert.equal(elsewhere.candidates(notes).length, 2);
+    });
+
+    it('takes nobody who does not fit', () =>
+      fails(broker.useAccount(notes, as('carol').account), 'sign_in_required'));
+
+    it('binds the one who is left when the other signs out elsewhere', async () => {
+      const { broker: elsewhere } = profile.window();
+      await elsewhere.setServers([serverAt(resource, { account: 'alice@example.com' })]);
+      await elsewhere.signOut(notes);
+      await until(broker, () => broker.account(notes) !== undefined);
+      assert.equal(broker.account(notes)?.subject, 'bob');
+    });
+
+    it('asks nobody once the user has signed out here', async () => {
+      await broker.useAccount(notes, as('bob').account);
+      await broker.signOut(notes);
+      assert.deepEqual(broker.state(notes), { kind: 'signed-out' });
+      await fails(broker.accessToken(notes), 'sign_in_required');
     });
   });
 
@@ -426,8 +549,10 @@ describe('the broker', () => {
   });
 
   describe('records', () => {
+    /** All but the binding, which was made before. */
+    const events = () => profile.audit.events.filter(({ kind }) => kind !== 'binding');
     const recorded = () =>
-      profile.audit.events.map(({ kind, outcome, server, account, generation, code }) =>
+      events().map(({ kind, outcome, server, account, generation, code }) =>
         [kind, outcome, server, account?.subject, generation, code].filter((part) => part !== undefined),
       );
 
@@ -435,7 +560,7 @@ describe('the broker', () => {
       const lent = await broker.accessToken(notes);
       await broker.accessToken(notes, 's-1');
       assert.deepEqual(recorded(), [['delivery', notes, 'alice', 1]]);
-      assert.equal(profile.audit.events[0]?.token, lent.token);
+      assert.equal(events()[0]?.token, lent.token);
       await broker.newerToken(notes, undefined, lent);
       assert.deepEqual(recorded().slice(1), [
         ['refresh', 'renewed', 'alice', 2],

@@ -63,10 +63,35 @@ describe('the vault', () => {
     assert.ok(back?.tokens.kind === 'alive');
     assert.equal(back.tokens.refreshToken?.reveal(), 'refresh-alice');
     const { account, client, resource } = alice;
-    const entry = { account, clientId: client.clientId, resource };
+    const entry = { account, clientId: client.clientId, resource, scopes: ['a'] };
     assert.deepEqual(vault.list()[0], entry);
     assert.deepEqual(opened().list()[0], entry, 'The index has it too, before the journal is read.');
     assert.deepEqual(vault.list().map(keyOfEntry), [keyOf(alice), keyOf(bob)]);
+  });
+
+  it('lists the same array until something has changed', async () => {
+    await vault.put(alice);
+    const before = vault.list();
+    assert.equal(vault.list(), before);
+    await vault.put(bob);
+    assert.equal(vault.list().length, 2);
+    await vault.remove(alice);
+    assert.deepEqual(
+      vault.list().map(({ account }) => account.subject),
+      ['bob'],
+    );
+    await opened().put({ ...bob, generation: 2, scopes: ['a', 'b'] });
+    await vault.get(keyOf(bob));
+    assert.deepEqual(vault.list()[0]?.scopes, ['a', 'b']);
+  });
+
+  it('writes the index when it has changed, and not at each renewal', async () => {
+    await vault.put(alice);
+    memento.failNext();
+    await vault.put({ ...alice, generation: 2 });
+    assert.deepEqual(log.at('warn'), []);
+    await vault.put({ ...alice, generation: 3, scopes: [] });
+    assert.equal(log.at('warn').length, 1);
   });
 
   it('writes no secret into globalState', async () => {

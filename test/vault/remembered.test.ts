@@ -53,6 +53,14 @@ describe('what is remembered in globalState', () => {
     assert.match(log.text, /thing:bad/);
   });
 
+  it('is not set aside when something sound has taken its place', async () => {
+    await memento.update('thing:bad', 7);
+    assert.equal(entries.get('bad'), undefined);
+    await entries.set('bad', { n: 1 });
+    await settled();
+    assert.deepEqual(entries.get('bad'), { n: 1 });
+  });
+
   it('is only ignored when it cannot be set aside', async () => {
     await memento.update('thing:bad', 7);
     memento.failNext();

@@ -422,7 +422,7 @@ describe('the journal beside SecretStorage', () => {
 
     it('is waited for when it was sealed by a newer version of us', async () => {
       await vault.put(alice(1));
-      await vault.put({ ...alice(2), scopes: [7] } as unknown as Credential);
+      await vault.put({ ...alice(2), tokens: { kind: 'leased' } } as unknown as Credential);
       secrets.values.delete(secretName);
       await assert.rejects(opened().get(key), (error) => hasCode(error, 'record_elsewhere'));
     });

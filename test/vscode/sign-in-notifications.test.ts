@@ -42,11 +42,19 @@ describe('the notification that asks for a sign-in', () => {
     const states = new States();
     const signedIn: ServerId[] = [];
     const clock = new FakeClock();
-    const notifications = new SignInNotifications(editor.api, states.broker, clock, ({ server }) => {
-      signedIn.push(server);
-      return Promise.resolve();
+    const chosen: ServerId[] = [];
+    const notifications = new SignInNotifications(editor.api, states.broker, clock, {
+      signIn: (server, who) => {
+        assert.equal(who, 'same');
+        signedIn.push(server);
+        return Promise.resolve();
+      },
+      chooseAccount: (server) => {
+        chosen.push(server);
+        return Promise.resolve();
+      },
     });
-    return { editor, states, signedIn, notifications, clock };
+    return { editor, states, signedIn, chosen, notifications, clock };
   };
 
   it('comes once for each cause', async () => {
@@ -112,6 +120,17 @@ describe('the notification that asks for a sign-in', () => {
     first.close();
     await aMoment();
     assert.equal(editor.window.messages.length, 1);
+  });
+
+  it('asks for a choice when several accounts fit', async () => {
+    const { editor, states, signedIn, chosen } = setUp();
+    states.become(tickets, { kind: 'signed-out', mustChoose: true });
+    states.want(tickets);
+    const notice = await editor.window.message(/^Several of your accounts fit the MCP server “tickets”\.$/);
+    assert.deepEqual(notice.buttons, ['Choose Account…']);
+    notice.press('Choose Account…');
+    await aMoment();
+    assert.deepEqual([signedIn, chosen], [[], [tickets]]);
   });
 
   it('leaves no timer at the end of the window', async () => {

@@ -40,6 +40,7 @@ describe('the status bar', () => {
     ['that a browser is open', [{ kind: 'signing-in' }, ready], /^\$\(loading~spin\) /],
     ['that nothing can be read yet', [{ kind: 'locked' }, signedOut], /^\$\(lock\) MCP: locked$/],
     ['that nobody is signed in', [signedOut], /signed out/i],
+    ['that somebody is to be chosen', [{ ...signedOut, mustChoose: true }], /MCP: choose an account$/],
     ['those who are signed in before those who are not', [signedOut, ready], /alice@example\.com/],
     [
       'whoever must act before anybody else',

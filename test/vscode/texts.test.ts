@@ -126,6 +126,7 @@ describe('the text of a refusal', () => {
 describe('the text of a state', () => {
   const rows: readonly (readonly [state: CredentialState, text: string])[] = [
     [{ kind: 'signed-out' }, 'signed out'],
+    [{ kind: 'signed-out', mustChoose: true }, 'choose an account'],
     [{ kind: 'locked' }, 'locked, waits for the passphrase'],
     [{ kind: 'signing-in' }, 'signing in, the browser is waiting'],
     [{ kind: 'ready', account: alice }, 'signed in'],

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { Clock } from './core/ports.js';
+import { SystemNetwork } from './node/network.js';
 import { openWindow, type OpenWindow } from './window.js';
 
 const clock: Clock = {
@@ -19,6 +20,7 @@ export function activate(context: vscode.ExtensionContext): void {
     fetch: (url, init) => fetch(url, init),
     clock,
     random: Math.random,
+    network: new SystemNetwork(),
     environment: process.env,
     platform: `${process.platform} ${process.arch}, Node ${process.version}`,
   });

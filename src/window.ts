@@ -10,6 +10,7 @@ import type { Journal } from './core/journal.js';
 import type { Leases } from './core/lease.js';
 import type { Ledgers } from './core/ledger.js';
 import { noLock } from './core/lock.js';
+import type { Network } from './core/network.js';
 import type { Clock, Fetch, Log, Memento, Random } from './core/ports.js';
 import { auditTrail } from './node/audit-files.js';
 import { JournalFiles } from './node/journal-files.js';
@@ -40,6 +41,7 @@ export interface SystemParts {
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly random: Random;
+  readonly network: Network;
   /** The variables of the environment. */
   readonly environment: Variables;
   /** The operating system, the processor and Node, in words. */

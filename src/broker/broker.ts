@@ -7,6 +7,7 @@ import { describeError } from '../core/errors.js';
 import type { Journal } from '../core/journal.js';
 import type { Leases } from '../core/lease.js';
 import type { Ledgers } from '../core/ledger.js';
+import type { Network } from '../core/network.js';
 import type { Lock } from '../core/lock.js';
 import type {
   Clock,
@@ -38,6 +39,7 @@ import { Refresher } from './refresher.js';
 import { Scheduler } from './scheduler.js';
 import { SignIns } from './sign-ins.js';
 import { SignOuts, type SignOutResult } from './sign-outs.js';
+import { Unsaved } from './unsaved.js';
 import { Wants, type SignInWanted } from './wants.js';
 
 /** What the user may decide about; read whenever it matters. */
@@ -67,6 +69,7 @@ export interface BrokerParts {
   readonly journal: Journal;
   readonly leases: Leases;
   readonly ledgers: Ledgers;
+  readonly network: Network;
   /** Names the workspace, the same from start to start. */
   readonly workspace: string;
   readonly openBrowser: OpenBrowser;
@@ -86,6 +89,7 @@ export class Broker implements TokenSource {
   readonly #queue: RefreshQueue;
   readonly #refresher: Refresher;
   readonly #scheduler: Scheduler;
+  readonly #unsaved: Unsaved;
   readonly #loader: Loader;
   readonly #lending: Lending;
   readonly #signIns: SignIns;
@@ -107,8 +111,9 @@ export class Broker implements TokenSource {
     const sessions = new Sessions({ ...parts, ledger: ledgers.sessions }, rules);
     const leads = new Leads(rules.refreshLeadMs, random);
     const queue = new RefreshQueue(counters, log);
-    const refresher = new Refresher({ ...parts, vault, holdings, issuers, leads, queue });
-    const scheduler = new Scheduler({ ...parts, holdings, leads, refresher });
+    const unsaved = new Unsaved({ ...parts, vault, holdings, changed: () => scheduler.look() });
+    const refresher = new Refresher({ ...parts, vault, holdings, issuers, leads, queue, unsaved });
+    const scheduler = new Scheduler({ ...parts, holdings, leads, refresher, chores: [unsaved] });
     const loader = new Loader({ ...parts, vault, servers, holdings, refresher, loaded: changed });
     const signOuts = new SignOuts({ ...parts, vault, servers, loader, holdings, issuers, changed });
     void removeOutgrown(memento, log);
@@ -120,13 +125,14 @@ export class Broker implements TokenSource {
     this.#queue = queue;
     this.#refresher = refresher;
     this.#scheduler = scheduler;
+    this.#unsaved = unsaved;
     this.#loader = loader;
     this.#lending = new Lending({ ...parts, loader, sessions, holdings, refresher });
     this.#signIns = new SignIns({ ...parts, vault, issuers, servers, holdings, closing, changed });
     this.#signOuts = signOuts;
     this.#wants = new Wants({ clock, servers, holdings, signOuts, onListenerError });
     holdings.onDidChange((key) => {
-      counters.set('credentials.held', holdings.entries().length);
+      counters.set('credentials.held', holdings.size);
       changed();
       this.#wants.look(key);
     });
@@ -296,6 +302,7 @@ export class Broker implements TokenSource {
     this.#scheduler.dispose();
     this.#queue.close();
     await Promise.all([this.#refresher.settled(), this.#bindings.end(), this.#sessions.end()]);
+    await this.#unsaved.saveAll();
     this.#changes.dispose();
     this.#wants.dispose();
     this.#holdings.dispose();

@@ -43,6 +43,10 @@ export class Holdings implements Disposable {
     return this.#held.get(key);
   }
 
+  get size(): number {
+    return this.#held.size;
+  }
+
   entries(): readonly (readonly [string, Held])[] {
     return [...this.#held];
   }

@@ -11,6 +11,7 @@ import type { Audit } from '../core/audit.js';
 import type { Counter, Counters } from '../core/counters.js';
 import { BrokerError, describeError, hasCode, type ErrorCode } from '../core/errors.js';
 import type { HeldLease, Leases } from '../core/lease.js';
+import { isCutOff, type Network } from '../core/network.js';
 import type { Clock, Fetch, Log, Random } from '../core/ports.js';
 import type { Secret } from '../core/secret.js';
 import type { TokenAnswer } from '../oauth/token-answer.js';
@@ -25,6 +26,7 @@ import type { Leads } from './leads.js';
 import type { RefreshQueue, Urgency } from './refresh-queue.js';
 import { Safekeeping } from './safekeeping.js';
 import { isUsable, retryDelayMs } from './schedule.js';
+import type { Unsaved } from './unsaved.js';
 
 /** Tokens of five seconds are legitimate and need fifteen; more than this is a loop, whatever its cause. */
 const renewalsPerMinute = 20;
@@ -42,6 +44,8 @@ export interface RefresherParts {
   readonly issuers: Issuers;
   readonly leads: Leads;
   readonly queue: RefreshQueue;
+  readonly unsaved: Unsaved;
+  readonly network: Network;
 }
 
 /** How a renewal ended that the issuer did not refuse. */
@@ -69,7 +73,7 @@ export class Refresher {
    * @returns the credential that is held afterwards
    * @throws BrokerError `sign_in_required` when it is not held; `grant_refused`; `refresh_queue_full`;
    *   `issuer_unreachable`, `tls_untrusted`, `too_many_attempts`: the credential is kept and another attempt is
-   *   scheduled
+   *   scheduled; `network_down`: at once, and it goes on when the network is back
    */
   refresh(key: string, urgency: Urgency): Promise<LiveCredential> {
     const { holdings, queue } = this.parts;
@@ -98,6 +102,7 @@ export class Refresher {
     const { leases, holdings, queue } = this.parts;
     const before = holdings.get(key);
     if (before === undefined) throw signedOutMeanwhile();
+    if (this.#isCutOff(before.credential)) throw this.#pause(key, before);
     const turn = queue.take(before.credential.account.issuer, key, urgency);
     const isUnderWay = () => holdings.get(key)?.activity.kind === 'refreshing';
     holdings.setActivity(key, { kind: 'refreshing' });
@@ -170,11 +175,33 @@ export class Refresher {
     }
   }
 
+  #isCutOff({ account, tokens }: Credential): boolean {
+    const isRenewable = tokens.kind === 'alive' && tokens.refreshToken !== undefined;
+    return isRenewable && isCutOff(this.parts.network, account.issuer);
+  }
+
+  /** Nothing is tried while the network is down, so nothing has failed, and nothing is put off for long. */
+  #pause(key: string, { activity }: Held): BrokerError {
+    const { clock, holdings } = this.parts;
+    const nowMs = clock.nowMs();
+    const code = 'network_down';
+    if (activity.kind !== 'retrying' || activity.code !== code)
+      holdings.setActivity(key, {
+        kind: 'retrying',
+        failures: 0,
+        sinceMs: nowMs,
+        nextAttemptAtMs: nowMs,
+        code,
+      });
+    return new BrokerError(code, 'The network is down.');
+  }
+
   #postpone(key: string, { activity, credential }: Held, error: BrokerError, retryAfterMs = 0): BrokerError {
     const { clock, random, holdings, log } = this.parts;
     const nowMs = clock.nowMs();
     const isBraked = error.code === 'too_many_attempts';
-    const before = activity.kind === 'retrying' ? activity : { failures: 0, sinceMs: nowMs };
+    const isInARow = activity.kind === 'retrying' && activity.code !== 'network_down';
+    const before = isInARow ? activity : { failures: 0, sinceMs: nowMs };
     // What was held back has not failed.
     const failures = isBraked ? before.failures : before.failures + 1;
     const sinceMs = Math.min(before.sinceMs, nowMs);

@@ -7,6 +7,7 @@ import {
   type CredentialKey,
   type LiveCredential,
 } from '../core/credential.js';
+import type { Counters } from '../core/counters.js';
 import { describeError, type BrokerError } from '../core/errors.js';
 import type { HeldLease } from '../core/lease.js';
 import type { Clock, Fetch, Log } from '../core/ports.js';
@@ -17,17 +18,20 @@ import { signedOutMeanwhile } from './failures.js';
 import { newest, renewed } from './generation.js';
 import type { Holdings } from './holdings.js';
 import type { Issuers } from './issuers.js';
+import type { Unsaved } from './unsaved.js';
 
 /** A full disk or a locked keyring may be over in a moment. */
 const saveAttemptDelaysMs = [200, 1_000, 3_000];
 
 export interface SafekeepingParts {
+  readonly counters: Counters;
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly log: Log;
   readonly vault: CredentialVault;
   readonly holdings: Holdings;
   readonly issuers: Issuers;
+  readonly unsaved: Unsaved;
 }
 
 /**
@@ -143,21 +147,26 @@ export class Safekeeping {
     }
   }
 
-  /** The old refresh token may be spent, so what came in its place must outlive a save that fails. */
+  /**
+   * The old refresh token may be spent, so what came in its place must outlive a save that fails: after a few
+   * attempts it is used from memory, and offered again in the background.
+   */
   async #save(next: Credential): Promise<void> {
-    const { vault, clock, log } = this.parts;
-    for (const delayMs of saveAttemptDelaysMs) {
+    const { counters, vault, clock, log, unsaved } = this.parts;
+    for (const delayMs of [...saveAttemptDelaysMs, undefined]) {
       try {
         await vault.put(next);
+        unsaved.settle(next);
         return;
       } catch (error) {
-        log.error(`Saving a renewed credential failed, trying again: ${describeError(error)}`);
+        log.error(`Saving a renewed credential failed: ${describeError(error)}`);
       }
+      if (delayMs === undefined) break;
       await new Promise<void>((resolve) => clock.after(delayMs, resolve));
+      counters.add('saves.retried');
     }
-    await vault.put(next).catch((error: unknown) => {
-      log.error(`A renewed credential is only in this window's memory: ${describeError(error)}`);
-    });
+    log.error("A renewed credential is only in this window's memory; saving it is tried again.");
+    unsaved.add(next);
   }
 
   async #forgetClient({ client }: LiveCredential): Promise<void> {

@@ -1,6 +1,8 @@
 import type { Disposable } from '../core/announcer.js';
 import { describeError } from '../core/errors.js';
+import { isCutOff, type Network } from '../core/network.js';
 import type { Clock, Log } from '../core/ports.js';
+import type { Chore } from './chore.js';
 import type { Held, Holdings } from './holdings.js';
 import type { Leads } from './leads.js';
 import type { Refresher } from './refresher.js';
@@ -21,9 +23,17 @@ export interface SchedulerParts {
   readonly holdings: Holdings;
   readonly leads: Leads;
   readonly refresher: Pick<Refresher, 'refresh'>;
+  readonly network: Network;
+  readonly chores: readonly Chore[];
 }
 
-/** Renews credentials ahead of their end, with one timer for all of them. */
+/** How soon it is found out that the network is back, while something waits for that. */
+const networkLookMs = 5_000;
+
+/**
+ * Renews credentials ahead of their end, and looks after a few chores, with one timer for all of them. While the
+ * network is down it waits for that to be over; in another network, what did not answer is asked again at once.
+ */
 export class Scheduler implements Disposable {
   #timer: Disposable | undefined;
   #wakeAtMs = Infinity;
@@ -31,9 +41,17 @@ export class Scheduler implements Disposable {
   /** When each credential was last asked for, and which generation of it. */
   readonly #asked = new Map<string, { readonly generation: number; readonly atMs: number }>();
   readonly #listening: Disposable;
+  #addresses: string;
 
   constructor(private readonly parts: SchedulerParts) {
-    this.#listening = parts.holdings.onDidChange(() => this.#arm());
+    this.#addresses = parts.network.addresses();
+    this.#listening = parts.holdings.onDidChange((key) => this.#onHeldChanged(key));
+  }
+
+  /** To be called when a chore may be due earlier than before. */
+  look(): void {
+    const nowMs = this.parts.clock.nowMs();
+    this.#armFor(Math.min(...this.parts.chores.map((chore) => chore.dueAtMs(nowMs))), nowMs);
   }
 
   dispose(): void {
@@ -43,26 +61,33 @@ export class Scheduler implements Disposable {
     this.#timer = undefined;
   }
 
-  #arm(): void {
-    if (this.#isDisposed) return;
-    const { clock, holdings } = this.parts;
-    const nowMs = clock.nowMs();
-    const due = holdings.entries().map(([key, held]) => this.#dueAtMs(key, held, nowMs));
-    const wakeAtMs = Math.min(...due, nowMs + longestSleepMs);
+  /** In the same time however many there are: it may be one of a thousand that are just being loaded. */
+  #onHeldChanged(key: string): void {
+    const held = this.parts.holdings.get(key);
+    const nowMs = this.parts.clock.nowMs();
+    if (held !== undefined) this.#armFor(this.#lookAtMs(key, held, nowMs), nowMs);
+  }
+
+  /** Sets the timer to `atMs`, unless it wakes earlier already. What is not due then is found to be so. */
+  #armFor(atMs: number, nowMs: number): void {
+    if (this.#isDisposed || atMs === Infinity) return;
+    const wakeAtMs = Math.min(atMs, nowMs + longestSleepMs);
     if (this.#timer !== undefined && wakeAtMs >= this.#wakeAtMs) return;
     this.#timer?.dispose();
-    this.#timer = undefined;
-    if (due.every((atMs) => atMs === Infinity)) return;
     this.#wakeAtMs = wakeAtMs;
-    this.#timer = clock.after(Math.max(0, wakeAtMs - nowMs), () => this.#wake());
+    this.#timer = this.parts.clock.after(Math.max(0, wakeAtMs - nowMs), () => this.#wake());
   }
 
   #wake(): void {
-    const { clock, log, holdings, refresher } = this.parts;
+    const { clock, log, holdings, refresher, network, chores } = this.parts;
     this.#timer = undefined;
     const nowMs = clock.nowMs();
+    const addresses = network.addresses();
+    const hasMoved = addresses !== this.#addresses && !network.isDown();
+    this.#addresses = addresses;
     for (const [key, held] of holdings.entries()) {
-      if (this.#dueAtMs(key, held, nowMs) > nowMs) continue;
+      const isDue = this.#dueAtMs(key, held, nowMs) <= nowMs || (hasMoved && isUnanswered(held));
+      if (!isDue) continue;
       if (cannotBeRenewed(held)) {
         holdings.setActivity(key, { kind: 'ended' });
         continue;
@@ -72,12 +97,21 @@ export class Scheduler implements Disposable {
       refresher.refresh(key, 'background').then(
         () => {
           this.#asked.delete(key);
-          this.#arm();
+          this.#onHeldChanged(key);
         },
         (error: unknown) => log.debug(`Background: ${describeError(error)}`),
       );
     }
-    this.#arm();
+    for (const chore of chores) if (chore.dueAtMs(nowMs) <= nowMs) chore.begin();
+    const looks = holdings.entries().map(([key, held]) => this.#lookAtMs(key, held, nowMs));
+    this.#armFor(Math.min(...looks, ...chores.map((chore) => chore.dueAtMs(nowMs))), nowMs);
+  }
+
+  /** When to look at a credential, which is also to see whether the network that it waits for is back. */
+  #lookAtMs(key: string, held: Held, nowMs: number): number {
+    const dueAtMs = this.#dueAtMs(key, held, nowMs);
+    const isHopeless = isUnanswered(held) && dueAtMs === Infinity;
+    return waitsForNetwork(held) && !isHopeless ? Math.min(dueAtMs, nowMs + networkLookMs) : dueAtMs;
   }
 
   /** When something is to be done about a credential in the background; `Infinity` for never. */
@@ -97,6 +131,8 @@ export class Scheduler implements Disposable {
     if (tokens.kind === 'refused' || activity.kind === 'refreshing') return Infinity;
     if (cannotBeRenewed(held)) return activity.kind === 'ended' ? Infinity : (tokens.expiresAtMs ?? Infinity);
     if (activity.kind === 'retrying') {
+      if (activity.code === 'network_down')
+        return isCutOff(this.parts.network, credential.account.issuer) ? Infinity : nowMs;
       return nowMs - activity.sinceMs > retryLimitMs ? Infinity : attemptAtMs(activity, nowMs);
     }
     return this.parts.leads.dueAtMs(tokens, nowMs) ?? Infinity;
@@ -105,3 +141,9 @@ export class Scheduler implements Disposable {
 
 const cannotBeRenewed = ({ credential: { tokens } }: Held): boolean =>
   tokens.kind === 'alive' && tokens.refreshToken === undefined;
+
+const isUnanswered = ({ activity }: Held): boolean =>
+  activity.kind === 'retrying' && activity.code === 'issuer_unreachable';
+
+const waitsForNetwork = (held: Held): boolean =>
+  isUnanswered(held) || (held.activity.kind === 'retrying' && held.activity.code === 'network_down');

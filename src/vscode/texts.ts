@@ -59,6 +59,8 @@ export function stateText(l10n: L10n, state: CredentialState, nowMs: number): st
           return l10n.t('the authorization server’s certificate is not trusted; next attempt in {0}', next);
         case 'record_elsewhere':
           return l10n.t('another window has a newer sign-in; reload this window');
+        case 'network_down':
+          return l10n.t('this computer is not connected to a network; renewing goes on when it is back');
         case 'too_many_attempts':
           return l10n.t('renewed too often within a minute, so there is a pause; next attempt in {0}', next);
         default:

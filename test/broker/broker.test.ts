@@ -548,6 +548,24 @@ describe('the broker', () => {
     });
   });
 
+  it('without a network lends what is good, and then says what is wrong without a request', async () => {
+    const mine = new Profile();
+    const far = 'https://login.example.com';
+    const credential = issuer.credential(mine.clock.nowMs());
+    await mine.keep({ ...credential, account: { ...credential.account, issuer: far } });
+    const { broker: other, wanted } = mine.window();
+    await other.setServers([serverAt()]);
+    mine.network.goDown();
+    mine.clock.advance(55 * 60_000);
+    const state = other.state(notes);
+    assert.ok(state.kind === 'retrying' && state.code === 'network_down');
+    assert.equal(text(await other.accessToken(notes)), 'access-1');
+    mine.clock.advance(hour);
+    await fails(other.accessToken(notes), 'network_down');
+    assert.deepEqual(wanted, []);
+    await mine.close();
+  });
+
   describe('records', () => {
     /** All but the binding, which was made before. */
     const events = () => profile.audit.events.filter(({ kind }) => kind !== 'binding');

@@ -6,6 +6,7 @@ import { RefreshQueue } from '../../src/broker/refresh-queue.js';
 import { Refresher, type RefresherParts } from '../../src/broker/refresher.js';
 import { isUsable } from '../../src/broker/schedule.js';
 import { Scheduler } from '../../src/broker/scheduler.js';
+import { Unsaved } from '../../src/broker/unsaved.js';
 import { Counters } from '../../src/core/counters.js';
 import { isAlive, keyOf, keyText, type Credential, type LiveCredential } from '../../src/core/credential.js';
 import { hasCode, type ErrorCode } from '../../src/core/errors.js';
@@ -15,6 +16,7 @@ import { CredentialVault } from '../../src/vault/credentials.js';
 import { defaultRules } from '../support/default-rules.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeMemento } from '../support/fake-memento.js';
+import { FakeNetwork } from '../support/fake-network.js';
 import { FakeSecretStore } from '../support/fake-secret-store.js';
 import type { Fault } from '../support/faults.js';
 import { MemoryJournal } from '../support/memory-journal.js';
@@ -44,7 +46,9 @@ describe('the refresher', () => {
   let journal: MemoryJournal;
   let leases: Leases;
   let vault: CredentialVault;
+  let network: FakeNetwork;
   let holdings: Holdings;
+  let unsaved: Unsaved;
   let refresher: Refresher;
   let held: LiveCredential;
   let key: string;
@@ -52,6 +56,7 @@ describe('the refresher', () => {
   beforeEach(async () => {
     issuer = await ScriptedIssuer.start();
     [clock, log, secrets] = [new FakeClock(), new RecordingLog(), sealedBefore(new FakeSecretStore())];
+    network = new FakeNetwork();
     [counters, audit] = [new Counters(), new RecordingAudit()];
     [journal, leases] = [new MemoryJournal(), new MemoryLeases(clock).window()];
     const closing = new AbortController().signal;
@@ -77,8 +82,9 @@ describe('the refresher', () => {
     const issuers = new Issuers(fetch, clock, new AbortController().signal);
     const leads = new Leads(defaultRules.refreshLeadMs, random);
     const queue = new RefreshQueue(counters, log);
-    const parts = { counters, audit, fetch, clock, random, log, vault, leases, issuers, leads, queue };
-    return new Refresher({ ...parts, holdings: mine, ...changed });
+    const basics = { counters, audit, fetch, clock, random, log, network, vault, leases, holdings: mine };
+    unsaved = new Unsaved({ ...basics, changed: () => undefined });
+    return new Refresher({ ...basics, issuers, leads, queue, unsaved, ...changed });
   }
 
   function failSaves(times: number): void {
@@ -344,7 +350,7 @@ describe('the refresher', () => {
       await work;
       assert.deepEqual(tokensOf(holdings.get(key)?.credential), { access: 'access-2', refresh: 'refresh-2' });
       assert.deepEqual(tokensOf(await stored()), tokensOf(held));
-      assert.equal(log.at('error').length, 4);
+      assert.equal(log.at('error').length, 5);
       assert.doesNotMatch(log.text, /access-|refresh-/);
       // And goes on from there, not from what is stored.
       assert.deepEqual(tokensOf(await refresher.refresh(key, 'call')), {
@@ -627,7 +633,7 @@ describe('the refresher', () => {
 
   it('gives the scheduler nothing to spin on while the keyring takes its time', async () => {
     const leads = new Leads(defaultRules.refreshLeadMs, random);
-    const scheduler = new Scheduler({ clock, log, holdings, leads, refresher });
+    const scheduler = new Scheduler({ clock, log, holdings, leads, refresher, network, chores: [] });
     holdings.take({ ...held, generation: 2 });
     const release = secrets.hold('get');
     clock.advance(49 * 60_000);
@@ -724,6 +730,70 @@ describe('the refresher', () => {
       const tokens = { ...held.tokens, accessToken: new Secret(access), refreshToken: new Secret(refresh) };
       await vault.put({ ...held, generation: 22, tokens });
       assert.deepEqual(tokensOf(await refresher.refresh(key, 'call')), { access, refresh });
+    });
+  });
+
+  describe('while the network is down', () => {
+    const elsewhere = 'https://login.example.com';
+    let mine: Refresher;
+
+    /** A credential of an issuer that is not on this computer. */
+    beforeEach(async () => {
+      const account = { ...held.account, issuer: elsewhere };
+      held = { ...held, account, client: { ...held.client, issuer: elsewhere } };
+      key = keyText(keyOf(held));
+      await vault.put(held);
+      holdings.take(held);
+      const metadata = { issuer: elsewhere, token_endpoint: `${issuer.issuer}/token` };
+      const issuers = { metadata: () => Promise.resolve(metadata) } as unknown as Issuers;
+      mine = refresherOf(holdings, { issuers });
+      network.goDown();
+    });
+
+    it('says so at once, and spends no attempt', async () => {
+      let changes = 0;
+      holdings.onDidChange(() => (changes += 1));
+      for (let n = 0; n < 30; n++) await fails(mine.refresh(key, 'call'), 'network_down');
+      assert.equal(changes, 1);
+      const [sinceMs, code] = [clock.nowMs(), 'network_down'];
+      assert.deepEqual(activity(), {
+        kind: 'retrying',
+        failures: 0,
+        sinceMs,
+        nextAttemptAtMs: sinceMs,
+        code,
+      });
+      assert.equal(issuer.tokenRequests.length, 0);
+      assert.equal(holdings.get(key)?.credential, held);
+      network.comeBack();
+      await mine.refresh(key, 'background');
+      assert.deepEqual(activity(), { kind: 'idle' });
+    });
+
+    it('counts failures from one when it is back', async () => {
+      clock.advance(48 * 3_600_000);
+      await fails(mine.refresh(key, 'background'), 'network_down');
+      clock.advance(48 * 3_600_000);
+      network.comeBack();
+      issuer.failNext({ status: 503 });
+      await fails(mine.refresh(key, 'background'), 'issuer_unreachable');
+      const found = activity();
+      assert.deepEqual(found?.kind === 'retrying' && [found.failures, found.sinceMs], [1, clock.nowMs()]);
+    });
+
+    it('still says that the grant is dead when it is', async () => {
+      holdings.take({
+        ...held,
+        generation: 2,
+        tokens: { kind: 'refused', reason: 'revoked', refusedAtMs: 1 },
+      });
+      await fails(mine.refresh(key, 'call'), 'grant_refused');
+    });
+
+    it('goes on asking an issuer on this computer', async () => {
+      const local = issuer.credential(clock.nowMs());
+      holdings.take(local);
+      assert.equal((await refresherOf(holdings).refresh(keyText(keyOf(local)), 'call')).generation, 2);
     });
   });
 

@@ -4,9 +4,10 @@ import { Leads } from '../../src/broker/leads.js';
 import type { Refresher } from '../../src/broker/refresher.js';
 import { Scheduler } from '../../src/broker/scheduler.js';
 import { keyOf, keyText, type LiveCredential, type Tokens } from '../../src/core/credential.js';
-import { BrokerError } from '../../src/core/errors.js';
+import { BrokerError, type ErrorCode } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { FakeNetwork } from '../support/fake-network.js';
 import { RecordingLog } from '../support/recording-log.js';
 
 const [second, minute, hour] = [1_000, 60_000, 3_600_000];
@@ -31,6 +32,7 @@ describe('the scheduler', () => {
   let clock: FakeClock;
   let holdings: Holdings;
   let refresher: PendingRefresher;
+  let network: FakeNetwork;
   let scheduler: Scheduler;
   let leadMs: number;
 
@@ -38,12 +40,21 @@ describe('the scheduler', () => {
     clock = new FakeClock();
     holdings = new Holdings((error) => assert.ifError(error));
     refresher = new PendingRefresher(holdings);
+    network = new FakeNetwork();
     leadMs = 15 * minute;
     const leads = new Leads(
       () => leadMs,
       () => 0,
     );
-    scheduler = new Scheduler({ clock, log: new RecordingLog(), holdings, leads, refresher });
+    scheduler = new Scheduler({
+      clock,
+      log: new RecordingLog(),
+      holdings,
+      leads,
+      refresher,
+      network,
+      chores: [],
+    });
   });
 
   function take(subject: string, lifeMs: number | undefined, isRenewable = true, generation = 1): string {
@@ -181,6 +192,72 @@ describe('the scheduler', () => {
     refresher.hasRoom = true;
     clock.advance(1);
     assert.equal(refresher.asked.length, 2);
+  });
+
+  describe('without a network', () => {
+    const retrying = (code: ErrorCode, nextAttemptAtMs: number) =>
+      ({ kind: 'retrying', failures: 1, sinceMs: clock.nowMs(), nextAttemptAtMs, code }) as const;
+
+    it('waits, and renews within seconds of its return', () => {
+      const key = take('alice', hour);
+      network.goDown();
+      holdings.setActivity(key, retrying('network_down', clock.nowMs()));
+      clock.advance(hour);
+      assert.deepEqual([refresher.asked, clock.pending.length], [[], 1]);
+      network.comeBack();
+      clock.advance(5 * second);
+      assert.deepEqual(refresher.asked, [key]);
+    });
+
+    it('has another one answer at once what the last one did not', () => {
+      const key = take('alice', hour);
+      const distrusted = take('bob', hour);
+      holdings.setActivity(key, retrying('issuer_unreachable', clock.nowMs() + 10 * minute));
+      holdings.setActivity(distrusted, retrying('tls_untrusted', clock.nowMs() + 10 * minute));
+      clock.advance(minute);
+      assert.deepEqual(refresher.asked, []);
+      network.move();
+      clock.advance(5 * second);
+      assert.deepEqual(refresher.asked, [key]);
+    });
+
+    it('asks nobody anew who is only told that it has gone', () => {
+      const key = take('alice', hour);
+      holdings.setActivity(key, retrying('issuer_unreachable', clock.nowMs() + 10 * minute));
+      network.goDown();
+      clock.advance(minute);
+      assert.deepEqual(refresher.asked, []);
+      network.comeBack();
+      clock.advance(5 * second);
+      assert.deepEqual(refresher.asked, [key]);
+    });
+  });
+
+  it('looks after chores with the same timer', () => {
+    scheduler.dispose();
+    let dueAtMs = Infinity;
+    let begun = 0;
+    const chore = {
+      dueAtMs: () => dueAtMs,
+      begin: () => {
+        begun += 1;
+        dueAtMs = Infinity;
+      },
+    };
+    const leads = new Leads(
+      () => leadMs,
+      () => 0,
+    );
+    const log = new RecordingLog();
+    scheduler = new Scheduler({ clock, log, holdings, leads, refresher, network, chores: [chore] });
+    dueAtMs = clock.nowMs() + 90 * second;
+    scheduler.look();
+    take('alice', hour);
+    assert.deepEqual(clock.pending, [minute]);
+    clock.advance(90 * second - 1);
+    assert.equal(begun, 0);
+    clock.advance(1);
+    assert.deepEqual([begun, clock.pending.length], [1, 1]);
   });
 
   it('ends its timer when it is disposed', () => {

@@ -12,6 +12,7 @@ import { MemoryLedger } from '../../src/vault/memory-ledger.js';
 import { defaultRules } from '../support/default-rules.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeMemento } from '../support/fake-memento.js';
+import { FakeNetwork } from '../support/fake-network.js';
 import { FakeSecretStore } from '../support/fake-secret-store.js';
 import type { FormBrowser, Visit } from '../support/form-browser.js';
 import { MemoryJournal } from '../support/memory-journal.js';
@@ -34,6 +35,7 @@ export class Profile {
   readonly leases = new MemoryLeases(this.clock);
   readonly ledgers = { sessions: new MemoryLedger(), bindings: new MemoryLedger() };
   readonly lock = new FakeLock();
+  readonly network = new FakeNetwork();
   readonly log = new RecordingLog();
   readonly audit = new RecordingAudit();
   readonly #open: Broker[] = [];
@@ -58,6 +60,7 @@ export class Profile {
       fetch,
       clock,
       random: () => 0.5,
+      network: this.network,
       log,
       secrets,
       lock,

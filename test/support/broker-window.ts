@@ -11,6 +11,7 @@ import { manifest } from './editor-settings.js';
 import { FakeUri } from './editor-values.js';
 import { FakeEditor, type FakeEditorOptions } from './fake-editor.js';
 import { FakeMemento } from './fake-memento.js';
+import { FakeNetwork } from './fake-network.js';
 import { FakeSecretStore } from './fake-secret-store.js';
 import type { Visit } from './form-browser.js';
 import { LeapingClock } from './leaping-clock.js';
@@ -88,6 +89,7 @@ export interface McpConnection {
 export class BrokerWindow {
   readonly editor: FakeEditor;
   readonly clock = new LeapingClock();
+  readonly network = new FakeNetwork();
   readonly stores: Stores;
   readonly #subscriptions: Disposable[] = [];
   readonly #window: OpenWindow;
@@ -114,6 +116,7 @@ export class BrokerWindow {
       fetch: send ?? ((url, init) => fetch(url, init)),
       clock: this.clock,
       random: () => 0.5,
+      network: this.network,
       environment,
       platform: 'a test',
     });

@@ -9,6 +9,7 @@ import { LeaseFiles } from '../../src/node/lease-file.js';
 import { LedgerFiles } from '../../src/node/ledger-files.js';
 import { defaultRules } from './default-rules.js';
 import { FakeMemento } from './fake-memento.js';
+import { FakeNetwork } from './fake-network.js';
 import { FileSecrets } from './file-secrets.js';
 import { RecordingLog } from './recording-log.js';
 
@@ -54,6 +55,7 @@ export function processBroker(
     counters: new Counters(),
     audit: { record: () => undefined },
     random: Math.random,
+    network: new FakeNetwork(),
     lock: noLock,
     memento: new FakeMemento(),
     workspace: 'file:///a',

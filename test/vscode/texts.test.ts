@@ -148,6 +148,10 @@ describe('the text of a state', () => {
       'another window has a newer sign-in; reload this window',
     ],
     [
+      { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs, code: 'network_down' },
+      'this computer is not connected to a network; renewing goes on when it is back',
+    ],
+    [
       { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 40_000, code: 'too_many_attempts' },
       'renewed too often within a minute, so there is a pause; next attempt in 1 min',
     ],

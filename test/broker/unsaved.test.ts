@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import type { Broker } from '../../src/broker/broker.js';
+import type { Counters } from '../../src/core/counters.js';
+import { ScriptedIssuer } from './scripted-issuer.js';
+import { notes, Profile, serverAt } from './window.js';
+
+const quickDelaysMs = [200, 1_000, 3_000];
+const againAfterMs = 30_000;
+
+describe('a renewed credential that no storage takes', () => {
+  let issuer: ScriptedIssuer;
+  let profile: Profile;
+  let broker: Broker;
+  let counters: Counters;
+
+  beforeEach(async () => {
+    issuer = await ScriptedIssuer.start();
+    profile = new Profile();
+    await profile.keep(issuer.credential(profile.clock.nowMs()));
+    ({ broker, counters } = profile.window());
+    await broker.setServers([serverAt()]);
+  });
+  afterEach(async () => {
+    await profile.close();
+    await issuer.close();
+  });
+
+  function failSaves(times: number): void {
+    profile.secrets.failNext('store', times);
+    profile.journal.failNext('write', times);
+  }
+
+  /** Renews while the storage fails four times, and `more` after that. */
+  async function renewUnsaved(more: number): Promise<void> {
+    failSaves(quickDelaysMs.length + 1 + more);
+    const renewing = broker.refreshNow(notes);
+    for (const delayMs of quickDelaysMs) {
+      await profile.clock.armed(delayMs);
+      profile.clock.advance(delayMs);
+    }
+    await renewing;
+  }
+
+  const pending = () => counters.get('saves.pending');
+  const isStored = (token: string) =>
+    [...profile.secrets.values.values()].some((text) => text.includes(token));
+
+  /** Lets one attempt in the background begin, and end. */
+  async function attempt(): Promise<void> {
+    const before = counters.get('saves.retried');
+    profile.clock.advance(againAfterMs);
+    while (counters.get('saves.retried') === before) await new Promise((resolve) => setImmediate(resolve));
+    await profile.clock.armed(againAfterMs);
+  }
+
+  it('is used from memory for ten minutes, and saved as soon as the storage works again', async () => {
+    await renewUnsaved(20);
+    assert.deepEqual([pending(), counters.get('saves.retried')], [1, 3]);
+    for (let n = 0; n < 20; n++) await attempt();
+    assert.equal((await broker.accessToken(notes)).token.reveal(), 'access-2');
+    assert.deepEqual([pending(), isStored('refresh-2')], [1, false]);
+
+    profile.clock.advance(againAfterMs);
+    while (pending() > 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(isStored('refresh-2'));
+    assert.equal(counters.get('saves.retried'), 24);
+    assert.doesNotMatch(profile.log.text, /access-\d|refresh-\d/);
+  });
+
+  it('is offered once more when the window closes', async () => {
+    await renewUnsaved(0);
+    assert.ok(!isStored('refresh-2'));
+    await broker.close();
+    assert.ok(isStored('refresh-2'));
+  });
+
+  it('is not offered any more once a later one is saved', async () => {
+    await renewUnsaved(0);
+    await broker.refreshNow(notes);
+    assert.equal(pending(), 0);
+    assert.ok(isStored('refresh-3'));
+  });
+
+  it('goes with the user who signs out', async () => {
+    await renewUnsaved(0);
+    await broker.signOut(notes);
+    profile.clock.advance(againAfterMs);
+    while (pending() > 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(!isStored('refresh-2') && !isStored('refresh-1'));
+    assert.equal(counters.get('saves.retried'), 3);
+  });
+});

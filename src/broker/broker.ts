@@ -31,15 +31,11 @@ import { BoundServers } from './bound-servers.js';
 import { cancelled, nobody } from './failures.js';
 import { Holdings, stateOf } from './holdings.js';
 import { Issuers } from './issuers.js';
-import { Leads } from './leads.js';
 import { Lending } from './lending.js';
-import { Loader } from './loader.js';
-import { RefreshQueue } from './refresh-queue.js';
-import { Refresher } from './refresher.js';
-import { Scheduler } from './scheduler.js';
+import { Loader, type LoaderParts } from './loader.js';
+import { Renewals } from './renewals.js';
 import { SignIns } from './sign-ins.js';
 import { SignOuts, type SignOutResult } from './sign-outs.js';
-import { Unsaved } from './unsaved.js';
 import { Wants, type SignInWanted } from './wants.js';
 
 /** What the user may decide about; read whenever it matters. */
@@ -86,10 +82,7 @@ export class Broker implements TokenSource {
   readonly #bindings: Bindings;
   readonly #sessions: Sessions;
   readonly #holdings: Holdings;
-  readonly #queue: RefreshQueue;
-  readonly #refresher: Refresher;
-  readonly #scheduler: Scheduler;
-  readonly #unsaved: Unsaved;
+  readonly #renewals: Renewals;
   readonly #loader: Loader;
   readonly #lending: Lending;
   readonly #signIns: SignIns;
@@ -98,7 +91,7 @@ export class Broker implements TokenSource {
   readonly #closing = new AbortController();
 
   constructor(private readonly parts: BrokerParts) {
-    const { rules, counters, fetch, clock, random, log, memento, ledgers, workspace } = parts;
+    const { rules, counters, fetch, clock, log, memento, ledgers, workspace } = parts;
     const closing = this.#closing.signal;
     const onListenerError = (error: unknown) => log.error(`A listener failed: ${describeError(error)}`);
     const changes = new Announcer<undefined>(onListenerError);
@@ -109,12 +102,10 @@ export class Broker implements TokenSource {
     const bindings = new Bindings({ ...parts, ledger: ledgers.bindings }, workspace);
     const servers = new BoundServers(bindings, vault, parts.audit);
     const sessions = new Sessions({ ...parts, ledger: ledgers.sessions }, rules);
-    const leads = new Leads(rules.refreshLeadMs, random);
-    const queue = new RefreshQueue(counters, log);
-    const unsaved = new Unsaved({ ...parts, vault, holdings, changed: () => scheduler.look() });
-    const refresher = new Refresher({ ...parts, vault, holdings, issuers, leads, queue, unsaved });
-    const scheduler = new Scheduler({ ...parts, holdings, leads, refresher, chores: [unsaved] });
-    const loader = new Loader({ ...parts, vault, servers, holdings, refresher, loaded: changed });
+    const renewals = new Renewals({ ...parts, vault, servers, holdings, issuers, closing });
+    const { refresher } = renewals;
+    const restored: LoaderParts['restored'] = (...read) => renewals.restored(...read);
+    const loader = new Loader({ ...parts, vault, servers, holdings, refresher, restored, loaded: changed });
     const signOuts = new SignOuts({ ...parts, vault, servers, loader, holdings, issuers, changed });
     void removeOutgrown(memento, log);
     this.#changes = changes;
@@ -122,10 +113,7 @@ export class Broker implements TokenSource {
     this.#bindings = bindings;
     this.#sessions = sessions;
     this.#holdings = holdings;
-    this.#queue = queue;
-    this.#refresher = refresher;
-    this.#scheduler = scheduler;
-    this.#unsaved = unsaved;
+    this.#renewals = renewals;
     this.#loader = loader;
     this.#lending = new Lending({ ...parts, loader, sessions, holdings, refresher });
     this.#signIns = new SignIns({ ...parts, vault, issuers, servers, holdings, closing, changed });
@@ -299,10 +287,7 @@ export class Broker implements TokenSource {
   async close(): Promise<void> {
     this.#closing.abort(cancelled());
     this.#loader.dispose();
-    this.#scheduler.dispose();
-    this.#queue.close();
-    await Promise.all([this.#refresher.settled(), this.#bindings.end(), this.#sessions.end()]);
-    await this.#unsaved.saveAll();
+    await Promise.all([this.#renewals.close(), this.#bindings.end(), this.#sessions.end()]);
     this.#changes.dispose();
     this.#wants.dispose();
     this.#holdings.dispose();

@@ -19,6 +19,8 @@ export interface LoaderParts {
   readonly servers: BoundServers;
   readonly holdings: Holdings;
   readonly refresher: Refresher;
+  /** Called with what has just been read from the storage. */
+  readonly restored: (credential: Credential, key: string) => void;
   /** Called when everything is in memory that the servers of this window use. */
   readonly loaded: () => void;
 }
@@ -107,10 +109,11 @@ export class Loader implements Disposable {
   }
 
   async #read(entry: IndexEntry): Promise<Held> {
-    const { vault, clock, holdings } = this.parts;
+    const { vault, clock, holdings, restored } = this.parts;
     const stored = await vault.get(keyOfEntry(entry));
     const credential = stored ?? dropped(entry, clock.nowMs());
     holdings.take(credential);
+    restored(credential, keyText(keyOf(credential)));
     return holdings.get(keyText(keyOf(credential))) ?? { credential, activity: { kind: 'idle' } };
   }
 

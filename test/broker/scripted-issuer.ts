@@ -21,6 +21,10 @@ export class ScriptedIssuer {
   /** The form of every token request, in order. */
   readonly tokenRequests: Readonly<Record<string, string>>[] = [];
   readonly revoked: string[] = [];
+  /** The tokens that were asked about, in order. */
+  readonly introspected: string[] = [];
+  /** How the next questions about a token are answered; without it, nobody is told where to ask. */
+  introspection: (() => Fault) | undefined;
   metadataRequests = 0;
   /** What the answers say of the life of the access token; nothing when undefined. */
   lifetimeSeconds: number | undefined = 3600;
@@ -109,6 +113,7 @@ export class ScriptedIssuer {
             authorization_endpoint: `${this.issuer}/authorize`,
             token_endpoint: `${this.issuer}/token`,
             revocation_endpoint: `${this.issuer}/revoke`,
+            ...(this.introspection && { introspection_endpoint: `${this.issuer}/introspect` }),
             code_challenge_methods_supported: ['S256'],
           });
           return;
@@ -119,6 +124,10 @@ export class ScriptedIssuer {
           send(res, 200, {});
           return;
         }
+      case 'POST /introspect':
+        this.introspected.push(form['token'] ?? '');
+        applyFault(this.introspection?.() ?? 'reset', req, res);
+        return;
       case 'POST /token':
         return this.#token(form, req, res);
       default:

@@ -3,9 +3,9 @@ import { Broker } from '../../src/broker/broker.js';
 import type { SignInWanted } from '../../src/broker/wants.js';
 import { Counters } from '../../src/core/counters.js';
 import { FakeLock } from '../support/fake-lock.js';
-import type { OpenBrowser, RedirectReceiver } from '../../src/core/ports.js';
+import type { Fetch, OpenBrowser, RedirectReceiver } from '../../src/core/ports.js';
 import type { Server, ServerAuth, ServerId } from '../../src/core/server.js';
-import type { LiveCredential } from '../../src/core/credential.js';
+import type { Credential } from '../../src/core/credential.js';
 import { redirectReceiver } from '../../src/loopback/redirect-receiver.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
 import { MemoryLedger } from '../../src/vault/memory-ledger.js';
@@ -38,6 +38,9 @@ export class Profile {
   readonly network = new FakeNetwork();
   readonly log = new RecordingLog();
   readonly audit = new RecordingAudit();
+  rules = defaultRules;
+  /** How the windows reach the world. */
+  fetch: Fetch = (url, init) => fetch(url, init);
   readonly #open: Broker[] = [];
 
   /** A window's broker with `browser` as what its user sees; without one, opening a browser fails the test. */
@@ -54,10 +57,10 @@ export class Profile {
     const leases = this.leases.window();
     const counters = new Counters();
     const parts = {
-      rules: defaultRules,
+      rules: this.rules,
       counters,
       audit: this.audit,
-      fetch,
+      fetch: this.fetch,
       clock,
       random: () => 0.5,
       network: this.network,
@@ -79,7 +82,7 @@ export class Profile {
   }
 
   /** Puts a credential where another run of the extension would have left it. */
-  async keep(...credentials: readonly LiveCredential[]): Promise<void> {
+  async keep(...credentials: readonly Credential[]): Promise<void> {
     const closing = AbortSignal.abort();
     const { secrets, memento, journal, clock, log } = this;
     const leases = this.leases.window();

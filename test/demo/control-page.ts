@@ -130,6 +130,7 @@ function sentence({ kind, subject, error }: AuthorizationEvent, server: string |
     refreshed: `New token${what}, for ${who}`,
     'refresh-refused': `No new token${what}, for ${who}${why}`,
     revoked: `The editor signed ${who} out`,
+    introspected: 'The editor asked whether a sign-in is still good',
     registered: 'The editor registered as a client',
     'registration-refused': `The registration was refused${why}`,
     'grants-revoked': `You revoked the grants of ${who}`,

@@ -43,6 +43,10 @@ export function buildProvider(given: {
       rpInitiatedLogout: { enabled: false },
       registration: { enabled: given.registration },
       registrationManagement: { enabled: given.registration },
+      introspection: {
+        enabled: true,
+        allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+      },
       revocation: {
         enabled: true,
         allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,

@@ -11,6 +11,8 @@ export type AuthorizationEventKind =
   | 'refreshed'
   | 'refresh-refused'
   | 'revoked'
+  /** A client asked whether its refresh token is still good. */
+  | 'introspected'
   | 'registered'
   | 'registration-refused'
   | 'grants-revoked'
@@ -93,6 +95,7 @@ export class AuthorizationRecord {
       // Paths that oidc-provider does not serve have no OAuth context, whatever the type says.
       const { oidc } = ctx as Partial<KoaContextWithOIDC>;
       if (oidc?.route === 'authorization') this.note('authorization-requested', request(oidc));
+      if (oidc?.route === 'introspection') this.note('introspected', request(oidc));
       if (oidc?.route === 'revocation' && oidc.entities.RefreshToken !== undefined) {
         this.note('revoked', { ...request(oidc), subject: oidc.entities.RefreshToken.accountId });
       }

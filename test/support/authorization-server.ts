@@ -33,6 +33,7 @@ const pathOf = {
   authorization: '/auth',
   token: '/token',
   revocation: '/token/revocation',
+  introspection: '/token/introspection',
   registration: '/reg',
   jwks: '/jwks',
   'oauth-metadata': '/.well-known/oauth-authorization-server',

@@ -1,0 +1,52 @@
+import type { Audit } from '../core/audit.js';
+import { keyOf, keyText, type Credential } from '../core/credential.js';
+import type { Leases } from '../core/lease.js';
+import type { Clock, Log } from '../core/ports.js';
+import type { CredentialVault } from '../vault/credentials.js';
+import type { BoundServers } from './bound-servers.js';
+import type { Holdings } from './holdings.js';
+
+export interface RemainsParts {
+  readonly audit: Audit;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly leases: Leases;
+  readonly vault: CredentialVault;
+  readonly servers: BoundServers;
+  readonly holdings: Holdings;
+  readonly rules: {
+    /** After how long an account is forgotten whose grant was refused for good; 0 for never. */
+    readonly removeDeadAfterMs: () => number;
+  };
+}
+
+/** What is left of credentials that the issuer refused for good: an account without tokens, for as long as the user wants. */
+export class Remains {
+  constructor(private readonly parts: RemainsParts) {}
+
+  /**
+   * Forgets `credential` when its grant died longer ago than the user's rule says, and nothing has come after it.
+   * @throws BrokerError as `CredentialVault.get` and `CredentialVault.remove`
+   */
+  async removeIfOld(credential: Credential): Promise<void> {
+    const { audit, clock, log, leases, vault, servers, holdings, rules } = this.parts;
+    const afterMs = rules.removeDeadAfterMs();
+    const isOld = ({ tokens }: Credential): boolean =>
+      tokens.kind === 'refused' && afterMs > 0 && clock.nowMs() - tokens.refusedAtMs >= afterMs;
+    if (!isOld(credential)) return;
+    const key = keyOf(credential);
+    await leases.hold(keyText(key), async () => {
+      const stored = await vault.get(key);
+      if (stored === undefined || stored.generation !== credential.generation || !isOld(stored)) return;
+      const { account, resource, generation } = stored;
+      const users = servers.using({ ...key, account });
+      // Unbound first, so that nobody else silently takes the place.
+      for (const { id } of users) servers.signOut(id);
+      holdings.remove(keyText(key));
+      await vault.remove(stored);
+      for (const { id } of users)
+        audit.record({ kind: 'sign-out', outcome: 'expired', server: id, account, resource, generation });
+      log.info(`${JSON.stringify(account.label)} is forgotten: the grant was refused long ago.`);
+    });
+  }
+}

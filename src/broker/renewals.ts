@@ -1,0 +1,75 @@
+import type { Audit } from '../core/audit.js';
+import type { Counters } from '../core/counters.js';
+import type { Credential } from '../core/credential.js';
+import type { Leases } from '../core/lease.js';
+import type { Network } from '../core/network.js';
+import type { Clock, Fetch, Log, Memento, Random } from '../core/ports.js';
+import type { CredentialVault } from '../vault/credentials.js';
+import { Validations } from '../vault/validations.js';
+import type { BoundServers } from './bound-servers.js';
+import type { Holdings } from './holdings.js';
+import type { Issuers } from './issuers.js';
+import { Leads } from './leads.js';
+import { Recovery } from './recovery.js';
+import { RefreshQueue } from './refresh-queue.js';
+import { Refresher } from './refresher.js';
+import { Remains, type RemainsParts } from './remains.js';
+import { Scheduler } from './scheduler.js';
+import { Unsaved } from './unsaved.js';
+
+export interface RenewalsParts {
+  readonly rules: RemainsParts['rules'] & { readonly refreshLeadMs: () => number };
+  readonly counters: Counters;
+  readonly audit: Audit;
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly memento: Memento;
+  readonly leases: Leases;
+  readonly network: Network;
+  readonly vault: CredentialVault;
+  readonly servers: BoundServers;
+  readonly holdings: Holdings;
+  readonly issuers: Issuers;
+  /** The end of this window. */
+  readonly closing: AbortSignal;
+}
+
+/** All that keeps the credentials of a window fresh: the one refresh path, and the timer that goes it ahead of time. */
+export class Renewals {
+  readonly refresher: Refresher;
+  readonly #queue: RefreshQueue;
+  readonly #unsaved: Unsaved;
+  readonly #recovery: Recovery;
+  readonly #scheduler: Scheduler;
+
+  constructor(parts: RenewalsParts) {
+    const changed = () => this.#scheduler.look();
+    const leads = new Leads(parts.rules.refreshLeadMs, parts.random);
+    const queue = new RefreshQueue(parts.counters, parts.log);
+    const unsaved = new Unsaved({ ...parts, changed });
+    const refresher = new Refresher({ ...parts, leads, queue, unsaved });
+    const remains = new Remains(parts);
+    const validations = new Validations(parts.memento, parts.log);
+    const recovery = new Recovery({ ...parts, leads, queue, refresher, remains, validations, changed });
+    this.refresher = refresher;
+    this.#queue = queue;
+    this.#unsaved = unsaved;
+    this.#recovery = recovery;
+    this.#scheduler = new Scheduler({ ...parts, leads, refresher, chores: [unsaved, recovery] });
+  }
+
+  /** To be called with each credential that has just been read from the storage. */
+  restored(credential: Credential, key: string): void {
+    this.#recovery.restored(credential, key);
+  }
+
+  /** Begins nothing more. Resolves when what has left is saved: a renewal cannot be taken back. */
+  async close(): Promise<void> {
+    this.#scheduler.dispose();
+    this.#queue.close();
+    await this.refresher.settled();
+    await this.#unsaved.saveAll();
+  }
+}

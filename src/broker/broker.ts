@@ -1,24 +1,7 @@
 import { sameAccount, type Account } from '../core/account.js';
 import { Announcer, type Disposable } from '../core/announcer.js';
-import type { Audit } from '../core/audit.js';
-import type { Counters } from '../core/counters.js';
 import { keyText } from '../core/credential.js';
 import { describeError } from '../core/errors.js';
-import type { Journal } from '../core/journal.js';
-import type { Leases } from '../core/lease.js';
-import type { Ledgers } from '../core/ledger.js';
-import type { Network } from '../core/network.js';
-import type { Lock } from '../core/lock.js';
-import type {
-  Clock,
-  Fetch,
-  Log,
-  Memento,
-  OpenBrowser,
-  Random,
-  RedirectReceiver,
-  SecretStore,
-} from '../core/ports.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { CredentialState } from '../core/state.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
@@ -28,6 +11,7 @@ import { keyOfEntry } from '../vault/index-entry.js';
 import { removeOutgrown } from '../vault/outgrown.js';
 import { Sessions } from '../vault/sessions.js';
 import { BoundServers } from './bound-servers.js';
+import type { BrokerParts } from './broker-parts.js';
 import { cancelled, nobody } from './failures.js';
 import { Holdings, stateOf } from './holdings.js';
 import { Issuers } from './issuers.js';
@@ -37,40 +21,6 @@ import { Renewals } from './renewals.js';
 import { SignIns } from './sign-ins.js';
 import { SignOuts, type SignOutResult } from './sign-outs.js';
 import { Wants, type SignInWanted } from './wants.js';
-
-/** What the user may decide about; read whenever it matters. */
-export interface BrokerRules {
-  /** How long before its end a token is renewed, in milliseconds; a fifth of its life when that is shorter. */
-  readonly refreshLeadMs: () => number;
-  /** How long, and how many at most, sessions are remembered. */
-  readonly sessionsKeepMs: () => number;
-  readonly sessionsKeepCount: () => number;
-  /** After how long an account is forgotten whose grant was refused for good; 0 for never. */
-  readonly removeDeadAfterMs: () => number;
-}
-
-export interface BrokerParts {
-  readonly rules: BrokerRules;
-  readonly counters: Counters;
-  readonly audit: Audit;
-  readonly fetch: Fetch;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly secrets: SecretStore;
-  /** What `secrets` may be behind. */
-  readonly lock: Lock;
-  readonly memento: Memento;
-  /** What the windows of this profile share, beside the editor's storage. */
-  readonly journal: Journal;
-  readonly leases: Leases;
-  readonly ledgers: Ledgers;
-  readonly network: Network;
-  /** Names the workspace, the same from start to start. */
-  readonly workspace: string;
-  readonly openBrowser: OpenBrowser;
-  readonly redirects: RedirectReceiver;
-}
 
 /**
  * The one place that decides: which credential a server uses, whether it is good, when it is renewed, and when only

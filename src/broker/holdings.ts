@@ -17,6 +17,8 @@ export type Activity =
       readonly sinceMs: number;
       readonly nextAttemptAtMs: number;
       readonly code: ErrorCode;
+      /** The issuer itself said when to come again (RFC 9110 §10.2.3), so another network changes nothing. */
+      readonly isAskedToWait?: true;
     };
 
 /** A credential in this window's memory. */

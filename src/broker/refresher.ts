@@ -210,7 +210,14 @@ export class Refresher {
     const nextAttemptAtMs = isBraked
       ? Number(error.details['nextAttemptAtMs'])
       : nowMs + retryDelayMs(attempt, random, retryAfterMs);
-    holdings.setActivity(key, { kind: 'retrying', failures, sinceMs, nextAttemptAtMs, code: error.code });
+    holdings.setActivity(key, {
+      kind: 'retrying',
+      failures,
+      sinceMs,
+      nextAttemptAtMs,
+      code: error.code,
+      ...(retryAfterMs > 0 && { isAskedToWait: true }),
+    });
     const outcome = isBraked ? 'braked' : 'unavailable';
     this.#note(`refreshes.${outcome}`, outcome, holdings.get(key)?.credential ?? credential, error.code);
     log.warn(

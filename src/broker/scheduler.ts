@@ -143,7 +143,7 @@ const cannotBeRenewed = ({ credential: { tokens } }: Held): boolean =>
   tokens.kind === 'alive' && tokens.refreshToken === undefined;
 
 const isUnanswered = ({ activity }: Held): boolean =>
-  activity.kind === 'retrying' && activity.code === 'issuer_unreachable';
+  activity.kind === 'retrying' && activity.code === 'issuer_unreachable' && activity.isAskedToWait !== true;
 
 const waitsForNetwork = (held: Held): boolean =>
   isUnanswered(held) || (held.activity.kind === 'retrying' && held.activity.code === 'network_down');

@@ -10,4 +10,4 @@ export interface Network {
 
 /** Whether `address` cannot be reached because the network is down. */
 export const isCutOff = (network: Network, address: string): boolean =>
-  !isLoopback(new URL(address)) && network.isDown();
+  URL.canParse(address) && !isLoopback(new URL(address)) && network.isDown();

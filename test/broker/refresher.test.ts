@@ -248,6 +248,8 @@ describe('the refresher', () => {
       delays.push((found.nextAttemptAtMs - clock.nowMs()) / 1000);
     }
     assert.deepEqual(delays, [10, 20, 3600]);
+    const asked = activity();
+    assert.ok(asked?.kind === 'retrying' && asked.isAskedToWait);
     await refresher.refresh(key, 'call');
     assert.deepEqual(activity(), { kind: 'idle' });
     issuer.failNext({ status: 503 });

@@ -221,6 +221,17 @@ describe('the scheduler', () => {
       assert.deepEqual(refresher.asked, [key]);
     });
 
+    it('does not shorten the wait that the issuer itself asked for', () => {
+      const key = take('alice', hour);
+      const later = clock.nowMs() + 10 * minute;
+      holdings.setActivity(key, { ...retrying('issuer_unreachable', later), isAskedToWait: true });
+      network.move();
+      clock.advance(10 * minute - 1);
+      assert.deepEqual(refresher.asked, []);
+      clock.advance(1);
+      assert.deepEqual(refresher.asked, [key]);
+    });
+
     it('asks nobody anew who is only told that it has gone', () => {
       const key = take('alice', hour);
       holdings.setActivity(key, retrying('issuer_unreachable', clock.nowMs() + 10 * minute));

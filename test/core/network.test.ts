@@ -10,6 +10,7 @@ describe('an address', () => {
       'http://127.0.0.1:8080',
       'http://[::1]/as',
       'https://localhost',
+      'no address',
     ];
     const cutOff = () => addresses.filter((address) => isCutOff(network, address));
     assert.deepEqual(cutOff(), []);

@@ -1,4 +1,4 @@
-import type { BrokerRules } from '../../src/broker/broker.js';
+import type { BrokerRules } from '../../src/broker/broker-parts.js';
 
 const dayMs = 24 * 3_600_000;
 

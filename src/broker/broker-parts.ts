@@ -1,0 +1,52 @@
+import type { Audit } from '../core/audit.js';
+import type { Counters } from '../core/counters.js';
+import type { Journal } from '../core/journal.js';
+import type { Leases } from '../core/lease.js';
+import type { Ledgers } from '../core/ledger.js';
+import type { Lock } from '../core/lock.js';
+import type { Network } from '../core/network.js';
+import type {
+  Clock,
+  Fetch,
+  Log,
+  Memento,
+  OpenBrowser,
+  Random,
+  RedirectReceiver,
+  SecretStore,
+} from '../core/ports.js';
+
+/** What the user may decide about; read whenever it matters. */
+export interface BrokerRules {
+  /** How long before its end a token is renewed, in milliseconds; a fifth of its life when that is shorter. */
+  readonly refreshLeadMs: () => number;
+  /** How long, and how many at most, sessions are remembered. */
+  readonly sessionsKeepMs: () => number;
+  readonly sessionsKeepCount: () => number;
+  /** After how long an account is forgotten whose grant was refused for good; 0 for never. */
+  readonly removeDeadAfterMs: () => number;
+}
+
+/** What a window's broker takes from the window. */
+export interface BrokerParts {
+  readonly rules: BrokerRules;
+  readonly counters: Counters;
+  readonly audit: Audit;
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly secrets: SecretStore;
+  /** What `secrets` may be behind. */
+  readonly lock: Lock;
+  readonly memento: Memento;
+  /** What the windows of this profile share, beside the editor's storage. */
+  readonly journal: Journal;
+  readonly leases: Leases;
+  readonly ledgers: Ledgers;
+  readonly network: Network;
+  /** Names the workspace, the same from start to start. */
+  readonly workspace: string;
+  readonly openBrowser: OpenBrowser;
+  readonly redirects: RedirectReceiver;
+}

@@ -8,8 +8,8 @@ import {
   type Tokens,
 } from '../core/credential.js';
 import type { Audit } from '../core/audit.js';
-import type { Counter, Counters } from '../core/counters.js';
-import { BrokerError, describeError, hasCode, type ErrorCode } from '../core/errors.js';
+import type { Counters } from '../core/counters.js';
+import { BrokerError, describeError, hasCode } from '../core/errors.js';
 import type { HeldLease, Leases } from '../core/lease.js';
 import { isCutOff, type Network } from '../core/network.js';
 import type { Clock, Fetch, Log, Random } from '../core/ports.js';
@@ -24,6 +24,7 @@ import { type Held, type Holdings } from './holdings.js';
 import type { Issuers } from './issuers.js';
 import type { Leads } from './leads.js';
 import type { RefreshQueue, Urgency } from './refresh-queue.js';
+import { RefreshNotes } from './refresh-notes.js';
 import { Safekeeping } from './safekeeping.js';
 import { isUsable, retryDelayMs } from './schedule.js';
 import type { Unsaved } from './unsaved.js';
@@ -59,11 +60,13 @@ type Outcome =
  */
 export class Refresher {
   readonly #flights = new Map<string, Promise<LiveCredential>>();
+  readonly #notes: RefreshNotes;
   readonly #safekeeping: Safekeeping;
   readonly #brake: Brake;
 
   constructor(private readonly parts: RefresherParts) {
-    this.#safekeeping = new Safekeeping(parts);
+    this.#notes = new RefreshNotes(parts.counters, parts.audit);
+    this.#safekeeping = new Safekeeping({ ...parts, notes: this.#notes });
     this.#brake = new Brake(parts.clock, renewalsPerMinute, 60_000);
   }
 
@@ -122,7 +125,7 @@ export class Refresher {
   }
 
   async #renew(key: string, before: Held, lease: HeldLease): Promise<Outcome> {
-    const { clock, counters, holdings } = this.parts;
+    const { clock, holdings } = this.parts;
     const safekeeping = this.#safekeeping;
     const stored = await safekeeping.reload(keyOf(before.credential));
     const credential = newest(safekeeping.present(key), stored);
@@ -131,7 +134,7 @@ export class Refresher {
       const isDone = !isAlive(credential) || this.#isFresh(credential.tokens, clock.nowMs());
       holdings.take(credential, { kind: isDone ? 'idle' : 'refreshing' });
       if (isDone) {
-        counters.add('refreshes.overtaken');
+        this.#notes.overtaken();
         return { kind: 'renewed', credential };
       }
     }
@@ -140,21 +143,14 @@ export class Refresher {
     if (refreshToken === undefined) throw refused(credential);
     const answer = await this.#ask(credential, refreshToken, lease);
     switch (answer.kind) {
-      case 'granted': {
-        const renewed = await safekeeping.keep(credential, answer.tokens, lease);
-        this.#note('refreshes.renewed', 'renewed', renewed);
-        return { kind: 'renewed', credential: renewed };
-      }
-      case 'refused': {
-        const buried = await safekeeping.bury(credential, answer);
-        if (isAlive(buried)) counters.add('refreshes.overtaken');
-        else this.#note('refreshes.refused', 'refused', buried);
-        return { kind: 'renewed', credential: buried };
-      }
+      case 'granted':
+        return { kind: 'renewed', credential: await safekeeping.keep(credential, answer.tokens, lease) };
+      case 'refused':
+        return { kind: 'renewed', credential: await safekeeping.bury(credential, answer) };
       case 'unavailable': {
         const present = safekeeping.present(key);
         if (!succeeds(present, credential)) return answer;
-        counters.add('refreshes.overtaken');
+        this.#notes.overtaken();
         return { kind: 'renewed', credential: present };
       }
     }
@@ -219,27 +215,11 @@ export class Refresher {
       ...(retryAfterMs > 0 && { isAskedToWait: true }),
     });
     const outcome = isBraked ? 'braked' : 'unavailable';
-    this.#note(`refreshes.${outcome}`, outcome, holdings.get(key)?.credential ?? credential, error.code);
+    this.#notes.ended(outcome, holdings.get(key)?.credential ?? credential, error.code);
     log.warn(
       `Renewing failed, next attempt in ${Math.round((nextAttemptAtMs - nowMs) / 1000)} s: ${describeError(error)}`,
     );
     return notNow(error, nextAttemptAtMs);
-  }
-
-  #note(counter: Counter, outcome: string, credential: Credential, code?: ErrorCode): void {
-    const { counters, audit } = this.parts;
-    const { account, resource, generation, scopes, tokens } = credential;
-    counters.add(counter);
-    audit.record({
-      kind: 'refresh',
-      outcome,
-      account,
-      resource,
-      generation,
-      scopes,
-      ...(tokens.kind === 'alive' && { token: tokens.accessToken }),
-      ...(code !== undefined && { code }),
-    });
   }
 
   #isFresh(tokens: Tokens, nowMs: number): boolean {

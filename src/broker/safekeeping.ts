@@ -18,6 +18,7 @@ import { signedOutMeanwhile } from './failures.js';
 import { newest, renewed } from './generation.js';
 import type { Holdings } from './holdings.js';
 import type { Issuers } from './issuers.js';
+import type { RefreshNotes } from './refresh-notes.js';
 import type { Unsaved } from './unsaved.js';
 
 /** A full disk or a locked keyring may be over in a moment. */
@@ -32,6 +33,7 @@ export interface SafekeepingParts {
   readonly holdings: Holdings;
   readonly issuers: Issuers;
   readonly unsaved: Unsaved;
+  readonly notes: RefreshNotes;
 }
 
 /**
@@ -69,7 +71,7 @@ export class Safekeeping {
    * @throws BrokerError `sign_in_required` when the user has signed out meanwhile
    */
   async keep(asked: LiveCredential, granted: GrantedTokens, lease: HeldLease): Promise<Credential> {
-    const { clock, holdings, log } = this.parts;
+    const { clock, holdings, log, notes } = this.parts;
     // Nothing but what has to be known stands between the answer and its saving: a crash here loses the grant.
     if (!(await lease.isHeld())) await this.#catchUp(asked);
     const present = holdings.get(keyText(keyOf(asked)))?.credential;
@@ -77,8 +79,12 @@ export class Safekeeping {
     const next = renewed(asked, granted, generation, clock.nowMs());
     if (present === undefined) throw await this.#giveBack(next);
     // A sign-in or another window was faster; its tokens are the ones to use. A refusal is older than this grant.
-    if (present.generation > asked.generation && isAlive(present)) return present;
+    if (present.generation > asked.generation && isAlive(present)) {
+      notes.overtaken();
+      return present;
+    }
     await this.#save(next);
+    notes.ended('renewed', next);
     const now = await this.#install(next);
     if (now === undefined) throw await this.#giveBack(next);
     log.info(`Renewed ${JSON.stringify(asked.account.label)} for ${JSON.stringify(asked.resource)}.`);
@@ -92,7 +98,7 @@ export class Safekeeping {
    * @throws BrokerError `sign_in_required` when the user has signed out meanwhile; as `CredentialVault.get`
    */
   async bury(asked: LiveCredential, answer: Extract<TokenAnswer, { kind: 'refused' }>): Promise<Credential> {
-    const { holdings, vault, clock, log } = this.parts;
+    const { holdings, vault, clock, log, notes } = this.parts;
     const key = keyOf(asked);
     log.warn(
       `${JSON.stringify(asked.account.issuer)} refused to renew ${JSON.stringify(asked.account.label)}: ` +
@@ -101,6 +107,7 @@ export class Safekeeping {
     const current = newest(this.present(keyText(key)), await vault.get(key));
     if (succeeds(current, asked)) {
       // What was refused is not what is stored any more: another window or a sign-in has replaced it.
+      notes.overtaken();
       holdings.take(current);
       return current;
     }
@@ -110,6 +117,8 @@ export class Safekeeping {
       generation: asked.generation + 1,
       tokens: { kind: 'refused', reason: answer.reason, refusedAtMs: clock.nowMs() },
     };
+    // The user may sign out as soon as it is seen, and should still read why.
+    notes.ended('refused', buried);
     await vault.put(buried).catch((error: unknown) => {
       log.error(`That the grant is dead could not be saved: ${describeError(error)}`);
     });

@@ -509,6 +509,7 @@ describe('the refresher', () => {
       release();
       await work;
       assert.deepEqual([await stored(), vault.list(), holdings.get(key)], [undefined, [], undefined]);
+      assert.equal(audit.events.at(-1)?.outcome, 'refused', 'The user can read why.');
     });
 
     for (const fault of [{ status: 400, body: { error: 'invalid_grant' } }, 'reset'] as const) {

@@ -55,7 +55,7 @@ export class Broker implements TokenSource {
     const renewals = new Renewals({ ...parts, vault, servers, holdings, issuers, closing });
     const { refresher } = renewals;
     const restored: LoaderParts['restored'] = (...read) => renewals.restored(...read);
-    const loader = new Loader({ ...parts, vault, servers, holdings, refresher, restored, loaded: changed });
+    const loader = new Loader({ ...parts, vault, servers, holdings, restored, loaded: changed });
     const signOuts = new SignOuts({ ...parts, vault, servers, loader, holdings, issuers, changed });
     void removeOutgrown(memento, log);
     this.#changes = changes;

@@ -9,7 +9,6 @@ import { keyOfEntry, type IndexEntry } from '../vault/index-entry.js';
 import type { BoundServers } from './bound-servers.js';
 import { nobody, undecided } from './failures.js';
 import type { Held, Holdings } from './holdings.js';
-import type { Refresher } from './refresher.js';
 
 export interface LoaderParts {
   readonly clock: Clock;
@@ -18,7 +17,6 @@ export interface LoaderParts {
   readonly vault: CredentialVault;
   readonly servers: BoundServers;
   readonly holdings: Holdings;
-  readonly refresher: Refresher;
   /** Called with what has just been read from the storage. */
   readonly restored: (credential: Credential, key: string) => void;
   /** Called when everything is in memory that the servers of this window use. */
@@ -119,7 +117,7 @@ export class Loader implements Disposable {
 
   /** The journal has changed: a sign-in, a renewal or a sign-out, in another window unless it is known here. */
   async #onNews(key: CredentialKey): Promise<void> {
-    const { vault, servers, holdings, refresher, log } = this.parts;
+    const { vault, servers, holdings, log } = this.parts;
     try {
       const held = holdings.get(keyText(key));
       if (held === undefined && !servers.mayUse(key)) return;
@@ -127,7 +125,9 @@ export class Loader implements Disposable {
       const newest = held === undefined ? undefined : await vault.get(key);
       const isNews = held === undefined || newest === undefined || succeeds(newest, held.credential);
       if (!isNews || this.#isDisposed) return;
-      const kind = refresher.isRenewing(keyText(key)) ? 'refreshing' : 'idle';
+      // A renewal that has just ended may still be on its way out, so what it says counts, not that it is there.
+      const isRefreshing = holdings.get(keyText(key))?.activity.kind === 'refreshing';
+      const kind = isRefreshing ? 'refreshing' : 'idle';
       if (newest !== undefined) holdings.take(newest, { kind });
       await this.loadAll();
     } catch (error) {

@@ -68,6 +68,30 @@ describe('a setting', () => {
     assert.throws(() => settingsOf(5).settings.number('signInWaitSecond'), RangeError);
   });
 
+  it('that differs from its default is listed with its source, and without words of the user’s own', () => {
+    const properties = {
+      [setting]: { type: 'integer', default: 120 },
+      'mcpCredentials.servers': { type: 'object', default: {} },
+      'mcpCredentials.refresh.leadMinutes': { type: 'string', default: 'fast', enum: ['fast', 'slow'] },
+      'mcpCredentials.sessions.keepDays': { type: 'string', default: '' },
+      'mcpCredentials.sessions.keepCount': { type: 'boolean', default: true },
+    };
+    const variables = {
+      MCP_CREDENTIALS_SERVERS: '{ "mail-of-alice": {} }',
+      MCP_CREDENTIALS_REFRESH_LEAD_MINUTES: 'slow',
+      MCP_CREDENTIALS_SESSIONS_KEEP_DAYS: '/home/alice',
+      MCP_CREDENTIALS_SESSIONS_KEEP_COUNT: 'true',
+    };
+    const { settings } = settingsOf(5, variables, { contributes: { configuration: { properties } } });
+    assert.deepEqual(settings.changed(), [
+      { id: setting, source: 'settings.json', value: 5 },
+      { id: 'mcpCredentials.servers', source: 'environment' },
+      { id: 'mcpCredentials.refresh.leadMinutes', source: 'environment', value: 'slow' },
+      { id: 'mcpCredentials.sessions.keepDays', source: 'environment' },
+    ]);
+    assert.deepEqual(settingsOf('wrong').settings.changed(), [], 'The default counts.');
+  });
+
   it('is out of a workspace’s reach unless its scope says otherwise', () => {
     const declared = (scope: string) => ({
       contributes: { configuration: { properties: { [setting]: { type: 'integer', default: 1, scope } } } },

@@ -140,7 +140,16 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     ),
     showDiagnostics: documents.offer(vs.l10n.t('MCP Credentials Diagnostics'), () => {
       const versions = { extension: manifest.version, platform: system.platform };
-      return diagnostics({ vs, versions, broker, settings, problems, counters, clock });
+      return diagnostics({
+        vs,
+        versions,
+        broker,
+        settings,
+        problems,
+        counters,
+        clock,
+        network: system.network,
+      });
     }),
   };
   const menu = new StatusMenu({ vs, broker, configured, problems, actions, clock, ...shown });

@@ -103,6 +103,11 @@ export class Broker implements TokenSource {
     return this.#servers.all();
   }
 
+  /** When the background service looks again, in milliseconds since the epoch; undefined while it has nothing to do. */
+  get wakesAtMs(): number | undefined {
+    return this.#renewals.wakesAtMs;
+  }
+
   /** What is to be shown about `id` now. */
   state(id: ServerId): CredentialState {
     const bound = this.#servers.boundTo(id);

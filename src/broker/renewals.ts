@@ -60,6 +60,11 @@ export class Renewals {
     this.#scheduler = new Scheduler({ ...parts, leads, refresher, chores: [unsaved, recovery] });
   }
 
+  /** When the background service looks again; undefined while there is nothing to look after. */
+  get wakesAtMs(): number | undefined {
+    return this.#scheduler.wakesAtMs;
+  }
+
   /** To be called with each credential that has just been read from the storage. */
   restored(credential: Credential, key: string): void {
     this.#recovery.restored(credential, key);

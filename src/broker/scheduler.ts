@@ -48,6 +48,11 @@ export class Scheduler implements Disposable {
     this.#listening = parts.holdings.onDidChange((key) => this.#onHeldChanged(key));
   }
 
+  /** When it looks again, in milliseconds since the epoch; undefined while there is nothing to look after. */
+  get wakesAtMs(): number | undefined {
+    return this.#timer === undefined ? undefined : this.#wakeAtMs;
+  }
+
   /** To be called when a chore may be due earlier than before. */
   look(): void {
     const nowMs = this.parts.clock.nowMs();

@@ -1,6 +1,7 @@
 import type { Broker } from '../broker/broker.js';
 import type { Counters } from '../core/counters.js';
 import type { CredentialState } from '../core/state.js';
+import type { Network } from '../core/network.js';
 import type { Clock } from '../core/ports.js';
 import type { VSCode } from './api.js';
 import type { Settings } from './settings.js';
@@ -21,6 +22,7 @@ export interface DiagnosticsParts {
   readonly problems: SettingsProblems;
   readonly counters: Counters;
   readonly clock: Clock;
+  readonly network: Network;
 }
 
 /**
@@ -31,6 +33,7 @@ export function diagnostics(parts: DiagnosticsParts): string {
   const sections: readonly (readonly [title: string, rows: readonly (readonly [string, string])[]])[] = [
     ['Versions', versionRows(parts)],
     ['Servers', serverRows(parts)],
+    ['Background', backgroundRows(parts)],
     ['Settings', settingRows(parts)],
     ...countGroups(parts.counters),
   ];
@@ -74,12 +77,23 @@ function serverRows({ broker, clock }: DiagnosticsParts): [string, string][] {
   });
 }
 
+function backgroundRows({ broker, clock, network }: DiagnosticsParts): [string, string][] {
+  const { wakesAtMs } = broker;
+  const next =
+    wakesAtMs === undefined ? 'nothing to look after' : `in ${secondsTo(wakesAtMs, clock.nowMs())}`;
+  return [
+    ['next look', next],
+    ['network', network.isDown() ? 'down' : 'up'],
+  ];
+}
+
+const secondsTo = (atMs: number, nowMs: number): string => `${Math.round((atMs - nowMs) / 1_000)} s`;
+
 function stateWords(state: CredentialState, nowMs: number): string {
-  const seconds = (atMs: number) => `${Math.round((atMs - nowMs) / 1_000)} s`;
   return [
     state.kind,
-    'expiresAtMs' in state && `token ends in ${seconds(state.expiresAtMs)}`,
-    'nextAttemptAtMs' in state && `next attempt in ${seconds(state.nextAttemptAtMs)}`,
+    'expiresAtMs' in state && `token ends in ${secondsTo(state.expiresAtMs, nowMs)}`,
+    'nextAttemptAtMs' in state && `next attempt in ${secondsTo(state.nextAttemptAtMs, nowMs)}`,
     'code' in state && state.code,
     'reason' in state && state.reason,
   ]

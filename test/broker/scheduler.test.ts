@@ -102,6 +102,7 @@ describe('the scheduler', () => {
   it('goes to sleep for a minute at most, so that it finds out when the clock has jumped', () => {
     const key = take('alice', 10 * hour);
     assert.deepEqual(clock.pending, [minute]);
+    assert.equal(scheduler.wakesAtMs, clock.nowMs() + minute);
     clock.sleep(12 * hour);
     assert.deepEqual(refresher.asked, []);
     clock.advance(minute);
@@ -110,7 +111,7 @@ describe('the scheduler', () => {
 
   it('sets no timer when nothing will ever be due', () => {
     take('alice', undefined);
-    assert.deepEqual(clock.pending, []);
+    assert.deepEqual([clock.pending, scheduler.wakesAtMs], [[], undefined]);
     const ended = take('bob', 5 * second, false);
     clock.advance(5 * second);
     assert.equal(holdings.get(ended)?.activity.kind, 'ended');

@@ -59,6 +59,8 @@ describe('the diagnostics', () => {
       /^ {2}mcpCredentials\.refresh\.leadMinutes +20 \(environment\)$/m,
       /^ {2}mcpCredentials\.servers +set \(settings\.json\)$/m,
       /^ {2}MCP_CREDENTIALS_SECRET +has a mistake$/m,
+      /^ {2}next look +in \d+ s$/m,
+      /^ {2}network +up$/m,
       /^Counts: refreshes$/m,
       /^ {2}failures +0$/m,
     ]) {
@@ -70,9 +72,11 @@ describe('the diagnostics', () => {
 
   it('can be read before anything is set up', async () => {
     const { window } = ground.window();
+    window.network.goDown();
     await window.run('showDiagnostics');
     const text = window.editor.documents.at(-1)?.text ?? '';
     assert.match(text, /^Servers\n {2}none$/m);
+    assert.match(text, /^Background\n {2}next look +nothing to look after\n {2}network +down$/m);
     assert.match(text, /^Settings\n {2}all as they come$/m);
   });
 });

@@ -1,5 +1,12 @@
 import type { Disposable } from '../core/announcer.js';
-import { keyOf, keyText, succeeds, type Credential, type CredentialKey } from '../core/credential.js';
+import {
+  isAlive,
+  keyOf,
+  keyText,
+  succeeds,
+  type Credential,
+  type CredentialKey,
+} from '../core/credential.js';
 import { describeError } from '../core/errors.js';
 import type { Lock } from '../core/lock.js';
 import type { Clock, Log } from '../core/ports.js';
@@ -75,8 +82,19 @@ export class Loader implements Disposable {
   async heldOrThrow(id: ServerId): Promise<Held> {
     const { servers } = this.parts;
     const held = await this.held(servers.get(id).id);
-    if (held !== undefined) return held;
+    if (held !== undefined && isAlive(held.credential)) return held;
+    await this.#lookAgain(held);
+    const found = await this.held(id);
+    if (found !== undefined) return found;
     throw servers.candidates(id).length > 0 ? undecided(id) : nobody(id);
+  }
+
+  /** News of another window may have got lost, and nobody signs in for what another window has. */
+  async #lookAgain(held: Held | undefined): Promise<void> {
+    const { vault, servers } = this.parts;
+    await vault.look();
+    if (held !== undefined) await this.#onNews(keyOf(held.credential));
+    servers.decideAnew();
   }
 
   /** What cannot be read for one server takes no other along; its calls say what is wrong. */
@@ -129,7 +147,8 @@ export class Loader implements Disposable {
       const isRefreshing = holdings.get(keyText(key))?.activity.kind === 'refreshing';
       const kind = isRefreshing ? 'refreshing' : 'idle';
       if (newest !== undefined) holdings.take(newest, { kind });
-      await this.loadAll();
+      // Who uses what has not changed with it.
+      else await this.loadAll();
     } catch (error) {
       log.warn(`News of another window cannot be read: ${describeError(error)}`);
     }

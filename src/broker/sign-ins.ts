@@ -1,10 +1,11 @@
-import type { Account } from '../core/account.js';
+import { sameAccount, type Account } from '../core/account.js';
 import { keyOf, keyText, type Credential } from '../core/credential.js';
 import type { Audit } from '../core/audit.js';
 import type { Counters } from '../core/counters.js';
-import { BrokerError, hasCode } from '../core/errors.js';
+import { BrokerError, describeError, hasCode } from '../core/errors.js';
 import type { Leases } from '../core/lease.js';
 import type { ServerId } from '../core/server.js';
+import { keyOfEntry } from '../vault/index-entry.js';
 import type { BoundServers } from './bound-servers.js';
 import { Brake } from './brake.js';
 import { cancelled, tooMany } from './failures.js';
@@ -111,6 +112,7 @@ export class SignIns {
     servers.bind(id, entry, 'signed-in');
     if (this.#running.get(id) === running) this.#running.delete(id); // The state is that of the credential from now on.
     holdings.take(credential);
+    await this.#replaceOthers(credential);
     const { account, resource, generation, scopes, tokens } = credential;
     audit.record({
       kind: 'sign-in',
@@ -123,5 +125,31 @@ export class SignIns {
       ...(tokens.kind === 'alive' && { token: tokens.accessToken }),
     });
     log.info(`Signed in ${JSON.stringify(fresh.account.label)} for ${JSON.stringify(id)}.`);
+  }
+
+  /**
+   * What the same account was granted under an earlier registration of ours is not used any more. Removed, it tells the
+   * windows that are bound to it to look for the account anew.
+   */
+  async #replaceOthers(credential: Credential): Promise<void> {
+    const { leases, vault, log } = this.parts;
+    const { account, client, resource } = credential;
+    await vault.look();
+    const others = vault
+      .list()
+      .filter((entry) => sameAccount(entry.account, account) && entry.resource === resource)
+      .filter(({ clientId }) => clientId !== client.clientId);
+    for (const key of others.map(keyOfEntry)) {
+      try {
+        await leases.hold(keyText(key), async () => {
+          const other = await vault.get(key);
+          if (other?.client.source === 'configured') return;
+          const gone = { ...credential, client: { ...client, clientId: key.clientId }, generation: 1 };
+          await vault.remove(other ?? gone);
+        });
+      } catch (error) {
+        log.warn(`A credential of an earlier registration is left: ${describeError(error)}`);
+      }
+    }
   }
 }

@@ -62,6 +62,13 @@ export class CredentialVault {
     return this.#opening;
   }
 
+  /** Makes `list` complete though news got lost on the way. */
+  async look(): Promise<void> {
+    await this.open();
+    await this.#journal.look();
+    this.#listed = undefined;
+  }
+
   /**
    * @param listener - is told of each credential that the journal has news of, from this window or another
    */
@@ -162,9 +169,19 @@ export class CredentialVault {
     const last = await this.lastGeneration(key).catch(() => 0);
     const generation = Math.max(credential.generation, last);
     await this.#removals.tell({ ...entry, generation, atMs: this.parts.clock.nowMs() });
-    await this.parts.secrets.delete(`credential:${keyText(key)}`);
-    await this.#index.delete(keyText(key));
-    this.#listed = undefined;
+    const forget = async () => {
+      await this.parts.secrets.delete(`credential:${keyText(key)}`);
+      await this.#index.delete(keyText(key));
+      this.#listed = undefined;
+    };
+    try {
+      await forget();
+    } catch (error) {
+      this.parts.log.warn(`A removed credential is still in SecretStorage: ${describeError(error)}`);
+      this.#retries.add(`forget ${keyText(key)}`, async () => {
+        if (await this.isRemoved(key)) await forget();
+      });
+    }
   }
 
   /** Our registration at `issuer`, if there is one. */
@@ -178,6 +195,23 @@ export class CredentialVault {
 
   async removeClient(issuer: string): Promise<void> {
     await this.parts.secrets.delete(`client:${issuer}`);
+  }
+
+  /** What a window could not forget before it was closed would be back as soon as its removal is told no longer. */
+  async #sweep(): Promise<void> {
+    const { secrets, log } = this.parts;
+    for (const key of this.#journal.removed()) {
+      try {
+        const stored = await this.#stored(key);
+        const latest = await this.#latest(key);
+        if (latest?.kind !== 'removed' || (stored?.generation ?? Infinity) > latest.generation) continue;
+        await secrets.delete(`credential:${keyText(key)}`);
+        await this.#index.delete(keyText(key));
+        this.#listed = undefined;
+      } catch (error) {
+        log.warn(`A removed credential is still in SecretStorage: ${describeError(error)}`);
+      }
+    }
   }
 
   /** Where `credential` stands among what is saved; `unknown` while the journal cannot be read. */
@@ -234,6 +268,7 @@ export class CredentialVault {
       this.parts.log.warn('The sealing key is in another window; reload this one to share its records.');
     await this.#journal.open(key, this.parts.clock.nowMs());
     await this.#removals.resume();
+    await this.#sweep();
   }
 
   /** The journal may be behind, so SecretStorage is looked at as well; beside the journal's write, which is urgent. */

@@ -50,6 +50,11 @@ export class SealedJournal {
     private readonly log: Log,
   ) {}
 
+  /** Reads again what is there, for whoever may have missed news. */
+  async look(): Promise<void> {
+    await Promise.all((await this.#names()).map((name) => this.#read(name)));
+  }
+
   /** Reads what is there. @param key - undefined when this window cannot see it */
   async open(key: SealingKey | undefined, nowMs: number): Promise<void> {
     this.#key = key;
@@ -72,6 +77,11 @@ export class SealedJournal {
     return [...this.#entries.values()]
       .filter(({ content }) => content.kind === 'sealed')
       .map(({ account, clientId, resource, scopes }) => ({ account, clientId, resource, scopes }));
+  }
+
+  /** Whose removal is still told. */
+  removed(): readonly CredentialKey[] {
+    return [...this.#entries.values()].filter(({ content }) => content.kind === 'removed').map(keyOfEntry);
   }
 
   /** The last known removals, so that nobody brings back what is gone. */

@@ -668,6 +668,28 @@ describe('the broker', () => {
       while (text(await other.accessToken(notes)) !== 'access-of-the-first') await soon();
     });
 
+    it('finds in the second what the first has signed in for, though the news got lost', async () => {
+      const mine = new Profile();
+      const { broker: other } = mine.window();
+      await other.setServers([serverAt()]);
+      mine.journal.isMute = true;
+      await fails(other.accessToken(notes), 'sign_in_required');
+      const present = issuer.credential(mine.clock.nowMs());
+      await mine.keep({ ...present, tokens: { ...present.tokens, accessToken: new Secret('from-sign-in') } });
+      assert.equal(text(await other.accessToken(notes)), 'from-sign-in');
+      await mine.close();
+    });
+
+    it('finds in the second what has taken the place of a dead grant, though the news got lost', async () => {
+      const { broker: other } = profile.window();
+      await other.setServers([serverAt()]);
+      issuer.refuseNext();
+      await fails(other.refreshNow(notes), 'grant_refused');
+      profile.journal.isMute = true;
+      await profile.keep({ ...issuer.credential(profile.clock.nowMs()), generation: 3 });
+      assert.equal(text(await other.accessToken(notes)), 'access-1');
+    });
+
     it('reads nothing anew for a credential that none of its servers could use', async () => {
       const { broker: other } = profile.window();
       await other.setServers([serverAt('https://elsewhere.example.com/mcp')]);

@@ -3,9 +3,12 @@ import type { Broker } from '../../src/broker/broker.js';
 import { hasCode, type ErrorCode } from '../../src/core/errors.js';
 import type { ServerId } from '../../src/core/server.js';
 import { startAuthorizationServer, type TestAuthorizationServer } from '../support/authorization-server.js';
+import { CredentialVault } from '../../src/vault/credentials.js';
 import { FormBrowser, type BrowserUser } from '../support/form-browser.js';
 import { startMcpServer, type TestMcpServer } from '../support/mcp-server.js';
 import { notes, Profile, serverAt, until } from './window.js';
+
+const soon = () => new Promise((resolve) => setImmediate(resolve));
 
 const fails = (work: Promise<unknown>, code: ErrorCode) =>
   assert.rejects(work, (error) => hasCode(error, code));
@@ -143,6 +146,24 @@ describe('a sign-in', () => {
     assert.ok(state.kind === 'needs-sign-in' && state.reason === 'client-gone');
     await broker.signIn(notes, 'same');
     assert.notEqual(await whoami(broker), 401);
+  });
+
+  it('under another registration takes the place of the same account in every window', async () => {
+    const { broker } = profile.window(at('alice'));
+    const { broker: other, wanted } = profile.window(undefined, 'file:///b');
+    await broker.setServers([serverAt(mcp.url)]);
+    await broker.signIn(notes, 'any');
+    await other.setServers([serverAt(mcp.url)]);
+    const before = (await other.accessToken(notes)).token.reveal();
+    await new CredentialVault({ ...profile.vaultParts(), closing: AbortSignal.abort() }).removeClient(
+      issuer.issuer,
+    );
+    await broker.signIn(notes, 'any');
+    const { token } = await broker.accessToken(notes);
+    await until(other, () => other.state(notes).kind === 'ready');
+    while ((await other.accessToken(notes)).token.reveal() === before) await soon();
+    assert.ok((await other.accessToken(notes)).token.equals(token));
+    assert.deepEqual(wanted, []);
   });
 
   it('lets a call that waits for it go on', async () => {

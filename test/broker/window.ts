@@ -81,12 +81,15 @@ export class Profile {
     return { broker, wanted, visits, leases, counters };
   }
 
+  /** What a vault of this profile is made of. */
+  vaultParts() {
+    const { secrets, memento, journal, clock, log } = this;
+    return { secrets, memento, journal, leases: this.leases.window(), clock, log };
+  }
+
   /** Puts a credential where another run of the extension would have left it. */
   async keep(...credentials: readonly Credential[]): Promise<void> {
-    const closing = AbortSignal.abort();
-    const { secrets, memento, journal, clock, log } = this;
-    const leases = this.leases.window();
-    const vault = new CredentialVault({ secrets, memento, journal, leases, clock, log, closing });
+    const vault = new CredentialVault({ ...this.vaultParts(), closing: AbortSignal.abort() });
     for (const credential of credentials) await vault.put(credential);
   }
 

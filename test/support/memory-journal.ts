@@ -10,6 +10,9 @@ export class MemoryJournal implements Journal {
   readonly #listeners = new Set<(name: string) => void>();
   readonly #failures: Record<Operation, number> = { names: 0, read: 0, write: 0, remove: 0 };
 
+  /** Nobody hears of changes, as in a folder on a network drive. */
+  isMute = false;
+
   /** What is written now, for a test to look at and to damage. */
   get texts(): Map<string, string> {
     return this.#texts;
@@ -60,6 +63,7 @@ export class MemoryJournal implements Journal {
 
   /** A watcher hears of a change after it has happened, never within the call that makes it. */
   #tell(name: string): void {
+    if (this.isMute) return;
     for (const listener of this.#listeners) {
       queueMicrotask(() => {
         if (this.#listeners.has(listener)) listener(name);

@@ -226,6 +226,26 @@ describe('the journal beside SecretStorage', () => {
       assert.equal(journal.texts.size, 0);
     });
 
+    it('though the keyring does not let go of it, until it does', async () => {
+      vault = opened(secrets, new AbortController().signal);
+      await vault.put(alice(1));
+      secrets.failNext('delete');
+      await vault.remove(alice(1));
+      assert.ok(secrets.values.has(secretName));
+      clock.advance(200);
+      while (secrets.values.has(secretName)) await soon();
+      assert.doesNotMatch(memento.text, /credential:/);
+    });
+
+    it('though the keyring does not let go of it, for longer than the removal is told', async () => {
+      await vault.put(alice(1));
+      secrets.failNext('delete');
+      await vault.remove(alice(1));
+      await opened().open();
+      assert.ok(!secrets.values.has(secretName));
+      assert.doesNotMatch(memento.text, /credential:/);
+    });
+
     describe('that the journal does not take', () => {
       let other: CredentialVault;
       const isTold = async () => (await other.get(key)) === undefined;

@@ -54,6 +54,8 @@ export interface TestAuthorizationServer {
   readonly authorizationCodes: ReadonlySet<string>;
   /** Counts of one user, or of everybody. What happens before anybody is signed in counts only for everybody. */
   counts(subject?: string): AuthorizationCounts;
+  /** How many families of tokens somebody could renew with. */
+  liveGrants(): number;
   /** The first event, past or future, that `matches`. */
   occurrence(matches: (event: AuthorizationEvent) => boolean): Promise<AuthorizationEvent>;
   /** The life of the access tokens issued from now on. */
@@ -117,6 +119,7 @@ export async function startAuthorizationServer(
     issuedSecrets: record.issuedSecrets,
     authorizationCodes: record.authorizationCodes,
     counts: (subject) => record.counts(subject),
+    liveGrants: () => storage.liveGrants(),
     occurrence: (matches) => record.occurrence(matches),
     setAccessTokenSeconds: (seconds) => {
       accessTokenSeconds = seconds;

@@ -53,6 +53,13 @@ export class AuthorizationStorage {
     }
   }
 
+  /** How many grants there are that somebody could renew with. */
+  liveGrants(): number {
+    const tokens = [...this.#entriesOf('RefreshToken').values()].map(({ payload }) => payload);
+    return new Set(tokens.filter(({ consumed }) => consumed === undefined).map(({ grantId }) => grantId))
+      .size;
+  }
+
   /** Forgets every dynamically registered client; those given at start are part of the configuration. */
   forgetClients(): void {
     this.#entriesOf('Client').clear();

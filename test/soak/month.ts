@@ -1,0 +1,430 @@
+import type { Log } from '../../src/core/ports.js';
+import type { ServerId } from '../../src/core/server.js';
+import { Dice } from './dice.js';
+import { MonthWindow } from './month-window.js';
+import { plant, type Mutation } from './mutations.js';
+import { useQuickCrypto, useRealCrypto } from './quick-crypto.js';
+import { troubles, World, type Place } from './world.js';
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const dayMs = 24 * hourMs;
+
+const ignore = () => undefined;
+const noLog: Log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
+
+export interface MonthOptions {
+  readonly seed: number;
+  readonly days: number;
+  readonly windows: number;
+  readonly credentials: number;
+  readonly mutation?: Mutation;
+  /** Everything that the windows log goes here. */
+  readonly log?: Log;
+  /** Ends the month at the first thing that should not have happened. */
+  readonly stopsAtViolation?: boolean;
+}
+
+export interface MonthReport {
+  readonly seed: number;
+  readonly violations: readonly string[];
+  readonly counts: ReadonlyMap<string, number>;
+  readonly realMs: number;
+}
+
+/** One window's place on the screen, with one run of the extension after the other in it. */
+interface Seat {
+  readonly name: string;
+  readonly places: readonly Place[];
+  /** The servers that the user has signed out in this workspace. */
+  readonly signedOut: Set<Place>;
+  window: MonthWindow | undefined;
+  runs: number;
+}
+
+/** A month in the life of a user with many windows, in which everything goes wrong that can. */
+export class Month {
+  readonly #world: World;
+  readonly #dice: Dice;
+  readonly #seats: readonly Seat[];
+  readonly #log: Log;
+  /** The servers that somebody is signing in for. */
+  readonly #signingIn = new Set<Place>();
+  #isCalm = true;
+
+  private constructor(private readonly options: MonthOptions) {
+    this.#dice = new Dice(options.seed);
+    useQuickCrypto(this.#dice);
+    this.#world = new World(this.#dice, options.credentials);
+    this.#log = options.log ?? noLog;
+    this.#seats = Array.from({ length: options.windows }, (_, n) => ({
+      name: `window ${n}`,
+      // Each window has most of the servers, and two of them have all.
+      places: this.#world.places.filter((_, at) => n < 2 || (at + n) % 4 !== 0),
+      signedOut: new Set<Place>(),
+      window: undefined,
+      runs: 0,
+    }));
+  }
+
+  static async run(options: MonthOptions): Promise<MonthReport> {
+    const startedAtMs = performance.now();
+    const month = new Month(options);
+    const mend = options.mutation === undefined ? undefined : plant(options.mutation, month.#world);
+    try {
+      await month.#live();
+    } finally {
+      mend?.();
+      useRealCrypto();
+    }
+    const { judge, issuers } = month.#world;
+    judge.count(
+      'renewals at the issuers',
+      issuers.map(({ renewals }) => renewals).reduce((a, b) => a + b, 0),
+    );
+    const { seed } = options;
+    return {
+      seed,
+      violations: judge.violations,
+      counts: judge.counts,
+      realMs: performance.now() - startedAtMs,
+    };
+  }
+
+  async #live(): Promise<void> {
+    const { clock } = this.#world;
+    const endAtMs = clock.nowMs() + this.options.days * dayMs;
+    for (const seat of this.#seats) this.#open(seat);
+    await this.#goOn(() => this.#seats.every(({ window }) => window?.isQuiet === true), hourMs);
+    const [first] = this.#seats;
+    for (const place of this.#world.places) if (first !== undefined) this.#signIn(first, place);
+    await this.#goOn(() => this.#signingIn.size === 0, hourMs);
+    this.#isCalm = false;
+    this.#unrest();
+    await this.#goOn(() => clock.nowMs() >= endAtMs);
+    if (!this.#isOver()) await this.#calmDown();
+  }
+
+  /** Lets time pass until `isDone`. */
+  async #goOn(isDone: () => boolean, limitMs = Infinity): Promise<void> {
+    const { clock } = this.#world;
+    const endAtMs = clock.nowMs() + limitMs;
+    while (!isDone() && clock.nowMs() < endAtMs && !this.#isOver()) {
+      if (!clock.step()) return;
+      await new Promise((resolve) => setImmediate(resolve));
+      this.#look();
+    }
+  }
+
+  #isOver(): boolean {
+    return this.options.stopsAtViolation === true && this.#world.judge.violations.length > 0;
+  }
+
+  // What must hold after every step.
+
+  #look(): void {
+    const { judge } = this.#world;
+    for (const { window } of this.#seats) {
+      if (window === undefined || window.isGone) continue;
+      const { timers, counters } = window;
+      judge.highest('most timers of one window', timers);
+      const [queued, running] = [counters.get('refreshes.queued'), counters.get('refreshes.running')];
+      judge.highest('most renewals that waited in one window', queued);
+      judge.highest('most renewals at once in one window', running);
+      if (timers > 3 * this.options.credentials) judge.violated(`${window.name} has ${timers} timers.`);
+      if (queued > 100) judge.violated(`${window.name} has ${queued} renewals that wait.`);
+    }
+  }
+
+  /** A window that does nothing needs one timer for all its credentials, and one for what the journal did not take. */
+  #lookAtQuietWindows(): void {
+    const { judge } = this.#world;
+    for (const { window } of this.#seats) {
+      if (window === undefined || window.isGone || window.isFrozen || !window.isQuiet) continue;
+      judge.highest('most timers of a quiet window', window.timers);
+      if (window.timers > 4) judge.violated(`${window.name} does nothing and has ${window.timers} timers.`);
+    }
+  }
+
+  // Windows.
+
+  #open(seat: Seat): void {
+    const { judge } = this.#world;
+    seat.runs += 1;
+    const window = new MonthWindow(
+      `${seat.name}.${seat.runs}`,
+      this.#world,
+      `file:///${seat.name}`,
+      seat.places,
+      (step) => {
+        if (step === 'closed') return;
+        judge.count('crashes');
+        judge.count(`crashes when: ${step}`);
+        this.#reopen(seat);
+      },
+      this.#logOf(`${seat.name}.${seat.runs}`),
+    );
+    seat.window = window;
+    window.broker.onSignInWanted(({ server }) => {
+      const place = seat.places.find(({ id }) => id === server);
+      if (place !== undefined) this.#wanted(seat, window, place);
+    });
+    window.open().catch((error: unknown) => judge.violated(`Opening a window fails: ${String(error)}`));
+  }
+
+  #logOf(name: string): Log {
+    const { log } = this.options;
+    if (log === undefined) return this.#log;
+    const say = (level: keyof Log) => (message: string) =>
+      log[level](`${new Date(this.#world.clock.nowMs()).toISOString()} ${name}: ${message}`);
+    return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
+  }
+
+  #reopen(seat: Seat): void {
+    seat.window = undefined;
+    this.#world.clock.after(this.#isCalm ? 1_000 : this.#dice.between(1_000, hourMs), () => this.#open(seat));
+  }
+
+  async #close(seat: Seat): Promise<void> {
+    const { window } = seat;
+    if (window === undefined || window.isGone) return;
+    seat.window = undefined;
+    await window.close();
+    this.#reopen(seat);
+  }
+
+  #anyWindow(): { readonly seat: Seat; readonly window: MonthWindow } | undefined {
+    const open = this.#seats.flatMap((seat) => {
+      const { window } = seat;
+      return window === undefined || window.isGone || window.isFrozen ? [] : [{ seat, window }];
+    });
+    return open.length === 0 ? undefined : this.#dice.pick(open);
+  }
+
+  // The user.
+
+  #wanted(seat: Seat, window: MonthWindow, place: Place): void {
+    const { clock, judge } = this.#world;
+    if (!seat.signedOut.has(place)) judge.signInAsked(window, place.url);
+    judge.count('times that a window asked for a sign-in');
+    clock.after(this.#isCalm ? 1_000 : this.#dice.between(10_000, 30 * minuteMs), () => {
+      const isOpen = seat.window === window && !window.isGone && !window.isFrozen;
+      const state = isOpen ? window.broker.state(place.id as ServerId).kind : 'ready';
+      // Nobody signs in for what he has just signed out of.
+      const isLeft = seat.signedOut.has(place) && !this.#isCalm && this.#dice.chance(0.5);
+      if (['signed-out', 'needs-sign-in'].includes(state) && !isLeft) this.#signIn(seat, place);
+    });
+  }
+
+  #signIn(seat: Seat, place: Place): void {
+    const { window } = seat;
+    const { judge } = this.#world;
+    if (window === undefined || window.isGone || this.#signingIn.has(place)) return;
+    const loss = judge.lossOf(place.url);
+    this.#signingIn.add(place);
+    // A window that dies meanwhile leaves nobody waiting.
+    this.#world.clock.after(10 * minuteMs, () => this.#signingIn.delete(place));
+    window.broker.signIn(place.id as ServerId, this.#dice.chance(0.5) ? 'same' : 'any').then(
+      () => {
+        this.#signingIn.delete(place);
+        seat.signedOut.delete(place);
+        judge.signedIn(place.url);
+        judge.count('sign-ins');
+        judge.count(`sign-ins because: ${loss}`);
+      },
+      (error: unknown) => {
+        this.#signingIn.delete(place);
+        judge.count('sign-ins that failed');
+        this.#log.debug(`A sign-in failed: ${String(error)}`);
+      },
+    );
+  }
+
+  #signOut(): void {
+    const open = this.#anyWindow();
+    if (open === undefined) return;
+    const { seat, window } = open;
+    const place = this.#dice.pick(seat.places);
+    if (this.#signingIn.has(place)) return;
+    const { judge } = this.#world;
+    judge.signsOut(place.url);
+    seat.signedOut.add(place);
+    window.broker.signOut(place.id as ServerId).then(
+      (result) => {
+        if (result === 'was-signed-out') judge.nobodyToSignOut(place.url);
+        else judge.signedOut(place.url);
+        judge.count(`sign-outs: ${result}`);
+      },
+      (error: unknown) => {
+        judge.count('sign-outs that failed');
+        this.#log.debug(`A sign-out failed: ${String(error)}`);
+      },
+    );
+  }
+
+  #call(): void {
+    const open = this.#anyWindow();
+    if (open === undefined) return;
+    const { seat, window } = open;
+    const place = this.#dice.pick(seat.places);
+    void window.call(place).then((outcome) => {
+      if (outcome === 'sign-in wanted' && !window.isGone) window.broker.wantSignIn(place.id as ServerId);
+    });
+  }
+
+  // What goes wrong.
+
+  /** Plans everything that happens again and again, each at its own times. */
+  #unrest(): void {
+    const { faults, clock, judge, issuers } = this.#world;
+    const dice = this.#dice;
+    const forAWhile = (lowMs: number, highMs: number, begin: () => () => void) => () => {
+      clock.after(dice.between(lowMs, highMs), begin());
+    };
+    this.#again(400, () => this.#call());
+    this.#again(16, () => this.#anyWindow()?.window.gate.dieIn(1 + Math.floor(dice.next() * 60)));
+    this.#again(8, () => this.#anyWindow()?.window.gate.freezeIn(1 + Math.floor(dice.next() * 60)));
+    this.#again(4, () => {
+      const open = this.#anyWindow();
+      judge.count('reloads');
+      if (open !== undefined) void this.#close(open.seat);
+    });
+    this.#again(1, () => this.#signOut());
+    this.#again(0.5, () => {
+      const open = this.#anyWindow();
+      if (open !== undefined) this.#signIn(open.seat, dice.pick(open.seat.places));
+    });
+    this.#again(0.3, () => {
+      const family = dice.pick(issuers).families.findLast(({ deathCause }) => deathCause === undefined);
+      if (family !== undefined) family.issuer.end(family, 'revoked');
+    });
+    this.#again(
+      2,
+      forAWhile(minuteMs, 2 * hourMs, () => {
+        faults.isOffline = true;
+        faults.isKnownToBeOffline = dice.chance(0.5);
+        return () => {
+          faults.isOffline = false;
+          faults.isKnownToBeOffline = false;
+        };
+      }),
+    );
+    this.#again(
+      8,
+      forAWhile(minuteMs, 2 * hourMs, () => {
+        const issuer = dice.pick(issuers);
+        faults.troubles.set(issuer, dice.pick(troubles));
+        return () => faults.troubles.delete(issuer);
+      }),
+    );
+    this.#again(
+      2,
+      forAWhile(minuteMs, 20 * minuteMs, () => {
+        faults.lostAnswers = 0.1;
+        return () => (faults.lostAnswers = 0);
+      }),
+    );
+    const storageFaults = ['secretsFail', 'journalWritesFail', 'journalReadsFail'] as const;
+    for (const fault of storageFaults) {
+      this.#again(
+        3,
+        forAWhile(500, 5 * minuteMs, () => {
+          faults[fault] = true;
+          return () => (faults[fault] = false);
+        }),
+      );
+    }
+    this.#again(
+      2,
+      forAWhile(minuteMs, hourMs, () => {
+        faults.lostNews = 0.5;
+        return () => (faults.lostNews = 0);
+      }),
+    );
+    this.#again(2, () => this.#sleep(dice.between(10 * minuteMs, 10 * hourMs)));
+    this.#again(
+      1,
+      forAWhile(10 * minuteMs, 6 * hourMs, () => {
+        judge.count('clock jumps');
+        this.#world.clockIsAheadMs += (dice.chance(0.5) ? 1 : -1) * dice.between(10_000, 3 * dayMs);
+        return () => (this.#world.clockIsAheadMs = 0);
+      }),
+    );
+    this.#again(1 / 20, () => void this.#forget());
+    this.#again(24 * 4, () => this.#lookAtQuietWindows());
+    this.#again(12, () => {
+      if (!faults.journalWritesFail && !faults.journalReadsFail) judge.lookForUndoneRemovals(hourMs);
+    });
+  }
+
+  #again(timesPerDay: number, happen: () => void): void {
+    this.#world.clock.after(Math.min(this.#dice.until(timesPerDay), 24 * dayMs), () => {
+      if (this.#isCalm) return;
+      happen();
+      this.#again(timesPerDay, happen);
+    });
+  }
+
+  #sleep(forMs: number): void {
+    this.#world.judge.count('sleeps');
+    this.#world.clock.sleep(forMs);
+  }
+
+  /** A computer without a keyring: when the editor is closed, SecretStorage is gone. */
+  async #forget(): Promise<void> {
+    const { judge, secrets } = this.#world;
+    judge.count('times that SecretStorage forgot everything');
+    await Promise.all(this.#seats.map((seat) => this.#close(seat)));
+    secrets.durable.clear();
+    judge.forgot();
+  }
+
+  // The end of the month.
+
+  /** Everything works again: what can be used must be used, by every window. */
+  async #calmDown(): Promise<void> {
+    const { faults, clock, judge, places } = this.#world;
+    this.#isCalm = true;
+    Object.assign(faults, {
+      isOffline: false,
+      isKnownToBeOffline: false,
+      secretsFail: false,
+      journalWritesFail: false,
+      journalReadsFail: false,
+      lostAnswers: 0,
+      lostNews: 0,
+    });
+    faults.troubles.clear();
+    this.#world.clockIsAheadMs = 0;
+    for (const { window } of this.#seats) {
+      window?.gate.dieIn(Infinity);
+      window?.thaw();
+    }
+    const from = clock.nowMs();
+    await this.#goOn(() => clock.nowMs() - from > 2 * hourMs);
+    for (const seat of this.#seats) void this.#close(seat);
+    const reopened = clock.nowMs();
+    await this.#goOn(() => clock.nowMs() - reopened > 10 * minuteMs);
+    for (const place of places) {
+      const isUsable = judge.isUsable(place.url);
+      judge.count(isUsable ? 'credentials that live at the end' : 'credentials that are dead at the end');
+      if (!isUsable) continue;
+      for (const seat of this.#seats) await this.#tryAtTheEnd(seat, place);
+    }
+    this.#lookAtQuietWindows();
+  }
+
+  async #tryAtTheEnd({ window, signedOut, places, name }: Seat, place: Place): Promise<void> {
+    const { judge } = this.#world;
+    if (!places.includes(place) || signedOut.has(place)) return;
+    let outcome: string | undefined;
+    void window?.call(place).then((ended) => {
+      outcome = ended;
+    });
+    await this.#goOn(() => outcome !== undefined, minuteMs);
+    if (outcome !== 'done' && !judge.isForgotten(place.url))
+      judge.violated(
+        `At the end, a call from ${name} to ${place.url} is answered with ${outcome ?? 'nothing'}.`,
+      );
+  }
+}

@@ -1,0 +1,45 @@
+import { Safekeeping } from '../../src/broker/safekeeping.js';
+import { CredentialVault } from '../../src/vault/credentials.js';
+import type { World } from './world.js';
+
+/** Ways to break the broker, each of which a month has to find. */
+const mutations = {
+  /** A window that has its turn does not look at what others have saved meanwhile. */
+  'skip-reload': () => replace(Safekeeping.prototype, 'reload', () => () => Promise.resolve(undefined)),
+
+  /** The access token is given out at once, and the refresh token beside it is saved a little later. */
+  'save-after-use': () =>
+    replace(
+      CredentialVault.prototype,
+      'put',
+      (put) =>
+        function (this: CredentialVault, credential) {
+          if (credential.generation === 1) return put.call(this, credential);
+          this['parts'].clock.after(2_000, () => {
+            put.call(this, credential).catch(() => undefined);
+          });
+          return Promise.resolve();
+        },
+    ),
+
+  /** An issuer in trouble is taken for one that has refused. */
+  'delete-on-503': (world: World) => {
+    world.takesTroubleForRefusal = true;
+    return () => undefined;
+  },
+} as const;
+
+export type Mutation = keyof typeof mutations;
+
+export const mutationNames = Object.keys(mutations) as readonly Mutation[];
+
+/** @returns what mends it */
+export const plant = (mutation: Mutation, world: World): (() => void) => mutations[mutation](world);
+
+function replace<T extends object, K extends keyof T>(owner: T, name: K, change: (original: T[K]) => T[K]) {
+  const original = owner[name];
+  owner[name] = change(original);
+  return () => {
+    owner[name] = original;
+  };
+}

@@ -69,6 +69,11 @@ export class Ground {
     return this.#parties.settings[name];
   }
 
+  /** How the editor names the server `label`. */
+  serverId(label: string): string {
+    return `${brokerId}/${label}`;
+  }
+
   /** When each renewal so far was granted, in milliseconds since the epoch. */
   refreshedAtMs(): number[] {
     return this.issuer.events.filter(({ kind }) => kind === 'refreshed').map(({ atMs }) => atMs);
@@ -91,7 +96,7 @@ export class Ground {
 
   /** Starts a server in a window of the editor, the first unless said otherwise, and returns the name of one of its tools. */
   async start(label: string, tool: string, window: EditorWindow = this.editor): Promise<string> {
-    await window.startServer(`${brokerId}/${label}`);
+    await window.startServer(this.serverId(label));
     return this.tool(label, tool, window);
   }
 

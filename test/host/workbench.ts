@@ -175,6 +175,12 @@ export class Workbench {
     return (await this.page.locator('.output-view .view-lines').innerText()).replace(/\s+/g, ' ');
   }
 
+  /** What can be read of the document in the active editor; with single spaces. */
+  async document(): Promise<string> {
+    const lines = this.page.locator('.editor-group-container.active .monaco-editor .view-lines').first();
+    return (await lines.innerText()).replace(/\s+/g, ' ');
+  }
+
   /** Takes a picture of the window and returns its path, `.vscode-test/screenshots/<name>.png`. */
   async screenshot(name: string): Promise<string> {
     const path = join(screenshotsDir, `${name.replace(/[^\w.-]+/g, '-')}.png`);

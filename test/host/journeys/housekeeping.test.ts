@@ -30,7 +30,7 @@ describe('somebody who looks after an account', () => {
     await ground.openMenu();
     const [first, ...others] = await editor.quickPickItems();
     assert.match(first ?? '', /^tickets, alice@example\.com – signed in/);
-    assert.deepEqual(others, ['Open Settings', 'Show Log']);
+    assert.deepEqual(others, ['Open Settings', 'Show Log', 'Show Audit Trail', 'Show Diagnostics']);
     await editor.screenshot('menu');
   });
 
@@ -72,6 +72,21 @@ describe('somebody who looks after an account', () => {
     await editor.runCommand('MCP Credentials: Show Log');
     await until('log', async () => /Signed in "alice@example\.com".*Renewed/.test(await editor.output()));
     await editor.screenshot('log');
+  });
+
+  it('reads in the audit trail which credential went where, by fingerprints', async () => {
+    const { editor } = ground;
+    await editor.runCommand('MCP Credentials: Show Audit Trail');
+    await until('audit trail', async () => /First use .*Sign-in: done/.test(await editor.document()));
+    await editor.screenshot('audit-trail');
+  });
+
+  it('finds in the diagnostics how everything stands, and nobody’s name', async () => {
+    const { editor } = ground;
+    await editor.runCommand('MCP Credentials: Show Diagnostics');
+    await until('diagnostics', async () => /server 1 .*account 1 of/.test(await editor.document()));
+    assert.doesNotMatch(await editor.document(), /alice|tickets/);
+    await editor.screenshot('diagnostics');
   });
 
   it('signs out: at the issuer, in the status bar, and in the secret storage', async () => {

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { alice, bob } from '../../support/test-users.js';
+import { Ground } from '../ground.js';
+import { until } from '../until.js';
+
+describe('a server that several accounts fit', () => {
+  let ground: Ground;
+
+  before(async () => {
+    ground = await Ground.start({ tickets: {} });
+    const entry = ground.entry('tickets');
+    const work = { ...entry, auth: { account: alice.email } };
+    const home = { ...entry, auth: { account: bob.email } };
+    await ground.editor.updateSetting('mcpCredentials.servers', { work, home });
+    await ground.signIn(alice, 'work');
+    await ground.signIn(bob, 'home');
+    await ground.editor.updateSetting('mcpCredentials.servers', { work, home, shared: entry });
+  });
+  after(() => ground.stop());
+
+  it('asks which one, and is started with the one that is chosen', async () => {
+    const { editor } = ground;
+    // The editor takes a moment to hear of a new server, and until then starts nothing.
+    const failure = await until('start that fails', async () =>
+      editor.startServer(ground.serverId('shared')).then(
+        () => false as const,
+        (error: unknown) => String(error),
+      ),
+    );
+    assert.match(
+      failure,
+      /Several of your accounts fit the MCP server “shared”\. Run “MCP Credentials: Sign In”/,
+    );
+    await editor.notification('Several of your accounts fit the MCP server “shared”');
+    await editor.screenshot('choice-of-account');
+    await editor.clickNotification('Several of your accounts fit', 'Choose Account…');
+    await editor.pickQuickPick('bob@example.com');
+    const whoami = await ground.start('shared', 'whoami');
+    assert.equal(await editor.invokeTool(whoami), 'bob@example.com (Bob)');
+    assert.equal(ground.issuer.counts().signIns, 2);
+  });
+
+  it('does not ask again after a reload', async () => {
+    const { editor } = ground;
+    await editor.reload();
+    const whoami = await ground.start('shared', 'whoami');
+    assert.equal(await editor.invokeTool(whoami), 'bob@example.com (Bob)');
+    assert.deepEqual(await editor.notifications(), []);
+    assert.deepEqual(editor.everyDialog(), []);
+  });
+});

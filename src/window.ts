@@ -9,15 +9,16 @@ import { describeError } from './core/errors.js';
 import type { Journal } from './core/journal.js';
 import type { Leases } from './core/lease.js';
 import type { Ledgers } from './core/ledger.js';
-import { noLock } from './core/lock.js';
 import type { Network } from './core/network.js';
-import type { Clock, Fetch, Log, Memento, Random } from './core/ports.js';
+import type { Clock, Fetch, Log, Random } from './core/ports.js';
 import { auditTrail } from './node/audit-files.js';
 import { JournalFiles } from './node/journal-files.js';
 import { LeaseFiles, type LeaseNews } from './node/lease-file.js';
 import { LedgerFiles } from './node/ledger-files.js';
+import type { ScryptCost } from './node/store-header.js';
 import { McpProxy } from './loopback/mcp-proxy.js';
 import { redirectReceiver } from './loopback/redirect-receiver.js';
+import { WindowStorage, type StorageSettings } from './storage/window-storage.js';
 import { AccountActions } from './vscode/account-actions.js';
 import type { VSCode } from './vscode/api.js';
 import { Approvals } from './vscode/approvals.js';
@@ -32,9 +33,11 @@ import { Settings, type SettingsManifest } from './vscode/settings.js';
 import { SettingsProblems } from './vscode/settings-problems.js';
 import { ShownDocuments } from './vscode/shown-documents.js';
 import { SignInNotifications } from './vscode/sign-in-notifications.js';
+import { StorageNotices } from './vscode/storage-notices.js';
 import { StatusBar } from './vscode/status-bar.js';
 import { StatusMenu } from './vscode/status-menu.js';
 import { failureText, outcomeText } from './vscode/texts.js';
+import { Unlocking } from './vscode/unlocking.js';
 
 /** What the window takes from the system it runs on. */
 export interface SystemParts {
@@ -46,6 +49,8 @@ export interface SystemParts {
   readonly environment: Variables;
   /** The operating system, the processor and Node, in words. */
   readonly platform: string;
+  /** The work that a new passphrase makes, where it is not to be as much as there should be. */
+  readonly scryptCost?: ScryptCost;
 }
 
 /** The extension's life in one window. */
@@ -68,13 +73,33 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   const { clock } = system;
   const channel = keep(vs.window.createOutputChannel(vs.l10n.t('MCP Credentials'), { log: true }));
   const log = channelLog(channel);
-  const memento: Memento = context.globalState;
   const manifest = context.extension.packageJSON as SettingsManifest & { readonly version: string };
   const settings = keep(new Settings(vs, manifest, system.environment, log));
   const signInWaitSeconds = () => settings.number('signInWaitSeconds');
   const counters = new Counters();
+  const storage: WindowStorage = keep(
+    new WindowStorage({
+      settings: {
+        backend: settings.text('storage.backend') as StorageSettings['backend'],
+        directory: settings.text('storage.directory'),
+        keyFile: settings.text('storage.keyFile'),
+      },
+      secrets: context.secrets,
+      memento: context.globalState,
+      globalFolder: context.globalStorageUri.fsPath,
+      filesIn: (folder) => sharedAmongWindows(folder, log, leaseNews(counters, audit)),
+      passphrase: system.environment['MCP_CREDENTIALS_PASSPHRASE'],
+      scryptCost: system.scryptCost,
+      session: vs.env.sessionId,
+      clock,
+      counters,
+      log,
+    }),
+  );
+  const { secrets, memento, journal, leases, ledgers } = storage;
   const isAudited = () => settings.flag('audit.enabled');
-  const audit = auditTrail(join(context.globalStorageUri.fsPath, 'audit'), {
+  const { folder } = storage;
+  const audit = auditTrail(folder && join(folder, 'audit'), {
     rules: {
       isEnabled: isAudited,
       maxFileBytes: () => settings.number('audit.maxFileMegabytes') * 1_000_000,
@@ -96,10 +121,12 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
       sessionsKeepCount: () => settings.number('sessions.keepCount'),
       removeDeadAfterMs: () => settings.number('credentials.removeDeadAfterDays') * 24 * 3_600_000,
     },
-    secrets: context.secrets,
-    lock: noLock,
+    secrets,
+    lock: storage,
     memento,
-    ...sharedAmongWindows(context, log, leaseNews(counters, audit)),
+    journal,
+    leases,
+    ledgers,
     workspace: workspaceName(vs),
     // The string, not a Uri: parsing and printing one changes the percent-encoding of nested addresses.
     openBrowser: (url) => vs.env.openExternal(url as unknown as Parameters<typeof vs.env.openExternal>[0]),
@@ -130,8 +157,10 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   ready.catch((error: unknown) => log.error(`The proxy could not start: ${describeError(error)}`));
 
   const showLog = () => channel.show();
-  const actions = new AccountActions({ vs, broker, clock, log, showLog });
+  const unlocking = keep(new Unlocking(vs, storage, log));
+  const actions = new AccountActions({ vs, broker, clock, log, unlocking, showLog });
   const problems = keep(new SettingsProblems(vs, [settings, configured], log));
+  keep(new StorageNotices({ vs, storage, settings, log, showLog }));
   const documents = keep(new ShownDocuments(vs));
   const shown = {
     showLog,
@@ -144,6 +173,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
         vs,
         versions,
         broker,
+        storage,
         settings,
         problems,
         counters,
@@ -152,10 +182,20 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
       });
     }),
   };
-  const menu = new StatusMenu({ vs, broker, configured, problems, actions, clock, ...shown });
+  const menu = new StatusMenu({
+    vs,
+    broker,
+    configured,
+    problems,
+    actions,
+    storage,
+    unlocking,
+    clock,
+    ...shown,
+  });
   keep(new Commands({ vs, broker, actions, menu, ...shown }));
   keep(new SignInNotifications(vs, broker, clock, actions));
-  const statusBar = keep(new StatusBar(vs, broker, configured, problems, clock));
+  const statusBar = keep(new StatusBar(vs, broker, configured, problems, storage, clock));
   const provider = keep(new DefinitionProvider({ vs, broker, clock, ready, signInWaitSeconds }));
   keep(vs.lm.registerMcpServerDefinitionProvider('mcpCredentials.servers', provider));
   const onChange = () => {
@@ -173,20 +213,19 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   return { ready, close: () => broker.close().finally(() => audit.settled()) };
 }
 
-/** Next to the editor's own files for this extension; in a folder that all windows of the profile see. */
+/** What lies in a folder that all windows of the profile see. */
 function sharedAmongWindows(
-  { globalStorageUri }: ExtensionContext,
+  folder: string,
   log: Log,
   news: LeaseNews,
 ): { journal: Journal; leases: Leases; ledgers: Ledgers } {
-  const folder = (name: string) => join(globalStorageUri.fsPath, name);
-  const leases = new LeaseFiles(folder('leases'), log, news);
+  const leases = new LeaseFiles(join(folder, 'leases'), log, news);
   return {
-    journal: new JournalFiles(folder('journal'), log),
+    journal: new JournalFiles(join(folder, 'journal'), log),
     leases,
     ledgers: {
-      sessions: new LedgerFiles(folder('sessions'), leases, log),
-      bindings: new LedgerFiles(folder('bindings'), leases, log),
+      sessions: new LedgerFiles(join(folder, 'sessions'), leases, log),
+      bindings: new LedgerFiles(join(folder, 'bindings'), leases, log),
     },
   };
 }

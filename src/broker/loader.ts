@@ -35,6 +35,7 @@ export class Loader implements Disposable {
   readonly #loads = new Map<string, Promise<Held>>();
   readonly #listening: readonly Disposable[];
   #isUnlocking = false;
+  #hasRestored = false;
   #isDisposed = false;
 
   constructor(private readonly parts: LoaderParts) {
@@ -56,8 +57,8 @@ export class Loader implements Disposable {
 
   /** Resolves when the credentials of all servers are in memory, but for those that cannot be read. */
   async loadAll(): Promise<void> {
-    const { vault, servers, lock, log, loaded } = this.parts;
-    await vault.open().catch((error: unknown) => {
+    const { servers, lock, log, loaded } = this.parts;
+    await this.#open().catch((error: unknown) => {
       log.warn(`The journal cannot be opened: ${describeError(error)}`);
     });
     await servers.loaded;
@@ -87,6 +88,15 @@ export class Loader implements Disposable {
     const found = await this.held(id);
     if (found !== undefined) return found;
     throw servers.candidates(id).length > 0 ? undecided(id) : nobody(id);
+  }
+
+  /** What was set aside in an earlier window is tried again once in this one. */
+  async #open(): Promise<void> {
+    const { vault } = this.parts;
+    await vault.open();
+    if (this.#hasRestored) return;
+    this.#hasRestored = true;
+    await vault.restore();
   }
 
   /** News of another window may have got lost, and nobody signs in for what another window has. */

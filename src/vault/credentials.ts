@@ -1,4 +1,5 @@
 import type { Disposable } from '../core/announcer.js';
+import type { Counters } from '../core/counters.js';
 import type { Client } from '../core/client.js';
 import { isOlder, keyOf, keyText, type Credential, type CredentialKey } from '../core/credential.js';
 import { BrokerError, describeError, hasCode } from '../core/errors.js';
@@ -6,6 +7,7 @@ import type { Journal } from '../core/journal.js';
 import type { Leases } from '../core/lease.js';
 import type { Clock, Log, Memento, SecretStore } from '../core/ports.js';
 import { keyOfEntry, listedSchema, type ListedCredential } from './index-entry.js';
+import { Quarantine } from './quarantine.js';
 import { parseClient, parseCredential, serializeClient, serializeCredential } from './record.js';
 import { Remembered } from './remembered.js';
 import { Removals } from './removals.js';
@@ -19,6 +21,7 @@ export interface VaultParts {
   readonly journal: Journal;
   readonly leases: Leases;
   readonly clock: Clock;
+  readonly counters: Counters;
   readonly log: Log;
   /** The end of this window. */
   readonly closing: AbortSignal;
@@ -37,6 +40,7 @@ export class CredentialVault {
   readonly #journal: SealedJournal;
   readonly #retries: Retries;
   readonly #removals: Removals;
+  readonly #quarantine: Quarantine;
   #opening: Promise<void> | undefined;
   /** What `list` said last, and at which change of the journal: it is asked for each server. */
   #listed: { readonly changes: number; readonly credentials: readonly ListedCredential[] } | undefined;
@@ -46,6 +50,7 @@ export class CredentialVault {
     this.#journal = new SealedJournal(parts.journal, parts.log);
     this.#retries = new Retries(parts);
     this.#removals = new Removals({ ...parts, journal: this.#journal, retries: this.#retries });
+    this.#quarantine = new Quarantine(parts);
   }
 
   /**
@@ -74,6 +79,19 @@ export class CredentialVault {
    */
   watch(listener: (key: CredentialKey) => void): Disposable {
     return this.#journal.watch(listener);
+  }
+
+  /** Puts back what was set aside as damaged and can be read now. */
+  async restore(): Promise<void> {
+    await this.#quarantine.restore((name, text) => {
+      try {
+        if (name.startsWith('client:')) parseClient(text);
+        else parseCredential(text);
+        return true;
+      } catch {
+        return false;
+      }
+    });
   }
 
   /** Every credential that is known; the same array until there is news. Complete after `open`. */
@@ -303,12 +321,7 @@ export class CredentialVault {
     } catch (error) {
       log.error(`The secret ${JSON.stringify(key)} is set aside: ${describeError(error)}`);
     }
-    try {
-      await secrets.store(`damaged:${key}`, text);
-      await secrets.delete(key);
-    } catch (error) {
-      log.warn(`Setting it aside failed: ${describeError(error)}`);
-    }
+    await this.#quarantine.add(key, text);
     return undefined;
   }
 }

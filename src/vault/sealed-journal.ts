@@ -97,7 +97,7 @@ export class SealedJournal {
   /** Reads what the journal has now, whichever window wrote it. */
   async latest(key: CredentialKey): Promise<Latest | undefined> {
     let isRead = true;
-    const entry = await this.#read(await nameOf(key), () => {
+    const entry = await this.#read(await journalName(key), () => {
       isRead = false;
     });
     if (!(isRead as boolean)) return this.#seen(key);
@@ -202,7 +202,7 @@ export class SealedJournal {
 
   async #save(entry: Entry): Promise<void> {
     try {
-      await this.journal.write(await nameOf(keyOfEntry(entry)), JSON.stringify(entry));
+      await this.journal.write(await journalName(keyOfEntry(entry)), JSON.stringify(entry));
     } catch (cause) {
       throw new BrokerError('vault_write_failed', 'The journal takes nothing.', { cause });
     }
@@ -223,6 +223,8 @@ export class SealedJournal {
 const contextOf = (entry: IndexEntry & { readonly generation: number }): string =>
   JSON.stringify([keyText(keyOfEntry(entry)), entry.account.label, entry.generation]);
 
-const nameOf = async (key: CredentialKey): Promise<string> => (await digest(keyText(key))).slice(0, 32);
+/** The name of the text in the journal that is about a credential. */
+export const journalName = async (key: CredentialKey): Promise<string> =>
+  (await digest(keyText(key))).slice(0, 32);
 
 const isEntryName = (name: string): boolean => /^[0-9a-f]{32}$/.test(name);

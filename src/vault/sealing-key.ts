@@ -4,7 +4,8 @@ import type { Journal } from '../core/journal.js';
 import type { Leases } from '../core/lease.js';
 import type { Clock, Log, SecretStore } from '../core/ports.js';
 
-const secretName = 'journal-key';
+/** The name of the secret that is the key. */
+export const secretName = 'journal-key';
 
 /** Says, for all windows to see, which key there is. */
 const markerName = 'sealing-key';

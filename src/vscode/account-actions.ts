@@ -7,6 +7,7 @@ import type { VSCode } from './api.js';
 import { choose } from './menu.js';
 import { durationText, failureText } from './texts.js';
 import { unlinked } from './unlinked.js';
+import type { Unlocking } from './unlocking.js';
 
 /** How long the status bar says that something went well. */
 const confirmationMs = 5_000;
@@ -16,6 +17,7 @@ export interface ActionParts {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly log: Log;
+  readonly unlocking: Unlocking;
   readonly showLog: () => void;
 }
 
@@ -25,12 +27,16 @@ export class AccountActions {
 
   /** Signs in; says nothing when the user gave it up, here or in the browser. */
   async signIn(id: ServerId, who: 'same' | 'any'): Promise<void> {
-    const { vs, broker, log } = this.parts;
+    const { vs, broker, log, unlocking } = this.parts;
     try {
       await broker.signIn(id, who);
     } catch (error) {
       if (isGivenUp(error)) {
         log.info(`The sign-in for ${JSON.stringify(id)} was given up.`);
+        return;
+      }
+      if (hasCode(error, 'storage_locked')) {
+        if (await unlocking.unlock()) await this.signIn(id, who);
         return;
       }
       const again = vs.l10n.t('Try Again');

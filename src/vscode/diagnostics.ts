@@ -3,6 +3,7 @@ import type { Counters } from '../core/counters.js';
 import type { CredentialState } from '../core/state.js';
 import type { Network } from '../core/network.js';
 import type { Clock } from '../core/ports.js';
+import type { Storage } from '../core/storage.js';
 import type { VSCode } from './api.js';
 import type { Settings } from './settings.js';
 import type { SettingsProblems } from './settings-problems.js';
@@ -18,6 +19,7 @@ export interface DiagnosticsParts {
   readonly vs: VSCode;
   readonly versions: Versions;
   readonly broker: Broker;
+  readonly storage: Storage;
   readonly settings: Settings;
   readonly problems: SettingsProblems;
   readonly counters: Counters;
@@ -34,6 +36,7 @@ export function diagnostics(parts: DiagnosticsParts): string {
     ['Versions', versionRows(parts)],
     ['Servers', serverRows(parts)],
     ['Background', backgroundRows(parts)],
+    ['Storage', storageRows(parts)],
     ['Settings', settingRows(parts)],
     ...countGroups(parts.counters),
   ];
@@ -99,6 +102,17 @@ function stateWords(state: CredentialState, nowMs: number): string {
   ]
     .filter((part) => typeof part === 'string')
     .join(', ');
+}
+
+/** Paths can name a person, so there are none. */
+function storageRows({ storage }: DiagnosticsParts): [string, string][] {
+  const { backend, directory, condition, setAside, moveFailure } = storage.health;
+  return [
+    ['backend', backend],
+    ['directory', directory === undefined ? "the editor's" : 'set'],
+    ['condition', moveFailure === undefined ? condition.kind : `${condition.kind}, not moved`],
+    ['damaged entries set aside', String(setAside)],
+  ];
 }
 
 function settingRows({ settings, problems }: DiagnosticsParts): [string, string][] {

@@ -4,9 +4,11 @@ import { assertNever } from '../core/assert-never.js';
 import type { Disposable } from '../core/announcer.js';
 import type { Clock } from '../core/ports.js';
 import type { CredentialState } from '../core/state.js';
+import type { Storage, StorageHealth } from '../core/storage.js';
 import type { VSCode } from './api.js';
 import type { ConfiguredServers } from './configured-servers.js';
 import type { SettingsProblems } from './settings-problems.js';
+import { healthText, setAsideText } from './storage-texts.js';
 import { durationText, stateText } from './texts.js';
 
 /** How often the time to expiry is looked at; it is shown in minutes. */
@@ -26,13 +28,14 @@ export class StatusBar implements Disposable {
     private readonly broker: Broker,
     private readonly configured: ConfiguredServers,
     private readonly problems: SettingsProblems,
+    private readonly storage: Storage,
     private readonly clock: Clock,
   ) {
     this.#item = vs.window.createStatusBarItem('mcpCredentials.status', vs.StatusBarAlignment.Right, 90);
     this.#item.name = vs.l10n.t('MCP Credentials');
     this.#item.command = 'mcpCredentials.showStatus';
     const render = () => this.render();
-    this.#listening = [broker, configured, problems].map((part) => part.onDidChange(render));
+    this.#listening = [broker, configured, problems, storage].map((part) => part.onDidChange(render));
   }
 
   render(): void {
@@ -45,7 +48,7 @@ export class StatusBar implements Disposable {
     }
     const nowMs = this.clock.nowMs();
     const states = servers.map(({ id }) => this.broker.state(id));
-    const { text, mustAct } = summary(this.vs.l10n, states, nowMs);
+    const { text, mustAct } = summary(this.vs.l10n, states, nowMs, this.storage.health);
     const background = mustAct ? new this.vs.ThemeColor('statusBarItem.warningBackground') : undefined;
     if (this.#item.text !== text) this.#item.text = text;
     if (this.#item.backgroundColor?.id !== background?.id) this.#item.backgroundColor = background;
@@ -65,7 +68,7 @@ export class StatusBar implements Disposable {
 
   /** A line for each account with the servers it is used for, then what waits for the user. */
   #tooltip(nowMs: number): MarkdownString {
-    const { vs, broker, configured, problems } = this;
+    const { vs, broker, configured, problems, storage } = this;
     const { l10n } = vs;
     const lines = new Map<string, { account: string; state: string; ids: string[] }>();
     for (const { id } of broker.servers()) {
@@ -80,6 +83,9 @@ export class StatusBar implements Disposable {
       add('key', `${account} (${ids.join(', ')}) – ${state}`);
     for (const { id } of configured.unanswered) add('question', l10n.t('{0} – waits for your answer', id));
     for (const { place, label, message } of problems.all) add('error', `${label ?? place}: ${message}`);
+    const { health } = storage;
+    add('database', healthText(l10n, health, nowMs));
+    if (health.setAside > 0) add('warning', setAsideText(l10n, health.setAside));
     return tooltip;
   }
 }
@@ -95,9 +101,15 @@ interface Summary {
 }
 
 /** The item's text: the state that matters most, who it is about, and the time to the next expiry. */
-export function summary(l10n: VSCode['l10n'], states: readonly CredentialState[], nowMs: number): Summary {
+export function summary(
+  l10n: VSCode['l10n'],
+  states: readonly CredentialState[],
+  nowMs: number,
+  { condition }: Pick<StorageHealth, 'condition'>,
+): Summary {
   const urgent = [...states].sort((a, b) => urgency(a) - urgency(b))[0];
   const calm = (text: string): Summary => ({ text, mustAct: false });
+  if (condition.kind === 'unusable') return { text: `$(warning) ${l10n.t('MCP: storage')}`, mustAct: true };
   if (urgent === undefined) return calm(`$(key) ${l10n.t('MCP')}`);
   switch (urgent.kind) {
     case 'needs-sign-in':

@@ -5,8 +5,11 @@ import type { AccountActions } from './account-actions.js';
 import type { VSCode } from './api.js';
 import type { ConfiguredServers } from './configured-servers.js';
 import { choose, type Choice } from './menu.js';
+import type { Storage } from '../core/storage.js';
 import type { SettingsProblems } from './settings-problems.js';
+import { healthText, setAsideText } from './storage-texts.js';
 import { stateText } from './texts.js';
+import type { Unlocking } from './unlocking.js';
 
 export interface StatusMenuParts {
   readonly vs: VSCode;
@@ -14,6 +17,8 @@ export interface StatusMenuParts {
   readonly configured: ConfiguredServers;
   readonly problems: SettingsProblems;
   readonly actions: AccountActions;
+  readonly storage: Storage;
+  readonly unlocking: Unlocking;
   readonly clock: Clock;
   readonly showLog: () => void;
   readonly showAuditTrail: () => Promise<void>;
@@ -53,6 +58,7 @@ export class StatusMenu {
       ...denied,
       ...mistakes,
       { label: '', kind: vs.QuickPickItemKind.Separator },
+      ...this.#storageChoices(),
       { label: l10n.t('$(gear) Open Settings'), run: () => openSettings(vs) },
       { label: l10n.t('$(output) Show Log'), run: showLog },
       { label: l10n.t('$(history) Show Audit Trail'), run: showAuditTrail },
@@ -65,8 +71,49 @@ export class StatusMenu {
     return { label: id, description: this.#accountAndState(id), detail: url, run };
   }
 
+  /** What can be done about storage, and how it is. */
+  #storageChoices(): Choice[] {
+    const { vs, storage, unlocking, clock, showLog } = this.parts;
+    const { l10n } = vs;
+    const { health } = storage;
+    const unlock = { label: l10n.t('$(lock) Unlock…'), run: () => unlocking.unlock() };
+    const setAside = {
+      label: `$(warning) ${setAsideText(l10n, health.setAside)}`,
+      description: l10n.t(
+        'each start tries to read what was set aside; sign in again where you are asked to',
+      ),
+      run: showLog,
+    };
+    const anew = {
+      label: l10n.t('$(trash) Begin Without What Was Stored…'),
+      description: l10n.t('you sign in again everywhere; no file is deleted'),
+      run: () => this.#startAnew(),
+    };
+    return [
+      ...(storage.isLocked ? [unlock] : []),
+      {
+        label: `$(database) ${healthText(l10n, health, clock.nowMs())}`,
+        run: () => openSettings(vs, 'mcpCredentials.storage.backend'),
+      },
+      ...(health.setAside > 0 ? [setAside] : []),
+      ...(storage.canStartAnew ? [anew] : []),
+    ];
+  }
+
+  async #startAnew(): Promise<void> {
+    const { vs, storage } = this.parts;
+    const { l10n, window, commands } = vs;
+    const begin = l10n.t('Begin Anew');
+    const text = l10n.t(
+      'The stored MCP credentials cannot be used then, and you sign in again everywhere. Encrypted files are renamed and stay. The window is reloaded.',
+    );
+    if ((await window.showWarningMessage(text, begin)) !== begin) return;
+    await storage.startAnew();
+    await commands.executeCommand('workbench.action.reloadWindow');
+  }
+
   async #showServer({ id }: Server): Promise<void> {
-    const { vs, broker, configured, actions } = this.parts;
+    const { vs, broker, configured, actions, unlocking } = this.parts;
     const { l10n } = vs;
     const signIn = { label: l10n.t('$(sign-in) Sign In…'), run: () => actions.chooseAccount(id) };
     const signOut = { label: l10n.t('$(sign-out) Sign Out'), run: () => actions.signOut(id) };
@@ -74,7 +121,7 @@ export class StatusMenu {
     const cancel = { label: l10n.t('$(close) Cancel Sign-In'), run: () => broker.cancelSignIn(id) };
     const choices: Choice[] = {
       'signed-out': [signIn],
-      locked: [],
+      locked: [{ label: l10n.t('$(lock) Unlock…'), run: () => unlocking.unlock() }],
       'signing-in': [cancel, signIn],
       'needs-sign-in': [signIn, signOut],
       ready: [refresh, signIn, signOut],

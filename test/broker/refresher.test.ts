@@ -66,6 +66,7 @@ describe('the refresher', () => {
       journal,
       leases,
       clock,
+      counters: new Counters(),
       log,
       closing,
     });

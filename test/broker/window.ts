@@ -84,7 +84,8 @@ export class Profile {
   /** What a vault of this profile is made of. */
   vaultParts() {
     const { secrets, memento, journal, clock, log } = this;
-    return { secrets, memento, journal, leases: this.leases.window(), clock, log };
+    const leases = this.leases.window();
+    return { secrets, memento, journal, leases, clock, counters: new Counters(), log };
   }
 
   /** Puts a credential where another run of the extension would have left it. */

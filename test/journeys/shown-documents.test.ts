@@ -77,6 +77,7 @@ describe('the diagnostics', () => {
     const text = window.editor.documents.at(-1)?.text ?? '';
     assert.match(text, /^Servers\n {2}none$/m);
     assert.match(text, /^Background\n {2}next look +nothing to look after\n {2}network +down$/m);
+    assert.match(text, /^Storage\n {2}backend +secretStorage\n.*\n {2}condition +(opening|works)\n/m);
     assert.match(text, /^Settings\n {2}all as they come$/m);
   });
 });

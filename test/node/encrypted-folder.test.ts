@@ -63,6 +63,12 @@ describe('the folder of an encrypted store', () => {
     await assert.rejects(folder.close(sesame, sesame), TypeError);
   });
 
+  it('makes a guess of the passphrase as much work as OWASP advises, unless a test says otherwise', async () => {
+    await new EncryptedFolder(path, new RecordingLog()).open(sesame);
+    const { opener } = JSON.parse(readFileSync(join(path, 'store.json'), 'utf8')) as { opener: unknown };
+    assert.deepEqual(opener, { kind: 'passphrase', kdf: 'scrypt', cost: { N: 131_072, r: 8, p: 1 } });
+  }).timeout(20_000);
+
   it('holds neither the passphrase nor the key in the clear', async () => {
     await (await folder.open(sesame))?.store('a', 'one');
     assert.doesNotMatch(everythingIn(path), /sesame/);

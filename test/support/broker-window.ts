@@ -8,6 +8,7 @@ import type { Disposable } from '../../src/core/announcer.js';
 import type { Fetch } from '../../src/core/ports.js';
 import { openWindow, type OpenWindow } from '../../src/window.js';
 import { manifest } from './editor-settings.js';
+import { cheap } from './encrypted.js';
 import { FakeUri } from './editor-values.js';
 import { FakeEditor, type FakeEditorOptions } from './fake-editor.js';
 import { FakeMemento } from './fake-memento.js';
@@ -119,6 +120,7 @@ export class BrokerWindow {
       network: this.network,
       environment,
       platform: 'a test',
+      scryptCost: cheap,
     });
   }
 

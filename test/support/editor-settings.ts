@@ -56,6 +56,11 @@ export class EditorSettings {
         return workspaceValue ?? globalValue ?? defaultValue ?? fallback;
       },
       inspect: (key: string) => this.#inspect(nameOf(key)),
+      update: (key: string, value: unknown, target: number) => {
+        if (target !== 1) throw new Error('Only user settings are written.');
+        this.set('user', nameOf(key), value);
+        return Promise.resolve();
+      },
     };
   };
 

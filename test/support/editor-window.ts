@@ -1,4 +1,4 @@
-import type { FakeMarkdownString, FakeThemeColor } from './editor-values.js';
+import { FakeEventEmitter, type FakeMarkdownString, type FakeThemeColor } from './editor-values.js';
 
 type Severity = 'info' | 'warning' | 'error';
 
@@ -36,6 +36,50 @@ export interface ShownStatusBarItem {
   isVisible: boolean;
 }
 
+/** A box in which the user types, open until it is accepted with something good, or left. */
+export class ShownInputBox {
+  title = '';
+  prompt = '';
+  password = false;
+  ignoreFocusOut = false;
+  busy = false;
+  enabled = true;
+  value = '';
+  validationMessage: string | undefined;
+  isVisible = false;
+  readonly #accepted = new FakeEventEmitter<undefined>();
+  readonly #changed = new FakeEventEmitter<string>();
+  readonly #hidden = new FakeEventEmitter<undefined>();
+  readonly onDidAccept = this.#accepted.event;
+  readonly onDidChangeValue = this.#changed.event;
+  readonly onDidHide = this.#hidden.event;
+
+  constructor(private readonly onShow: (box: ShownInputBox) => void) {}
+
+  show(): void {
+    this.isVisible = true;
+    this.onShow(this);
+  }
+
+  hide(): void {
+    if (!this.isVisible) return;
+    this.isVisible = false;
+    this.#hidden.fire(undefined);
+  }
+
+  dispose(): void {
+    this.hide();
+  }
+
+  /** The user types `text` in the place of what is there, and presses Enter. */
+  enter(text: string): void {
+    if (!this.isVisible || !this.enabled) throw new Error(`Nobody can type into: ${this.prompt}`);
+    this.value = text;
+    this.#changed.fire(text);
+    this.#accepted.fire(undefined);
+  }
+}
+
 /** What the editor makes a link of in any notification; one may run a command. */
 const link = /\[[^\]]+\]\((https?:\/\/|command:|file:)[^)\s]+/i;
 
@@ -52,6 +96,7 @@ export class EditorWindow {
   readonly picks: ShownPick[] = [];
   readonly flashes: string[] = [];
   readonly logLines: string[] = [];
+  readonly inputs: ShownInputBox[] = [];
   logShown = 0;
   readonly #plannedPicks: (RegExp | undefined)[] = [];
   readonly #expected = new Set<ShownMessage>();
@@ -81,6 +126,15 @@ export class EditorWindow {
       this.#waiting.add(look);
       look();
     });
+  }
+
+  /** The box that asks for something that matches, as soon as there is one. */
+  async input(prompt: RegExp): Promise<ShownInputBox> {
+    for (;;) {
+      const found = this.inputs.find((box) => box.isVisible && prompt.test(box.prompt));
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    }
   }
 
   /** Answers the next menu with the item whose label matches; without a pattern, closes it. */
@@ -138,6 +192,14 @@ export class EditorWindow {
       );
     }
     return Promise.resolve(choice);
+  }
+
+  createInputBox(): ShownInputBox {
+    return new ShownInputBox((box) => {
+      this.inputs.push(box);
+      const waiting = [...this.#waiting];
+      for (const look of waiting) look();
+    });
   }
 
   createStatusBarItem(id: string): ShownStatusBarItem & { show(): void; hide(): void; dispose(): void } {

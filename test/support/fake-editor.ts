@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { VSCode } from '../../src/vscode/api.js';
@@ -66,6 +67,7 @@ export class FakeEditor {
   readonly #loaded = new Map<string, ShownDocument>();
   readonly #trusted = new FakeEventEmitter<undefined>();
   readonly #folder: string | undefined;
+  readonly #session = randomUUID();
   #isTrusted: boolean;
   #provider: Provider | undefined;
   #lastProvided: readonly FakeMcpHttpServerDefinition[] = [];
@@ -96,7 +98,9 @@ export class FakeEditor {
         registerCommand: (id: string, run: () => unknown) => this.#register(id, run),
         executeCommand: (id: string) => this.#execute(id),
       }),
+      ConfigurationTarget: { Global: 1, Workspace: 2, WorkspaceFolder: 3 },
       env: this.#strict('env', {
+        sessionId: this.#session,
         appName: 'Fake Editor',
         remoteName: undefined,
         uiKind: 1,
@@ -179,6 +183,8 @@ export class FakeEditor {
       showWarningMessage: show('warning'),
       showErrorMessage: show('error'),
       showQuickPick: (...args: Parameters<EditorWindow['showQuickPick']>) => window.showQuickPick(...args),
+      state: { focused: true },
+      createInputBox: () => window.createInputBox(),
       createStatusBarItem: (id: string) => window.createStatusBarItem(id),
       showTextDocument: (document: ShownDocument) => {
         this.documents.push(document);
@@ -248,7 +254,8 @@ export class FakeEditor {
     this.executed.push(id);
     const run = this.#commands.get(id);
     if (run !== undefined) return Promise.resolve(run());
-    if (id === 'workbench.action.openSettings') return Promise.resolve(undefined);
+    if (['workbench.action.openSettings', 'workbench.action.reloadWindow'].includes(id))
+      return Promise.resolve(undefined);
     throw this.window.mistake(`Nobody planned the command ${id}.`);
   }
 

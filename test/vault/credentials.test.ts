@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { Counters } from '../../src/core/counters.js';
 import { keyOf, keyText, type LiveCredential } from '../../src/core/credential.js';
 import { hasCode } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
+import { namesSetAside } from '../../src/vault/quarantine.js';
 import { keyOfEntry } from '../../src/vault/index-entry.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeMemento } from '../support/fake-memento.js';
@@ -43,16 +45,27 @@ describe('the vault', () => {
   let memento: FakeMemento;
   let log: RecordingLog;
   let vault: CredentialVault;
+  let counters: Counters;
 
   beforeEach(() => {
     [secrets, memento, log] = [new FakeSecretStore(), new FakeMemento(), new RecordingLog()];
+    counters = new Counters();
     [journal, leases] = [new MemoryJournal(), new MemoryLeases(clock)];
     vault = opened();
   });
 
   /** The vault as one more window has it. */
   const opened = () =>
-    new CredentialVault({ secrets, memento, journal, leases: leases.window(), clock, log, closing });
+    new CredentialVault({
+      secrets,
+      memento,
+      journal,
+      leases: leases.window(),
+      clock,
+      counters,
+      log,
+      closing,
+    });
 
   const nameOf = (credential: LiveCredential) => `credential:${keyText(keyOf(credential))}`;
 
@@ -132,6 +145,39 @@ describe('the vault', () => {
     assert.ok(!secrets.values.has(nameOf(alice)));
     assert.equal(log.at('error').length, 1);
     assert.doesNotMatch(log.text, /refresh-alice/);
+    assert.deepEqual([counters.get('storage.quarantined'), namesSetAside(memento)], [1, [nameOf(alice)]]);
+  });
+
+  it('puts back what a later version can read, or somebody has mended', async () => {
+    await vault.put(alice);
+    await vault.putClient(alice.client);
+    journal.texts.clear();
+    const sound = secrets.values.get(nameOf(alice)) ?? '';
+    secrets.values.set(nameOf(alice), '{"version":99}');
+    secrets.values.set(`client:${issuer}`, '{');
+    await vault.get(keyOf(alice));
+    await vault.client(issuer);
+    const next = opened();
+    await next.restore();
+    assert.equal(await next.get(keyOf(alice)), undefined);
+    secrets.values.set(`damaged:${nameOf(alice)}`, sound);
+    await next.restore();
+    assert.equal((await next.get(keyOf(alice)))?.account.subject, 'alice');
+    assert.deepEqual(namesSetAside(memento), [`client:${issuer}`]);
+  });
+
+  it('puts nothing back in the place of what is newer', async () => {
+    await vault.put(alice);
+    journal.texts.clear();
+    const old = secrets.values.get(nameOf(alice)) ?? '';
+    secrets.values.set(nameOf(alice), '{');
+    await vault.get(keyOf(alice));
+    await vault.put({ ...alice, generation: 2 });
+    secrets.values.set(`damaged:${nameOf(alice)}`, old);
+    await opened().restore();
+    journal.texts.clear();
+    assert.equal((await vault.get(keyOf(alice)))?.generation, 2);
+    assert.deepEqual([namesSetAside(memento), secrets.values.has(`damaged:${nameOf(alice)}`)], [[], false]);
   });
 
   it('reports a damaged record also when it cannot be set aside, and leaves it where it is', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Counters } from '../../src/core/counters.js';
 import { keyOf, keyText, type Credential, type LiveCredential } from '../../src/core/credential.js';
 import { hasCode } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
@@ -64,6 +65,7 @@ describe('the journal beside SecretStorage', () => {
       journal,
       leases: leases.window(),
       clock,
+      counters: new Counters(),
       log,
       closing,
     });
@@ -158,6 +160,7 @@ describe('the journal beside SecretStorage', () => {
       journal,
       leases: leases.window(),
       clock,
+      counters: new Counters(),
       log,
       closing: AbortSignal.abort(),
     });

@@ -56,9 +56,17 @@ describe('the status bar', () => {
   ];
   for (const [name, states, text] of rows) {
     it(`shows ${name}`, () => {
-      const shown = summary(l10n, states, nowMs);
+      const shown = summary(l10n, states, nowMs, { condition: { kind: 'works' } });
       assert.match(shown.text, text);
       assert.equal(shown.mustAct, states.includes(dead));
     });
   }
+
+  it('shows before anything else that nothing can be stored', () => {
+    const unusable = { condition: { kind: 'unusable', why: 'no disk' } } as const;
+    assert.deepEqual(summary(l10n, [ready, dead], nowMs, unusable), {
+      text: '$(warning) MCP: storage',
+      mustAct: true,
+    });
+  });
 });

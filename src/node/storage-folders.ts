@@ -1,0 +1,26 @@
+import { rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { BrokerError } from '../core/errors.js';
+import { absolutePath } from './private-folder.js';
+
+/**
+ * The folder that a setting means.
+ * @param setting - the setting's name, for the message
+ * @throws BrokerError `storage_unusable` when it is relative
+ */
+export function folderOf(setting: string, text: string): string {
+  const path = absolutePath(text, homedir());
+  if (path !== undefined) return path;
+  const why = `${JSON.stringify(text)} in "${setting}" is not an absolute path`;
+  throw new BrokerError('storage_unusable', why, { details: { why } });
+}
+
+/** Where an encrypted store is in `folder`. */
+export const encryptedIn = (folder: string): string => join(folder, 'encrypted');
+
+/** Removes everything of ours that is in `folder`, and nothing else. */
+export async function eraseFiles(folder: string): Promise<void> {
+  for (const name of ['encrypted', 'journal', 'sessions', 'bindings', 'leases'])
+    await rm(join(folder, name), { recursive: true, force: true });
+}

@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto';
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describeError } from '../core/errors.js';
+import type { Log, Memento, SecretStore } from '../core/ports.js';
+import { encryptedIn, eraseFiles } from '../node/storage-folders.js';
+import { indexedNames } from '../vault/moving.js';
+import { copyOf, namesSetAside } from '../vault/quarantine.js';
+import { firstPlace, recordedStorage, recordStorage, type StorageWish } from '../vault/storage-record.js';
+
+/** That the user wants to keep what is left behind while nothing new is stored. */
+const keptName = 'storage.kept';
+
+export interface LeftoverParts {
+  readonly secrets: SecretStore;
+  readonly memento: Memento;
+  /** @throws BrokerError `storage_unusable` */
+  readonly folder: (wish: StorageWish) => string;
+  readonly log: Log;
+}
+
+/** What earlier windows have stored, for a window that does not use it. */
+export class Leftovers {
+  constructor(private readonly parts: LeftoverParts) {}
+
+  /** Whether there is something of which the user has not spoken yet. */
+  get isNews(): boolean {
+    const { memento } = this.parts;
+    return indexedNames(memento).length > 0 && memento.get(keptName) === undefined;
+  }
+
+  async keep(): Promise<void> {
+    await this.parts.memento.update(keptName, true);
+  }
+
+  /** Removes it, in the editor and in files. */
+  async delete(): Promise<void> {
+    const { secrets, memento, folder, log } = this.parts;
+    const clients = issuersIn(memento).map((issuer) => `client:${issuer}`);
+    const aside = namesSetAside(memento).map(copyOf);
+    for (const name of [...indexedNames(memento), ...clients, ...aside, 'journal-key', 'canary'])
+      await secrets.delete(name);
+    const { inUse, leaving = inUse } = recordedStorage(memento) ?? { inUse: firstPlace };
+    for (const place of [inUse, leaving]) await eraseFiles(folder(place));
+    for (const key of memento.keys()) await memento.update(key, undefined);
+    log.info('What earlier windows had stored is deleted.');
+  }
+
+  /** Has the next start use `wish` without what was stored before. Files are moved out of the way, and stay. */
+  async abandon(wish: StorageWish): Promise<void> {
+    const { memento, folder, log } = this.parts;
+    const id = randomUUID().slice(0, 8);
+    // What is in the journal is sealed with a key that is among what is given up.
+    const journal = join(folder(wish), 'journal');
+    for (const path of wish.backend === 'encryptedFile' ? [encryptedIn(folder(wish)), journal] : [journal]) {
+      const away = `${path}.${id}`;
+      await rename(path, away).then(
+        () => log.info(`What was in ${JSON.stringify(path)} is in ${JSON.stringify(away)} now.`),
+        (error: unknown) => log.info(`Nothing is moved away: ${describeError(error)}`),
+      );
+    }
+    await recordStorage(memento, { inUse: wish, isEmpty: true });
+  }
+}
+
+/** The issuers of all credentials that `memento` knows. */
+function issuersIn(memento: Memento): readonly string[] {
+  const issuers = indexedNames(memento).map((name) => {
+    const [issuer] = JSON.parse(name.slice('credential:'.length)) as [string];
+    return issuer;
+  });
+  return [...new Set(issuers)];
+}

@@ -1,0 +1,244 @@
+import { stat } from 'node:fs/promises';
+import type { Counters } from '../core/counters.js';
+import { BrokerError, describeError } from '../core/errors.js';
+import type { Clock, Log, Memento, SecretStore } from '../core/ports.js';
+import { Secret } from '../core/secret.js';
+import { EncryptedFolder } from '../node/encrypted-folder.js';
+import { openEncrypted, type ClosedStore } from '../node/encrypted-opening.js';
+import { EncryptedStore } from '../node/encrypted-store.js';
+import { requireUsableFolder } from '../node/private-folder.js';
+import { encryptedIn, folderOf } from '../node/storage-folders.js';
+import type { ScryptCost } from '../node/store-header.js';
+import { unlessMissing } from '../node/unless-missing.js';
+import { Moving } from '../vault/moving.js';
+import { leasesUntilMoved, readStamp, stamp, type Place } from '../vault/place.js';
+import {
+  firstPlace,
+  recordedStorage,
+  recordStorage,
+  samePlace,
+  type StorageWish,
+} from '../vault/storage-record.js';
+
+/** The editor keeps what it is given a moment later than it says so. */
+const editorKeepsAfterMs = 1_000;
+
+/** What lies in files and is behind no lock. */
+export type Files = Pick<Place, 'journal' | 'leases' | 'ledgers'>;
+
+export interface FinderParts {
+  /** What the settings ask for. */
+  readonly wish: StorageWish;
+  /** The editor's SecretStorage and globalState. */
+  readonly secrets: SecretStore;
+  readonly memento: Memento;
+  /** The editor's folder for this extension, in this profile. */
+  readonly globalFolder: string;
+  /** What the windows share in a folder; asked once for each folder. */
+  readonly filesIn: (folder: string) => Files;
+  /** The passphrase of the environment; undefined or empty when there is none. */
+  readonly passphrase: string | undefined;
+  /** The work that a new passphrase makes; as much as there should be when undefined. */
+  readonly scryptCost: ScryptCost | undefined;
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly log: Log;
+  /** The end of this window. */
+  readonly closing: AbortSignal;
+  /** Called when an encrypted entry was damaged and has been set aside. */
+  readonly onSetAside: () => void;
+}
+
+/** How far the finding has come. */
+export type Found =
+  | {
+      readonly kind: 'open';
+      readonly place: Place;
+      readonly inUse: StorageWish;
+      /** The encrypted files, if that is where secrets are. */
+      readonly store?: EncryptedStore;
+      /** Why it is not the place that the settings ask for. */
+      readonly moveFailure?: string;
+    }
+  | { readonly kind: 'locked'; readonly closed: ClosedStore; readonly files: Files };
+
+/**
+ * Finds the place that the settings ask for: opens it, and brings everything there from where it was before. What
+ * was opened stays open, so that finding again, with one more passphrase, goes on where it had to stop.
+ */
+export class PlaceFinder {
+  readonly #places = new Map<string, Place>();
+  readonly #files = new Map<string, Files>();
+  readonly #passphrases: Secret[];
+
+  constructor(private readonly parts: FinderParts) {
+    const { passphrase = '' } = parts;
+    this.#passphrases = passphrase === '' ? [] : [new Secret(passphrase)];
+  }
+
+  /** Has `passphrase` tried from now on, before the others. */
+  know(passphrase: Secret): void {
+    this.#passphrases.unshift(passphrase);
+  }
+
+  /** @throws BrokerError `storage_unusable` when the place cannot be used as the settings ask */
+  async find(): Promise<Found> {
+    const { wish, memento } = this.parts;
+    const record = recordedStorage(memento);
+    const { inUse, leaving } = record ?? { inUse: firstPlace };
+    if (leaving !== undefined) {
+      const closed = await this.#tidy(leaving, inUse);
+      if (closed !== undefined) return this.#locked(closed, inUse);
+    }
+    if (!samePlace(inUse, wish)) return this.#move(inUse);
+    const place = await this.#wanted(inUse, record === undefined || record.isEmpty === true);
+    if ('isNew' in place) return this.#locked(place, wish);
+    // What opens it may be another thing now; where every start begins needs no note.
+    const isNoted = inUse.keyFile === wish.keyFile && record?.isEmpty !== true;
+    if (record !== undefined && !isNoted) {
+      const { leaving: left } = recordedStorage(memento) ?? {};
+      await recordStorage(memento, { inUse: wish, ...(left && { leaving: left }) });
+    }
+    return this.#open(place, wish);
+  }
+
+  /** The folder of a place. @throws BrokerError `storage_unusable` when it is relative */
+  folder({ directory }: StorageWish): string {
+    return directory === ''
+      ? this.parts.globalFolder
+      : folderOf('mcpCredentials.storage.directory', directory);
+  }
+
+  async #move(from: StorageWish): Promise<Found> {
+    const { wish, memento, clock, log } = this.parts;
+    const to = await this.#wanted(wish, true);
+    const source = await this.#former(from);
+    if ('isNew' in source) return this.#locked(source, from);
+    if ('isNew' in to) return this.#locked(to, from);
+    const moving = new Moving({ ...this.parts, from: source, to });
+    if (await moving.isEmpty()) {
+      await recordStorage(memento, { inUse: wish });
+      return this.#open(to, wish);
+    }
+    try {
+      await holdBoth(source, to, async () => {
+        await moving.copy();
+        await stamp(to, to.identity);
+        await stamp(source, to.identity);
+        await recordStorage(memento, { inUse: wish, leaving: from });
+      });
+    } catch (error) {
+      log.error(`The credentials could not be moved: ${describeError(error)}`);
+      const moveFailure = error instanceof Error ? error.message : String(error);
+      return { ...(await this.#open(source, from)), moveFailure };
+    }
+    if (wish.backend === 'secretStorage')
+      await new Promise<void>((resolve) => clock.after(editorKeepsAfterMs, resolve));
+    log.info(`The credentials have been moved from ${from.backend} to ${wish.backend}.`);
+    await this.#tidy(from, wish);
+    return this.#open(to, wish);
+  }
+
+  /**
+   * Removes what has arrived from where it was. Trouble with it keeps nobody from working: the next start tries again.
+   * @returns what has to be opened for that
+   */
+  async #tidy(leaving: StorageWish, inUse: StorageWish): Promise<ClosedStore | undefined> {
+    const { memento, log } = this.parts;
+    try {
+      const [from, to] = [await this.#former(leaving), await this.#former(inUse)];
+      if ('isNew' in from) return from;
+      if ('isNew' in to) return to;
+      await holdBoth(from, to, () => new Moving({ ...this.parts, from, to }).clear());
+      await recordStorage(memento, { inUse });
+    } catch (error) {
+      log.warn(`Something is left where the credentials were before: ${describeError(error)}`);
+    }
+    return undefined;
+  }
+
+  async #open(place: Place, inUse: StorageWish): Promise<Extract<Found, { kind: 'open' }>> {
+    const before = await readStamp(place).catch(() => undefined);
+    const guarded = { ...place, leases: leasesUntilMoved(place, before) };
+    const store = place.secrets instanceof EncryptedStore ? { store: place.secrets } : {};
+    return { kind: 'open', place: guarded, inUse, ...store };
+  }
+
+  #locked(closed: ClosedStore, inUse: StorageWish): Found {
+    return { kind: 'locked', closed, files: this.#filesOf(inUse) };
+  }
+
+  /**
+   * The place that the settings ask for.
+   * @param last - what it was when it was used last
+   * @param mayMake - whether encrypted files are made that are not there, instead of being missed
+   */
+  async #wanted(last: StorageWish, mayMake: boolean): Promise<Place | ClosedStore> {
+    const { wish } = this.parts;
+    const folder = this.folder(wish);
+    if (!mayMake) await this.#requireThere(wish);
+    if (wish.directory !== '') await requireUsableFolder(folder);
+    return this.#openPlace(wish, last, mayMake);
+  }
+
+  /** A place in which something is. */
+  async #former(wish: StorageWish): Promise<Place | ClosedStore> {
+    await this.#requireThere(wish);
+    return this.#openPlace(wish, wish, false);
+  }
+
+  /** A disk that is not there today must not be taken for an empty one. */
+  async #requireThere(wish: StorageWish): Promise<void> {
+    if (wish.backend !== 'encryptedFile') return;
+    const folder = encryptedIn(this.folder(wish));
+    if ((await unlessMissing(stat(folder))) !== undefined) return;
+    const why = `the encrypted files that were in ${JSON.stringify(folder)} are not there now`;
+    throw new BrokerError('storage_unusable', why, { details: { why } });
+  }
+
+  async #openPlace(wish: StorageWish, last: StorageWish, mayMake: boolean): Promise<Place | ClosedStore> {
+    const folder = this.folder(wish);
+    const identity = JSON.stringify([wish.backend, folder]);
+    const known = this.#places.get(identity);
+    if (known !== undefined) return known;
+    const secrets =
+      wish.backend === 'secretStorage'
+        ? this.parts.secrets
+        : await this.#openStore(folder, wish.keyFile, last.keyFile, mayMake);
+    if ('isNew' in secrets) return secrets;
+    const place = { identity, secrets, ...this.#filesOf(wish) };
+    this.#places.set(identity, place);
+    return place;
+  }
+
+  async #openStore(
+    folder: string,
+    keyFile: string,
+    lastKeyFile: string,
+    mayMake: boolean,
+  ): Promise<EncryptedStore | ClosedStore> {
+    const { log, counters, onSetAside, scryptCost } = this.parts;
+    const setAside = () => {
+      counters.add('storage.quarantined');
+      onSetAside();
+    };
+    const encrypted = new EncryptedFolder(encryptedIn(folder), log, setAside, scryptCost);
+    const keys = { keyFile, lastKeyFile, passphrases: this.#passphrases };
+    const opened = await openEncrypted(encrypted, keys, mayMake, log);
+    return opened.kind === 'open' ? opened.store : opened.closed;
+  }
+
+  #filesOf(wish: StorageWish): Files {
+    const folder = this.folder(wish);
+    const files = this.#files.get(folder) ?? this.parts.filesIn(folder);
+    this.#files.set(folder, files);
+    return files;
+  }
+}
+
+/** Both leases, in the same order in every window, so that no two wait for each other. */
+function holdBoth<T>(a: Place, b: Place, work: () => Promise<T>): Promise<T> {
+  if (a.leases === b.leases) return a.leases.hold('storage', work);
+  const [first, second] = a.identity < b.identity ? [a, b] : [b, a];
+  return first.leases.hold('storage', () => second.leases.hold('storage', work));
+}

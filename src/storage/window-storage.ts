@@ -1,0 +1,291 @@
+import { Announcer, type Disposable } from '../core/announcer.js';
+import { BrokerError, describeError, hasCode } from '../core/errors.js';
+import type { Memento } from '../core/ports.js';
+import type { Secret } from '../core/secret.js';
+import type { Backend, Storage, StorageCondition, StorageHealth } from '../core/storage.js';
+import { Canary } from '../vault/canary.js';
+import { memoryMemento } from '../vault/in-memory.js';
+import { indexedNames } from '../vault/moving.js';
+import { memoryPlace, placeFoundLater, type Place } from '../vault/place.js';
+import { namesSetAside } from '../vault/quarantine.js';
+import { WatchedSecrets } from '../vault/watched-secrets.js';
+import { Leftovers } from './leftovers.js';
+import { PlaceFinder, type Files, type FinderParts, type Found } from './place-finder.js';
+
+/** What the settings say about storage. */
+export interface StorageSettings {
+  readonly backend: 'auto' | Backend;
+  /** Empty for the editor's own folder for this extension. */
+  readonly directory: string;
+  /** Empty for a passphrase. */
+  readonly keyFile: string;
+}
+
+export interface StorageParts extends Omit<FinderParts, 'wish' | 'closing' | 'onSetAside'> {
+  readonly settings: StorageSettings;
+  /** Names this life of the window; the same after the extensions alone were restarted. */
+  readonly session: string;
+}
+
+type State =
+  { readonly kind: 'opening' } | Found | { readonly kind: 'unusable'; readonly error: BrokerError };
+
+/**
+ * Where this window keeps what it has to keep. The place is found in the background, once in the life of the window;
+ * what uses it waits. What cannot be used as the settings ask is used in no other way: then nothing is stored at all.
+ */
+export class WindowStorage implements Storage, Disposable {
+  readonly secrets: Place['secrets'];
+  readonly journal: Place['journal'];
+  readonly leases: Place['leases'];
+  readonly ledgers: Place['ledgers'];
+  /** globalState, or what stands in for it where nothing is to be left behind. */
+  readonly memento: Memento;
+  readonly #changes: Announcer<undefined>;
+  readonly #asks: Announcer<undefined>;
+  readonly #unlocks: Announcer<undefined>;
+  readonly #closing = new AbortController();
+  readonly #watched: WatchedSecrets;
+  readonly #finder: PlaceFinder;
+  readonly #leftovers: Leftovers;
+  readonly #canary: Canary | undefined;
+  #state: State = { kind: 'opening' };
+  #opening: Promise<void>;
+  #forgets = false;
+  #filesSetAside = 0;
+
+  constructor(private readonly parts: StorageParts) {
+    const { settings, clock, counters, log, memento } = parts;
+    const onError = (error: unknown) => log.error(`A listener failed: ${describeError(error)}`);
+    [this.#changes, this.#asks, this.#unlocks] = [
+      new Announcer(onError),
+      new Announcer(onError),
+      new Announcer(onError),
+    ];
+    const changed = () => this.#changes.announce(undefined);
+    const later = placeFoundLater({
+      open: () => this.#place(),
+      files: () => this.#shared(),
+      whenOpen: () => this.#whenOpen(),
+    });
+    this.#watched = new WatchedSecrets({ secrets: later.secrets, clock, counters, changed });
+    this.secrets = this.#watched;
+    this.journal = later.journal;
+    this.leases = later.leases;
+    this.ledgers = later.ledgers;
+    this.#finder = new PlaceFinder({
+      ...parts,
+      wish: this.#wish,
+      closing: this.#closing.signal,
+      onSetAside: () => {
+        this.#filesSetAside += 1;
+        changed();
+      },
+    });
+    this.#leftovers = new Leftovers({ ...parts, folder: (wish) => this.#finder.folder(wish) });
+    if (settings.backend === 'auto') this.#canary = new Canary(parts);
+    this.memento = this.#keepsNothing ? memoryMemento() : memento;
+    // Later, since whoever hands over the parts is not ready for their use yet.
+    this.#opening = Promise.resolve().then(() => this.#open());
+  }
+
+  /** Where files belong that all windows share; undefined when there are to be none. */
+  get folder(): string | undefined {
+    if (this.#keepsNothing) return undefined;
+    try {
+      return this.#finder.folder(this.#wish);
+    } catch {
+      return undefined;
+    }
+  }
+
+  get health(): StorageHealth {
+    const { settings } = this.parts;
+    const state = this.#state;
+    const { backend, directory } = state.kind === 'open' ? state.inUse : this.#wish;
+    const moveFailure = state.kind === 'open' ? state.moveFailure : undefined;
+    return {
+      backend: this.#keepsNothing ? 'memory' : backend,
+      ...(directory !== '' && settings.backend !== 'memory' && { directory }),
+      condition: this.#condition(),
+      setAside: this.#filesSetAside + namesSetAside(this.memento).length,
+      ...(moveFailure !== undefined && { moveFailure }),
+    };
+  }
+
+  get isLocked(): boolean {
+    return this.#state.kind === 'locked';
+  }
+
+  ask(): void {
+    this.#asks.announce(undefined);
+  }
+
+  onDidAsk(listener: () => void): Disposable {
+    return this.#asks.listen(listener);
+  }
+
+  onDidUnlock(listener: () => void): Disposable {
+    return this.#unlocks.listen(listener);
+  }
+
+  onDidChange(listener: () => void): Disposable {
+    return this.#changes.listen(listener);
+  }
+
+  async isPassphraseNew(): Promise<boolean> {
+    if (this.#state.kind !== 'locked') return false;
+    const { folder, isNew } = this.#state.closed;
+    // Another window may have chosen one meanwhile.
+    return isNew && (await folder.closure()) !== 'passphrase';
+  }
+
+  async unlock(passphrase: Secret): Promise<boolean> {
+    if (this.#state.kind !== 'locked') return true;
+    const { folder } = this.#state.closed;
+    const isChosen = (await folder.closure()) === 'passphrase';
+    if (isChosen && (await folder.open({ kind: 'passphrase', passphrase })) === undefined) return false;
+    this.#finder.know(passphrase);
+    this.#opening = this.#open();
+    await this.#opening;
+    return true;
+  }
+
+  get isForgetfulnessNews(): boolean {
+    return this.#forgets && this.#canary?.isTold === false && indexedNames(this.memento).length > 0;
+  }
+
+  async toldOfForgetfulness(): Promise<void> {
+    await this.#canary?.told();
+  }
+
+  get isLeftBehindNews(): boolean {
+    return this.#keepsNothing && this.#leftovers.isNews;
+  }
+
+  async keepLeftBehind(): Promise<void> {
+    await this.#leftovers.keep();
+  }
+
+  async deleteLeftBehind(): Promise<void> {
+    await this.#leftovers.delete();
+  }
+
+  get canStartAnew(): boolean {
+    const state = this.#state;
+    const isHelpless =
+      state.kind === 'unusable' ||
+      (state.kind === 'open' && state.moveFailure !== undefined) ||
+      (state.kind === 'locked' && !state.closed.isNew);
+    return isHelpless && this.folder !== undefined;
+  }
+
+  async startAnew(): Promise<void> {
+    await this.#leftovers.abandon(this.#wish);
+  }
+
+  dispose(): void {
+    this.#closing.abort(new BrokerError('storage_unusable', 'The window is closed.'));
+    this.#canary?.dispose();
+    for (const announcer of [this.#changes, this.#asks, this.#unlocks]) announcer.dispose();
+  }
+
+  get #keepsNothing(): boolean {
+    return this.parts.settings.backend === 'memory';
+  }
+
+  get #wish() {
+    const { backend, directory, keyFile } = this.parts.settings;
+    return { backend: backend === 'encryptedFile' ? backend : 'secretStorage', directory, keyFile } as const;
+  }
+
+  #condition(): StorageCondition {
+    const state = this.#state;
+    switch (state.kind) {
+      case 'opening':
+      case 'locked':
+        return { kind: state.kind };
+      case 'unusable':
+        return { kind: 'unusable', why: String(state.error.details['why'] ?? state.error.message) };
+      case 'open': {
+        const sinceMs = this.#watched.failingSinceMs;
+        if (sinceMs !== undefined) return { kind: 'fails', sinceMs };
+        return { kind: this.#forgets ? 'forgets' : 'works' };
+      }
+    }
+  }
+
+  /** @throws BrokerError `storage_locked`, `storage_unusable` */
+  async #place(): Promise<Place> {
+    await this.#opening;
+    switch (this.#state.kind) {
+      case 'open':
+        return this.#state.place;
+      case 'unusable':
+        throw this.#state.error;
+      case 'locked':
+      case 'opening':
+        throw new BrokerError('storage_locked', 'The encrypted files wait for their passphrase.');
+    }
+  }
+
+  async #shared(): Promise<Files> {
+    await this.#opening;
+    return this.#state.kind === 'locked' ? this.#state.files : this.#place();
+  }
+
+  async #whenOpen(): Promise<Place> {
+    await this.#opening;
+    if (this.isLocked) {
+      await new Promise<void>((resolve) => {
+        const listening = this.onDidUnlock(() => {
+          listening.dispose();
+          resolve();
+        });
+      });
+    }
+    return this.#place();
+  }
+
+  async #open(): Promise<void> {
+    const { log } = this.parts;
+    const wasLocked = this.#state.kind === 'locked';
+    try {
+      this.#state = this.#keepsNothing
+        ? { kind: 'open', place: memoryPlace(), inUse: this.#wish }
+        : await this.#finder.find();
+    } catch (error) {
+      const unusable = hasCode(error, 'storage_unusable') ? error : unexpected(error);
+      log.error(`The storage cannot be used: ${describeError(unusable)}`);
+      this.#state = { kind: 'unusable', error: unusable };
+    }
+    if (this.#state.kind === 'open') await this.#restore(this.#state);
+    if (this.#state.kind === 'open') void this.#lookForCanary();
+    this.#changes.announce(undefined);
+    if (wasLocked && !this.isLocked) queueMicrotask(() => this.#unlocks.announce(undefined));
+  }
+
+  /** What was set aside is back before anybody looks for it. */
+  async #restore({ store }: Extract<Found, { kind: 'open' }>): Promise<void> {
+    try {
+      await store?.restore();
+      this.#filesSetAside = (await store?.setAside()) ?? 0;
+    } catch (error) {
+      this.parts.log.warn(`Damaged entries stay set aside: ${describeError(error)}`);
+    }
+  }
+
+  async #lookForCanary(): Promise<void> {
+    try {
+      this.#forgets = (await this.#canary?.look(indexedNames(this.memento))) === 'forgets';
+      if (this.#forgets) this.#changes.announce(undefined);
+    } catch (error) {
+      this.parts.log.warn(`Whether secrets are kept is not known: ${describeError(error)}`);
+    }
+  }
+}
+
+function unexpected(cause: unknown): BrokerError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new BrokerError('storage_unusable', why, { cause, details: { why } });
+}

@@ -1,0 +1,150 @@
+import { keyOf, keyText, type Credential, type CredentialKey } from '../core/credential.js';
+import { BrokerError } from '../core/errors.js';
+import type { Clock, Log, Memento } from '../core/ports.js';
+import type { Counters } from '../core/counters.js';
+import { CredentialVault } from './credentials.js';
+import { keyOfEntry } from './index-entry.js';
+import type { Place } from './place.js';
+import { copyOf, namesSetAside } from './quarantine.js';
+import { serializeClient, serializeCredential } from './record.js';
+import { journalName } from './sealed-journal.js';
+import { secretName as sealingKeyName } from './sealing-key.js';
+
+export interface MovingParts {
+  readonly from: Place;
+  readonly to: Place;
+  readonly memento: Memento;
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly log: Log;
+  /** The end of this window. */
+  readonly closing: AbortSignal;
+}
+
+/**
+ * Brings what this profile has in one place to another: `copy` everything and see that it has arrived, tell the other
+ * windows, then `clear` the old place. Interrupted anywhere, both can be done again, and nothing is lost.
+ */
+export class Moving {
+  readonly #from: CredentialVault;
+  readonly #to: CredentialVault;
+  readonly #areSecretsShared: boolean;
+  readonly #isJournalShared: boolean;
+
+  constructor(private readonly parts: MovingParts) {
+    const { from, to } = parts;
+    this.#from = new CredentialVault({ ...parts, ...from });
+    this.#to = new CredentialVault({ ...parts, ...to });
+    this.#areSecretsShared = from.secrets === to.secrets;
+    this.#isJournalShared = from.journal === to.journal;
+  }
+
+  /** Whether nothing was ever stored in the old place; opening it would make a key for nothing. */
+  async isEmpty(): Promise<boolean> {
+    const { from, memento } = this.parts;
+    for (const name of [sealingKeyName, ...indexedNames(memento)])
+      if ((await from.secrets.get(name)) !== undefined) return false;
+    return true;
+  }
+
+  /**
+   * Copies everything, and reads it back.
+   * @throws BrokerError `vault_write_failed` when something has not arrived; whatever the places throw
+   */
+  async copy(): Promise<void> {
+    const { to, memento } = this.parts;
+    if (!this.#isJournalShared) await this.#copyBindings();
+    if (await this.isEmpty()) return;
+    // With the journal's key as it is, what lies in a shared journal stays readable.
+    if ((await to.secrets.get(sealingKeyName)) === undefined) await this.#copySecret(sealingKeyName);
+    await Promise.all([this.#from.open(), this.#to.open()]);
+    for (const entry of this.#from.list()) {
+      const credential = await this.#from.get(keyOfEntry(entry));
+      if (credential !== undefined) await this.#bring(credential);
+    }
+    for (const issuer of this.#issuers()) await this.#copyClient(issuer);
+    for (const name of namesSetAside(memento)) await this.#copySecret(copyOf(name));
+  }
+
+  /** Removes what has arrived from the old place; what another window has renewed there meanwhile is brought first. */
+  async clear(): Promise<void> {
+    const { from, memento } = this.parts;
+    if (await this.isEmpty()) return;
+    await Promise.all([this.#from.open(), this.#to.open()]);
+    for (const entry of this.#from.list()) {
+      const key = keyOfEntry(entry);
+      await from.leases.hold(keyText(key), async () => {
+        const [last, arrived] = [await this.#from.get(key), await this.#to.get(key)];
+        const isMissing = last !== undefined && last.generation > (arrived?.generation ?? 0);
+        if (isMissing && !(await this.#to.isRemoved(key))) await this.#bring(last);
+        await this.#forget(key);
+      });
+    }
+    if (this.#areSecretsShared) return;
+    for (const issuer of this.#issuers()) {
+      if ((await this.#to.client(issuer)) === undefined) await this.#copyClient(issuer);
+      await from.secrets.delete(clientName(issuer));
+    }
+    for (const name of namesSetAside(memento)) await from.secrets.delete(copyOf(name));
+    await from.secrets.delete(sealingKeyName);
+    await from.secrets.delete('canary');
+  }
+
+  async #copyBindings(): Promise<void> {
+    const { from, to } = this.parts;
+    const { lines } = await from.ledgers.bindings.load();
+    const there = new Set((await to.ledgers.bindings.load()).lines);
+    const missing = lines.filter((line) => !there.has(line));
+    if (missing.length > 0) await to.ledgers.bindings.append(missing);
+  }
+
+  /** Stores a credential in the new place as its newest, whatever that place has seen of it before. */
+  async #bring(credential: Credential): Promise<void> {
+    const { secrets } = this.parts.to;
+    const key = keyOf(credential);
+    const name = credentialName(key);
+    if (!this.#areSecretsShared && (await secrets.get(name)) === serializeCredential(credential)) return;
+    const seen = await this.#to.lastGeneration(key);
+    const isHidden = seen > credential.generation || (await this.#to.isRemoved(key));
+    const brought = isHidden ? { ...credential, generation: seen + 1 } : credential;
+    await this.#to.put(brought);
+    if ((await secrets.get(name)) !== serializeCredential(brought)) throw notArrived();
+  }
+
+  async #forget(key: CredentialKey): Promise<void> {
+    const { from } = this.parts;
+    if (!this.#areSecretsShared) await from.secrets.delete(credentialName(key));
+    if (!this.#isJournalShared) await from.journal.remove(await journalName(key));
+  }
+
+  async #copyClient(issuer: string): Promise<void> {
+    if (this.#areSecretsShared) return;
+    const client = await this.#from.client(issuer);
+    if (client === undefined) return;
+    await this.#to.putClient(client);
+    if ((await this.parts.to.secrets.get(clientName(issuer))) !== serializeClient(client)) throw notArrived();
+  }
+
+  async #copySecret(name: string): Promise<void> {
+    const { from, to } = this.parts;
+    if (this.#areSecretsShared) return;
+    const value = await from.secrets.get(name);
+    if (value === undefined) return;
+    await to.secrets.store(name, value);
+    if ((await to.secrets.get(name)) !== value) throw notArrived();
+  }
+
+  #issuers(): readonly string[] {
+    return [...new Set(this.#from.list().map(({ account }) => account.issuer))];
+  }
+}
+
+/** The names of the secrets of all credentials that this profile knows. */
+export const indexedNames = (memento: Memento): readonly string[] =>
+  memento.keys().filter((key) => key.startsWith('credential:'));
+
+const credentialName = (key: CredentialKey): string => `credential:${keyText(key)}`;
+const clientName = (issuer: string): string => `client:${issuer}`;
+
+const notArrived = (): BrokerError =>
+  new BrokerError('vault_write_failed', 'What was copied reads back as something else.');

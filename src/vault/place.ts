@@ -1,0 +1,113 @@
+import { BrokerError } from '../core/errors.js';
+import type { Journal } from '../core/journal.js';
+import type { HeldLease, Leases } from '../core/lease.js';
+import type { Ledger, Ledgers } from '../core/ledger.js';
+import type { SecretStore } from '../core/ports.js';
+import { memoryJournal, memorySecrets, OwnLeases } from './in-memory.js';
+import { MemoryLedger } from './memory-ledger.js';
+
+/** All that a backend consists of. */
+export interface Place {
+  /** Says which it is, in the same words in every window. */
+  readonly identity: string;
+  readonly secrets: SecretStore;
+  readonly journal: Journal;
+  readonly leases: Leases;
+  readonly ledgers: Ledgers;
+}
+
+/** A place of which nothing is left when the window is gone. */
+export function memoryPlace(): Place {
+  return {
+    identity: 'memory',
+    secrets: memorySecrets(),
+    journal: memoryJournal(),
+    leases: new OwnLeases(),
+    ledgers: { sessions: new MemoryLedger(), bindings: new MemoryLedger() },
+  };
+}
+
+/** The text in a place's journal that says which place is in use. */
+const stampName = 'storage';
+
+/** Says to all windows that work in `place` that from now on `identity` is in use. */
+export async function stamp(place: Place, identity: string): Promise<void> {
+  await place.journal.write(stampName, identity);
+}
+
+/** Which place is in use, as far as `place` has been told; undefined when nothing was ever moved. */
+export function readStamp(place: Place): Promise<string | undefined> {
+  return place.journal.read(stampName);
+}
+
+/**
+ * Leases that are not given any more once another window has moved the credentials away: whatever is renewed here
+ * from then on would not be seen there.
+ * @param before - the stamp when this window began
+ */
+export function leasesUntilMoved(place: Place, before: string | undefined): Leases {
+  return {
+    hold: <T>(name: string, work: (lease: HeldLease) => Promise<T>): Promise<T> =>
+      place.leases.hold(name, async (lease) => {
+        const now = await readStamp(place).catch(() => before);
+        if (now !== before && now !== place.identity)
+          throw new BrokerError(
+            'record_elsewhere',
+            'The credentials have been moved; this window is to be reloaded.',
+          );
+        return work(lease);
+      }),
+  };
+}
+
+/** The parts of a place that is found out only later. Each operation waits for it, and fails as `found` does. */
+export function placeFoundLater(found: {
+  /** The place with everything in it. */
+  readonly open: () => Promise<Place>;
+  /** Its files, which are not behind its lock. */
+  readonly files: () => Promise<Pick<Place, 'journal' | 'leases' | 'ledgers'>>;
+  /** Settles when the lock, if there is one, has been opened. */
+  readonly whenOpen: () => Promise<Place>;
+}): Pick<Place, 'secrets' | 'journal' | 'leases' | 'ledgers'> {
+  const secrets = async () => (await found.open()).secrets;
+  const journal = async () => (await found.files()).journal;
+  const ledger = (which: keyof Ledgers): Ledger => {
+    const get = async () => (await found.files()).ledgers[which];
+    return {
+      load: async () => (await get()).load(),
+      append: async (lines) => (await get()).append(lines),
+      fold: async (keep) => (await get()).fold(keep),
+    };
+  };
+  return {
+    secrets: {
+      get: async (key) => (await secrets()).get(key),
+      store: async (key, value) => (await secrets()).store(key, value),
+      delete: async (key) => (await secrets()).delete(key),
+    },
+    journal: {
+      names: async () => (await journal()).names(),
+      read: async (name) => (await journal()).read(name),
+      write: async (name, text) => (await journal()).write(name, text),
+      remove: async (name) => (await journal()).remove(name),
+      watch: (listener) => {
+        let isDisposed = false;
+        let watching = { dispose: (): void => undefined };
+        found.whenOpen().then(
+          (place) => {
+            if (!isDisposed) watching = place.journal.watch(listener);
+          },
+          () => undefined,
+        );
+        return {
+          dispose: () => {
+            isDisposed = true;
+            watching.dispose();
+          },
+        };
+      },
+    },
+    leases: { hold: async (name, work) => (await found.files()).leases.hold(name, work) },
+    ledgers: { sessions: ledger('sessions'), bindings: ledger('bindings') },
+  };
+}

@@ -1,0 +1,68 @@
+import * as v from 'valibot';
+import type { Counters } from '../core/counters.js';
+import { describeError } from '../core/errors.js';
+import type { Log, Memento, SecretStore } from '../core/ports.js';
+import { Remembered } from './remembered.js';
+
+const notePrefix = 'set-aside:';
+
+export interface QuarantineParts {
+  readonly secrets: SecretStore;
+  readonly memento: Memento;
+  readonly counters: Counters;
+  readonly log: Log;
+}
+
+/**
+ * Secrets whose text makes no sense to us. They are kept beside the sound ones under another name, since a newer
+ * version may be able to read what this one cannot, and noted by name in globalState.
+ */
+export class Quarantine {
+  readonly #notes: Remembered<object>;
+
+  constructor(private readonly parts: QuarantineParts) {
+    this.#notes = new Remembered(parts.memento, notePrefix, v.strictObject({}), parts.log);
+  }
+
+  /** Sets the secret `name` aside. */
+  async add(name: string, text: string): Promise<void> {
+    const { secrets, counters, log } = this.parts;
+    counters.add('storage.quarantined');
+    try {
+      await secrets.store(copyOf(name), text);
+      await this.#notes.set(name, {});
+      await secrets.delete(name);
+    } catch (error) {
+      log.warn(`Setting it aside failed: ${describeError(error)}`);
+    }
+  }
+
+  /** Tries again what was set aside; what is sound goes back, unless something newer is in its place. */
+  async restore(isSound: (name: string, text: string) => boolean): Promise<void> {
+    const { secrets, log } = this.parts;
+    for (const [name] of this.#notes.entries()) {
+      try {
+        const text = await secrets.get(copyOf(name));
+        if (text !== undefined && !isSound(name, text)) continue;
+        if (text !== undefined && (await secrets.get(name)) === undefined) {
+          await secrets.store(name, text);
+          log.info(`The secret ${JSON.stringify(name)} can be read again; it is back.`);
+        }
+        await this.#notes.delete(name);
+        await secrets.delete(copyOf(name));
+      } catch (error) {
+        log.warn(`The secret ${JSON.stringify(name)} stays set aside: ${describeError(error)}`);
+      }
+    }
+  }
+}
+
+/** The names of the secrets that are set aside. */
+export const namesSetAside = (memento: Memento): readonly string[] =>
+  memento
+    .keys()
+    .filter((key) => key.startsWith(notePrefix))
+    .map((key) => key.slice(notePrefix.length));
+
+/** The name under which a secret is set aside. */
+export const copyOf = (name: string): string => `damaged:${name}`;

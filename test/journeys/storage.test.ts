@@ -1,0 +1,438 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { TestAuthorizationServer } from '../support/authorization-server.js';
+import { Stores, until, type BrokerWindow } from '../support/broker-window.js';
+import { everythingIn } from '../support/encrypted.js';
+import { serversSetting, useGround } from '../support/ground.js';
+import { scratchFolder } from '../support/scratch-folder.js';
+
+const storage = (values: Record<string, unknown>) =>
+  Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [`mcpCredentials.storage.${name}`, value]),
+  );
+const whoami = async (window: BrokerWindow) => (await window.connect('tickets')).call('whoami');
+const alice = 'alice@example.com (Alice)';
+const sesame = 'open sesame, please';
+
+/** What lies in the editor's folder, beside the audit trail. */
+const filesIn = ({ folder }: Stores) => readdirSync(folder).filter((name) => name !== 'audit');
+
+/** What the tooltip and the menu say about storage. */
+const shown = (window: BrokerWindow): string =>
+  JSON.stringify(window.editor.statusBar?.tooltip).replace(/&#(\d+);/g, (_, code: string) =>
+    String.fromCodePoint(Number(code)),
+  );
+
+function assertNothingReadable(issuer: TestAuthorizationServer, ...folders: readonly string[]): void {
+  const remains = folders.map(everythingIn).join('\n');
+  assert.ok(issuer.issuedSecrets.size > 0);
+  for (const secret of issuer.issuedSecrets) assert.ok(!remains.includes(secret), 'A token lies in a file.');
+}
+
+describe('a storage', () => {
+  const ground = useGround();
+
+  async function parties() {
+    const issuer = await ground.issuer();
+    const server = await ground.server(issuer);
+    /** One window after the other, with what the settings say about storage. */
+    const open = (stores: Stores, settings: Record<string, unknown>, environment = {}) =>
+      ground.window({ stores, user: { ...serversSetting([server]), ...storage(settings) }, environment })
+        .window;
+    return { issuer, server, open };
+  }
+
+  for (const [name, settings, environment] of [
+    ['auto', {}, {}],
+    ['secretStorage', { backend: 'secretStorage' }, {}],
+    ['encryptedFile with a key file', { backend: 'encryptedFile', keyFile: '' }, {}],
+    [
+      'encryptedFile with a passphrase of the environment',
+      { backend: 'encryptedFile' },
+      { MCP_CREDENTIALS_PASSPHRASE: sesame },
+    ],
+    ['secretStorage with a directory', { backend: 'secretStorage', directory: '' }, {}],
+  ] as const) {
+    it(`keeps the sign-in across a reload: ${name}`, async () => {
+      const { issuer, open } = await parties();
+      const [stores, elsewhere] = [new Stores(), scratchFolder()];
+      const given = {
+        ...settings,
+        ...('keyFile' in settings && { keyFile: join(elsewhere, 'mcp.key') }),
+        ...('directory' in settings && { directory: join(elsewhere, 'deep', 'below') }),
+      };
+      const first = open(stores, given, environment);
+      await first.signIn();
+      assert.equal(await whoami(first), alice);
+      await first.close();
+      const again = open(stores, given, environment);
+      assert.equal(await whoami(again), alice);
+      assert.equal(issuer.counts().signIns, 1);
+      await until(() => /Stored in: .* · works/.test(shown(again)));
+      assertNothingReadable(issuer, stores.folder, elsewhere);
+      if (name.startsWith('encryptedFile')) assert.deepEqual([...stores.secrets.values], []);
+      if ('directory' in settings) assert.deepEqual(readdirSync(stores.folder), []);
+    });
+  }
+
+  it('of memory keeps nothing at all, anywhere', async () => {
+    const { issuer, open } = await parties();
+    const stores = new Stores();
+    const first = open(stores, { backend: 'memory' });
+    await first.signIn();
+    assert.equal(await whoami(first), alice);
+    first.clock.leap(55_000);
+    assert.equal(await (await first.connect('tickets')).call('whoami'), alice);
+    assert.match(shown(first), /Stored in: this window’s memory · gone when the window is closed/);
+    await first.close();
+    assert.deepEqual(
+      [stores.memento.keys(), readdirSync(stores.folder), [...stores.secrets.values]],
+      [[], [], []],
+    );
+    const again = open(stores, { backend: 'memory' });
+    assert.equal((await again.definition('tickets')).version, 'signed-out');
+    assert.equal(issuer.counts().signIns, 1);
+  });
+
+  describe('behind a passphrase', () => {
+    it('has it chosen twice when the user first wants to sign in', async () => {
+      const { issuer, open } = await parties();
+      const stores = new Stores();
+      const window = open(stores, { backend: 'encryptedFile' });
+      await window.ready;
+      assert.equal(window.editor.statusBar?.text, '$(lock) MCP: locked');
+      assert.equal(window.editor.window.inputs.length, 0, 'Nothing is asked without a click.');
+      const running = window.run('signIn');
+      const box = await window.editor.window.input(/If you lose it, nobody can recover them/);
+      assert.ok(box.password && box.ignoreFocusOut);
+      box.enter('short');
+      await until(() => /At least 12 characters/.test(box.validationMessage ?? ''));
+      box.enter(sesame);
+      const again = await window.editor.window.input(/once more/);
+      again.enter('something else');
+      await until(() => /another one/.test(again.validationMessage ?? ''));
+      again.enter(sesame);
+      await running;
+      assert.equal(issuer.counts().signIns, 1);
+      assert.equal(await whoami(window), alice);
+      assertNothingReadable(issuer, stores.folder);
+      assert.doesNotMatch(`${window.remains}${everythingIn(stores.folder)}`, /sesame/);
+    });
+
+    async function locked() {
+      const { issuer, open } = await parties();
+      const stores = new Stores();
+      const settings = { backend: 'encryptedFile' };
+      const first = open(stores, settings, { MCP_CREDENTIALS_PASSPHRASE: sesame });
+      await first.signIn();
+      await first.connect('tickets');
+      await first.close();
+      const window = open(stores, settings);
+      await window.ready;
+      return { issuer, stores, window, open, settings };
+    }
+
+    it('lets a call wait, says so once, and lets it go on when it is opened', async () => {
+      const { issuer, window } = await locked();
+      assert.match(shown(window), /locked, waits for the passphrase/);
+      assert.equal(window.editor.window.messages.length, 0, 'A start says nothing.');
+      const answers = [
+        whoami(window),
+        window.connectUnresolved('tickets').then(({ call }) => call('whoami')),
+      ];
+      const notice = await window.editor.window.message(/^Your MCP credentials are locked\.$/);
+      notice.press('Unlock');
+      const box = await window.editor.window.input(/passphrase of your stored/);
+      box.enter('not the passphrase');
+      await until(() => /That is not the passphrase/.test(box.validationMessage ?? ''));
+      assert.ok(box.isVisible && box.enabled);
+      box.enter(sesame);
+      assert.deepEqual(await Promise.all(answers), [alice, alice]);
+      assert.equal(issuer.counts().signIns, 1);
+      assert.equal(window.editor.window.messages.length, 1);
+      assert.match(window.editor.statusBar?.text ?? '', /alice@example\.com/);
+    });
+
+    it('is opened from the menu, and may be left closed', async () => {
+      const { window } = await locked();
+      const running = window.run('showStatus', /Unlock…/);
+      (await window.editor.window.input(/passphrase/)).hide();
+      await running;
+      assert.equal(window.editor.statusBar?.text, '$(lock) MCP: locked');
+      const again = window.run('showStatus', /Unlock…/);
+      (await window.editor.window.input(/passphrase/)).enter(sesame);
+      await again;
+      assert.equal(await whoami(window), alice);
+    });
+
+    it('ends a call that waited too long with what to do', async () => {
+      const { window } = await locked();
+      const { call } = await (async () => {
+        window.editor.settings.set('user', 'mcpCredentials.signInWaitSeconds', 0);
+        await assert.rejects(
+          window.editor.resolve('tickets'),
+          /locked.*“MCP Credentials: Show Status”.*passphrase/,
+        );
+        return { call: () => window.editor.resolve('tickets') };
+      })();
+      (await window.editor.window.message(/are locked/)).close();
+      await assert.rejects(call(), /locked/);
+      assert.equal(window.editor.window.messages.length, 1, 'Said once.');
+    });
+
+    it('is opened by a wrong passphrase of the environment no more than by a wrong one that is typed', async () => {
+      const { stores, window, open, settings } = await locked();
+      await window.close();
+      const again = open(stores, settings, { MCP_CREDENTIALS_PASSPHRASE: 'something wrong here' });
+      await again.ready;
+      assert.equal(again.editor.statusBar?.text, '$(lock) MCP: locked');
+      assert.match(again.log(/another passphrase/) ?? '', /^warn /);
+    });
+
+    it('can get a key file instead, and the other way round', async () => {
+      const { stores, window, open, settings } = await locked();
+      await window.close();
+      const keyFile = join(scratchFolder(), 'mcp.key');
+      const withBoth = open(stores, { ...settings, keyFile }, { MCP_CREDENTIALS_PASSPHRASE: sesame });
+      assert.equal(await whoami(withBoth), alice);
+      await withBoth.close();
+      const withKey = open(stores, { ...settings, keyFile });
+      assert.equal(await whoami(withKey), alice);
+      await withKey.close();
+      const back = open(stores, settings, { MCP_CREDENTIALS_PASSPHRASE: 'another passphrase' });
+      assert.equal(await whoami(back), alice);
+      await back.close();
+      const last = open(stores, settings, { MCP_CREDENTIALS_PASSPHRASE: 'another passphrase' });
+      assert.equal(await whoami(last), alice);
+    });
+
+    it('can be given up for a new one when the passphrase is lost, and what was there stays on the disk', async () => {
+      const { stores, window, open, settings } = await locked();
+      const running = window.run('showStatus', /Begin Without What Was Stored/);
+      (await window.editor.window.message(/you sign in again everywhere/)).press('Begin Anew');
+      await running;
+      assert.ok(window.editor.executed.includes('workbench.action.reloadWindow'));
+      await window.close();
+      assert.ok(readdirSync(stores.folder).some((name) => /^encrypted\.[0-9a-f]{8}$/.test(name)));
+      const again = open(stores, settings, { MCP_CREDENTIALS_PASSPHRASE: 'a new beginning' });
+      const connected = whoami(again);
+      (await again.editor.window.message(/sign in/)).press('Sign In');
+      assert.equal(await connected, alice);
+    });
+  });
+
+  describe('that changes its place', () => {
+    it('moves everything there and back, and leaves nothing where it was', async () => {
+      const { issuer, open } = await parties();
+      const [stores, elsewhere] = [new Stores(), scratchFolder()];
+      const keyFile = join(elsewhere, 'mcp.key');
+      const directory = join(elsewhere, 'store');
+      const first = open(stores, {});
+      await first.signIn();
+      await whoami(first);
+      await first.close();
+      for (const settings of [
+        { backend: 'encryptedFile', keyFile },
+        { backend: 'encryptedFile', keyFile, directory },
+        { backend: 'secretStorage', directory },
+        { backend: 'encryptedFile', keyFile },
+        {},
+      ]) {
+        const window = open(stores, settings);
+        assert.equal(await whoami(window), alice, JSON.stringify(settings));
+        window.clock.leap(55_000);
+        assert.equal(await whoami(window), alice);
+        const isInEditor = [...stores.secrets.values.keys()].some((name) => name.startsWith('credential:'));
+        assert.equal(isInEditor, settings.backend !== 'encryptedFile');
+        assertNothingReadable(issuer, stores.folder, elsewhere);
+        await window.close();
+      }
+      assert.deepEqual([issuer.counts().signIns, issuer.counts().refusedRefreshes], [1, 0]);
+      assert.deepEqual(
+        readdirSync(join(directory, 'encrypted')).filter((name) => name.endsWith('.entry')),
+        [],
+      );
+    });
+
+    it('goes on where it was interrupted', async () => {
+      const { issuer, open } = await parties();
+      const stores = new Stores();
+      const keyFile = join(scratchFolder(), 'mcp.key');
+      const first = open(stores, {});
+      await first.signIn();
+      await first.close();
+      stores.secrets.failNext('delete', 1);
+      const second = open(stores, { backend: 'encryptedFile', keyFile });
+      assert.equal(await whoami(second), alice);
+      assert.equal(stores.credentialKeys.length, 1, 'It is still where it was before.');
+      assert.match(second.log(/Something is left/) ?? '', /^warn /);
+      await second.close();
+      const third = open(stores, { backend: 'encryptedFile', keyFile });
+      assert.equal(await whoami(third), alice);
+      assert.deepEqual([...stores.secrets.values], []);
+      assert.equal(issuer.counts().signIns, 1);
+    });
+
+    it('stays where it was when it cannot be moved, says so, and tries again', async () => {
+      const { issuer, open } = await parties();
+      const stores = new Stores();
+      const keyFile = join(scratchFolder(), 'mcp.key');
+      const first = open(stores, { backend: 'encryptedFile', keyFile });
+      await first.signIn();
+      await first.close();
+      stores.secrets.failNext('store', 2);
+      const second = open(stores, {});
+      const notice = await second.editor.window.message(
+        /could not be moved, so they stay .* encrypted files/,
+      );
+      notice.press('Show Log');
+      assert.equal(await whoami(second), alice);
+      assert.match(shown(second), /Stored in: encrypted files · works · not moved: /);
+      await second.close();
+      const third = open(stores, {});
+      assert.equal(await whoami(third), alice);
+      assert.equal(stores.credentialKeys.length, 1);
+      assert.equal(issuer.counts().signIns, 1);
+    });
+
+    it('keeps a window that still works in the old place from renewing there', async () => {
+      const { issuer, open } = await parties();
+      const stores = new Stores();
+      const keyFile = join(scratchFolder(), 'mcp.key');
+      const old = open(stores, {});
+      await old.signIn();
+      const { call } = await old.connect('tickets');
+      const moved = open(stores, { backend: 'encryptedFile', keyFile, directory: scratchFolder() });
+      assert.equal(await whoami(moved), alice);
+      old.clock.leap(55_000);
+      assert.match(await call('whoami'), /Reload this window/);
+      moved.clock.leap(55_000);
+      assert.equal(await whoami(moved), alice);
+      assert.deepEqual([issuer.counts().refreshes, issuer.counts().refusedRefreshes], [1, 0]);
+    });
+
+    it('asks for a reload in the window in which the setting was changed, once', async () => {
+      const { open } = await parties();
+      const window = open(new Stores(), {});
+      await window.ready;
+      window.editor.settings.set('user', 'mcpCredentials.storage.backend', 'encryptedFile');
+      const notice = await window.editor.window.message(/^Reload the window to move your credentials\.$/);
+      window.editor.settings.set('user', 'mcpCredentials.storage.keyFile', '~/mcp.key');
+      notice.press('Reload Window');
+      await until(() => window.editor.executed.includes('workbench.action.reloadWindow'));
+    });
+  });
+
+  describe('of memory, after another one', () => {
+    async function leftBehind() {
+      const { issuer, open } = await parties();
+      const stores = new Stores();
+      const first = open(stores, {});
+      await first.signIn();
+      await first.connect('tickets');
+      await first.close();
+      const window = open(stores, { backend: 'memory' });
+      const notice = await window.editor.window.message(/credentials of earlier windows are still there/);
+      return { issuer, stores, window, notice, open };
+    }
+
+    it('asks whether to delete what was stored, and does it', async () => {
+      const { stores, window, notice } = await leftBehind();
+      assert.equal(stores.credentialKeys.length, 1);
+      notice.press('Delete Stored Credentials');
+      await until(() => stores.memento.keys().length === 0);
+      await window.close();
+      // The trail of what happened is no credential.
+      assert.deepEqual([[...stores.secrets.values], filesIn(stores)], [[], []]);
+    });
+
+    it('keeps it when the user wants to, for the day on which it is wanted again', async () => {
+      const { issuer, stores, window, notice, open } = await leftBehind();
+      notice.press('Keep');
+      await until(() => stores.memento.get('storage.kept') === true);
+      await window.close();
+      const quiet = open(stores, { backend: 'memory' });
+      await quiet.ready;
+      await quiet.close();
+      assert.equal(quiet.editor.window.messages.length, 0, 'Asked once.');
+      assert.equal(await whoami(open(stores, {})), alice);
+      assert.equal(issuer.counts().signIns, 1);
+    });
+  });
+
+  describe('that forgets', () => {
+    it('is told of once, and the file is offered', async () => {
+      const { open } = await parties();
+      const stores = new Stores();
+      const first = open(stores, {});
+      await first.signIn();
+      first.clock.leap(61_000);
+      await until(() => stores.memento.get('storage.canary') !== undefined);
+      await first.close();
+      stores.secrets.values.clear();
+      const second = open(stores, {});
+      const notice = await second.editor.window.message(/^Your editor keeps secrets only until it is closed/);
+      assert.deepEqual(notice.buttons, ['Use an Encrypted File', 'Keep It']);
+      notice.press('Use an Encrypted File');
+      await second.editor.window.message(/^Reload the window/);
+      assert.match(second.editor.settings.text, /"mcpCredentials.storage.backend":"encryptedFile"/);
+      await until(() => /forgets when the editor is closed/.test(shown(second)));
+      await second.close();
+      stores.secrets.values.clear();
+      const third = open(stores, {});
+      await third.ready;
+      await until(() => /forgets when the editor is closed/.test(shown(third)));
+      assert.equal(third.editor.window.messages.length, 0, 'Told once.');
+    });
+  });
+
+  describe('that cannot be used as the settings ask', () => {
+    for (const [name, settings, why] of [
+      ['a relative directory', { directory: 'mcp' }, /"mcp" .* is not an absolute path/],
+      ['a relative key file', { backend: 'encryptedFile', keyFile: 'mcp.key' }, /not an absolute path/],
+      ['a directory that cannot be made', { directory: fileURLToPath(import.meta.url) }, /takes no files/],
+    ] as const) {
+      it(`stores nothing anywhere else: ${name}`, async () => {
+        const { issuer, open } = await parties();
+        const stores = new Stores();
+        const window = open(stores, settings);
+        await window.ready;
+        assert.equal(window.editor.statusBar?.text, '$(warning) MCP: storage');
+        assert.match(shown(window), why);
+        const running = window.run('signIn');
+        (await window.editor.window.message(/cannot be stored as the settings ask.*Correct/)).close();
+        await running;
+        assert.deepEqual([issuer.counts().signIns, window.editor.opened], [0, []]);
+        await window.run('showStatus', /Stored in: .* cannot be used/);
+        assert.ok(window.editor.executed.includes('workbench.action.openSettings'));
+        await window.close();
+        assert.deepEqual([[...stores.secrets.values.keys()], filesIn(stores)], [[], []]);
+      });
+    }
+
+    it('does not take a disk that is not there today for an empty one', async () => {
+      const { issuer, open } = await parties();
+      const [stores, disk] = [new Stores(), scratchFolder()];
+      const settings = {
+        backend: 'encryptedFile',
+        directory: join(disk, 'mcp'),
+        keyFile: join(scratchFolder(), 'key'),
+      };
+      const first = open(stores, settings);
+      await first.signIn();
+      await first.close();
+      renameSync(settings.directory, `${settings.directory}.away`);
+      const second = open(stores, settings);
+      await second.ready;
+      assert.match(shown(second), /are not there now/);
+      assert.ok(!existsSync(join(settings.directory, 'encrypted')));
+      await second.close();
+      renameSync(`${settings.directory}.away`, settings.directory);
+      assert.equal(await whoami(open(stores, settings)), alice);
+      assert.equal(issuer.counts().signIns, 1);
+      assert.ok(readFileSync(settings.keyFile).length === 32);
+    });
+  });
+});

@@ -27,7 +27,9 @@ export class StorageNotices implements Disposable {
     this.#listening = [
       storage.onDidChange(() => this.#look()),
       settings.onDidChange(() => {
-        if (this.#settings() !== this.#atStart) this.#once('reload', () => this.#offerReload());
+        // Every window hears of the change; the user is in one of them.
+        if (this.#settings() !== this.#atStart && parts.vs.window.state.focused)
+          this.#once('reload', () => this.#offerReload());
       }),
     ];
   }
@@ -99,8 +101,6 @@ export class StorageNotices implements Disposable {
   async #offerReload(): Promise<void> {
     const { vs } = this.parts;
     const { l10n, window, commands } = vs;
-    // Every window hears of the change; the user is in one of them.
-    if (!window.state.focused) return;
     const reload = l10n.t('Reload Window');
     const text = l10n.t('Reload the window to move your credentials.');
     if ((await window.showInformationMessage(text, reload)) === reload)

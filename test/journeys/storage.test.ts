@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestAuthorizationServer } from '../support/authorization-server.js';
@@ -429,6 +429,8 @@ describe('a storage', () => {
       assert.match(shown(second), /are not there now/);
       assert.ok(!existsSync(join(settings.directory, 'encrypted')));
       await second.close();
+      // The audit trail may have begun anew there.
+      rmSync(settings.directory, { recursive: true, force: true });
       renameSync(`${settings.directory}.away`, settings.directory);
       assert.equal(await whoami(open(stores, settings)), alice);
       assert.equal(issuer.counts().signIns, 1);

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Counters } from '../../src/core/counters.js';
+import { hasCode } from '../../src/core/errors.js';
+import { Secret } from '../../src/core/secret.js';
+import { JournalFiles } from '../../src/node/journal-files.js';
+import { LeaseFiles } from '../../src/node/lease-file.js';
+import { WindowStorage, type StorageSettings } from '../../src/storage/window-storage.js';
+import { MemoryLedger } from '../../src/vault/memory-ledger.js';
+import { cheap } from '../support/encrypted.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { FakeMemento } from '../support/fake-memento.js';
+import { FakeSecretStore } from '../support/fake-secret-store.js';
+import { RecordingLog } from '../support/recording-log.js';
+import { scratchFolder } from '../support/scratch-folder.js';
+import { sealedBefore } from '../support/sealed-before.js';
+
+const sesame = 'open sesame, please';
+const isLocked = (error: unknown) => hasCode(error, 'storage_locked');
+
+describe('the storage of a window', () => {
+  let globalFolder: string;
+  let secrets: FakeSecretStore;
+  let memento: FakeMemento;
+  let log: RecordingLog;
+  let windows: WindowStorage[];
+
+  beforeEach(() => {
+    globalFolder = scratchFolder();
+    [secrets, memento, log] = [sealedBefore(new FakeSecretStore()), new FakeMemento(), new RecordingLog()];
+    windows = [];
+  });
+  afterEach(() => {
+    for (const window of windows) window.dispose();
+  });
+
+  const open = (settings: Partial<StorageSettings> = {}, passphrase?: string) => {
+    const window = new WindowStorage({
+      settings: { backend: 'secretStorage', directory: '', keyFile: '', ...settings },
+      secrets,
+      memento,
+      globalFolder,
+      filesIn: (folder) => ({
+        journal: new JournalFiles(join(folder, 'journal'), log),
+        leases: new LeaseFiles(join(folder, 'leases'), log),
+        ledgers: { sessions: new MemoryLedger(), bindings: new MemoryLedger() },
+      }),
+      passphrase,
+      scryptCost: cheap,
+      session: `session ${windows.length}`,
+      clock: new FakeClock(),
+      counters: new Counters(),
+      log,
+    });
+    windows.push(window);
+    return window;
+  };
+
+  it('touches nothing before it is used, and is the editor’s own from the beginning', async () => {
+    const window = open();
+    assert.equal(window.health.condition.kind, 'opening');
+    await window.secrets.store('a', 'one');
+    assert.equal(secrets.values.get('a'), 'one');
+    assert.deepEqual(window.health, {
+      backend: 'secretStorage',
+      condition: { kind: 'works' },
+      setAside: 0,
+    });
+    assert.deepEqual([memento.keys(), window.folder], [[], globalFolder]);
+  });
+
+  it('has no folder where nothing is kept, or where the settings name none', () => {
+    assert.equal(open({ backend: 'memory' }).folder, undefined);
+    assert.equal(open({ directory: 'relative' }).folder, undefined);
+    assert.equal(open({ directory: '/srv/mcp' }).folder, '/srv/mcp');
+  });
+
+  it('watches its journal from the moment in which it is unlocked', async () => {
+    const window = open({ backend: 'encryptedFile' });
+    const names: string[] = [];
+    let isTold: () => void = () => undefined;
+    const told = new Promise<void>((resolve) => (isTold = resolve));
+    window.journal.watch((name) => {
+      names.push(name);
+      isTold();
+    });
+    await assert.rejects(async () => window.secrets.get('a'), isLocked);
+    let unlocks = 0;
+    window.onDidUnlock(() => (unlocks += 1));
+    assert.ok(await window.unlock(new Secret(sesame)));
+    await window.secrets.store('a', 'one');
+    assert.deepEqual([unlocks, window.isLocked], [1, false]);
+    await window.journal.write('x', 'text');
+    await told;
+    assert.deepEqual([...new Set(names)], ['x']);
+  });
+
+  it('takes the passphrase that another window has chosen meanwhile, and no other', async () => {
+    const [one, two] = [open({ backend: 'encryptedFile' }), open({ backend: 'encryptedFile' })];
+    await assert.rejects(async () => one.secrets.get('a'), isLocked);
+    await assert.rejects(async () => two.secrets.get('a'), isLocked);
+    assert.ok(await two.isPassphraseNew());
+    await one.unlock(new Secret(sesame));
+    await one.secrets.store('a', 'one');
+    assert.equal(await two.isPassphraseNew(), false);
+    assert.equal(await two.unlock(new Secret('another passphrase')), false);
+    assert.ok(two.isLocked);
+    assert.ok(await two.unlock(new Secret(sesame)));
+    assert.equal(await two.secrets.get('a'), 'one');
+  });
+
+  it('finishes a move that was interrupted before it begins the next one', async () => {
+    const [b, c] = [scratchFolder(), scratchFolder()];
+    const name = 'credential:["https://login.example.com","c","alice","https://mcp.example.com"]';
+    const account = { issuer: 'https://login.example.com', subject: 'alice', label: 'alice' };
+    const tokens = { kind: 'alive', accessToken: 'access', refreshToken: 'refresh', issuedAtMs: 0 };
+    const client = { issuer: account.issuer, clientId: 'c', authMethod: 'none', source: 'dynamic' };
+    const resource = 'https://mcp.example.com';
+    const record = { version: 1, account, client, resource, generation: 1, scopes: [], tokens };
+    secrets.values.set(name, JSON.stringify(record));
+    await memento.update(name, { account, clientId: 'c', resource });
+
+    secrets.failNext('delete');
+    const second = open({ backend: 'encryptedFile', directory: b }, sesame);
+    assert.equal(await second.secrets.get(name), JSON.stringify(record));
+    assert.ok(secrets.values.has(name), 'It was not removed.');
+    const third = open({ backend: 'encryptedFile', directory: c }, sesame);
+    assert.equal(await third.secrets.get(name), JSON.stringify(record));
+    assert.ok(!secrets.values.has(name), 'It is removed now.');
+    const back = open({ backend: 'encryptedFile', directory: b }, sesame);
+    assert.equal(await back.secrets.get(name), JSON.stringify(record));
+    assert.match(log.text, /Something is left where the credentials were before/);
+    assert.doesNotMatch(`${log.text}${memento.text}`, /sesame|refresh"/);
+  });
+
+  it('says why it cannot be used, to everybody who wants to use it', async () => {
+    const window = open({ backend: 'encryptedFile', directory: 'relative' });
+    const isUnusable = (error: unknown) => hasCode(error, 'storage_unusable');
+    await assert.rejects(async () => window.secrets.get('a'), isUnusable);
+    await assert.rejects(window.journal.read('a'), isUnusable);
+    await assert.rejects(window.ledgers.sessions.load(), isUnusable);
+    assert.equal(window.health.condition.kind, 'unusable');
+    assert.equal(window.canStartAnew, false, 'It is the setting that helps.');
+    assert.ok(!existsSync('relative'));
+  });
+});

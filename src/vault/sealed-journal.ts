@@ -36,12 +36,19 @@ const entrySchema = v.strictObject({
 
 type Entry = v.InferOutput<typeof entrySchema>;
 
+/** What stays in memory of an entry: the sealed part is read again whenever it is wanted. */
+interface Known {
+  readonly listed: ListedCredential;
+  readonly generation: number;
+  readonly isRemoved: boolean;
+}
+
 /**
  * The newest form of each credential, sealed, where every window of the profile sees it at once. Who it is for stands
  * in the clear, like in the index; tokens and client secrets do not.
  */
 export class SealedJournal {
-  readonly #entries = new Map<string, Entry>();
+  readonly #known = new Map<string, Known>();
   #changes = 0;
   #key: SealingKey | undefined;
 
@@ -61,7 +68,7 @@ export class SealedJournal {
     for (const name of await this.#names()) {
       const entry = await this.#read(name);
       if (entry?.content.kind !== 'removed' || nowMs - entry.content.atMs <= keepRemovedForMs) continue;
-      this.#entries.delete(keyText(keyOfEntry(entry)));
+      this.#known.delete(keyText(keyOfEntry(entry)));
       this.#changes += 1;
       await this.journal.remove(name).catch((error: unknown) => this.#report(error));
     }
@@ -74,9 +81,7 @@ export class SealedJournal {
 
   /** Who there are records for. */
   list(): readonly ListedCredential[] {
-    return [...this.#entries.values()]
-      .filter(({ content }) => content.kind === 'sealed')
-      .map(({ account, clientId, resource, scopes }) => ({ account, clientId, resource, scopes }));
+    return [...this.#known.values()].filter(({ isRemoved }) => !isRemoved).map(({ listed }) => listed);
   }
 
   /** Whose removal is still told. */
@@ -86,7 +91,7 @@ export class SealedJournal {
 
   /** The last known removals, so that nobody brings back what is gone. */
   isRemoved(key: CredentialKey): boolean {
-    return this.#entries.get(keyText(key))?.content.kind === 'removed';
+    return this.#known.get(keyText(key))?.isRemoved === true;
   }
 
   /** Whether this window sees the key that `write` needs. */
@@ -124,9 +129,9 @@ export class SealedJournal {
 
   /** That reading fails says neither that an entry is gone nor that it is still the newest. */
   #seen(key: CredentialKey): Latest | undefined {
-    const seen = this.#entries.get(keyText(key));
+    const seen = this.#known.get(keyText(key));
     if (seen === undefined) return undefined;
-    return { kind: seen.content.kind === 'removed' ? 'removed' : 'unread', generation: seen.generation };
+    return { kind: seen.isRemoved ? 'removed' : 'unread', generation: seen.generation };
   }
 
   /** A record that was sealed well and does not parse is that of a newer version of us, in another window. */
@@ -209,9 +214,15 @@ export class SealedJournal {
     this.#remember(entry);
   }
 
-  #remember(entry: Entry): void {
-    this.#entries.set(keyText(keyOfEntry(entry)), entry);
-    this.#changes += 1;
+  #remember({ account, clientId, resource, scopes, generation, content }: Entry): void {
+    const key = keyText(keyOfEntry({ account, clientId, resource }));
+    const listed = { account, clientId, resource, scopes };
+    const before = this.#known.get(key);
+    const known = { listed, generation, isRemoved: content.kind === 'removed' };
+    this.#known.set(key, known);
+    const isListedAsBefore =
+      before?.isRemoved === known.isRemoved && JSON.stringify(before.listed) === JSON.stringify(listed);
+    if (!isListedAsBefore) this.#changes += 1;
   }
 
   #report(error: unknown): void {

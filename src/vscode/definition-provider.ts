@@ -6,6 +6,7 @@ import type { Clock } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
 import type { McpProxy } from '../loopback/mcp-proxy.js';
 import type { VSCode } from './api.js';
+import { CalmLook } from './calm.js';
 import { failureText } from './texts.js';
 
 /** The editor gives a resolve no time limit and its user no way to cancel one. */
@@ -27,12 +28,18 @@ export interface DefinitionParts {
  */
 export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpServerDefinition>, Disposable {
   readonly #changed: EventEmitter<void>;
-  readonly #listening: Disposable;
+  readonly #listening: readonly Disposable[];
   #offered = '';
 
   constructor(private readonly parts: DefinitionParts) {
     this.#changed = new parts.vs.EventEmitter<void>();
-    this.#listening = parts.broker.onDidChange(() => this.#fireWhenDifferent());
+    const { broker, clock } = parts;
+    const calm = new CalmLook(
+      clock,
+      () => broker.servers().length,
+      () => this.#fireWhenDifferent(),
+    );
+    this.#listening = [calm, broker.onDidChange(() => calm.afterChange())];
   }
 
   get onDidChangeMcpServerDefinitions(): Event<void> {
@@ -66,7 +73,7 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
   }
 
   dispose(): void {
-    this.#listening.dispose();
+    for (const listening of this.#listening) listening.dispose();
     this.#changed.dispose();
   }
 

@@ -6,6 +6,7 @@ import type { Clock } from '../core/ports.js';
 import type { CredentialState } from '../core/state.js';
 import type { Storage, StorageHealth } from '../core/storage.js';
 import type { VSCode } from './api.js';
+import { CalmLook } from './calm.js';
 import type { ConfiguredServers } from './configured-servers.js';
 import type { SettingsProblems } from './settings-problems.js';
 import { healthText, setAsideText } from './storage-texts.js';
@@ -34,8 +35,13 @@ export class StatusBar implements Disposable {
     this.#item = vs.window.createStatusBarItem('mcpCredentials.status', vs.StatusBarAlignment.Right, 90);
     this.#item.name = vs.l10n.t('MCP Credentials');
     this.#item.command = 'mcpCredentials.showStatus';
-    const render = () => this.render();
-    this.#listening = [broker, configured, problems, storage].map((part) => part.onDidChange(render));
+    const calm = new CalmLook(
+      clock,
+      () => broker.servers().length,
+      () => this.render(),
+    );
+    const parts = [broker, configured, problems, storage];
+    this.#listening = [calm, ...parts.map((part) => part.onDidChange(() => calm.afterChange()))];
   }
 
   render(): void {

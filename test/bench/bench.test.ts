@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { bench } from './bench.js';
+import { median, type Row } from './measure.js';
+import { jsonOf, tableOf } from './table.js';
+
+describe('the bench', () => {
+  it('measures everything beside something else, here with as little as there can be', async function () {
+    this.timeout(20_000);
+    const told: Row[] = [];
+    const sizes = {
+      accounts: 2,
+      sessions: 3,
+      sessionsBefore: [1, 2, 3],
+      samples: 1,
+      collections: 0,
+    } as const;
+    const rows = await bench(sizes, (row) => told.push(row));
+    assert.deepEqual(told, rows);
+    assert.ok(rows.length >= 9);
+    for (const { name, ours, baseline } of rows) {
+      for (const { values } of [ours, baseline]) {
+        assert.equal(values.length, 1, name);
+        assert.ok(values.every(Number.isFinite), name);
+      }
+    }
+    const timers = rows.find(({ unit }) => unit === 'timers');
+    assert.deepEqual([timers?.ours.values, timers?.baseline.values], [[1], [1]]);
+  });
+
+  const row: Row = {
+    name: 'a call',
+    unit: 'ms',
+    ours: { name: 'ours', values: [3, 1, 2] },
+    baseline: { name: 'direct', values: [4, 4] },
+  };
+
+  it('tells a person the medians, how far the values lie apart, and the ratio', () => {
+    const [header = '', , line = ''] = tableOf([row]).split('\n');
+    assert.match(header, /^measure +this extension +beside +ratio$/);
+    assert.match(line, /^a call +ours: 2 \[1–3\] ms +direct: 4 ms +0\.50×$/);
+  });
+
+  it('tells a program every value', () => {
+    const { rows } = JSON.parse(jsonOf([row])) as { rows: readonly Row[] };
+    assert.deepEqual(rows, [
+      { ...row, ours: { ...row.ours, median: 2 }, baseline: { ...row.baseline, median: 4 } },
+    ]);
+  });
+
+  it('takes the middle of an even number from both sides of it', () => {
+    assert.equal(median([4, 1, 3, 2]), 2.5);
+  });
+});

@@ -1,0 +1,155 @@
+import { join } from 'node:path';
+import { Broker } from '../../src/broker/broker.js';
+import { Counters } from '../../src/core/counters.js';
+import type { LiveCredential } from '../../src/core/credential.js';
+import { noLock } from '../../src/core/lock.js';
+import type { Log } from '../../src/core/ports.js';
+import { Secret } from '../../src/core/secret.js';
+import type { Server, ServerId } from '../../src/core/server.js';
+import { JournalFiles } from '../../src/node/journal-files.js';
+import { LeaseFiles } from '../../src/node/lease-file.js';
+import { LedgerFiles } from '../../src/node/ledger-files.js';
+import { CredentialVault } from '../../src/vault/credentials.js';
+import { Sessions } from '../../src/vault/sessions.js';
+import { BrokerWindow, Stores } from '../support/broker-window.js';
+import { defaultRules } from '../support/default-rules.js';
+import { FakeNetwork } from '../support/fake-network.js';
+import { sealedBefore } from '../support/sealed-before.js';
+import { serversSetting } from '../support/ground.js';
+import { CountingClock } from './counting-clock.js';
+
+/** Writes nothing, and keeps nothing in memory. */
+export const silent: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+const hourMs = 3_600_000;
+
+export interface ProfileSize {
+  readonly accounts: number;
+  readonly sessions: number;
+}
+
+/**
+ * A profile after long use: so many accounts, each for a server of its own, and so many sessions, in real files
+ * wherever the extension uses files. Nobody answers on the network, and nobody has to: every token is fresh.
+ */
+export class FullProfile {
+  readonly stores = new Stores();
+  readonly servers: readonly Server[];
+
+  private constructor(private readonly size: ProfileSize) {
+    this.servers = Array.from({ length: size.accounts }, (_, n) => ({
+      id: `server-${n}` as ServerId,
+      url: `https://mcp-${n}.example.com/mcp`,
+      auth: {},
+    }));
+  }
+
+  static async make(size: ProfileSize): Promise<FullProfile> {
+    const profile = new FullProfile(size);
+    await profile.#fill();
+    return profile;
+  }
+
+  get name(): string {
+    return `${count(this.size.accounts, 'account')}, ${count(this.size.sessions, 'session')}`;
+  }
+
+  /** A window with the whole extension in it, as it activates. */
+  window(): BrokerWindow {
+    const named = this.servers.map(({ id, url }) => ({ name: id, url }));
+    return new BrokerWindow({ stores: this.stores, user: serversSetting(named), fetch: offline });
+  }
+
+  /** Only what decides, without the doubles of an editor. */
+  broker(clock = new CountingClock()): Broker {
+    const { secrets, memento } = this.stores;
+    return new Broker({
+      ...this.#files(),
+      rules: defaultRules,
+      counters: new Counters(),
+      audit: { record: () => undefined },
+      fetch: offline,
+      clock,
+      random: Math.random,
+      log: silent,
+      secrets,
+      lock: noLock,
+      network: new FakeNetwork(),
+      memento,
+      workspace: 'no workspace',
+      openBrowser: () => Promise.resolve(false),
+      redirects: { open: () => Promise.reject(new Error('Nobody signs in here.')) },
+    });
+  }
+
+  /** A broker that has everything in memory. */
+  async loaded(clock = new CountingClock()): Promise<Broker> {
+    const broker = this.broker(clock);
+    await broker.setServers(this.servers);
+    // Whose a session is that nobody knows is only known when all have been read.
+    for (const { id } of this.servers.slice(0, 1)) await broker.accessToken(id, 'unknown');
+    return broker;
+  }
+
+  #files() {
+    const folder = (name: string) => join(this.stores.folder, name);
+    const leases = new LeaseFiles(folder('leases'), silent);
+    return {
+      journal: new JournalFiles(folder('journal'), silent),
+      leases,
+      ledgers: {
+        sessions: new LedgerFiles(folder('sessions'), leases, silent),
+        bindings: new LedgerFiles(folder('bindings'), leases, silent),
+      },
+    };
+  }
+
+  async #fill(): Promise<void> {
+    const { memento } = this.stores;
+    const secrets = sealedBefore(this.stores.secrets);
+    const { journal, leases, ledgers } = this.#files();
+    const clock = new CountingClock();
+    const closing = AbortSignal.abort();
+    const vault = new CredentialVault({ secrets, memento, journal, leases, clock, log: silent, closing });
+    for (const [n, server] of this.servers.entries()) await vault.put(credentialFor(n, server));
+    const sessions = new Sessions({ ledger: ledgers.sessions, clock, log: silent }, defaultRules);
+    for (let n = 0; n < this.size.sessions; n++) {
+      const server = this.servers[n % this.servers.length];
+      if (server === undefined) break;
+      const { account } = credentialFor(n % this.servers.length, server);
+      await sessions.open(server.id, `session-${n}`, account);
+    }
+    await sessions.end();
+    // The first window binds every server to the only account that fits.
+    await (await this.loaded(clock)).close();
+  }
+}
+
+const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
+
+const offline = (): Promise<Response> => Promise.reject(new TypeError('fetch failed'));
+
+function credentialFor(n: number, { url }: Server): LiveCredential {
+  const issuer = 'https://login.example.com';
+  const nowMs = Date.now();
+  return {
+    account: { issuer, subject: `user-${n}`, label: `user-${n}@example.com` },
+    client: { issuer, clientId: 'client-1', authMethod: 'none', source: 'dynamic' },
+    resource: url,
+    generation: 1,
+    scopes: ['tools.read', 'tools.write'],
+    tokens: {
+      kind: 'alive',
+      // As long as those of the usual authorization servers.
+      accessToken: new Secret(`access-${n}-`.padEnd(1_200, 'x')),
+      refreshToken: new Secret(`refresh-${n}-`.padEnd(200, 'x')),
+      issuedAtMs: nowMs,
+      expiresAtMs: nowMs + 24 * hourMs,
+    },
+  };
+}

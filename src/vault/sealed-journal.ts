@@ -86,7 +86,9 @@ export class SealedJournal {
 
   /** Whose removal is still told. */
   removed(): readonly CredentialKey[] {
-    return [...this.#entries.values()].filter(({ content }) => content.kind === 'removed').map(keyOfEntry);
+    return [...this.#known.values()]
+      .filter(({ isRemoved }) => isRemoved)
+      .map(({ listed }) => keyOfEntry(listed));
   }
 
   /** The last known removals, so that nobody brings back what is gone. */

@@ -115,7 +115,16 @@ export class FullProfile {
     const { journal, leases, ledgers } = this.#files();
     const clock = new CountingClock();
     const closing = AbortSignal.abort();
-    const vault = new CredentialVault({ secrets, memento, journal, leases, clock, log: silent, closing });
+    const vault = new CredentialVault({
+      secrets,
+      memento,
+      journal,
+      leases,
+      clock,
+      counters: new Counters(),
+      log: silent,
+      closing,
+    });
     for (const [n, server] of this.servers.entries()) await vault.put(credentialFor(n, server));
     const sessions = new Sessions({ ledger: ledgers.sessions, clock, log: silent }, defaultRules);
     for (let n = 0; n < this.size.sessions; n++) {

@@ -45,18 +45,7 @@ describe('vault, sessions, bindings and memory', () => {
   /** The newest generation of each window, so that a step that changed nothing is noticed. */
   const generations = new Map<Broker, number>();
 
-  const stores = () => {
-    const { secrets, memento, journal, clock, log } = profile;
-    return {
-      secrets,
-      memento,
-      journal,
-      clock,
-      log,
-      leases: profile.leases.window(),
-      closing: AbortSignal.abort(),
-    };
-  };
+  const stores = () => ({ ...profile.vaultParts(), closing: AbortSignal.abort() });
 
   /** What somebody finds who has nothing but what is stored. */
   async function stored(workspace: string, session: string) {

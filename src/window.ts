@@ -29,6 +29,7 @@ import { DefinitionProvider } from './vscode/definition-provider.js';
 import { diagnostics } from './vscode/diagnostics.js';
 import type { Variables } from './vscode/environment.js';
 import { channelLog } from './vscode/log.js';
+import { sessionName } from './vscode/session.js';
 import { Settings, type SettingsManifest } from './vscode/settings.js';
 import { SettingsProblems } from './vscode/settings-problems.js';
 import { ShownDocuments } from './vscode/shown-documents.js';
@@ -90,7 +91,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
       filesIn: (folder) => sharedAmongWindows(folder, log, leaseNews(counters, audit)),
       passphrase: system.environment['MCP_CREDENTIALS_PASSPHRASE'],
       scryptCost: system.scryptCost,
-      session: vs.env.sessionId,
+      session: sessionName(vs),
       clock,
       counters,
       log,

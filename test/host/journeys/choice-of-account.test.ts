@@ -18,6 +18,12 @@ describe('a server that several accounts fit', () => {
   });
   after(() => ground.stop());
 
+  /** The editor names tools by what the server calls itself. */
+  const whoami = async () => {
+    await ground.editor.startServer(ground.serverId('shared'));
+    return ground.editor.invokeTool(await ground.tool('tickets', 'whoami'));
+  };
+
   it('asks which one, and is started with the one that is chosen', async () => {
     const { editor } = ground;
     // The editor takes a moment to hear of a new server, and until then starts nothing.
@@ -35,16 +41,14 @@ describe('a server that several accounts fit', () => {
     await editor.screenshot('choice-of-account');
     await editor.clickNotification('Several of your accounts fit', 'Choose Account…');
     await editor.pickQuickPick('bob@example.com');
-    const whoami = await ground.start('shared', 'whoami');
-    assert.equal(await editor.invokeTool(whoami), 'bob@example.com (Bob)');
+    assert.equal(await whoami(), 'bob@example.com (Bob)');
     assert.equal(ground.issuer.counts().signIns, 2);
   });
 
   it('does not ask again after a reload', async () => {
     const { editor } = ground;
     await editor.reload();
-    const whoami = await ground.start('shared', 'whoami');
-    assert.equal(await editor.invokeTool(whoami), 'bob@example.com (Bob)');
+    assert.equal(await whoami(), 'bob@example.com (Bob)');
     assert.deepEqual(await editor.notifications(), []);
     assert.deepEqual(editor.everyDialog(), []);
   });

@@ -30,7 +30,13 @@ describe('somebody who looks after an account', () => {
     await ground.openMenu();
     const [first, ...others] = await editor.quickPickItems();
     assert.match(first ?? '', /^tickets, alice@example\.com – signed in/);
-    assert.deepEqual(others, ['Open Settings', 'Show Log', 'Show Audit Trail', 'Show Diagnostics']);
+    assert.deepEqual(others, [
+      'Stored in: the editor’s secret storage · works',
+      'Open Settings',
+      'Show Log',
+      'Show Audit Trail',
+      'Show Diagnostics',
+    ]);
     await editor.screenshot('menu');
   });
 

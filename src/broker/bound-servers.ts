@@ -1,5 +1,5 @@
 import { isCalled, sameAccount, type Account } from '../core/account.js';
-import { covers } from '../core/address.js';
+import { covers, isSameIssuer } from '../core/address.js';
 import type { Audit } from '../core/audit.js';
 import { keyText, type CredentialKey } from '../core/credential.js';
 import { BrokerError } from '../core/errors.js';
@@ -201,9 +201,6 @@ function fits({ account, clientId, resource }: IndexEntry, { url, auth }: Server
     covers(resource, url)
   );
 }
-
-/** RFC 8414 §3.1 drops a terminating slash of a bare origin, and people do either. */
-const isSameIssuer = (a: string, b: string): boolean => a.replace(/\/$/, '') === b.replace(/\/$/, '');
 
 /**
  * These say who somebody is and how long the sign-in lasts, not what a server may do; issuers answer them under other

@@ -17,12 +17,15 @@ export class Issuers {
     private readonly closing: AbortSignal,
   ) {}
 
-  /** @throws BrokerError as `discoverAuthorizationServer` */
-  metadata(issuer: string): Promise<AuthorizationServer> {
+  /**
+   * @param resource - what the tokens of `issuer` are for
+   * @throws BrokerError as `discoverAuthorizationServer`
+   */
+  metadata(issuer: string, resource: string): Promise<AuthorizationServer> {
     const known = this.#known.get(issuer);
     const nowMs = this.clock.nowMs();
     if (known !== undefined && nowMs - known.askedAtMs < keepForMs) return known.server;
-    const server = discoverAuthorizationServer(this.fetch, issuer, this.closing);
+    const server = discoverAuthorizationServer(this.fetch, issuer, resource, this.closing);
     const entry = { server, askedAtMs: nowMs };
     this.#known.set(issuer, entry);
     server.catch(() => {

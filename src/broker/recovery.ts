@@ -156,7 +156,8 @@ export class Recovery implements Chore {
     try {
       await turn.begun;
       counters.add('recovery.attempts');
-      return await introspectGrant(fetch, await issuers.metadata(look.issuer), credential, token, closing);
+      const server = await issuers.metadata(look.issuer, credential.resource);
+      return await introspectGrant(fetch, server, credential, token, closing);
     } finally {
       turn.end();
     }

@@ -161,7 +161,7 @@ export class Refresher {
     const key = keyText(keyOf(credential));
     if (!this.#brake.admits(key)) return { kind: 'unavailable', error: tooMany(this.#brake.opensAtMs(key)) };
     try {
-      const server = await issuers.metadata(credential.account.issuer);
+      const server = await issuers.metadata(credential.account.issuer, credential.resource);
       // Right before the request leaves, since it cannot be taken back.
       if (!(await lease.isHeld())) throw new BrokerError('issuer_unreachable', 'Another window took over.');
       return await refreshTokens(fetch, server, credential, refreshToken, clock.nowMs());

@@ -188,7 +188,8 @@ export class Safekeeping {
   async #giveBack(credential: LiveCredential): Promise<BrokerError> {
     const { fetch, issuers, log } = this.parts;
     try {
-      await revokeGrant(fetch, await issuers.metadata(credential.account.issuer), credential);
+      const { account, resource } = credential;
+      await revokeGrant(fetch, await issuers.metadata(account.issuer, resource), credential);
     } catch (error) {
       log.warn(`A grant that is no longer wanted could not be revoked: ${describeError(error)}`);
     }

@@ -1,4 +1,5 @@
 import { isCalled, sameAccount, type Account } from '../core/account.js';
+import { isSameIssuer } from '../core/address.js';
 import type { Client } from '../core/client.js';
 import type { Credential } from '../core/credential.js';
 import { BrokerError, describeError, hasCode } from '../core/errors.js';
@@ -50,7 +51,7 @@ export async function signIn(parts: SignInParts, wish: SignInWish): Promise<Acco
   const { server, signal } = wish;
   const resource = await discoverResource(parts.fetch, server.url, signal);
   const issuer = chooseIssuer(server, resource);
-  const authorizationServer = await parts.issuers.metadata(issuer);
+  const authorizationServer = await parts.issuers.metadata(issuer, resource.resource);
   const known = await knownClient(parts.vault, server, authorizationServer);
 
   signal.throwIfAborted();
@@ -133,7 +134,7 @@ function hintFor({ account, server }: SignInWish): string | undefined {
 function chooseIssuer(server: Server, { issuers }: ProtectedResource): string {
   const wanted = server.auth.issuer;
   if (wanted === undefined || issuers.length === 0) return wanted ?? issuers[0] ?? new URL(server.url).origin;
-  const named = issuers.find((issuer) => issuer === wanted || issuer === `${wanted}/`);
+  const named = issuers.find((issuer) => isSameIssuer(issuer, wanted));
   if (named !== undefined) return named;
   throw new BrokerError('issuer_not_offered', `${server.url} does not name ${wanted}.`, {
     details: { issuer: wanted, offered: JSON.stringify(issuers) },
@@ -171,10 +172,11 @@ function portOf(redirectUri: string | undefined): number | undefined {
   return redirectUri === undefined ? undefined : Number(new URL(redirectUri).port);
 }
 
+/** An account of an authorization server that the resource has left cannot come back; whoever comes is chosen anew. */
 function requireWanted(account: Account, { account: same, server }: SignInWish): void {
   const pinned = server.auth.account;
-  const isWanted =
-    (same === undefined || sameAccount(account, same)) && (pinned === undefined || isCalled(account, pinned));
+  const isSame = same === undefined || same.issuer !== account.issuer || sameAccount(account, same);
+  const isWanted = isSame && (pinned === undefined || isCalled(account, pinned));
   if (isWanted) return;
   throw new BrokerError('wrong_account', 'Somebody else signed in.', {
     details: { wanted: same?.label ?? pinned ?? '', got: account.label },

@@ -75,7 +75,7 @@ export class SignOuts {
   async #revoke(credential: LiveCredential): Promise<boolean> {
     const { fetch, issuers, log } = this.parts;
     try {
-      const issuer = await issuers.metadata(credential.account.issuer);
+      const issuer = await issuers.metadata(credential.account.issuer, credential.resource);
       return await revokeGrant(fetch, issuer, credential);
     } catch (error) {
       log.warn(`The grant could not be revoked: ${describeError(error)}`);

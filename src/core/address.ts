@@ -30,6 +30,18 @@ export function parseAddress(text: string): URL {
 }
 
 /**
+ * Whether two texts name one issuer: they are identical, but for the terminating slash of a bare origin, which is
+ * dropped when its metadata is asked for and which people write or leave out.
+ * @see RFC 8414 §3.1 and §3.3
+ */
+export function isSameIssuer(a: string, b: string): boolean {
+  return a === b || withoutBareSlash(a) === withoutBareSlash(b);
+}
+
+const withoutBareSlash = (issuer: string): string =>
+  URL.canParse(issuer) && `${new URL(issuer).origin}/` === issuer ? issuer.slice(0, -1) : issuer;
+
+/**
  * Whether a credential for the protected resource `resource` may be sent to `address`: same origin, and the
  * resource's path is the address's path or one of its parents.
  * @see RFC 9728 §3.3; MCP authorization, "Token Audience Binding and Validation"

@@ -1,5 +1,5 @@
 import * as oauth from 'oauth4webapi';
-import { parseAddress } from '../core/address.js';
+import { isSameIssuer, parseAddress } from '../core/address.js';
 import { BrokerError } from '../core/errors.js';
 import type { Fetch } from '../core/ports.js';
 import { guardedFetch } from './guarded-fetch.js';
@@ -9,7 +9,9 @@ import { findDocument } from './metadata-document.js';
 export type AuthorizationServer = oauth.AuthorizationServer;
 
 /**
- * Fetches the metadata of `issuer`, from the addresses and in the order that MCP demands.
+ * Fetches the metadata of `issuer`, from the addresses and in the order that MCP demands. A server of MCP 2025-03-26
+ * may be its own authorization server and publish nothing: then its endpoints are where that revision puts them.
+ * @param resource - what the tokens are for
  * @throws BrokerError `metadata_missing`; `issuer_mismatch` when the document names another issuer;
  *   `issuer_unreachable`, `tls_untrusted`, `address_refused` from the requests
  * @see MCP authorization 2026-07-28, "Authorization Server Metadata Discovery"; RFC 8414 §3.3
@@ -17,32 +19,48 @@ export type AuthorizationServer = oauth.AuthorizationServer;
 export async function discoverAuthorizationServer(
   fetch: Fetch,
   issuer: string,
+  resource: string,
   signal: AbortSignal,
 ): Promise<AuthorizationServer> {
   const url = parseAddress(issuer);
   const details = { issuer };
   const found = await findDocument(guardedFetch(fetch), metadataAddresses(url), signal);
   if (found === undefined) {
+    if (issuer === new URL(resource).origin) return withDefaultEndpoints(issuer);
     throw new BrokerError('metadata_missing', `${url.host} publishes no authorization server metadata.`, {
       details,
     });
   }
+  const another = (cause?: unknown) =>
+    new BrokerError('issuer_mismatch', `The metadata at ${found.address} is another issuer's.`, {
+      cause,
+      details,
+    });
+  let server: AuthorizationServer;
   try {
-    return await oauth.processDiscoveryResponse(url, found.response);
+    server = await oauth.processDiscoveryResponse(url, found.response);
   } catch (cause) {
     const isOther =
       cause instanceof oauth.OperationProcessingError && cause.code === oauth.JSON_ATTRIBUTE_COMPARISON;
-    throw isOther
-      ? new BrokerError('issuer_mismatch', `The metadata at ${found.address} is another issuer's.`, {
-          cause,
-          details,
-        })
-      : new BrokerError('metadata_missing', `The metadata at ${found.address} is unusable.`, {
-          cause,
-          details,
-        });
+    if (isOther) throw another(cause);
+    throw new BrokerError('metadata_missing', `The metadata at ${found.address} is unusable.`, {
+      cause,
+      details,
+    });
   }
+  // oauth4webapi compares addresses, which may be equal although the texts are not.
+  if (!isSameIssuer(server.issuer, issuer)) throw another();
+  return server;
 }
+
+/** MCP authorization 2025-03-26, "Fallbacks for Servers without Metadata Discovery"; that revision demands PKCE of all. */
+const withDefaultEndpoints = (issuer: string): AuthorizationServer => ({
+  issuer,
+  authorization_endpoint: `${issuer}/authorize`,
+  token_endpoint: `${issuer}/token`,
+  registration_endpoint: `${issuer}/register`,
+  code_challenge_methods_supported: ['S256'],
+});
 
 /** Where the metadata of an issuer may be, in the order in which MCP demands to try. */
 export function metadataAddresses(issuer: URL): string[] {

@@ -17,8 +17,10 @@ export interface ProtectedResource {
 
 /**
  * Finds out what the MCP server at `serverUrl` is called and who issues tokens for it: a request without a token
- * for its challenge, then the metadata that the challenge names, else the well-known addresses by path and root.
- * @throws BrokerError `server_unreachable` when the server does not answer; `resource_mismatch` when the metadata
+ * for its challenge, then the metadata that the challenge names, or without a name the well-known addresses by path
+ * and root. A server that answers without a token, too, may have metadata.
+ * @throws BrokerError `server_unreachable` when the server does not answer; `metadata_missing` when it names metadata
+ *   that is not there; `resource_mismatch` when the metadata
  *   speaks for something else; `issuer_unreachable`, `tls_untrusted`, `address_refused` from the requests
  * @see RFC 9728 §3 and §5; MCP authorization 2026-07-28, "Authorization Server Discovery"
  */
@@ -28,10 +30,13 @@ export async function discoverResource(
   signal: AbortSignal,
 ): Promise<ProtectedResource> {
   const challenge = await askForChallenge(fetch, serverUrl, signal);
-  const named = challenge?.resourceMetadata === undefined ? [] : [challenge.resourceMetadata];
-  const addresses = [...named, ...wellKnownAddresses(serverUrl)];
+  const named = challenge?.resourceMetadata;
+  const addresses = named === undefined ? wellKnownAddresses(serverUrl) : [named];
   const found = await findDocument(guardedFetch(fetch), addresses, signal);
   if (found === undefined) {
+    if (named !== undefined) {
+      throw new BrokerError('metadata_missing', `There is no metadata at ${JSON.stringify(named)}.`);
+    }
     return { resource: serverUrl, issuers: [], ...(challenge?.scopes && { scopes: challenge.scopes }) };
   }
   const metadata = parseMetadata(await found.response.json(), serverUrl);

@@ -7,7 +7,7 @@ import { requirePkce, type AuthorizationServer } from './authorization-server.js
 import { wire } from './wire.js';
 
 /**
- * Registers us at `server` as a native public client.
+ * Registers us at `server` as a native client: a public one, or one with a secret where only those are served.
  * @returns the client as the server made it, which may be a confidential one although we asked for none
  * @throws BrokerError `pkce_unsupported`; `registration_unsupported` when the server registers no clients; `registration_refused` with
  *   its reason, quoted, in `details.reason`; `issuer_unreachable`, `tls_untrusted`, `address_refused`
@@ -30,18 +30,18 @@ export async function registerClient(
     redirect_uris: [redirectUri],
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
-    token_endpoint_auth_method: 'none',
+    token_endpoint_auth_method: methodToAskFor(server),
   };
   const response = await oauth.dynamicClientRegistrationRequest(server, request, wire(fetch, signal));
   if (response.status >= 500 || response.status === 429) {
     throw new BrokerError('issuer_unreachable', `Registration answers ${response.status}.`, { details });
   }
   try {
-    const registered = await oauth.processDynamicClientRegistrationResponse(asCreated(response));
+    const registered = await oauth.processDynamicClientRegistrationResponse(await normalized(response));
     return {
       issuer: server.issuer,
       clientId: registered.client_id,
-      ...secretOf(registered['client_secret'], registered['token_endpoint_auth_method']),
+      ...secretOf(server, registered['client_secret'], registered['token_endpoint_auth_method']),
       source: 'dynamic',
       redirectUri,
     };
@@ -57,15 +57,36 @@ export async function registerClient(
   }
 }
 
-/** RFC 7591 §3.2.1 demands 201, and some servers answer 200. */
-const asCreated = (response: Response): Response =>
-  response.status === 200
-    ? new Response(response.body, { status: 201, headers: response.headers })
-    : response;
+/** The methods that need no key, the one that leaves no secret to keep first. */
+const methods = ['none', 'client_secret_basic', 'client_secret_post'] as const;
 
-/** RFC 7591 §2: a server that returns a secret and names no method means `client_secret_basic`. */
-function secretOf(secret: unknown, method: unknown): Pick<Client, 'clientSecret' | 'authMethod'> {
-  if (typeof secret !== 'string' || secret === '' || method === 'none') return { authMethod: 'none' };
-  const authMethod = method === 'client_secret_post' ? method : 'client_secret_basic';
-  return { clientSecret: new Secret(secret), authMethod };
+type Method = (typeof methods)[number];
+
+/** Stated always: what a server assumes of a client that states none is a secret (RFC 7591 §2). */
+const methodToAskFor = ({ token_endpoint_auth_methods_supported: offered }: AuthorizationServer): Method =>
+  methods.find((method) => offered?.includes(method)) ?? 'none';
+
+/** RFC 7591 §3.2.1 demands status 201 and an end of the secret's life, and some servers give neither. */
+async function normalized(response: Response): Promise<Response> {
+  if (response.status !== 200 && response.status !== 201) return response;
+  const body: unknown = await response
+    .clone()
+    .json()
+    .catch(() => undefined);
+  if (typeof body !== 'object' || body === null) return response;
+  return Response.json({ client_secret_expires_at: 0, ...body }, { status: 201 });
+}
+
+/** Without a word about the method, RFC 7591 §2 makes it `client_secret_basic`; where that is not served, the one that is. */
+function secretOf(
+  server: AuthorizationServer,
+  secret: unknown,
+  stated: unknown,
+): Pick<Client, 'clientSecret' | 'authMethod'> {
+  if (typeof secret !== 'string' || secret === '') return { authMethod: 'none' };
+  const offered = server.token_endpoint_auth_methods_supported;
+  const isBasicServed = offered === undefined || offered.includes('client_secret_basic');
+  const assumed = isBasicServed ? 'client_secret_basic' : methodToAskFor(server);
+  const authMethod = methods.find((method) => method === stated) ?? assumed;
+  return authMethod === 'none' ? { authMethod } : { clientSecret: new Secret(secret), authMethod };
 }

@@ -4,6 +4,7 @@ import { hasCode } from '../../src/core/errors.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 const issuer = 'https://as.example.com';
+const resource = 'https://mcp.example.com/mcp';
 
 describe('the metadata of issuers', () => {
   const open = () => {
@@ -20,20 +21,20 @@ describe('the metadata of issuers', () => {
 
   it('is asked for once at a time and once an hour', async () => {
     const { clock, asked, issuers } = open();
-    await Promise.all([issuers.metadata(issuer), issuers.metadata(issuer)]);
+    await Promise.all([issuers.metadata(issuer, resource), issuers.metadata(issuer, resource)]);
     clock.advance(3_599_999);
-    await issuers.metadata(issuer);
+    await issuers.metadata(issuer, resource);
     assert.equal(asked.length, 1);
     clock.advance(1);
-    await issuers.metadata(issuer);
+    await issuers.metadata(issuer, resource);
     assert.equal(asked.length, 2);
   });
 
   it('is asked for again after a failure', async () => {
     const { answers, issuers } = open();
     answers.push(new Response(null, { status: 503 }));
-    await assert.rejects(issuers.metadata(issuer), (error) => hasCode(error, 'issuer_unreachable'));
-    assert.equal((await issuers.metadata(issuer)).issuer, issuer);
+    await assert.rejects(issuers.metadata(issuer, resource), (error) => hasCode(error, 'issuer_unreachable'));
+    assert.equal((await issuers.metadata(issuer, resource)).issuer, issuer);
   });
 
   it('is not waited for any longer when the window closes', async () => {
@@ -43,7 +44,7 @@ describe('the metadata of issuers', () => {
       new Promise<Response>((_resolve, reject) => {
         signal?.addEventListener('abort', () => reject(new Error('aborted')));
       });
-    const asking = new Issuers(never, new FakeClock(), closing.signal).metadata(issuer);
+    const asking = new Issuers(never, new FakeClock(), closing.signal).metadata(issuer, resource);
     closing.abort(reason);
     await assert.rejects(asking, reason);
   });

@@ -35,8 +35,8 @@ describe('metadataAddresses (RFC 8414 §3.1, OpenID Connect Discovery §4.1)', (
 });
 
 describe('discoverAuthorizationServer', () => {
-  const discover = (issuer: string, scripted: ScriptedFetch) =>
-    discoverAuthorizationServer(scripted.fetch, issuer, signal);
+  const discover = (issuer: string, scripted: ScriptedFetch, resource = 'https://mcp.example.com/mcp') =>
+    discoverAuthorizationServer(scripted.fetch, issuer, resource, signal);
   const at = 'GET https://as.example.com/.well-known/oauth-authorization-server';
 
   const matching = [
@@ -54,6 +54,16 @@ describe('discoverAuthorizationServer', () => {
   const refused: readonly (readonly [string, Response, ErrorCode])[] = [
     ['of another host (RFC 8414 §3.3)', json({ issuer: 'https://attacker.example' }), 'issuer_mismatch'],
     ['of a tenant (RFC 8414 §3.3)', json({ issuer: 'https://as.example.com/t1' }), 'issuer_mismatch'],
+    [
+      'of the same host in capitals (RFC 8414 §3.3)',
+      json({ issuer: 'https://AS.example.com' }),
+      'issuer_mismatch',
+    ],
+    [
+      'of the same port, spelled out (RFC 8414 §3.3)',
+      json({ issuer: 'https://as.example.com:443' }),
+      'issuer_mismatch',
+    ],
     ['of another port (RFC 8414 §3.3)', json({ issuer: 'https://as.example.com:8443' }), 'issuer_mismatch'],
     [
       'without an issuer (RFC 8414 §2)',
@@ -75,6 +85,40 @@ describe('discoverAuthorizationServer', () => {
       await assert.rejects(discover('https://as.example.com', scripted), (error) => hasCode(error, code));
     });
   }
+
+  it('refuses a document of a tenant whose issuer has a slash more (RFC 8414 §3.3)', async () => {
+    const tenant = 'https://as.example.com/t1';
+    const scripted = new ScriptedFetch({ [`${at}/t1`]: json({ issuer: `${tenant}/` }) });
+    await assert.rejects(discover(tenant, scripted), (error) => hasCode(error, 'issuer_mismatch'));
+  });
+
+  describe('of a server that is its own authorization server (MCP authorization 2025-03-26)', () => {
+    const origin = 'https://mcp.example.com';
+
+    it('falls back to the default endpoints when nothing is published', async () => {
+      const server = await discover(origin, new ScriptedFetch({}));
+      assert.deepEqual(
+        [server.issuer, server.authorization_endpoint, server.token_endpoint, server.registration_endpoint],
+        [origin, `${origin}/authorize`, `${origin}/token`, `${origin}/register`],
+      );
+      requirePkce(server);
+    });
+
+    it('takes what is published instead', async () => {
+      const published = { issuer: origin, token_endpoint: `${origin}/oauth/token` };
+      const scripted = new ScriptedFetch({
+        [`GET ${origin}/.well-known/oauth-authorization-server`]: json(published),
+      });
+      assert.deepEqual(await discover(origin, scripted), published);
+    });
+
+    it('is not pushed to the default endpoints by an outage', async () => {
+      const scripted = new ScriptedFetch({
+        [`GET ${origin}/.well-known/oauth-authorization-server`]: page(503),
+      });
+      await assert.rejects(discover(origin, scripted), (error) => hasCode(error, 'issuer_unreachable'));
+    });
+  });
 
   it('refuses an issuer over plain http without asking', async () => {
     const scripted = new ScriptedFetch({});

@@ -35,6 +35,15 @@ describe('discoverResource', () => {
       assert.deepEqual(asked, [`POST ${server}`, `GET ${named}`]);
     });
 
+    it('and does not look elsewhere when it is not there', async () => {
+      const asking = discover({
+        [`POST ${server}`]: challenged('resource_metadata="https://mcp.example.com/.well-known/gone"'),
+        [`GET ${root}/mcp`]: () => assert.fail('The challenge named another address.'),
+        [`GET ${root}`]: () => assert.fail('The challenge named another address.'),
+      });
+      await assert.rejects(asking, (error) => hasCode(error, 'metadata_missing'));
+    });
+
     it('below the path first, then at the root', async () => {
       const { asked } = await discover({
         [`GET ${root}`]: json({ ...metadata, resource: 'https://mcp.example.com' }),

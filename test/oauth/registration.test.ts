@@ -7,9 +7,14 @@ const issuer = 'https://as.example.com';
 const endpoint = `${issuer}/register`;
 const redirectUri = 'http://127.0.0.1:1234/callback';
 
-async function register(answer: Response | (() => Response)) {
+async function register(answer: Response | (() => Response), methods?: readonly string[]) {
   const scripted = new ScriptedFetch({ [`POST ${endpoint}`]: answer });
-  const server = { issuer, registration_endpoint: endpoint, code_challenge_methods_supported: ['S256'] };
+  const server = {
+    issuer,
+    registration_endpoint: endpoint,
+    code_challenge_methods_supported: ['S256'],
+    ...(methods && { token_endpoint_auth_methods_supported: [...methods] }),
+  };
   const client = await registerClient(scripted.fetch, server, redirectUri, new AbortController().signal);
   return { client, sent: JSON.parse(scripted.seen[0]?.body ?? '') as Record<string, unknown> };
 }
@@ -33,6 +38,30 @@ describe('registerClient (RFC 7591)', () => {
       response_types: ['code'],
       token_endpoint_auth_method: 'none',
     });
+  });
+
+  describe('states how it proves itself, among the ways that the server serves (RFC 8414 §2)', () => {
+    const rows: readonly (readonly [string, readonly string[] | undefined, string])[] = [
+      ['no word about it', undefined, 'none'],
+      ['a public client among others', ['client_secret_post', 'none'], 'none'],
+      ['Basic before the form', ['client_secret_post', 'client_secret_basic'], 'client_secret_basic'],
+      ['the form alone', ['client_secret_post', 'private_key_jwt'], 'client_secret_post'],
+      ['nothing that needs no key', ['private_key_jwt'], 'none'],
+    ];
+    for (const [what, methods, asked] of rows) {
+      it(what, async () => {
+        const { sent } = await register(json({ client_id: 'c' }, 201), methods);
+        assert.equal(sent['token_endpoint_auth_method'], asked);
+      });
+    }
+  });
+
+  it('assumes of a secret without a method what the server serves', async () => {
+    const answer = json({ client_id: 'c', client_secret: 's' }, 201);
+    const methods = async (...served: string[]) => (await register(answer, served)).client.authMethod;
+    assert.equal(await methods('client_secret_basic', 'none'), 'client_secret_basic');
+    assert.equal(await methods('client_secret_post'), 'client_secret_post');
+    assert.equal(await methods('none'), 'none');
   });
 
   describe('takes what the server made of it (RFC 7591 §3.2.1)', () => {
@@ -63,6 +92,12 @@ describe('registerClient (RFC 7591)', () => {
         json({ ...confidential, token_endpoint_auth_method: 'none' }, 201),
         'none',
         undefined,
+      ],
+      [
+        'a secret without an end (RFC 7591 §3.2.1)',
+        json({ client_id: 'c', client_secret: 's' }, 201),
+        'client_secret_basic',
+        's',
       ],
       ['an answer with status 200', json({ client_id: 'c' }, 200), 'none', undefined],
     ];

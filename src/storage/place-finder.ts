@@ -11,7 +11,7 @@ import { encryptedIn, folderOf } from '../node/storage-folders.js';
 import type { ScryptCost } from '../node/store-header.js';
 import { unlessMissing } from '../node/unless-missing.js';
 import { Moving } from '../vault/moving.js';
-import { leasesUntilMoved, readStamp, stamp, type Place } from '../vault/place.js';
+import { holdBoth, leasesUntilMoved, readStamp, stamp, type Place } from '../vault/place.js';
 import {
   firstPlace,
   recordedStorage,
@@ -121,7 +121,7 @@ export class PlaceFinder {
       return this.#open(to, wish);
     }
     try {
-      await holdBoth(source, to, async () => {
+      await holdBoth(source, to, 'storage', async () => {
         await moving.copy();
         await stamp(to, to.identity);
         await stamp(source, to.identity);
@@ -149,7 +149,7 @@ export class PlaceFinder {
       const [from, to] = [await this.#former(leaving), await this.#former(inUse)];
       if ('isNew' in from) return from;
       if ('isNew' in to) return to;
-      await holdBoth(from, to, () => new Moving({ ...this.parts, from, to }).clear());
+      await holdBoth(from, to, 'storage', () => new Moving({ ...this.parts, from, to }).clear());
       await recordStorage(memento, { inUse });
     } catch (error) {
       log.warn(`Something is left where the credentials were before: ${describeError(error)}`);
@@ -234,11 +234,4 @@ export class PlaceFinder {
     this.#files.set(folder, files);
     return files;
   }
-}
-
-/** Both leases, in the same order in every window, so that no two wait for each other. */
-function holdBoth<T>(a: Place, b: Place, work: () => Promise<T>): Promise<T> {
-  if (a.leases === b.leases) return a.leases.hold('storage', work);
-  const [first, second] = a.identity < b.identity ? [a, b] : [b, a];
-  return first.leases.hold('storage', () => second.leases.hold('storage', work));
 }

@@ -1,10 +1,10 @@
-import { keyOf, keyText, type Credential, type CredentialKey } from '../core/credential.js';
-import { BrokerError } from '../core/errors.js';
+import { isAlive, keyOf, keyText, type Credential, type CredentialKey } from '../core/credential.js';
+import { BrokerError, hasCode } from '../core/errors.js';
 import type { Clock, Log, Memento } from '../core/ports.js';
 import type { Counters } from '../core/counters.js';
 import { CredentialVault } from './credentials.js';
 import { keyOfEntry } from './index-entry.js';
-import type { Place } from './place.js';
+import { holdBoth, readStamp, type Place } from './place.js';
 import { copyOf, namesSetAside } from './quarantine.js';
 import { serializeClient, serializeCredential } from './record.js';
 import { journalName } from './sealed-journal.js';
@@ -52,15 +52,16 @@ export class Moving {
    * @throws BrokerError `vault_write_failed` when something has not arrived; whatever the places throw
    */
   async copy(): Promise<void> {
-    const { to, memento } = this.parts;
+    const { from, to, memento } = this.parts;
     if (!this.#isJournalShared) await this.#copyBindings();
     if (await this.isEmpty()) return;
     // With the journal's key as it is, what lies in a shared journal stays readable.
     if ((await to.secrets.get(sealingKeyName)) === undefined) await this.#copySecret(sealingKeyName);
     await Promise.all([this.#from.open(), this.#to.open()]);
-    for (const entry of this.#from.list()) {
-      const credential = await this.#from.get(keyOfEntry(entry));
-      if (credential !== undefined) await this.#bring(credential);
+    // Another window was faster, and the new place has been in use since.
+    const isRepeated = (await readStamp(from)) === to.identity;
+    for (const key of this.#from.list().map(keyOfEntry)) {
+      await holdBoth(from, to, keyText(key), () => (isRepeated ? this.#bringNews(key) : this.#bring(key)));
     }
     for (const issuer of this.#issuers()) await this.#copyClient(issuer);
     for (const name of namesSetAside(memento)) await this.#copySecret(copyOf(name));
@@ -68,15 +69,12 @@ export class Moving {
 
   /** Removes what has arrived from the old place; what another window has renewed there meanwhile is brought first. */
   async clear(): Promise<void> {
-    const { from, memento } = this.parts;
+    const { from, to, memento } = this.parts;
     if (await this.isEmpty()) return;
     await Promise.all([this.#from.open(), this.#to.open()]);
-    for (const entry of this.#from.list()) {
-      const key = keyOfEntry(entry);
-      await from.leases.hold(keyText(key), async () => {
-        const [last, arrived] = [await this.#from.get(key), await this.#to.get(key)];
-        const isMissing = last !== undefined && last.generation > (arrived?.generation ?? 0);
-        if (isMissing && !(await this.#to.isRemoved(key))) await this.#bring(last);
+    for (const key of this.#from.list().map(keyOfEntry)) {
+      await holdBoth(from, to, keyText(key), async () => {
+        await this.#bringNews(key);
         await this.#forget(key);
       });
     }
@@ -98,8 +96,28 @@ export class Moving {
     if (missing.length > 0) await to.ledgers.bindings.append(missing);
   }
 
+  /** Brings a credential, unless the new place has one for the same account that is alive and not older. */
+  async #bring(key: CredentialKey): Promise<void> {
+    const credential = await this.#from.get(key);
+    if (credential === undefined) return;
+    const there = await this.#to.get(key).catch((error: unknown) => {
+      // Sealed with a key that only earlier days of the new place knew.
+      if (hasCode(error, 'record_elsewhere')) return undefined;
+      throw error;
+    });
+    if (there === undefined || mayReplace(credential, there)) await this.#store(credential);
+  }
+
+  /** As `#bring`, where the new place has been in use since the credential was brought: only what came after that. */
+  async #bringNews(key: CredentialKey): Promise<void> {
+    const [last, there] = [await this.#from.get(key), await this.#to.get(key)];
+    if (last === undefined || (await this.#to.isRemoved(key))) return;
+    const isNews = there === undefined || (last.generation > there.generation && mayReplace(last, there));
+    if (isNews) await this.#store(last);
+  }
+
   /** Stores a credential in the new place as its newest, whatever that place has seen of it before. */
-  async #bring(credential: Credential): Promise<void> {
+  async #store(credential: Credential): Promise<void> {
     const { secrets } = this.parts.to;
     const key = keyOf(credential);
     const name = credentialName(key);
@@ -137,6 +155,15 @@ export class Moving {
   #issuers(): readonly string[] {
     return [...new Set(this.#from.list().map(({ account }) => account.issuer))];
   }
+}
+
+/**
+ * Whether a credential may take the place of one that has a history of its own, so that their generations do not say
+ * which is newer: a grant that is alive gives way only to one that was issued no earlier.
+ */
+function mayReplace(credential: Credential, there: Credential): boolean {
+  if (!isAlive(there)) return true;
+  return isAlive(credential) && credential.tokens.issuedAtMs >= there.tokens.issuedAtMs;
 }
 
 /** The names of the secrets of all credentials that this profile knows. */

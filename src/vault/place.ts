@@ -60,6 +60,16 @@ export function leasesUntilMoved(place: Place, before: string | undefined): Leas
   };
 }
 
+/**
+ * Holds the leases of that name in both places, in the same order in every window, so that no two wait for each
+ * other.
+ */
+export function holdBoth<T>(a: Place, b: Place, name: string, work: () => Promise<T>): Promise<T> {
+  if (a.leases === b.leases) return a.leases.hold(name, work);
+  const [first, second] = a.identity < b.identity ? [a, b] : [b, a];
+  return first.leases.hold(name, () => second.leases.hold(name, work));
+}
+
 /** The parts of a place that is found out only later. Each operation waits for it, and fails as `found` does. */
 export function placeFoundLater(found: {
   /** The place with everything in it. */

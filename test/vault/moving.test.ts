@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Counters } from '../../src/core/counters.js';
-import { keyOf, keyText, type LiveCredential } from '../../src/core/credential.js';
+import { keyOf, keyText, type Credential, type LiveCredential } from '../../src/core/credential.js';
 import { hasCode } from '../../src/core/errors.js';
 import type { Clock } from '../../src/core/ports.js';
 import { Secret } from '../../src/core/secret.js';
@@ -214,6 +214,67 @@ describe('moving', () => {
     await move().clear();
     assert.equal(await tokenIn(to, alice), undefined);
     assert.equal(await tokenIn(to, bob), 'refresh-bob-1');
+  });
+
+  describe('to a place that has a credential for the same account', () => {
+    const issued = (generation: number, issuedAtMs: number): LiveCredential => {
+      const credential = credentialOf('alice', generation);
+      return { ...credential, tokens: { ...credential.tokens, issuedAtMs } };
+    };
+    const refused = (generation: number, refusedAtMs: number): Credential => ({
+      ...alice,
+      generation,
+      tokens: { kind: 'refused', reason: 'revoked', refusedAtMs },
+    });
+
+    async function meeting(here: Credential, there: Credential) {
+      sealedBefore(to.secrets);
+      await vaultIn(to).put(there);
+      await vaultIn(from).put(here);
+      await move().copy();
+      await move().clear();
+      return tokenIn(to, alice);
+    }
+
+    it('never puts a refusal over a grant that is alive', async () => {
+      assert.equal(await meeting(refused(7, 100), issued(3, 50)), 'refresh-alice-3');
+    });
+
+    it('never puts a grant over one that was issued later', async () => {
+      assert.equal(await meeting(issued(7, 50), issued(3, 100)), 'refresh-alice-3');
+    });
+
+    it('puts a grant over one that was issued earlier, however often that was renewed', async () => {
+      assert.equal(await meeting(issued(3, 100), issued(7, 50)), 'refresh-alice-3');
+      assert.equal((await vaultIn(to).get(keyOf(alice)))?.generation, 8);
+    });
+
+    it('puts a grant over a refusal', async () => {
+      assert.equal(await meeting(issued(2, 50), refused(7, 100)), 'refresh-alice-2');
+    });
+
+    it('waits for a renewal that is under way there', async () => {
+      sealedBefore(to.secrets);
+      await vaultIn(to).put(issued(1, 0));
+      await vaultIn(from).put(issued(2, 50));
+      let copying = Promise.resolve();
+      await to.leases.hold(keyText(keyOf(alice)), async () => {
+        copying = move().copy();
+        for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+        await vaultIn(to).put(issued(4, 100));
+      });
+      await copying;
+      assert.equal(await tokenIn(to, alice), 'refresh-alice-4');
+    });
+  });
+
+  it('brings back nothing that was signed out, when two windows move at the same time', async () => {
+    await move().copy();
+    await stamp(from, to.identity);
+    await vaultIn(to).remove(alice);
+    await vaultIn(to).put(credentialOf('bob', 2));
+    await move().copy();
+    assert.deepEqual([await tokenIn(to, alice), await tokenIn(to, bob)], [undefined, 'refresh-bob-2']);
   });
 
   it('makes no key in a place where nothing ever was', async () => {

@@ -6,7 +6,13 @@ import type { Log, Memento, SecretStore } from '../core/ports.js';
 import { encryptedIn, eraseFiles } from '../node/storage-folders.js';
 import { indexedNames } from '../vault/moving.js';
 import { copyOf, namesSetAside } from '../vault/quarantine.js';
-import { firstPlace, recordedStorage, recordStorage, type StorageWish } from '../vault/storage-record.js';
+import {
+  firstPlace,
+  recordedStorage,
+  recordStorage,
+  samePlace,
+  type StorageWish,
+} from '../vault/storage-record.js';
 
 /** That the user wants to keep what is left behind while nothing new is stored. */
 const keptName = 'storage.kept';
@@ -46,20 +52,29 @@ export class Leftovers {
     log.info('What earlier windows had stored is deleted.');
   }
 
-  /** Has the next start use `wish` without what was stored before. Files are moved out of the way, and stay. */
-  async abandon(wish: StorageWish): Promise<void> {
-    const { memento, folder, log } = this.parts;
-    const id = randomUUID().slice(0, 8);
-    // What is in the journal is sealed with a key that is among what is given up.
-    const journal = join(folder(wish), 'journal');
-    for (const path of wish.backend === 'encryptedFile' ? [encryptedIn(folder(wish)), journal] : [journal]) {
-      const away = `${path}.${id}`;
-      await rename(path, away).then(
-        () => log.info(`What was in ${JSON.stringify(path)} is in ${JSON.stringify(away)} now.`),
-        (error: unknown) => log.info(`Nothing is moved away: ${describeError(error)}`),
-      );
-    }
-    await recordStorage(memento, { inUse: wish, isEmpty: true });
+  /**
+   * Has the next start do without what is in `place`: its files are moved out of the way, and stay. Every other place
+   * is left alone.
+   * @param wish - what the next start is to use when `place` is what has been in use
+   */
+  async abandon(place: StorageWish, wish: StorageWish): Promise<void> {
+    const { memento, folder } = this.parts;
+    const { inUse, leaving } = recordedStorage(memento) ?? { inUse: firstPlace };
+    if (place.backend === 'encryptedFile') await this.#moveAway(encryptedIn(folder(place)));
+    if (samePlace(place, inUse)) {
+      // What is in the journal is sealed with a key that is among what is given up.
+      await this.#moveAway(join(folder(place), 'journal'));
+      await recordStorage(memento, { inUse: wish, isEmpty: true });
+    } else if (leaving !== undefined && samePlace(place, leaving)) await recordStorage(memento, { inUse });
+  }
+
+  async #moveAway(path: string): Promise<void> {
+    const { log } = this.parts;
+    const away = `${path}.${randomUUID().slice(0, 8)}`;
+    await rename(path, away).then(
+      () => log.info(`What was in ${JSON.stringify(path)} is in ${JSON.stringify(away)} now.`),
+      (error: unknown) => log.info(`Nothing is moved away: ${describeError(error)}`),
+    );
   }
 }
 

@@ -70,15 +70,22 @@ export class PlaceFinder {
   readonly #places = new Map<string, Place>();
   readonly #files = new Map<string, Files>();
   readonly #passphrases: Secret[];
+  #lookedAt: StorageWish;
 
   constructor(private readonly parts: FinderParts) {
-    const { passphrase = '' } = parts;
+    const { passphrase = '', memento } = parts;
+    this.#lookedAt = recordedStorage(memento)?.inUse ?? firstPlace;
     this.#passphrases = passphrase === '' ? [] : [new Secret(passphrase)];
   }
 
   /** Has `passphrase` tried from now on, before the others. */
   know(passphrase: Secret): void {
     this.#passphrases.unshift(passphrase);
+  }
+
+  /** The place at which the finding ended; the one that cannot be opened, when there is one. */
+  get lookedAt(): StorageWish {
+    return this.#lookedAt;
   }
 
   /** @throws BrokerError `storage_unusable` when the place cannot be used as the settings ask */
@@ -88,7 +95,8 @@ export class PlaceFinder {
     const { inUse, leaving } = record ?? { inUse: firstPlace };
     if (leaving !== undefined) {
       const closed = await this.#tidy(leaving, inUse);
-      if (closed !== undefined) return this.#locked(closed, inUse);
+      // What is in use can wait for that; another move would forget where the rest of the last one is.
+      if (closed !== undefined && !samePlace(inUse, wish)) return this.#locked(closed, inUse);
     }
     if (!samePlace(inUse, wish)) return this.#move(inUse);
     const place = await this.#wanted(inUse, record === undefined || record.isEmpty === true);
@@ -111,9 +119,9 @@ export class PlaceFinder {
 
   async #move(from: StorageWish): Promise<Found> {
     const { wish, memento, clock, log } = this.parts;
-    const to = await this.#wanted(wish, true);
     const source = await this.#former(from);
     if ('isNew' in source) return this.#locked(source, from);
+    const to = await this.#wanted(wish, true);
     if ('isNew' in to) return this.#locked(to, from);
     const moving = new Moving({ ...this.parts, from: source, to });
     if (await moving.isEmpty()) {
@@ -146,8 +154,12 @@ export class PlaceFinder {
   async #tidy(leaving: StorageWish, inUse: StorageWish): Promise<ClosedStore | undefined> {
     const { memento, log } = this.parts;
     try {
-      const [from, to] = [await this.#former(leaving), await this.#former(inUse)];
-      if ('isNew' in from) return from;
+      const from = await this.#former(leaving);
+      if ('isNew' in from) {
+        log.info('Something is left where the credentials were before, until that can be opened again.');
+        return from;
+      }
+      const to = await this.#former(inUse);
       if ('isNew' in to) return to;
       await holdBoth(from, to, 'storage', () => new Moving({ ...this.parts, from, to }).clear());
       await recordStorage(memento, { inUse });
@@ -175,6 +187,7 @@ export class PlaceFinder {
    */
   async #wanted(last: StorageWish, mayMake: boolean): Promise<Place | ClosedStore> {
     const { wish } = this.parts;
+    this.#lookedAt = wish;
     const folder = this.folder(wish);
     if (!mayMake) await this.#requireThere(wish);
     if (wish.directory !== '') await requireUsableFolder(folder);
@@ -183,6 +196,7 @@ export class PlaceFinder {
 
   /** A place in which something is. */
   async #former(wish: StorageWish): Promise<Place | ClosedStore> {
+    this.#lookedAt = wish;
     await this.#requireThere(wish);
     return this.#openPlace(wish, wish, false);
   }

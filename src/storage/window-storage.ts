@@ -181,7 +181,10 @@ export class WindowStorage implements Storage, Disposable {
   }
 
   async startAnew(): Promise<void> {
-    await this.#leftovers.abandon(this.#wish);
+    const state = this.#state;
+    // What is open and cannot be moved is what the user wants to do without.
+    const place = state.kind === 'open' ? state.inUse : this.#finder.lookedAt;
+    await this.#leftovers.abandon(place, this.#wish);
   }
 
   dispose(): void {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Counters } from '../../src/core/counters.js';
 import { hasCode } from '../../src/core/errors.js';
@@ -17,6 +17,22 @@ import { scratchFolder } from '../support/scratch-folder.js';
 import { sealedBefore } from '../support/sealed-before.js';
 
 const sesame = 'open sesame, please';
+
+/** A stored credential: its name, its record, and what the index says about it. */
+const account = { issuer: 'https://login.example.com', subject: 'alice', label: 'alice' };
+const resource = 'https://mcp.example.com';
+const name = `credential:${JSON.stringify([account.issuer, 'c', account.subject, resource])}`;
+const record = JSON.stringify({
+  version: 1,
+  account,
+  client: { issuer: account.issuer, clientId: 'c', authMethod: 'none', source: 'dynamic' },
+  resource,
+  generation: 1,
+  scopes: [],
+  tokens: { kind: 'alive', accessToken: 'access', refreshToken: 'refresh', issuedAtMs: 0 },
+});
+const indexed = { account, clientId: 'c', resource };
+
 const isLocked = (error: unknown) => hasCode(error, 'storage_locked');
 
 describe('the storage of a window', () => {
@@ -112,26 +128,93 @@ describe('the storage of a window', () => {
 
   it('finishes a move that was interrupted before it begins the next one', async () => {
     const [b, c] = [scratchFolder(), scratchFolder()];
-    const name = 'credential:["https://login.example.com","c","alice","https://mcp.example.com"]';
-    const account = { issuer: 'https://login.example.com', subject: 'alice', label: 'alice' };
-    const tokens = { kind: 'alive', accessToken: 'access', refreshToken: 'refresh', issuedAtMs: 0 };
-    const client = { issuer: account.issuer, clientId: 'c', authMethod: 'none', source: 'dynamic' };
-    const resource = 'https://mcp.example.com';
-    const record = { version: 1, account, client, resource, generation: 1, scopes: [], tokens };
-    secrets.values.set(name, JSON.stringify(record));
-    await memento.update(name, { account, clientId: 'c', resource });
+    secrets.values.set(name, record);
+    await memento.update(name, indexed);
 
     secrets.failNext('delete');
     const second = open({ backend: 'encryptedFile', directory: b }, sesame);
-    assert.equal(await second.secrets.get(name), JSON.stringify(record));
+    assert.equal(await second.secrets.get(name), record);
     assert.ok(secrets.values.has(name), 'It was not removed.');
     const third = open({ backend: 'encryptedFile', directory: c }, sesame);
-    assert.equal(await third.secrets.get(name), JSON.stringify(record));
+    assert.equal(await third.secrets.get(name), record);
     assert.ok(!secrets.values.has(name), 'It is removed now.');
     const back = open({ backend: 'encryptedFile', directory: b }, sesame);
-    assert.equal(await back.secrets.get(name), JSON.stringify(record));
+    assert.equal(await back.secrets.get(name), record);
     assert.match(log.text, /Something is left where the credentials were before/);
     assert.doesNotMatch(`${log.text}${memento.text}`, /sesame|refresh"/);
+  });
+
+  describe('that was moved out of encrypted files whose passphrase nobody knows any more', () => {
+    const oldPlace = { backend: 'encryptedFile', keyFile: '' } as const;
+    const there = (path: string) => readdirSync(path).sort();
+    const entriesIn = (path: string) =>
+      there(join(path, 'encrypted')).filter((file) => file.endsWith('.entry'));
+    let old: string;
+
+    beforeEach(async () => {
+      old = scratchFolder();
+      await memento.update(name, indexed);
+      const first = open({ ...oldPlace, directory: old }, sesame);
+      await first.secrets.store(name, record);
+      sealedBefore(secrets);
+      await memento.update('storage.place', { version: 1, inUse: { ...oldPlace, directory: old } });
+    });
+
+    /** The move has arrived, and its window was closed before the old place was tidied up. */
+    async function leave(inUse: { backend: 'secretStorage'; directory: string; keyFile: string }) {
+      secrets.values.set(name, record);
+      const leaving = { ...oldPlace, directory: old };
+      await memento.update('storage.place', { version: 1, inUse, leaving });
+    }
+    const editor = { backend: 'secretStorage', directory: '', keyFile: '' } as const;
+
+    it('works at once, and the old place is tidied up as soon as it can be opened', async () => {
+      await leave(editor);
+      const window = open();
+      assert.equal(await window.secrets.get(name), record);
+      assert.deepEqual([window.isLocked, window.canStartAnew], [false, false]);
+      assert.match(log.text, /Something is left .* until that can be opened/);
+      assert.equal(await open({}, sesame).secrets.get(name), record);
+      assert.deepEqual(entriesIn(old), []);
+      assert.deepEqual(memento.get('storage.place'), { version: 1, inUse: editor });
+    });
+
+    it('asks for that passphrase before it is moved on, and can do without', async () => {
+      await leave(editor);
+      const wish = { backend: 'encryptedFile', keyFile: join(scratchFolder(), 'mcp.key') } as const;
+      const window = open(wish);
+      await assert.rejects(async () => window.secrets.get(name), isLocked);
+      await window.startAnew();
+      assert.match(there(old).join(), /^encrypted\.[0-9a-f]{8},journal/);
+      assert.deepEqual(there(globalFolder), ['journal', 'leases'], 'What is in use is left alone.');
+      assert.equal(await open(wish).secrets.get(name), record, 'Nothing is lost with it.');
+    });
+
+    it('does without it where it was in use, and leaves the new place alone', async () => {
+      const wish = { ...oldPlace, directory: scratchFolder() };
+      await memento.update('storage.place', { version: 1, inUse: wish, isEmpty: true });
+      await open(wish, 'of another profile').secrets.store('x', 'one');
+      await memento.update('storage.place', { version: 1, inUse: { ...oldPlace, directory: old } });
+      const window = open(wish, 'of another profile');
+      await assert.rejects(async () => window.secrets.get(name), isLocked);
+      await window.startAnew();
+      assert.match(there(old).join(), /^encrypted\.[0-9a-f]{8}/);
+      const again = open(wish, 'of another profile');
+      assert.deepEqual([await again.secrets.get('x'), await again.secrets.get(name)], ['one', undefined]);
+    });
+
+    it('leaves what is in use alone when it is the new place that is locked', async () => {
+      secrets.values.set(name, record);
+      await memento.update('storage.place', { version: 1, inUse: { ...editor, directory: old } });
+      const window = open({ ...oldPlace, directory: old });
+      await assert.rejects(async () => window.secrets.get(name), isLocked);
+      assert.ok(window.canStartAnew);
+      mkdirSync(join(old, 'journal'), { recursive: true });
+      await window.startAnew();
+      assert.ok(there(old).includes('journal'));
+      assert.ok(!there(old).includes('encrypted'));
+      assert.equal(await open({ ...oldPlace, directory: old }, 'a new passphrase').secrets.get(name), record);
+    });
   });
 
   it('says why it cannot be used, to everybody who wants to use it', async () => {

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { Clock } from './core/ports.js';
 import { SystemNetwork } from './node/network.js';
+import { Web } from './node/web.js';
 import { openWindow, type OpenWindow } from './window.js';
 
 const clock: Clock = {
@@ -15,9 +16,8 @@ let window: OpenWindow | undefined;
 
 /** Returns before anything is read or listens; what needs it waits for it. */
 export function activate(context: vscode.ExtensionContext): void {
-  // The editor replaces the global fetch with one that knows its proxy and certificates, so it is looked up late.
   window = openWindow(vscode, context, {
-    fetch: (url, init) => fetch(url, init),
+    web: new Web(),
     clock,
     random: Math.random,
     network: new SystemNetwork(),

@@ -10,12 +10,13 @@ import type { Journal } from './core/journal.js';
 import type { Leases } from './core/lease.js';
 import type { Ledgers } from './core/ledger.js';
 import type { Network } from './core/network.js';
-import type { Clock, Fetch, Log, Random } from './core/ports.js';
+import type { Clock, Log, Random } from './core/ports.js';
 import { auditTrail } from './node/audit-files.js';
 import { JournalFiles } from './node/journal-files.js';
 import { LeaseFiles, type LeaseNews } from './node/lease-file.js';
 import { LedgerFiles } from './node/ledger-files.js';
 import type { ScryptCost } from './node/store-header.js';
+import type { Web } from './node/web.js';
 import { McpProxy } from './loopback/mcp-proxy.js';
 import { redirectReceiver } from './loopback/redirect-receiver.js';
 import { WindowStorage, type StorageSettings } from './storage/window-storage.js';
@@ -42,7 +43,7 @@ import { Unlocking } from './vscode/unlocking.js';
 
 /** What the window takes from the system it runs on. */
 export interface SystemParts {
-  readonly fetch: Fetch;
+  readonly web: Pick<Web, 'fetch' | 'requireReach'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly network: Network;
@@ -71,7 +72,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     context.subscriptions.push(part);
     return part;
   };
-  const { clock } = system;
+  const { clock, web } = system;
   const channel = keep(vs.window.createOutputChannel(vs.l10n.t('MCP Credentials'), { log: true }));
   const log = channelLog(channel);
   const manifest = context.extension.packageJSON as SettingsManifest & { readonly version: string };
@@ -113,6 +114,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
 
   const broker = new Broker({
     ...system,
+    fetch: web.fetch,
     log,
     counters,
     audit,
@@ -130,7 +132,10 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     ledgers,
     workspace: workspaceName(vs),
     // The string, not a Uri: parsing and printing one changes the percent-encoding of nested addresses.
-    openBrowser: (url) => vs.env.openExternal(url as unknown as Parameters<typeof vs.env.openExternal>[0]),
+    openBrowser: async (url, namedBy) => {
+      await web.requireReach(url, namedBy);
+      return vs.env.openExternal(url as unknown as Parameters<typeof vs.env.openExternal>[0]);
+    },
     redirects: redirectReceiver({
       template: async () =>
         new TextDecoder().decode(

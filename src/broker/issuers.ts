@@ -19,17 +19,20 @@ export class Issuers {
 
   /**
    * @param resource - what the tokens of `issuer` are for
+   * @param namedBy - the server that named the issuer; undefined when the user did, or has signed in there
    * @throws BrokerError as `discoverAuthorizationServer`
    */
-  metadata(issuer: string, resource: string): Promise<AuthorizationServer> {
-    const known = this.#known.get(issuer);
+  metadata(issuer: string, resource: string, namedBy?: string): Promise<AuthorizationServer> {
+    // What one server may lead to, another may not.
+    const key = JSON.stringify([issuer, namedBy]);
+    const known = this.#known.get(key);
     const nowMs = this.clock.nowMs();
     if (known !== undefined && nowMs - known.askedAtMs < keepForMs) return known.server;
-    const server = discoverAuthorizationServer(this.fetch, issuer, resource, this.closing);
+    const server = discoverAuthorizationServer(this.fetch, issuer, resource, this.closing, namedBy);
     const entry = { server, askedAtMs: nowMs };
-    this.#known.set(issuer, entry);
+    this.#known.set(key, entry);
     server.catch(() => {
-      if (this.#known.get(issuer) === entry) this.#known.delete(issuer);
+      if (this.#known.get(key) === entry) this.#known.delete(key);
     });
     return server;
   }

@@ -51,7 +51,8 @@ export async function signIn(parts: SignInParts, wish: SignInWish): Promise<Acco
   const { server, signal } = wish;
   const resource = await discoverResource(parts.fetch, server.url, signal);
   const issuer = chooseIssuer(server, resource);
-  const authorizationServer = await parts.issuers.metadata(issuer, resource.resource);
+  const namedBy = server.auth.issuer === undefined ? server.url : undefined;
+  const authorizationServer = await parts.issuers.metadata(issuer, resource.resource, namedBy);
   const known = await knownClient(parts.vault, server, authorizationServer);
 
   signal.throwIfAborted();
@@ -107,7 +108,7 @@ async function authorize(parts: SignInParts, wish: SignInWish, flow: Flow): Prom
     chooseAccount: loginHint === undefined && knowsSomebodyAt(parts.vault, authorizationServer.issuer),
   });
   signal.throwIfAborted(); // No browser for a sign-in that was given up meanwhile.
-  if (!(await openBrowser(request.url))) {
+  if (!(await openBrowser(request.url, authorizationServer.issuer))) {
     throw new BrokerError('browser_unavailable', 'The browser could not be opened.');
   }
   const redirect = await withinLimit(clock, wait.arrived, signal);

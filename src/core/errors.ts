@@ -13,6 +13,8 @@ export type ErrorCode =
   | 'tls_untrusted'
   /** An address is neither https nor http on this computer, or carries credentials. */
   | 'address_refused'
+  /** An address lies in a more private network than whoever named it, or is of a more private kind. */
+  | 'network_refused'
   /** Neither the server nor the authorization server publishes usable metadata. */
   | 'metadata_missing'
   /** The metadata names another issuer than the one it was asked from (RFC 8414 §3.3). */

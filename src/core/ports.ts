@@ -33,11 +33,23 @@ export interface Memento {
   update(key: string, value: unknown): PromiseLike<void>;
 }
 
-/** Sends one HTTP request; the global `fetch` is one. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+/** Sends one HTTP request. @throws (from the result) BrokerError `network_refused`, as `namedBy` says */
+export type Fetch = (url: string, init: FetchInit) => Promise<Response>;
 
-/** Opens the system's browser at exactly this URL; false when it could not be opened. */
-export type OpenBrowser = (url: string) => PromiseLike<boolean>;
+export interface FetchInit extends RequestInit {
+  /**
+   * The address of whoever named this one, and has answered before; missing when the user did. Nobody may lead into a
+   * more private network than their own.
+   */
+  readonly namedBy?: string;
+}
+
+/**
+ * Opens the system's browser at exactly this URL; false when it could not be opened.
+ * @param namedBy - as for a request
+ * @throws (from the result) BrokerError `network_refused`
+ */
+export type OpenBrowser = (url: string, namedBy: string) => PromiseLike<boolean>;
 
 /** What the person in the browser is told when the redirect has been dealt with. */
 export type SignInOutcome =

@@ -12,8 +12,10 @@ export type AuthorizationServer = oauth.AuthorizationServer;
  * Fetches the metadata of `issuer`, from the addresses and in the order that MCP demands. A server of MCP 2025-03-26
  * may be its own authorization server and publish nothing: then its endpoints are where that revision puts them.
  * @param resource - what the tokens are for
+ * @param namedBy - the address of the server that named this issuer; undefined when the user did, by a setting or by
+ *   signing in there before
  * @throws BrokerError `metadata_missing`; `issuer_mismatch` when the document names another issuer;
- *   `issuer_unreachable`, `tls_untrusted`, `address_refused` from the requests
+ *   `issuer_unreachable`, `tls_untrusted`, `address_refused`, `network_refused` from the requests
  * @see MCP authorization 2026-07-28, "Authorization Server Metadata Discovery"; RFC 8414 §3.3
  */
 export async function discoverAuthorizationServer(
@@ -21,10 +23,11 @@ export async function discoverAuthorizationServer(
   issuer: string,
   resource: string,
   signal: AbortSignal,
+  namedBy?: string,
 ): Promise<AuthorizationServer> {
   const url = parseAddress(issuer);
   const details = { issuer };
-  const found = await findDocument(guardedFetch(fetch), metadataAddresses(url), signal);
+  const found = await findDocument(guardedFetch(fetch), metadataAddresses(url), signal, namedBy);
   if (found === undefined) {
     if (issuer === new URL(resource).origin) return withDefaultEndpoints(issuer);
     throw new BrokerError('metadata_missing', `${url.host} publishes no authorization server metadata.`, {

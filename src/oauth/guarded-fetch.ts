@@ -1,6 +1,6 @@
 import { parseAddress } from '../core/address.js';
 import { isUntrustedCertificate } from '../core/certificate.js';
-import { BrokerError } from '../core/errors.js';
+import { BrokerError, hasCode } from '../core/errors.js';
 import type { Fetch } from '../core/ports.js';
 
 /** Long enough for a slow identity provider, short enough that a sign-in does not seem to hang. */
@@ -12,7 +12,7 @@ const bodyLimitBytes = 1_048_576;
 /**
  * The one way to discovery, registration, token and revocation endpoints: https or loopback only, no redirect
  * followed, bounded in time and size. The answer's body is read whole before this returns.
- * @throws (from the result) BrokerError `address_refused`, `issuer_unreachable`, `tls_untrusted`
+ * @throws (from the result) BrokerError `address_refused`, `network_refused`, `issuer_unreachable`, `tls_untrusted`
  */
 export function guardedFetch(fetch: Fetch): Fetch {
   return guarded(fetch, readWhole);
@@ -38,6 +38,7 @@ function guarded(fetch: Fetch, read: (response: Response) => Promise<Uint8Array<
       body = await read(response);
     } catch (cause) {
       init.signal?.throwIfAborted();
+      if (hasCode(cause, 'network_refused')) throw cause;
       throw unreachable(url, cause);
     }
     const { status, statusText, headers } = response;

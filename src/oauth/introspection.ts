@@ -30,7 +30,7 @@ export async function introspectGrant(
     client,
     clientAuthentication(credential.client),
     refreshToken.reveal(),
-    { ...wire(fetch, signal), additionalParameters: { token_type_hint: 'refresh_token' } },
+    { ...wire(fetch, server, signal), additionalParameters: { token_type_hint: 'refresh_token' } },
   );
   const { status } = response;
   if (status >= 500 || status === 408 || status === 429) {

@@ -20,8 +20,8 @@ export interface ProtectedResource {
  * for its challenge, then the metadata that the challenge names, or without a name the well-known addresses by path
  * and root. A server that answers without a token, too, may have metadata.
  * @throws BrokerError `server_unreachable` when the server does not answer; `metadata_missing` when it names metadata
- *   that is not there; `resource_mismatch` when the metadata
- *   speaks for something else; `issuer_unreachable`, `tls_untrusted`, `address_refused` from the requests
+ *   that is not there; `resource_mismatch` when the metadata speaks for something else; `issuer_unreachable`,
+ *   `tls_untrusted`, `address_refused`, `network_refused` from the requests
  * @see RFC 9728 §3 and §5; MCP authorization 2026-07-28, "Authorization Server Discovery"
  */
 export async function discoverResource(
@@ -32,7 +32,7 @@ export async function discoverResource(
   const challenge = await askForChallenge(fetch, serverUrl, signal);
   const named = challenge?.resourceMetadata;
   const addresses = named === undefined ? wellKnownAddresses(serverUrl) : [named];
-  const found = await findDocument(guardedFetch(fetch), addresses, signal);
+  const found = await findDocument(guardedFetch(fetch), addresses, signal, serverUrl);
   if (found === undefined) {
     if (named !== undefined) {
       throw new BrokerError('metadata_missing', `There is no metadata at ${JSON.stringify(named)}.`);

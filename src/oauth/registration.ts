@@ -32,7 +32,7 @@ export async function registerClient(
     response_types: ['code'],
     token_endpoint_auth_method: methodToAskFor(server),
   };
-  const response = await oauth.dynamicClientRegistrationRequest(server, request, wire(fetch, signal));
+  const response = await oauth.dynamicClientRegistrationRequest(server, request, wire(fetch, server, signal));
   if (response.status >= 500 || response.status === 429) {
     throw new BrokerError('issuer_unreachable', `Registration answers ${response.status}.`, { details });
   }

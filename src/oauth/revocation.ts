@@ -26,7 +26,7 @@ export async function revokeGrant(
     wireClient(client),
     clientAuthentication(client),
     token.reveal(),
-    { ...wire(fetch), additionalParameters: { token_type_hint: hint } },
+    { ...wire(fetch, server), additionalParameters: { token_type_hint: hint } },
   );
   return response.status === 200;
 }

@@ -32,7 +32,7 @@ export async function exchangeCode(
     parameters,
     redirectUri,
     codeVerifier.reveal(),
-    { ...wire(fetch, signal), additionalParameters: { resource } },
+    { ...wire(fetch, server, signal), additionalParameters: { resource } },
   );
   const validate = async (normalized: Response) => {
     const { id_token } = (await normalized.clone().json()) as Record<string, unknown>;
@@ -87,7 +87,7 @@ export async function refreshTokens(
       clientAuthentication(client),
       refreshToken.reveal(),
       {
-        ...wire(fetch),
+        ...wire(fetch, server),
         additionalParameters: { resource },
       },
     );

@@ -1,17 +1,18 @@
 import * as oauth from 'oauth4webapi';
 import type { Client } from '../core/client.js';
 import type { Fetch } from '../core/ports.js';
+import type { AuthorizationServer } from './authorization-server.js';
 import { guardedFetch } from './guarded-fetch.js';
 
 /**
- * The options with which every oauth4webapi request is sent. Plain http is left to `guardedFetch`, which admits it
- * on this computer only.
+ * The options with which every oauth4webapi request to an endpoint of `server` is sent. Plain http is left to
+ * `guardedFetch`, which admits it on this computer only.
  */
-export function wire(fetch: Fetch, signal?: AbortSignal) {
+export function wire(fetch: Fetch, { issuer: namedBy }: AuthorizationServer, signal?: AbortSignal) {
   const send = guardedFetch(fetch);
   return {
     [oauth.customFetch]: (url: string, init: oauth.CustomFetchOptions<string, unknown>) =>
-      send(url, init as RequestInit),
+      send(url, { ...(init as RequestInit), namedBy }),
     // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so that it stands out
     [oauth.allowInsecureRequests]: true,
     ...(signal && { signal }),

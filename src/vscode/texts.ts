@@ -122,6 +122,13 @@ export function failureText(l10n: L10n, error: unknown, server: ServerId, nowMs:
         detail('address'),
         detail('why'),
       ),
+    network_refused: () =>
+      l10n.t(
+        '{0} names the address {1}, which is in a more private network than its own, so it was not asked. If you trust it as the place to sign in, set it as "auth.issuer" of “{2}” in the settings; else ask who runs the server.',
+        detail('by'),
+        detail('address'),
+        server,
+      ),
     metadata_missing: () =>
       l10n.t(
         '“{0}” does not say how to sign in. Set its "auth.issuer" in the setting “mcpCredentials.servers”, if it has one.',

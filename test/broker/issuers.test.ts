@@ -30,6 +30,14 @@ describe('the metadata of issuers', () => {
     assert.equal(asked.length, 2);
   });
 
+  it('is asked for again when another server names the issuer, which may not lead to where this one may', async () => {
+    const { asked, issuers } = open();
+    for (const namedBy of ['https://a.example.com/mcp', 'https://b.example.com/mcp', undefined])
+      await issuers.metadata(issuer, issuer, namedBy);
+    await issuers.metadata(issuer, issuer, 'https://a.example.com/mcp');
+    assert.equal(asked.length, 3);
+  });
+
   it('is asked for again after a failure', async () => {
     const { answers, issuers } = open();
     answers.push(new Response(null, { status: 503 }));

@@ -46,9 +46,9 @@ export class Profile {
   /** A window's broker with `browser` as what its user sees; without one, opening a browser fails the test. */
   window(browser?: FormBrowser | OpenBrowser, workspace = 'file:///a') {
     const visits: Promise<Visit>[] = [];
-    const openBrowser: OpenBrowser = (url) => {
+    const openBrowser: OpenBrowser = (url, namedBy) => {
       assert.ok(browser !== undefined, `Nobody asked for a browser: ${url}`);
-      if (typeof browser === 'function') return browser(url);
+      if (typeof browser === 'function') return browser(url, namedBy);
       visits.push(browser.open(url));
       return Promise.resolve(true);
     };

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { hasCode } from '../../src/core/errors.js';
+import { Web } from '../../src/node/web.js';
 import { guardedFetch, guardedHeadFetch } from '../../src/oauth/guarded-fetch.js';
 import { listen, type Listener } from '../support/listener.js';
 
 const isUnreachable = (error: unknown) => hasCode(error, 'issuer_unreachable');
 
 describe('guardedFetch', () => {
-  const fetch = guardedFetch(globalThis.fetch);
+  const fetch = guardedFetch(new Web().fetch);
   let listener: Listener;
   let answer: (req: IncomingMessage, res: ServerResponse) => void;
   let asked: string[];
@@ -126,7 +127,7 @@ describe('guardedFetch', () => {
         res.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
       };
     });
-    const response = await guardedHeadFetch(globalThis.fetch)(listener.origin, {});
+    const response = await guardedHeadFetch(new Web().fetch)(listener.origin, {});
     assert.equal(response.status, 200);
     assert.equal(await response.text(), '');
     await closed;

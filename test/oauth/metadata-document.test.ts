@@ -5,6 +5,8 @@ import { json, page, ScriptedFetch } from './scripted-fetch.js';
 
 const [first, second] = ['https://as.example.com/.well-known/a', 'https://as.example.com/.well-known/b'];
 
+const moved = (location: string, status = 302) => new Response(null, { status, headers: { location } });
+
 async function find(answers: Record<string, Response>) {
   const scripted = new ScriptedFetch(answers);
   const init = { redirect: 'manual' } as const;
@@ -26,7 +28,11 @@ describe('findDocument', () => {
     ['404', json({ error: 'not_found' }, 404)],
     ['401, as a server that protects everything answers', json({}, 401)],
     ['405', json({}, 405)],
-    ['a redirect, which is not followed', new Response(null, { status: 302, headers: { location: second } })],
+    ['a redirect to another origin, which is not followed', moved('https://other.example.com/a')],
+    ['a redirect to another port, which is another origin', moved('https://as.example.com:8443/a')],
+    ['a redirect to http', moved('http://as.example.com/a')],
+    ['a redirect to nowhere', moved('https://')],
+    ['a redirect in a circle', moved(first)],
     ['a page of a web application', page(200)],
     ['text', new Response('{}', { headers: { 'content-type': 'text/plain' } })],
   ];
@@ -36,6 +42,18 @@ describe('findDocument', () => {
       assert.equal(address, second);
     });
   }
+
+  it('follows redirects that stay at the origin, three of them at most', async () => {
+    const path = (n: number) => `https://as.example.com/${n}`;
+    const way = [moved('/1'), moved(path(2), 307), moved('3', 308)];
+    const answers = {
+      ...Object.fromEntries(way.map((answer, n) => [`GET ${n === 0 ? first : path(n)}`, answer])),
+      [`GET ${second}`]: json({ b: 1 }),
+    };
+    const { address, body } = await find({ ...answers, [`GET ${path(3)}`]: json({ a: 1 }) });
+    assert.deepEqual([address, body], [first, { a: 1 }]);
+    assert.equal((await find({ ...answers, [`GET ${path(3)}`]: moved('/4') })).address, second);
+  });
 
   it('takes any JSON media type (RFC 6838 §4.2.8)', async () => {
     const answer = new Response('{}', {

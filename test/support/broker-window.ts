@@ -6,6 +6,7 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import type { ExtensionContext } from 'vscode';
 import type { Disposable } from '../../src/core/announcer.js';
 import type { Fetch } from '../../src/core/ports.js';
+import { Web } from '../../src/node/web.js';
 import { openWindow, type OpenWindow } from '../../src/window.js';
 import { manifest } from './editor-settings.js';
 import { cheap } from './encrypted.js';
@@ -74,6 +75,8 @@ export class Stores {
 export interface BrokerWindowOptions extends FakeEditorOptions {
   readonly stores?: Stores;
   readonly fetch?: Fetch;
+  /** Another world than the loopback of this computer, as far as names and networks go. */
+  readonly web?: Web;
   /** The variables of the environment. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -99,7 +102,8 @@ export class BrokerWindow {
 
   constructor({
     stores = new Stores(),
-    fetch: send,
+    web = new Web(),
+    fetch: send = web.fetch,
     environment = {},
     ...options
   }: BrokerWindowOptions = {}) {
@@ -114,7 +118,7 @@ export class BrokerWindow {
       extensionUri: FakeUri.parse(pathToFileURL(new URL('../..', import.meta.url).pathname).href),
     };
     this.#window = openWindow(this.editor.api, context as unknown as ExtensionContext, {
-      fetch: send ?? ((url, init) => fetch(url, init)),
+      web: { fetch: send, requireReach: (address, namedBy) => web.requireReach(address, namedBy) },
       clock: this.clock,
       random: () => 0.5,
       network: this.network,

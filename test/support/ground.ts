@@ -75,8 +75,8 @@ export class Ground {
   }
 
   /** An MCP server whose answers the test writes. */
-  async resource(issuer: TestAuthorizationServer): Promise<ScriptedResource> {
-    const resource = await ScriptedResource.start(issuer.issuer);
+  async resource(issuer: Pick<TestAuthorizationServer, 'issuer'>, host?: string): Promise<ScriptedResource> {
+    const resource = await ScriptedResource.start(issuer.issuer, host);
     this.#closing.push(() => resource.close());
     return resource;
   }

@@ -23,14 +23,16 @@ export class ScriptedResource {
   handle: Handler = (_req, res, body) => answerRpc(res, body, {});
   /** The members of the metadata that the test wants to be different. */
   metadata: Record<string, unknown> = {};
+  /** What whoever brings no token is told in `WWW-Authenticate`; the usual challenge when undefined. */
+  challenge: string | undefined;
 
   private constructor(
     readonly url: string,
     readonly close: () => Promise<void>,
   ) {}
 
-  static async start(issuer: string): Promise<ScriptedResource> {
-    const listener = await listen('127.0.0.1');
+  static async start(issuer: string, host = '127.0.0.1'): Promise<ScriptedResource> {
+    const listener = await listen(host);
     const resource = new ScriptedResource(`${listener.origin}/mcp`, () => listener.close());
     listener.serve((req, res) => resource.#answer(req, res, issuer));
     return resource;
@@ -52,8 +54,8 @@ export class ScriptedResource {
       res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(metadata));
     } else if (path !== '/mcp') res.writeHead(404).end();
     else if (headers.authorization === undefined) {
-      const challenge = `Bearer resource_metadata="${metadataUrl.href}", scope="mcp:read"`;
-      res.writeHead(401, { 'www-authenticate': challenge }).end();
+      const usual = `Bearer resource_metadata="${metadataUrl.href}", scope="mcp:read"`;
+      res.writeHead(401, { 'www-authenticate': this.challenge ?? usual }).end();
     } else await this.handle(req, res, body);
   }
 }

@@ -21,6 +21,10 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
   issuer_unreachable: [{}, /Check the network and try again\.$/],
   tls_untrusted: [{ host: 'login.example.com' }, /Check the network’s proxy and the system’s certificates/],
   address_refused: [{ address: 'ftp://x', why: 'is neither https nor http' }, /Correct it in the settings/],
+  network_refused: [
+    { address: 'https://10.0.0.5', by: 'https://mcp.example.com' },
+    /set it as "auth\.issuer" of “tickets” in the settings; else ask/,
+  ],
   metadata_missing: [{}, /Set its "auth\.issuer" in the setting/],
   issuer_mismatch: [{ issuer: 'https://login.example.com' }, /Ask who runs “tickets”/],
   resource_mismatch: [{ resource: '"https://other.example.com"' }, /Check its URL in the settings/],

@@ -1,10 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describeError } from '../core/errors.js';
 import type { HeldLease, Leases } from '../core/lease.js';
 import type { Log } from '../core/ports.js';
+import { realSystem, type LeaseSystem } from './lease-system.js';
 
 /** How often a holder shows that it moves. */
 const heartbeatMs = 2_000;
@@ -27,34 +27,19 @@ const troubleLimit = 5;
 /** What a lease file says. */
 interface Claim {
   readonly owner: string;
-  readonly host: string;
+  /** Where the owner's `pid` means the owner. */
+  readonly space: string;
   readonly pid: number;
   /** Counts up while the holder moves. */
   readonly beat: number;
   readonly isReleased: boolean;
 }
 
-/** How others see time and processes; replaced in tests. */
-export interface LeaseSystem {
-  /** Milliseconds on a clock that nobody sets. */
-  readonly monotonicMs: () => number;
-  readonly sleep: (ms: number) => Promise<void>;
-  readonly isAlive: (pid: number) => boolean;
-}
-
-const realSystem: LeaseSystem = {
-  monotonicMs: () => performance.now(),
-  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-  isAlive: (pid) => {
-    try {
-      process.kill(pid, 0);
-      return true;
-    } catch (error) {
-      // Somebody else's process is alive, too.
-      return (error as NodeJS.ErrnoException).code === 'EPERM';
-    }
-  },
-};
+/**
+ * Where no lease can be kept, everybody waits for some part of this and then looks at what is stored. The same expiry
+ * wakes all windows, and a renewal takes a fraction of a second: so most of them find that it has been done.
+ */
+const scatterMs = 3_000;
 
 /** What is worth counting and recording about the taking of leases. */
 export interface LeaseNews {
@@ -87,7 +72,10 @@ export class LeaseFiles implements Leases {
 
   async hold<T>(name: string, work: (lease: HeldLease) => Promise<T>): Promise<T> {
     const lease = await this.#takeOrDoWithout(name);
-    if (lease === undefined) return work({ isHeld: () => Promise.resolve(true) });
+    if (lease === undefined) {
+      await this.system.sleep(scatterMs * this.system.random());
+      return work({ isHeld: () => Promise.resolve(true) });
+    }
     const heart = setInterval(() => void lease.beat(), heartbeatMs);
     heart.unref();
     try {
@@ -141,18 +129,19 @@ export class LeaseFiles implements Leases {
       }
       if (!hasWaited) this.news.onWait();
       hasWaited = true;
-      await this.system.sleep(pollMs * (0.5 + Math.random()));
+      await this.system.sleep(pollMs * (0.5 + this.system.random()));
     }
   }
 
   #abandoned(claim: Claim | undefined, stillMs: number): Abandoned | undefined {
     // A claim that cannot be read is being written, or was cut off while it was.
-    if (claim !== undefined && claim.host === hostname() && !this.system.isAlive(claim.pid)) return 'dead';
+    const { space, isAlive } = this.system;
+    if (claim?.space === space && !isAlive(claim.pid)) return 'dead';
     return stillMs >= frozenAfterMs ? 'frozen' : undefined;
   }
 
   async #create(prefix: string, number: number): Promise<LeaseFile | undefined> {
-    const lease = new LeaseFile(this.folder, prefix, number, () => this.#highest(prefix));
+    const lease = new LeaseFile(this.folder, prefix, number, this.system.space, () => this.#highest(prefix));
     if (!(await lease.create())) return undefined;
     // Whoever was slow may have created a number that others have used and removed long ago.
     if (!(await lease.isHeld())) {
@@ -201,7 +190,7 @@ export class LeaseFiles implements Leases {
 /** One taking of a lease. */
 class LeaseFile implements HeldLease {
   readonly #path: string;
-  #claim: Claim = { owner: randomUUID(), host: hostname(), pid: process.pid, beat: 0, isReleased: false };
+  #claim: Claim;
   /** Writes follow each other, so that a late heartbeat cannot undo a release. */
   #writes: Promise<void> = Promise.resolve();
 
@@ -209,8 +198,10 @@ class LeaseFile implements HeldLease {
     folder: string,
     prefix: string,
     private readonly number: number,
+    space: string,
     private readonly highest: () => Promise<number>,
   ) {
+    this.#claim = { owner: randomUUID(), space, pid: process.pid, beat: 0, isReleased: false };
     this.#path = pathOf(folder, prefix, number);
   }
 

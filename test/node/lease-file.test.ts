@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { LeaseFiles, type LeaseNews, type LeaseSystem } from '../../src/node/lease-file.js';
+import { LeaseFiles, type LeaseNews } from '../../src/node/lease-file.js';
+import type { LeaseSystem } from '../../src/node/lease-system.js';
+import { processSpace } from '../../src/node/process-space.js';
 import { Child } from '../support/child-process.js';
 import { RecordingLog } from '../support/recording-log.js';
 import { scratchFolder } from '../support/scratch-folder.js';
@@ -12,6 +13,9 @@ import { scratchFolder } from '../support/scratch-folder.js';
 const name = '["https://as.example.com","c","alice","https://mcp.example.com/mcp"]';
 const prefix = createHash('sha256').update(name).digest('hex').slice(0, 32);
 const childLimitMs = 30_000;
+
+/** Where the processes of these tests know each other. */
+const here = processSpace();
 
 /** Each look of a watcher takes a second of its own time and a moment of ours. */
 function quickSystem(isAlive: (pid: number) => boolean = () => true): LeaseSystem & { looks: number } {
@@ -22,6 +26,8 @@ function quickSystem(isAlive: (pid: number) => boolean = () => true): LeaseSyste
       system.looks += 1;
       await wait(1);
     },
+    random: () => 0.5,
+    space: here,
     isAlive,
   };
   return system;
@@ -61,7 +67,7 @@ describe('leases in files', () => {
   /** A lease as another window has left it. */
   function leave(number: number, claim: object | string): void {
     mkdirSync(folder, { recursive: true });
-    const known = { owner: 'o', host: hostname(), pid: process.pid, beat: 0, isReleased: false };
+    const known = { owner: 'o', space: here, pid: process.pid, beat: 0, isReleased: false };
     writeFileSync(pathOf(number), typeof claim === 'string' ? claim : JSON.stringify({ ...known, ...claim }));
   }
 
@@ -181,8 +187,8 @@ describe('leases in files', () => {
     assert.ok(system.looks >= 15, `It was taken after ${system.looks} looks.`);
   });
 
-  it('of a process of another computer are not taken for dead', async () => {
-    leave(3, { host: 'elsewhere', pid: 1 });
+  it('of a process of another container are not taken for dead', async () => {
+    leave(3, { space: 'another one', pid: 1 });
     const system = quickSystem(() => false);
     await leases(system).hold(name, () => Promise.resolve());
     assert.ok(system.looks >= 15);
@@ -236,6 +242,20 @@ describe('leases in files', () => {
     }
     assert.equal(log.at('warn').length, 1);
     assert.match(log.text, /Windows cannot be coordinated/);
+  });
+
+  it('are done without after a while that is another one each time, so that windows seldom meet', async () => {
+    writeFileSync(folder, 'no folder');
+    const sleptMs: number[] = [];
+    const chances = [0.2, 0.8];
+    const without = leases({
+      ...quickSystem(),
+      random: () => chances.shift() ?? 0,
+      sleep: (ms) => Promise.resolve(void sleptMs.push(ms)),
+    });
+    await without.hold(name, () => Promise.resolve());
+    await without.hold(name, () => Promise.resolve());
+    assert.deepEqual(sleptMs.slice(-2), [600, 2_400]);
   });
 
   it('are kept again when the trouble is over', async () => {

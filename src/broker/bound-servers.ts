@@ -25,6 +25,7 @@ const nobody: Decision = { kind: 'open', candidates: [] };
 export class BoundServers {
   readonly #servers = new Map<ServerId, Server>();
   readonly #decided = new Map<ServerId, Decision>();
+  readonly #reserved = new Set<ServerId>();
   /** The stored credentials by the origin of their resource, made from `list`. */
   #sorted: { readonly list: readonly ListedCredential[]; readonly byOrigin: Origins } | undefined;
 
@@ -92,6 +93,17 @@ export class BoundServers {
     return this.all().some(({ url }) => covers(resource, url));
   }
 
+  /** Binds `id` to nobody by itself while `work` goes on, which will bind it. */
+  async reserveFor<T>(id: ServerId, work: () => Promise<T>): Promise<T> {
+    this.#reserved.add(id);
+    try {
+      return await work();
+    } finally {
+      this.#reserved.delete(id);
+      if (this.#decided.get(id)?.kind === 'open') this.#decided.delete(id);
+    }
+  }
+
   /** Binds `id`; servers that had nobody may now have exactly one who fits, so they are decided anew. */
   bind(id: ServerId, entry: IndexEntry, reason: Reason): void {
     for (const [other, { kind }] of this.#decided) if (kind === 'open') this.#decided.delete(other);
@@ -146,6 +158,7 @@ export class BoundServers {
     const [only, ...others] = eligible;
     if (only === undefined) return nobody;
     if (others.length > 0) return { kind: 'open', candidates: eligible };
+    if (this.#reserved.has(server.id)) return nobody;
     this.bind(server.id, only, 'only');
     return this.#decided.get(server.id) ?? nobody;
   }

@@ -102,14 +102,19 @@ export class SignIns {
   async #keep(id: ServerId, fresh: Credential, running: AbortController): Promise<void> {
     const { leases, holdings, vault, servers, audit, log } = this.parts;
     const key = keyOf(fresh);
-    const credential = await leases.hold(keyText(key), async () => {
+    const save = async () => {
       const held = holdings.get(keyText(key))?.credential.generation ?? 0;
       const next = { ...fresh, generation: Math.max(held, await vault.lastGeneration(key)) + 1 };
       await vault.put(next);
       return next;
-    });
+    };
     const entry = { account: fresh.account, clientId: key.clientId, resource: key.resource };
-    servers.bind(id, entry, 'signed-in');
+    // The news of what is saved may be faster than the end of the saving.
+    const credential = await servers.reserveFor(id, async () => {
+      const saved = await leases.hold(keyText(key), save);
+      servers.bind(id, entry, 'signed-in');
+      return saved;
+    });
     if (this.#running.get(id) === running) this.#running.delete(id); // The state is that of the credential from now on.
     holdings.take(credential);
     await this.#replaceOthers(credential);

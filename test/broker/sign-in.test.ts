@@ -63,6 +63,27 @@ describe('a sign-in', () => {
     assert.equal(broker.state(notes).kind, 'ready');
   });
 
+  it('is what binds the server, also when the news of what it has saved comes first', async () => {
+    let letStore = (): void => undefined;
+    const { broker } = profile.window((url) => {
+      letStore = profile.secrets.hold('store');
+      void at('alice').open(url);
+      return Promise.resolve(true);
+    });
+    await broker.setServers([serverAt(mcp.url)]);
+    const signingIn = broker.signIn(notes, 'any');
+    const isInJournal = () => [...profile.journal.texts.keys()].some((name) => /^[0-9a-f]{32}$/.test(name));
+    while (!isInJournal()) await soon();
+    for (let turn = 0; turn < 20; turn++) await soon();
+    letStore();
+    await signingIn;
+    const bindings = profile.audit.events.filter(({ kind }) => kind === 'binding');
+    assert.deepEqual(
+      bindings.map(({ outcome, server }) => [outcome, server]),
+      [['signed-in', notes]],
+    );
+  });
+
   it('is counted and recorded, also when it fails', async () => {
     const { broker, counters } = profile.window(at('alice'));
     await broker.setServers([serverAt(mcp.url)]);

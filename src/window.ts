@@ -141,7 +141,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
         new TextDecoder().decode(
           await vs.workspace.fs.readFile(vs.Uri.joinPath(context.extensionUri, 'media', 'signed-in.html')),
         ),
-      describe: (outcome) => outcomeText(vs.l10n, outcome, clock.nowMs()),
+      describe: (outcome) => outcomeText(vs.l10n, outcome, clock.nowMs(), storage.health),
     }),
   });
   const configured = keep(new ConfiguredServers(vs, settings, new Approvals(vs, memento), log));
@@ -151,7 +151,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     clock,
     log,
     signInWaitSeconds,
-    explain: (error, server) => failureText(vs.l10n, error, server, clock.nowMs()),
+    explain: (error, server) => failureText(vs.l10n, error, server, clock.nowMs(), storage.health),
   }).then(keep);
   const applyServers = async () => {
     const proxy = await opening;
@@ -164,7 +164,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
 
   const showLog = () => channel.show();
   const unlocking = keep(new Unlocking(vs, storage, log));
-  const actions = new AccountActions({ vs, broker, clock, log, unlocking, showLog });
+  const actions = new AccountActions({ vs, broker, storage, clock, log, unlocking, showLog });
   const problems = keep(new SettingsProblems(vs, [settings, configured], log));
   keep(new StorageNotices({ vs, storage, settings, log, showLog }));
   const documents = keep(new ShownDocuments(vs));
@@ -200,9 +200,9 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     ...shown,
   });
   keep(new Commands({ vs, broker, actions, menu, ...shown }));
-  keep(new SignInNotifications(vs, broker, clock, actions));
+  keep(new SignInNotifications(vs, broker, storage, clock, actions));
   const statusBar = keep(new StatusBar(vs, broker, configured, problems, storage, clock));
-  const provider = keep(new DefinitionProvider({ vs, broker, clock, ready, signInWaitSeconds }));
+  const provider = keep(new DefinitionProvider({ vs, broker, storage, clock, ready, signInWaitSeconds }));
   keep(vs.lm.registerMcpServerDefinitionProvider('mcpCredentials.servers', provider));
   const onChange = () => {
     applyServers().catch((error: unknown) =>

@@ -61,7 +61,7 @@ export type ErrorCode =
   | 'record_damaged'
   /** Another window has saved a newer record, which this one cannot read before it is reloaded. */
   | 'record_elsewhere'
-  /** The editor's secret storage did not take a credential. */
+  /** The storage did not take a credential. */
   | 'vault_write_failed'
   /** The encrypted file waits for its passphrase. */
   | 'storage_locked'

@@ -7,7 +7,7 @@
  * - `refused`: the issuer gave no reason that we understand
  * - `client-gone`: the issuer no longer knows our client
  * - `not-renewable`: the access token ended, and the issuer never gave a refresh token
- * - `secret-missing`: the editor's secret storage has lost the credential
+ * - `secret-missing`: the storage has lost the credential
  */
 export type RefusalReason =
   | 'revoked'

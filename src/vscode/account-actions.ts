@@ -3,6 +3,7 @@ import type { Account } from '../core/account.js';
 import { describeError, hasCode } from '../core/errors.js';
 import type { Clock, Log } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
+import type { Storage } from '../core/storage.js';
 import type { VSCode } from './api.js';
 import { choose } from './menu.js';
 import { durationText, failureText } from './texts.js';
@@ -15,6 +16,7 @@ const confirmationMs = 5_000;
 export interface ActionParts {
   readonly vs: VSCode;
   readonly broker: Broker;
+  readonly storage: Pick<Storage, 'health'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly unlocking: Unlocking;
@@ -139,10 +141,10 @@ export class AccountActions {
 
   /** @returns the button that was chosen, if it is not ours */
   async #showFailure(id: ServerId, error: unknown, ...buttons: string[]): Promise<string | undefined> {
-    const { vs, clock, log, showLog } = this.parts;
+    const { vs, storage, clock, log, showLog } = this.parts;
     log.error(`${JSON.stringify(id)}: ${describeError(error)}`);
     const logButton = vs.l10n.t('Show Log');
-    const text = failureText(vs.l10n, error, id, clock.nowMs());
+    const text = failureText(vs.l10n, error, id, clock.nowMs(), storage.health);
     const choice = await vs.window.showErrorMessage(unlinked(text), ...buttons, logButton);
     if (choice === logButton) showLog();
     return choice;

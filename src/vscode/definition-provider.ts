@@ -4,6 +4,7 @@ import type { Disposable } from '../core/announcer.js';
 import { BrokerError, canUserHelp } from '../core/errors.js';
 import type { Clock } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
+import type { Storage } from '../core/storage.js';
 import type { McpProxy } from '../loopback/mcp-proxy.js';
 import type { VSCode } from './api.js';
 import { CalmLook } from './calm.js';
@@ -16,6 +17,7 @@ const readyLimitMs = 20_000;
 export interface DefinitionParts {
   readonly vs: VSCode;
   readonly broker: Broker;
+  readonly storage: Pick<Storage, 'health'>;
   readonly clock: Clock;
   /** Settles when the proxy listens and the stored credentials are in memory. */
   readonly ready: Promise<McpProxy>;
@@ -59,16 +61,18 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
    * @throws Error with a text for the model and the user
    */
   async resolveMcpServerDefinition(definition: McpHttpServerDefinition): Promise<McpHttpServerDefinition> {
-    const { vs, clock } = this.parts;
+    const { vs, storage, clock } = this.parts;
     const id = definition.label as ServerId;
+    const explained = (cause: unknown) =>
+      new Error(failureText(vs.l10n, cause, id, clock.nowMs(), storage.health), { cause });
     const proxy = await this.parts.ready;
     try {
       await this.#tokenWithin(id, readyLimitMs);
     } catch (error) {
-      throw new Error(failureText(vs.l10n, error, id, clock.nowMs()), { cause: error });
+      throw explained(error);
     }
     const resolved = this.#definition(proxy, id);
-    if (resolved === undefined) throw new Error(failureText(vs.l10n, unknownServer(id), id, clock.nowMs()));
+    if (resolved === undefined) throw explained(unknownServer(id));
     return resolved;
   }
 

@@ -2,6 +2,7 @@ import type { Broker } from '../broker/broker.js';
 import type { SignInWanted } from '../broker/wants.js';
 import type { Disposable } from '../core/announcer.js';
 import type { Clock } from '../core/ports.js';
+import type { Storage } from '../core/storage.js';
 import type { AccountActions } from './account-actions.js';
 import type { VSCode } from './api.js';
 import { reasonText } from './texts.js';
@@ -21,6 +22,7 @@ export class SignInNotifications implements Disposable {
   constructor(
     private readonly vs: VSCode,
     private readonly broker: Broker,
+    private readonly storage: Pick<Storage, 'health'>,
     private readonly clock: Clock,
     private readonly actions: Pick<AccountActions, 'signIn' | 'chooseAccount'>,
   ) {
@@ -93,7 +95,7 @@ export class SignInNotifications implements Disposable {
     const state = this.broker.state(server);
     switch (state.kind) {
       case 'needs-sign-in':
-        return `${reasonText(l10n, state.reason, state.account.label)} ${l10n.t('The MCP server “{0}” waits for you to sign in again.', server)}`;
+        return `${reasonText(l10n, state.reason, state.account.label, this.storage.health)} ${l10n.t('The MCP server “{0}” waits for you to sign in again.', server)}`;
       case 'signed-out':
         if (state.mustChoose === true)
           return l10n.t('Several of your accounts fit the MCP server “{0}”.', server);

@@ -4,7 +4,7 @@ import type { Log } from '../core/ports.js';
 import type { Storage } from '../core/storage.js';
 import type { VSCode } from './api.js';
 import type { Settings } from './settings.js';
-import { placeText } from './storage-texts.js';
+import { placeText } from './place-text.js';
 import { unlinked } from './unlinked.js';
 
 export interface StorageNoticesParts {

@@ -1,6 +1,7 @@
 import { assertNever } from '../core/assert-never.js';
 import type { StorageHealth } from '../core/storage.js';
 import type { VSCode } from './api.js';
+import { placeText } from './place-text.js';
 import { durationText } from './texts.js';
 
 type L10n = VSCode['l10n'];
@@ -17,22 +18,6 @@ export function setAsideText(l10n: L10n, count: number): string {
   return count === 1
     ? l10n.t('1 damaged entry was set aside')
     : l10n.t('{0} damaged entries were set aside', count);
-}
-
-/** The kind of place, as part of a sentence. */
-export function placeText(l10n: L10n, { backend, directory }: StorageHealth): string {
-  switch (backend) {
-    case 'secretStorage':
-      return l10n.t('the editor’s secret storage');
-    case 'encryptedFile':
-      return directory === undefined
-        ? l10n.t('encrypted files')
-        : l10n.t('encrypted files in {0}', directory);
-    case 'memory':
-      return l10n.t('this window’s memory');
-    default:
-      return assertNever(backend);
-  }
 }
 
 function conditionText(l10n: L10n, { backend, condition }: StorageHealth, nowMs: number): string {

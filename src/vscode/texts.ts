@@ -5,13 +5,17 @@ import type { RefusalReason } from '../core/refusal.js';
 import type { ServerId } from '../core/server.js';
 import type { CredentialState } from '../core/state.js';
 import type { VSCode } from './api.js';
+import { placeText, type StoragePlace } from './place-text.js';
 
 type L10n = VSCode['l10n'];
 
 const minuteMs = 60_000;
 
-/** Why the issuer no longer gives out tokens, as a sentence. */
-export function reasonText(l10n: L10n, reason: RefusalReason, account: string): string {
+/**
+ * Why the issuer no longer gives out tokens, as a sentence.
+ * @param place - where this window stores credentials
+ */
+export function reasonText(l10n: L10n, reason: RefusalReason, account: string, place: StoragePlace): string {
   switch (reason) {
     case 'revoked':
       return l10n.t('The access of {0} was revoked.', account);
@@ -31,7 +35,7 @@ export function reasonText(l10n: L10n, reason: RefusalReason, account: string): 
     case 'not-renewable':
       return l10n.t('The sign-in of {0} has ended, and the authorization server offers no renewal.', account);
     case 'secret-missing':
-      return l10n.t('The editor’s secret storage has lost the sign-in of {0}.', account);
+      return l10n.t('The sign-in of {0} is gone from {1}.', account, placeText(l10n, place));
     default:
       return assertNever(reason);
   }
@@ -86,8 +90,15 @@ export function durationText(l10n: L10n, ms: number): string {
 /**
  * A failure in words that say what is wrong and name the next step, for the user and for a model that reads a tool
  * result. Text from a server is quoted.
+ * @param place - where this window stores credentials
  */
-export function failureText(l10n: L10n, error: unknown, server: ServerId, nowMs: number): string {
+export function failureText(
+  l10n: L10n,
+  error: unknown,
+  server: ServerId,
+  nowMs: number,
+  place: StoragePlace,
+): string {
   if (!(error instanceof BrokerError)) {
     return l10n.t(
       'MCP Credential Broker failed unexpectedly. Run “MCP Credentials: Show Log” for the details.',
@@ -101,7 +112,7 @@ export function failureText(l10n: L10n, error: unknown, server: ServerId, nowMs:
   const account = detail('account');
   const texts: Record<ErrorCode, () => string> = {
     sign_in_required: () => l10n.t('Nobody is signed in for the MCP server “{0}”.', server) + ' ' + signIn,
-    grant_refused: () => reasonText(l10n, detail('reason') as RefusalReason, account) + ' ' + signIn,
+    grant_refused: () => reasonText(l10n, detail('reason') as RefusalReason, account, place) + ' ' + signIn,
     issuer_unreachable: () =>
       l10n.t('The authorization server for “{0}” does not answer.', server) +
       ' ' +
@@ -237,9 +248,11 @@ export function failureText(l10n: L10n, error: unknown, server: ServerId, nowMs:
         server,
       ),
     vault_write_failed: () =>
-      l10n.t(
-        'The editor’s secret storage did not take the sign-in. Check the system’s keyring, then sign in again.',
-      ),
+      l10n.t('The sign-in could not be saved in {0}.', placeText(l10n, place)) +
+      ' ' +
+      (place.backend === 'encryptedFile'
+        ? l10n.t('Check that the folder takes files and the disk has room, then sign in again.')
+        : l10n.t('Check the system’s keyring, then sign in again.')),
     storage_locked: () =>
       l10n.t(
         'The credentials are locked. Run “MCP Credentials: Show Status” from the Command Palette and enter the passphrase, then try again.',
@@ -269,6 +282,7 @@ export function outcomeText(
   l10n: L10n,
   outcome: SignInOutcome,
   nowMs: number,
+  place: StoragePlace,
 ): { title: string; message: string } {
   switch (outcome.kind) {
     case 'signed-in':
@@ -279,7 +293,7 @@ export function outcomeText(
     case 'failed':
       return {
         title: l10n.t('You are not signed in'),
-        message: failureText(l10n, outcome.error, outcome.server as ServerId, nowMs),
+        message: failureText(l10n, outcome.error, outcome.server as ServerId, nowMs, place),
       };
     default:
       return assertNever(outcome);

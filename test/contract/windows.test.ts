@@ -90,6 +90,7 @@ describe('windows that are processes, and a real authorization server', () => {
           new BrokerError(code, '', { details }),
           'notes' as ServerId,
           Date.now(),
+          { backend: 'secretStorage' },
         );
         assert.match(text, /alice@example\.com/);
         assert.match(text, /Sign In/);

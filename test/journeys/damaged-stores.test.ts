@@ -40,7 +40,7 @@ describe('a damaged entry in what is stored', () => {
 
       const connected = window.connect('work');
       const notice = await window.editor.window.message(
-        /secret storage has lost the sign-in of alice@example\.com/,
+        /sign-in of alice@example\.com is gone from the editor’s secret storage\./,
       );
       notice.press('Sign In');
       assert.equal(await (await connected).call('whoami'), 'alice@example.com (Alice)');
@@ -61,7 +61,7 @@ describe('a damaged entry in what is stored', () => {
     const again = ground.window({ stores, user });
     await works(again, 'home');
     const connected = again.window.connect('work');
-    (await again.window.editor.window.message(/has lost the sign-in of alice@example\.com/)).press('Sign In');
+    (await again.window.editor.window.message(/sign-in of alice@example\.com is gone/)).press('Sign In');
     assert.equal(await (await connected).call('whoami'), 'alice@example.com (Alice)');
   });
 

@@ -43,7 +43,10 @@ describe('the notification that asks for a sign-in', () => {
     const signedIn: ServerId[] = [];
     const clock = new FakeClock();
     const chosen: ServerId[] = [];
-    const notifications = new SignInNotifications(editor.api, states.broker, clock, {
+    const storage = {
+      health: { backend: 'secretStorage', condition: { kind: 'works' }, setAside: 0 },
+    } as const;
+    const notifications = new SignInNotifications(editor.api, states.broker, storage, clock, {
       signIn: (server, who) => {
         assert.equal(who, 'same');
         signedIn.push(server);

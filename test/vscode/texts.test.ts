@@ -4,12 +4,17 @@ import { refusalReasons, type RefusalReason } from '../../src/core/refusal.js';
 import type { ServerId } from '../../src/core/server.js';
 import type { CredentialState } from '../../src/core/state.js';
 import { durationText, failureText, outcomeText, reasonText, stateText } from '../../src/vscode/texts.js';
+import type { StoragePlace } from '../../src/vscode/place-text.js';
 import { FakeEditor } from '../support/fake-editor.js';
 
 const { l10n } = new FakeEditor().api;
 const tickets = 'tickets' as ServerId;
 const nowMs = Date.parse('2026-01-01T00:00:00Z');
 const alice = { issuer: 'https://login.example.com', subject: 'alice', label: 'alice@example.com' };
+
+/** Where credentials are stored. */
+const editor: StoragePlace = { backend: 'secretStorage' };
+const files: StoragePlace = { backend: 'encryptedFile', directory: '~/mcp' };
 
 const runSignIn =
   /Run “MCP Credentials: Sign In” from the Command Palette and choose “tickets”, then try again\.$/;
@@ -67,7 +72,7 @@ describe('the text of a failure', () => {
   for (const [code, [details, step]] of Object.entries(nextSteps)) {
     it(`names the next step: ${code}`, () => {
       const error = new BrokerError(code as ErrorCode, 'for the log only', { details });
-      const text = failureText(l10n, error, tickets, nowMs);
+      const text = failureText(l10n, error, tickets, nowMs, editor);
       assert.match(text, step);
       assert.doesNotMatch(text, /undefined|NaN|\{\d\}|for the log only/);
       assert.match(text, /^\S.*\.$/, 'Sentences.');
@@ -85,6 +90,7 @@ describe('the text of a failure', () => {
         }),
         tickets,
         nowMs,
+        editor,
       );
       assert.doesNotMatch(text, /undefined|NaN|\[object/);
     });
@@ -94,13 +100,22 @@ describe('the text of a failure', () => {
     const details = { nextAttemptAtMs: nowMs + 90_000 };
     const error = new BrokerError('issuer_unreachable', '', { details });
     assert.equal(
-      failureText(l10n, error, tickets, nowMs),
+      failureText(l10n, error, tickets, nowMs, editor),
       'The authorization server for “tickets” does not answer. The sign-in is kept; next attempt in 2 min. To try at once, run “MCP Credentials: Refresh Now”.',
     );
   });
 
+  it('names the place that has taken nothing, and what to look at there', () => {
+    const error = new BrokerError('vault_write_failed', '');
+    assert.equal(
+      failureText(l10n, error, tickets, nowMs, files),
+      'The sign-in could not be saved in encrypted files in ~/mcp. Check that the folder takes files and the disk has room, then sign in again.',
+    );
+    assert.match(failureText(l10n, error, tickets, nowMs, editor), /in the editor’s secret storage\. Check/);
+  });
+
   it('sends whoever meets a bug to the log, and repeats nothing of it', () => {
-    const text = failureText(l10n, new Error('at secret place'), tickets, nowMs);
+    const text = failureText(l10n, new Error('at secret place'), tickets, nowMs, editor);
     assert.match(text, /Run “MCP Credentials: Show Log”/);
     assert.doesNotMatch(text, /secret place/);
   });
@@ -115,16 +130,21 @@ describe('the text of a refusal', () => {
     refused: /ended by the authorization server/,
     'client-gone': /no longer knows this editor/,
     'not-renewable': /offers no renewal/,
-    'secret-missing': /secret storage has lost/,
+    'secret-missing': /is gone from the editor’s secret storage/,
   };
   for (const reason of refusalReasons) {
     it(`says why in plain words, and about whom: ${reason}`, () => {
-      const text = reasonText(l10n, reason, 'alice@example.com');
+      const text = reasonText(l10n, reason, 'alice@example.com', editor);
       assert.match(text, sentences[reason]);
       assert.match(text, /alice@example\.com/);
       assert.match(text, /\.$/);
     });
   }
+
+  it('names the place that has lost it', () => {
+    const text = reasonText(l10n, 'secret-missing', 'alice@example.com', files);
+    assert.equal(text, 'The sign-in of alice@example.com is gone from encrypted files in ~/mcp.');
+  });
 });
 
 describe('the text of a state', () => {
@@ -185,7 +205,7 @@ describe('a span of time', () => {
 describe('the words in the browser’s tab', () => {
   it('name the account and the server after a sign-in', () => {
     const outcome = { kind: 'signed-in', account: 'alice@example.com', server: 'tickets' } as const;
-    assert.deepEqual(outcomeText(l10n, outcome, nowMs), {
+    assert.deepEqual(outcomeText(l10n, outcome, nowMs, editor), {
       title: 'You are signed in',
       message: 'alice@example.com is ready for the MCP server “tickets”.',
     });
@@ -193,7 +213,7 @@ describe('the words in the browser’s tab', () => {
 
   it('say what went wrong otherwise', () => {
     const error = new BrokerError('sign_in_cancelled', '');
-    const { title, message } = outcomeText(l10n, { kind: 'failed', error, server: 'tickets' }, nowMs);
+    const { title, message } = outcomeText(l10n, { kind: 'failed', error, server: 'tickets' }, nowMs, editor);
     assert.deepEqual([title, message], ['You are not signed in', 'The sign-in was cancelled.']);
   });
 });

@@ -54,8 +54,12 @@ export class EncryptedStore implements SecretStore {
     await replaceFile(this.folder, digest + ending, this.#seal(digest, { name, value }), this.log);
   }
 
+  /** Removes an entry, and what was set aside of it. */
   async delete(name: string): Promise<void> {
-    await rm(this.#path(this.#digest(name)), { force: true });
+    const digest = this.#digest(name);
+    await rm(this.#path(digest), { force: true });
+    const aside = (await this.#quarantined()).filter((file) => file.startsWith(`${digest}.`));
+    for (const file of aside) await rm(this.#quarantinePath(file), { force: true });
   }
 
   /** How many damaged entries are set aside. */

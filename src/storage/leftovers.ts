@@ -1,21 +1,27 @@
 import { randomUUID } from 'node:crypto';
-import { rename } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import * as v from 'valibot';
 import { describeError } from '../core/errors.js';
 import type { Log, Memento, SecretStore } from '../core/ports.js';
-import { encryptedIn, eraseFiles } from '../node/storage-folders.js';
+import { encryptedIn, eraseFiles, holdsCredentials } from '../node/storage-folders.js';
 import { indexedNames } from '../vault/moving.js';
 import { copyOf, namesSetAside } from '../vault/quarantine.js';
+import { registeredIssuers } from '../vault/registrations.js';
 import {
   firstPlace,
   recordedStorage,
   recordStorage,
   samePlace,
+  usedDirectories,
   type StorageWish,
 } from '../vault/storage-record.js';
 
 /** That the user wants to keep what is left behind while nothing new is stored. */
 const keptName = 'storage.kept';
+
+/** Which folders were moved out of the way. */
+const movedAwayName = 'storage.movedAway';
 
 export interface LeftoverParts {
   readonly secrets: SecretStore;
@@ -32,24 +38,38 @@ export class Leftovers {
   /** Whether there is something of which the user has not spoken yet. */
   get isNews(): boolean {
     const { memento } = this.parts;
-    return indexedNames(memento).length > 0 && memento.get(keptName) === undefined;
+    const isAny = indexedNames(memento).length > 0 || registeredIssuers(memento).length > 0;
+    return isAny && memento.get(keptName) === undefined;
   }
 
   async keep(): Promise<void> {
     await this.parts.memento.update(keptName, true);
   }
 
-  /** Removes it, in the editor and in files. */
+  /** Removes it, in the editor and in files: credentials, registrations, what was set aside, and the audit trail. */
   async delete(): Promise<void> {
-    const { secrets, memento, folder, log } = this.parts;
+    const { secrets, memento, log } = this.parts;
     const clients = issuersIn(memento).map((issuer) => `client:${issuer}`);
     const aside = namesSetAside(memento).map(copyOf);
     for (const name of [...indexedNames(memento), ...clients, ...aside, 'journal-key', 'canary'])
       await secrets.delete(name);
-    const { inUse, leaving = inUse } = recordedStorage(memento) ?? { inUse: firstPlace };
-    for (const place of [inUse, leaving]) await eraseFiles(folder(place));
+    await this.#eraseFolders();
+    for (const path of movedAway(memento)) await rm(path, { recursive: true, force: true });
     for (const key of memento.keys()) await memento.update(key, undefined);
     log.info('What earlier windows had stored is deleted.');
+  }
+
+  async #eraseFolders(): Promise<void> {
+    const { memento, folder, log } = this.parts;
+    const { inUse, leaving = inUse } = recordedStorage(memento) ?? { inUse: firstPlace };
+    const present = [inUse, leaving].map(folder);
+    for (const path of new Set(present)) await eraseFiles(path);
+    const former = usedDirectories(memento).map((directory) => folder({ ...firstPlace, directory }));
+    for (const path of former.filter((other) => !present.includes(other))) {
+      // Another profile may use it by now.
+      if (!(await holdsCredentials(path))) await eraseFiles(path);
+      else log.info(`What is in ${JSON.stringify(path)} is not of this profile, and stays.`);
+    }
   }
 
   /**
@@ -69,20 +89,30 @@ export class Leftovers {
   }
 
   async #moveAway(path: string): Promise<void> {
-    const { log } = this.parts;
+    const { memento, log } = this.parts;
     const away = `${path}.${randomUUID().slice(0, 8)}`;
-    await rename(path, away).then(
-      () => log.info(`What was in ${JSON.stringify(path)} is in ${JSON.stringify(away)} now.`),
-      (error: unknown) => log.info(`Nothing is moved away: ${describeError(error)}`),
-    );
+    try {
+      await rename(path, away);
+    } catch (error) {
+      log.info(`Nothing is moved away: ${describeError(error)}`);
+      return;
+    }
+    log.info(`What was in ${JSON.stringify(path)} is in ${JSON.stringify(away)} now.`);
+    await memento.update(movedAwayName, [...movedAway(memento), away]);
   }
 }
 
-/** The issuers of all credentials that `memento` knows. */
+/** The folders that were moved out of the way. */
+function movedAway(memento: Memento): readonly string[] {
+  const result = v.safeParse(v.array(v.string()), memento.get(movedAwayName));
+  return result.success ? result.output : [];
+}
+
+/** The issuers of all credentials and registrations that `memento` knows. */
 function issuersIn(memento: Memento): readonly string[] {
   const issuers = indexedNames(memento).map((name) => {
     const [issuer] = JSON.parse(name.slice('credential:'.length)) as [string];
     return issuer;
   });
-  return [...new Set(issuers)];
+  return [...new Set([...issuers, ...registeredIssuers(memento)])];
 }

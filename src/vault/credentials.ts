@@ -9,6 +9,7 @@ import type { Clock, Log, Memento, SecretStore } from '../core/ports.js';
 import { keyOfEntry, listedSchema, type ListedCredential } from './index-entry.js';
 import { Quarantine } from './quarantine.js';
 import { parseClient, parseCredential, serializeClient, serializeCredential } from './record.js';
+import { registrationNotes } from './registrations.js';
 import { Remembered } from './remembered.js';
 import { Removals } from './removals.js';
 import { Retries } from './retries.js';
@@ -41,6 +42,7 @@ export class CredentialVault {
   readonly #retries: Retries;
   readonly #removals: Removals;
   readonly #quarantine: Quarantine;
+  readonly #registrations: Remembered<object>;
   #opening: Promise<void> | undefined;
   /** What `list` said last, and at which change of the journal: it is asked for each server. */
   #listed: { readonly changes: number; readonly credentials: readonly ListedCredential[] } | undefined;
@@ -51,6 +53,7 @@ export class CredentialVault {
     this.#retries = new Retries(parts);
     this.#removals = new Removals({ ...parts, journal: this.#journal, retries: this.#retries });
     this.#quarantine = new Quarantine(parts);
+    this.#registrations = registrationNotes(parts.memento, parts.log);
   }
 
   /**
@@ -187,17 +190,12 @@ export class CredentialVault {
     const last = await this.lastGeneration(key).catch(() => 0);
     const generation = Math.max(credential.generation, last);
     await this.#removals.tell({ ...entry, generation, atMs: this.parts.clock.nowMs() });
-    const forget = async () => {
-      await this.parts.secrets.delete(`credential:${keyText(key)}`);
-      await this.#index.delete(keyText(key));
-      this.#listed = undefined;
-    };
     try {
-      await forget();
+      await this.#forget(key);
     } catch (error) {
       this.parts.log.warn(`A removed credential is still in SecretStorage: ${describeError(error)}`);
       this.#retries.add(`forget ${keyText(key)}`, async () => {
-        if (await this.isRemoved(key)) await forget();
+        if (await this.isRemoved(key)) await this.#forget(key);
       });
     }
   }
@@ -208,26 +206,33 @@ export class CredentialVault {
   }
 
   async putClient(client: Client): Promise<void> {
+    await this.#registrations.set(client.issuer, {});
     await this.parts.secrets.store(`client:${client.issuer}`, serializeClient(client));
   }
 
   async removeClient(issuer: string): Promise<void> {
     await this.parts.secrets.delete(`client:${issuer}`);
+    await this.#registrations.delete(issuer);
+  }
+
+  async #forget(key: CredentialKey): Promise<void> {
+    const name = `credential:${keyText(key)}`;
+    await this.parts.secrets.delete(name);
+    await this.#quarantine.forget(name);
+    await this.#index.delete(keyText(key));
+    this.#listed = undefined;
   }
 
   /** What a window could not forget before it was closed would be back as soon as its removal is told no longer. */
   async #sweep(): Promise<void> {
-    const { secrets, log } = this.parts;
     for (const key of this.#journal.removed()) {
       try {
         const stored = await this.#stored(key);
         const latest = await this.#latest(key);
         if (latest?.kind !== 'removed' || (stored?.generation ?? Infinity) > latest.generation) continue;
-        await secrets.delete(`credential:${keyText(key)}`);
-        await this.#index.delete(keyText(key));
-        this.#listed = undefined;
+        await this.#forget(key);
       } catch (error) {
-        log.warn(`A removed credential is still in SecretStorage: ${describeError(error)}`);
+        this.parts.log.warn(`A removed credential is still in SecretStorage: ${describeError(error)}`);
       }
     }
   }

@@ -7,6 +7,7 @@ import { keyOfEntry } from './index-entry.js';
 import { holdBoth, readStamp, type Place } from './place.js';
 import { copyOf, namesSetAside } from './quarantine.js';
 import { serializeClient, serializeCredential } from './record.js';
+import { registeredIssuers } from './registrations.js';
 import { journalName } from './sealed-journal.js';
 import { secretName as sealingKeyName } from './sealing-key.js';
 
@@ -131,7 +132,10 @@ export class Moving {
 
   async #forget(key: CredentialKey): Promise<void> {
     const { from } = this.parts;
-    if (!this.#areSecretsShared) await from.secrets.delete(credentialName(key));
+    const name = credentialName(key);
+    // What is damaged there stays set aside there, where it may be mended.
+    const isThere = !this.#areSecretsShared && (await from.secrets.get(name)) !== undefined;
+    if (isThere) await from.secrets.delete(name);
     if (!this.#isJournalShared) await from.journal.remove(await journalName(key));
   }
 
@@ -153,7 +157,8 @@ export class Moving {
   }
 
   #issuers(): readonly string[] {
-    return [...new Set(this.#from.list().map(({ account }) => account.issuer))];
+    const listed = this.#from.list().map(({ account }) => account.issuer);
+    return [...new Set([...listed, ...registeredIssuers(this.parts.memento)])];
   }
 }
 

@@ -37,6 +37,13 @@ export class Quarantine {
     }
   }
 
+  /** Removes what was set aside of the secret `name`. */
+  async forget(name: string): Promise<void> {
+    if (this.#notes.get(name) === undefined) return;
+    await this.parts.secrets.delete(copyOf(name));
+    await this.#notes.delete(name);
+  }
+
   /** Tries again what was set aside; what is sound goes back, unless something newer is in its place. */
   async restore(isSound: (name: string, text: string) => boolean): Promise<void> {
     const { secrets, log } = this.parts;

@@ -39,8 +39,11 @@ export class Remembered<T> {
     return this.memento.update(this.prefix + name, value);
   }
 
-  delete(name: string): PromiseLike<void> {
-    return this.memento.update(this.prefix + name, undefined);
+  /** Removes an entry, and what was set aside of it. */
+  async delete(name: string): Promise<void> {
+    const copy = copyOf(this.prefix + name);
+    await this.memento.update(this.prefix + name, undefined);
+    if (this.memento.get(copy) !== undefined) await this.memento.update(copy, undefined);
   }
 
   #setAside(name: string, stored: unknown): void {
@@ -50,8 +53,11 @@ export class Remembered<T> {
       this.log.warn(`Setting it aside failed: ${JSON.stringify(String(error))}`);
     };
     const isStillThere = () => JSON.stringify(this.memento.get(key)) === JSON.stringify(stored);
-    void Promise.resolve(this.memento.update(`damaged:${key}`, stored))
+    void Promise.resolve(this.memento.update(copyOf(key), stored))
       .then(() => (isStillThere() ? this.memento.update(key, undefined) : undefined))
       .catch(giveUp);
   }
 }
+
+/** The key under which an entry is set aside. */
+const copyOf = (key: string): string => `damaged:${key}`;

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import type { Memento } from '../core/ports.js';
 
 const mementoName = 'storage.place';
+const directoriesName = 'storage.directories';
 
 const wishSchema = v.strictObject({
   backend: v.picklist(['secretStorage', 'encryptedFile']),
@@ -38,6 +39,15 @@ export function recordedStorage(memento: Memento): StorageRecord | undefined {
   return result.success ? result.output : undefined;
 }
 
-export function recordStorage(memento: Memento, record: Omit<StorageRecord, 'version'>): PromiseLike<void> {
-  return memento.update(mementoName, { version: 1, ...record });
+export async function recordStorage(memento: Memento, record: Omit<StorageRecord, 'version'>): Promise<void> {
+  const before = usedDirectories(memento);
+  const { directory } = record.inUse;
+  if (!before.includes(directory)) await memento.update(directoriesName, [...before, directory]);
+  await memento.update(mementoName, { version: 1, ...record });
+}
+
+/** All directories that were ever in use, as they stood in the settings. */
+export function usedDirectories(memento: Memento): readonly string[] {
+  const result = v.safeParse(v.array(v.string()), memento.get(directoriesName));
+  return result.success ? result.output : [firstPlace.directory];
 }

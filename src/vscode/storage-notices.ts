@@ -80,7 +80,7 @@ export class StorageNotices implements Disposable {
     const { l10n, window } = vs;
     const [deleteThem, keepThem] = [l10n.t('Delete Stored Credentials'), l10n.t('Keep')];
     const text = l10n.t(
-      'From now on nothing is stored, but MCP credentials of earlier windows are still there. Delete them?',
+      'From now on nothing is stored, but what earlier windows have stored is still there. Deleting it removes all MCP credentials and registrations, damaged and renamed ones too, the remembered accounts, sessions and answers, and the audit trail. Your settings stay, and so does a key file.',
     );
     const choice = await window.showInformationMessage(text, deleteThem, keepThem);
     if (choice === deleteThem) await storage.deleteLeftBehind();

@@ -334,7 +334,9 @@ describe('a storage', () => {
       await first.connect('tickets');
       await first.close();
       const window = open(stores, { backend: 'memory' });
-      const notice = await window.editor.window.message(/credentials of earlier windows are still there/);
+      const notice = await window.editor.window.message(
+        /what earlier windows have stored is still there\. .* and the audit trail\./,
+      );
       return { issuer, stores, window, notice, open };
     }
 
@@ -344,8 +346,36 @@ describe('a storage', () => {
       notice.press('Delete Stored Credentials');
       await until(() => stores.memento.keys().length === 0);
       await window.close();
-      // The trail of what happened is no credential.
-      assert.deepEqual([[...stores.secrets.values], filesIn(stores)], [[], []]);
+      assert.deepEqual([[...stores.secrets.values], readdirSync(stores.folder)], [[], []]);
+    });
+
+    it('deletes what was signed out, set aside, renamed and moved away as well', async () => {
+      const { open } = await parties();
+      const [stores, elsewhere] = [new Stores(), scratchFolder()];
+      const first = open(stores, { directory: elsewhere });
+      await first.signIn();
+      await first.run('signOut');
+      (await first.editor.window.message(/Signed out/)).close();
+      await first.close();
+      assert.ok([...stores.secrets.values.keys()].some((name) => name.startsWith('client:')));
+      const locked = { backend: 'encryptedFile' };
+      const second = open(stores, locked, { MCP_CREDENTIALS_PASSPHRASE: sesame });
+      await second.signIn();
+      await second.close();
+      const third = open(stores, locked);
+      await third.ready;
+      const running = third.run('showStatus', /Begin Without What Was Stored/);
+      (await third.editor.window.message(/you sign in again everywhere/)).press('Begin Anew');
+      await running;
+      await third.close();
+      assert.ok(readdirSync(stores.folder).some((name) => name.startsWith('encrypted.')));
+      assert.deepEqual(readdirSync(elsewhere).includes('audit'), true);
+      const last = open(stores, { backend: 'memory' });
+      (await last.editor.window.message(/still there/)).press('Delete Stored Credentials');
+      await until(() => stores.memento.keys().length === 0);
+      await last.close();
+      const left = [stores.folder, elsewhere].flatMap((folder) => readdirSync(folder));
+      assert.deepEqual([[...stores.secrets.values], left], [[], []]);
     });
 
     it('keeps it when the user wants to, for the day on which it is wanted again', async () => {

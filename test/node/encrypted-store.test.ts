@@ -119,6 +119,16 @@ describe('an encrypted store', () => {
     assert.equal(setAside, 2);
   });
 
+  it('deletes what it has set aside of an entry with the entry, and nothing of another', async () => {
+    for (const name of ['a', 'b']) {
+      writeFileSync(await fileOf(name, 'x'), 'damage');
+      await store.get(name);
+    }
+    await store.store('a', 'new');
+    await store.delete('a');
+    assert.deepEqual([await store.get('a'), await store.setAside()], [undefined, 1]);
+  });
+
   it('puts back what is sound again, unless something newer is in its place', async () => {
     const file = await fileOf('a', 'old');
     const whole = readFileSync(file);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Counters } from '../../src/core/counters.js';
 import { hasCode } from '../../src/core/errors.js';
@@ -215,6 +215,18 @@ describe('the storage of a window', () => {
       assert.ok(!there(old).includes('encrypted'));
       assert.equal(await open({ ...oldPlace, directory: old }, 'a new passphrase').secrets.get(name), record);
     });
+  });
+
+  it('deletes files where they were, but not those of another profile', async () => {
+    const [ours, shared] = [scratchFolder(), scratchFolder()];
+    await memento.update('storage.directories', ['', ours, shared]);
+    await open().secrets.store('a', 'one');
+    mkdirSync(join(ours, 'audit'));
+    for (const name of ['audit', 'encrypted']) mkdirSync(join(shared, name));
+    writeFileSync(join(shared, 'encrypted', 'x.entry'), 'of somebody else');
+    await open({ backend: 'memory' }).deleteLeftBehind();
+    assert.deepEqual([readdirSync(ours), readdirSync(globalFolder), memento.keys()], [[], [], []]);
+    assert.ok(existsSync(join(shared, 'audit')));
   });
 
   it('says why it cannot be used, to everybody who wants to use it', async () => {

@@ -6,6 +6,7 @@ import { Secret } from '../../src/core/secret.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
 import { namesSetAside } from '../../src/vault/quarantine.js';
 import { keyOfEntry } from '../../src/vault/index-entry.js';
+import { registeredIssuers } from '../../src/vault/registrations.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeMemento } from '../support/fake-memento.js';
 import { FakeSecretStore } from '../support/fake-secret-store.js';
@@ -223,5 +224,25 @@ describe('the vault', () => {
     await vault.putClient(alice.client);
     await vault.removeClient(issuer);
     assert.equal(await vault.client(issuer), undefined);
+  });
+
+  it('forgets what was set aside of a credential that the user removes', async () => {
+    await vault.put(alice);
+    secrets.values.set(`damaged:${nameOf(alice)}`, 'damage');
+    await memento.update(`set-aside:${nameOf(alice)}`, {});
+    await memento.update(`damaged:${nameOf(alice)}`, ['alice@example.com']);
+    await vault.remove(alice);
+    const names = [...secrets.values.keys(), ...memento.keys()];
+    assert.deepEqual(
+      names.filter((name) => name.includes('alice')),
+      [],
+    );
+  });
+
+  it('knows where it has registrations, also when nobody is signed in', async () => {
+    await vault.putClient(alice.client);
+    assert.deepEqual(registeredIssuers(memento), [issuer]);
+    await vault.removeClient(issuer);
+    assert.deepEqual(registeredIssuers(memento), []);
   });
 });

@@ -277,6 +277,14 @@ describe('moving', () => {
     assert.deepEqual([await tokenIn(to, alice), await tokenIn(to, bob)], [undefined, 'refresh-bob-2']);
   });
 
+  it('takes along the registration at an issuer at which nobody is signed in', async () => {
+    for (const credential of [alice, bob]) await vaultIn(from).remove(credential);
+    await move().copy();
+    await move().clear();
+    assert.equal((await vaultIn(to).client(issuer))?.clientId, 'c');
+    assert.deepEqual([...from.secrets.values], []);
+  });
+
   it('makes no key in a place where nothing ever was', async () => {
     const empty = placeOf('empty', clock);
     memento = new FakeMemento();

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describeError } from '../core/errors.js';
 import type { Leases } from '../core/lease.js';
@@ -62,11 +62,11 @@ export class LedgerFiles implements Ledger {
       const file = await open(path, 'a', 0o600);
       try {
         await file.appendFile(text);
+        // Compared while it is open, since the number of a file that is gone is given to the next one.
+        if (await isAt(path, file)) return;
       } finally {
         await file.close();
       }
-      // Only this window makes a file of this name, so it is the one that was written to.
-      if (await exists(path)) return;
     }
     throw new Error('The file is taken away again and again.');
   }
@@ -137,4 +137,8 @@ export class LedgerFiles implements Ledger {
 
 const linesOf = (text: string): string[] => text.split('\n').filter((line) => line !== '');
 
-const exists = async (path: string): Promise<boolean> => (await unlessMissing(stat(path))) !== undefined;
+/** Whether `file` is the one that has this path now. */
+async function isAt(path: string, file: FileHandle): Promise<boolean> {
+  const present = await unlessMissing(stat(path, { bigint: true }));
+  return present?.ino === (await file.stat({ bigint: true })).ino;
+}

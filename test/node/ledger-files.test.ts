@@ -99,6 +99,20 @@ describe('a ledger in files', () => {
       assert.deepEqual([...new Set(await all())], expected);
     }).timeout(childLimitMs);
 
+    it('and a line written while its file goes away is not lost, whoever makes the file anew', async () => {
+      const [alive, other] = [window(), window()];
+      const expected = Array.from({ length: 2_000 }, (_, n) => `line ${String(n).padStart(4, '0')}`);
+      const over = new AbortController();
+      const folding = (async () => {
+        while (!over.signal.aborted) await other.fold((lines) => [...new Set(lines)]);
+      })();
+      for (let first = 0; first < expected.length; first += 100)
+        await Promise.all(expected.slice(first, first + 100).map((line) => alive.append([line])));
+      over.abort();
+      await folding;
+      assert.deepEqual([...new Set(await all())], expected);
+    }).timeout(childLimitMs);
+
     it('and misses nothing for a window that reads meanwhile', async () => {
       const expected = Array.from({ length: 20 }, (_, n) => `line ${String(n).padStart(2, '0')}`);
       await Promise.all(expected.map((line) => window().append([line])));

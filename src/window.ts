@@ -29,6 +29,7 @@ import { ConfiguredServers } from './vscode/configured-servers.js';
 import { DefinitionProvider } from './vscode/definition-provider.js';
 import { diagnostics } from './vscode/diagnostics.js';
 import type { Variables } from './vscode/environment.js';
+import { IssuerQuirks } from './vscode/issuer-quirks.js';
 import { channelLog } from './vscode/log.js';
 import { sessionName } from './vscode/session.js';
 import { Settings, type SettingsManifest } from './vscode/settings.js';
@@ -77,6 +78,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   const log = channelLog(channel);
   const manifest = context.extension.packageJSON as SettingsManifest & { readonly version: string };
   const settings = keep(new Settings(vs, manifest, system.environment, log));
+  const quirks = keep(new IssuerQuirks(vs, settings, log));
   const signInWaitSeconds = () => settings.number('signInWaitSeconds');
   const counters = new Counters();
   const storage: WindowStorage = keep(
@@ -123,6 +125,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
       sessionsKeepMs: () => settings.number('sessions.keepDays') * 24 * 3_600_000,
       sessionsKeepCount: () => settings.number('sessions.keepCount'),
       removeDeadAfterMs: () => settings.number('credentials.removeDeadAfterDays') * 24 * 3_600_000,
+      issuerQuirks: () => quirks.all,
     },
     secrets,
     lock: storage,
@@ -165,7 +168,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   const showLog = () => channel.show();
   const unlocking = keep(new Unlocking(vs, storage, log));
   const actions = new AccountActions({ vs, broker, storage, clock, log, unlocking, showLog });
-  const problems = keep(new SettingsProblems(vs, [settings, configured], log));
+  const problems = keep(new SettingsProblems(vs, [settings, configured, quirks], log));
   keep(new StorageNotices({ vs, storage, settings, log, showLog }));
   const documents = keep(new ShownDocuments(vs));
   const shown = {

@@ -15,6 +15,7 @@ import type {
   RedirectReceiver,
   SecretStore,
 } from '../core/ports.js';
+import type { Quirk } from '../core/quirk.js';
 
 /** What the user may decide about; read whenever it matters. */
 export interface BrokerRules {
@@ -25,6 +26,8 @@ export interface BrokerRules {
   readonly sessionsKeepCount: () => number;
   /** After how long an account is forgotten whose grant was refused for good; 0 for never. */
   readonly removeDeadAfterMs: () => number;
+  /** Authorization servers for which exceptions are made, beside those that we know. */
+  readonly issuerQuirks: () => readonly Quirk[];
 }
 
 /** What a window's broker takes from the window. */

@@ -2,6 +2,7 @@ import { sameAccount, type Account } from '../core/account.js';
 import { Announcer, type Disposable } from '../core/announcer.js';
 import { keyText } from '../core/credential.js';
 import { describeError } from '../core/errors.js';
+import type { Quirk } from '../core/quirk.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { CredentialState } from '../core/state.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
@@ -38,6 +39,7 @@ export class Broker implements TokenSource {
   readonly #signIns: SignIns;
   readonly #signOuts: SignOuts;
   readonly #wants: Wants;
+  readonly #issuers: Issuers;
   readonly #closing = new AbortController();
 
   constructor(private readonly parts: BrokerParts) {
@@ -48,7 +50,7 @@ export class Broker implements TokenSource {
     const changed = () => changes.announce(undefined);
     const vault = new CredentialVault({ ...parts, closing });
     const holdings = new Holdings(onListenerError);
-    const issuers = new Issuers(fetch, clock, closing);
+    const issuers = new Issuers(fetch, clock, closing, rules.issuerQuirks);
     const bindings = new Bindings({ ...parts, ledger: ledgers.bindings }, workspace);
     const servers = new BoundServers(bindings, vault, parts.audit);
     const sessions = new Sessions({ ...parts, ledger: ledgers.sessions }, rules);
@@ -68,6 +70,7 @@ export class Broker implements TokenSource {
     this.#lending = new Lending({ ...parts, loader, sessions, holdings, refresher });
     this.#signIns = new SignIns({ ...parts, vault, issuers, servers, holdings, closing, changed });
     this.#signOuts = signOuts;
+    this.#issuers = issuers;
     this.#wants = new Wants({ clock, servers, holdings, signOuts, onListenerError });
     holdings.onDidChange((key) => {
       counters.set('credentials.held', holdings.size);
@@ -138,6 +141,11 @@ export class Broker implements TokenSource {
     if (chosen === undefined) throw nobody(id);
     this.#servers.bind(id, chosen, 'chosen');
     await this.#loader.loadAll();
+  }
+
+  /** The exceptions that are made for the authorization server of an account. */
+  quirksOf({ issuer }: Account): readonly Quirk[] {
+    return this.#issuers.quirksOf(issuer);
   }
 
   /** Whether a session with the server has been open before in this workspace, with the account it has now. */

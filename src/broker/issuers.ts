@@ -1,5 +1,11 @@
 import type { Clock, Fetch } from '../core/ports.js';
-import { discoverAuthorizationServer, type AuthorizationServer } from '../oauth/authorization-server.js';
+import type { Quirk } from '../core/quirk.js';
+import {
+  discoverAuthorizationServer,
+  quirks,
+  type AuthorizationServer,
+} from '../oauth/authorization-server.js';
+import { merged, quirksOf } from '../oauth/quirks.js';
 
 /** Endpoints move rarely, and a refresh should cost one request, not two. */
 const keepForMs = 3_600_000;
@@ -15,14 +21,27 @@ export class Issuers {
     private readonly fetch: Fetch,
     private readonly clock: Clock,
     private readonly closing: AbortSignal,
+    /** The exceptions that the user has set. */
+    private readonly ownQuirks: () => readonly Quirk[],
   ) {}
 
+  /** The exceptions that are made for `issuer`. */
+  quirksOf(issuer: string): readonly Quirk[] {
+    return quirksOf(issuer, this.ownQuirks());
+  }
+
   /**
+   * The metadata of `issuer`, with the exceptions that are made for it now.
    * @param resource - what the tokens of `issuer` are for
    * @param namedBy - the server that named the issuer; undefined when the user did, or has signed in there
    * @throws BrokerError as `discoverAuthorizationServer`
    */
-  metadata(issuer: string, resource: string, namedBy?: string): Promise<AuthorizationServer> {
+  async metadata(issuer: string, resource: string, namedBy?: string): Promise<AuthorizationServer> {
+    const server = await this.#document(issuer, resource, namedBy);
+    return { ...server, [quirks]: merged(this.quirksOf(server.issuer)) };
+  }
+
+  #document(issuer: string, resource: string, namedBy?: string): Promise<AuthorizationServer> {
     // What one server may lead to, another may not.
     const key = JSON.stringify([issuer, namedBy]);
     const known = this.#known.get(key);

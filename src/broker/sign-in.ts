@@ -53,6 +53,10 @@ export async function signIn(parts: SignInParts, wish: SignInWish): Promise<Acco
   const issuer = chooseIssuer(server, resource);
   const namedBy = server.auth.issuer === undefined ? server.url : undefined;
   const authorizationServer = await parts.issuers.metadata(issuer, resource.resource, namedBy);
+  for (const quirk of parts.issuers.quirksOf(authorizationServer.issuer))
+    parts.log.info(
+      `An exception is made for ${JSON.stringify(quirk.issuer)}: ${JSON.stringify(quirk.reason)}`,
+    );
   const known = await knownClient(parts.vault, server, authorizationServer);
 
   signal.throwIfAborted();

@@ -2,11 +2,17 @@ import * as oauth from 'oauth4webapi';
 import { isSameIssuer, parseAddress } from '../core/address.js';
 import { BrokerError } from '../core/errors.js';
 import type { Fetch } from '../core/ports.js';
+import type { Quirk } from '../core/quirk.js';
 import { guardedFetch } from './guarded-fetch.js';
 import { findDocument } from './metadata-document.js';
 
+/** Under which an authorization server carries what is known about it: no document of a server can say that. */
+export const quirks = Symbol('quirks');
+
 /** The authorization server's metadata (RFC 8414), checked to be its own. */
-export type AuthorizationServer = oauth.AuthorizationServer;
+export interface AuthorizationServer extends oauth.AuthorizationServer {
+  readonly [quirks]?: Partial<Quirk>;
+}
 
 /**
  * Fetches the metadata of `issuer`, from the addresses and in the order that MCP demands. A server of MCP 2025-03-26
@@ -82,7 +88,9 @@ export function metadataAddresses(issuer: URL): string[] {
  * @see MCP authorization 2026-07-28, "Authorization Code Protection"
  */
 export function requirePkce(server: AuthorizationServer): void {
-  if (server.code_challenge_methods_supported?.includes('S256') === true) return;
+  const { code_challenge_methods_supported: methods, [quirks]: quirk } = server;
+  // An exception is for silence; who says that S256 is not checked is believed.
+  if (methods?.includes('S256') ?? quirk?.assumePkce === true) return;
   throw new BrokerError(
     'pkce_unsupported',
     `${JSON.stringify(server.issuer)} does not advertise PKCE with S256.`,

@@ -3,7 +3,7 @@ import { parseAddress } from '../core/address.js';
 import type { Client } from '../core/client.js';
 import { BrokerError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
-import { requirePkce, type AuthorizationServer } from './authorization-server.js';
+import { quirks, requirePkce, type AuthorizationServer } from './authorization-server.js';
 import { wireClient } from './wire.js';
 
 /** What the authorization request asks for. */
@@ -55,22 +55,30 @@ export async function authorizationRequest(
     });
   }
   const { resource, redirectUri, state, loginHint } = wishes;
-  const scopes = [...new Set([...offeredScopes(server), ...(wishes.scopes ?? [])])];
+  const quirk = server[quirks] ?? {};
+  const wanted = new Set([...offeredScopes(server), ...(wishes.scopes ?? [])]);
+  const scopes = [...wanted].filter((scope) => quirk.withoutScopes?.includes(scope) !== true);
   const nonce = scopes.includes('openid') ? oauth.generateRandomNonce() : undefined;
   const codeVerifier = oauth.generateRandomCodeVerifier();
-  const prompt = wishes.chooseAccount ? choosingPrompt(server) : undefined;
+  const { prompt: alwaysPrompt, ...always } = quirk.parameters ?? {};
+  const prompts = [wishes.chooseAccount ? choosingPrompt(server) : undefined, alwaysPrompt];
+  const prompt = prompts.filter((one) => one !== undefined).join(' ');
+  const scope = scopes.join(' ');
   const parameters = {
+    // First, so that no exception takes the place of what protects the request.
+    ...always,
+    ...(scope !== '' && quirk.scopeParameter !== undefined && { [quirk.scopeParameter]: scope }),
     response_type: 'code',
     client_id: client.clientId,
     redirect_uri: redirectUri,
     state,
     code_challenge: await oauth.calculatePKCECodeChallenge(codeVerifier),
     code_challenge_method: 'S256',
-    resource,
-    ...(scopes.length > 0 && { scope: scopes.join(' ') }),
+    ...(quirk.omitResource !== true && { resource }),
+    ...(scope !== '' && { scope }),
     ...(nonce !== undefined && { nonce }),
     ...(loginHint !== undefined && { login_hint: loginHint }),
-    ...(prompt !== undefined && { prompt }),
+    ...(prompt !== '' && { prompt }),
   };
   const url = parseAddress(server.authorization_endpoint);
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
@@ -96,14 +104,18 @@ export async function authorizationRequest(
  */
 export function readAuthorizationResponse(request: AuthorizationRequest, redirect: URL): URLSearchParams {
   const { server, client, state } = request;
+  const named = redirect.searchParams.get('iss');
   const invalid = (cause?: unknown) =>
     new BrokerError('authorization_response_invalid', 'The redirect does not answer our request.', {
       cause,
-      details: { issuer: server.issuer },
+      details: {
+        issuer: server.issuer,
+        ...(named !== null && named !== server.issuer && { iss: JSON.stringify(named) }),
+      },
     });
   let parameters: URLSearchParams;
   try {
-    parameters = oauth.validateAuthResponse(server, wireClient(client), redirect, state);
+    parameters = oauth.validateAuthResponse(answering(server, redirect), wireClient(client), redirect, state);
   } catch (cause) {
     if (cause instanceof oauth.AuthorizationResponseError) {
       throw new BrokerError('authorization_denied', `${server.issuer} did not authorize us.`, {
@@ -118,6 +130,16 @@ export function readAuthorizationResponse(request: AuthorizationRequest, redirec
   }
   if (parameters.getAll('code').length !== 1) throw invalid();
   return parameters;
+}
+
+/** The server as its redirects describe it, where the user has said that this is not how its metadata does. */
+function answering(server: AuthorizationServer, redirect: URL): AuthorizationServer {
+  const { responseIssuer, mayOmitIss } = server[quirks] ?? {};
+  const [iss, ...others] = redirect.searchParams.getAll('iss');
+  if (iss === undefined && mayOmitIss === true)
+    return { ...server, authorization_response_iss_parameter_supported: false };
+  const isException = iss !== undefined && iss === responseIssuer && others.length === 0;
+  return isException ? { ...server, issuer: iss } : server;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Client } from '../core/client.js';
 import { BrokerError } from '../core/errors.js';
 import type { Fetch } from '../core/ports.js';
 import { Secret } from '../core/secret.js';
+import { normalizedRegistration, readAnswer } from './normalized-answer.js';
 import { requirePkce, type AuthorizationServer } from './authorization-server.js';
 import { wire } from './wire.js';
 
@@ -66,15 +67,14 @@ type Method = (typeof methods)[number];
 const methodToAskFor = ({ token_endpoint_auth_methods_supported: offered }: AuthorizationServer): Method =>
   methods.find((method) => offered?.includes(method)) ?? 'none';
 
-/** RFC 7591 §3.2.1 demands status 201 and an end of the secret's life, and some servers give neither. */
+/** RFC 7591 §3.2 demands status 201 and a media type, and some servers give neither. */
 async function normalized(response: Response): Promise<Response> {
-  if (response.status !== 200 && response.status !== 201) return response;
-  const body: unknown = await response
-    .clone()
-    .json()
-    .catch(() => undefined);
-  if (typeof body !== 'object' || body === null) return response;
-  return Response.json({ client_secret_expires_at: 0, ...body }, { status: 201 });
+  const body = await readAnswer(response.clone());
+  if (body === undefined) return response;
+  const isSuccess = response.status === 200 || response.status === 201;
+  return isSuccess
+    ? Response.json(normalizedRegistration(body), { status: 201 })
+    : Response.json(body, { status: response.status });
 }
 
 /** Without a word about the method, RFC 7591 §2 makes it `client_secret_basic`; where that is not served, the one that is. */

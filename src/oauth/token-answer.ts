@@ -2,6 +2,7 @@ import * as oauth from 'oauth4webapi';
 import { BrokerError } from '../core/errors.js';
 import type { RefusalReason } from '../core/refusal.js';
 import { Secret } from '../core/secret.js';
+import { normalizedTokenAnswer, readAnswer } from './normalized-answer.js';
 import { refusalReason } from './refusal.js';
 
 /** What a token endpoint said: the one place where "refused for good" and "not now" are told apart. */
@@ -38,13 +39,15 @@ const transientErrors = ['temporarily_unavailable', 'server_error', 'slow_down']
  * pass: a page of HTML in front of the token endpoint must not cost anybody a grant.
  * @param validate - oauth4webapi's check of the answer for this grant type
  * @param nowMs - to turn a `Retry-After` date into a delay
+ * @param scopeSeparator - what stands between scopes, where that is not a space
  */
 export async function readTokenAnswer(
   response: Response,
   validate: (normalized: Response) => Promise<oauth.TokenEndpointResponse>,
   nowMs: number,
+  scopeSeparator?: string,
 ): Promise<TokenAnswer> {
-  const body = await readJsonObject(response);
+  const body = await readAnswer(response);
   const retryAfterMs = retryAfter(response.headers.get('retry-after'), nowMs);
   const { status } = response;
   const unavailable = (why: string): TokenAnswer => ({
@@ -66,7 +69,9 @@ export async function readTokenAnswer(
   }
   if (status !== 200) return unavailable('no OAuth error code');
   try {
-    const answer = await validate(Response.json(normalized(body), { status: 200 }));
+    const answer = await validate(
+      Response.json(normalizedTokenAnswer(body, scopeSeparator), { status: 200 }),
+    );
     return { kind: 'granted', tokens: grantedTokens(answer) };
   } catch (cause) {
     const error = new BrokerError('token_answer_invalid', 'The token endpoint grants nothing usable.', {
@@ -74,25 +79,6 @@ export async function readTokenAnswer(
     });
     return { kind: 'unavailable', error };
   }
-}
-
-/**
- * What real servers get wrong and still mean well: no `token_type`, nulls and empty text for missing members, a
- * list of scopes, a lifetime that is none. A flaw beside the tokens must not cost us the refresh token among them.
- * A lifetime of zero is none as well: taken at its word, a token that was granted this moment could never be used,
- * and would be renewed without end. It is used until the server refuses it.
- */
-function normalized(body: Record<string, unknown>): Record<string, unknown> {
-  const { scope, expires_in: lifetime } = body;
-  const isLifetime = Number.parseFloat(String(lifetime)) > 0;
-  const all = {
-    token_type: 'bearer',
-    ...body,
-    scope: Array.isArray(scope) ? scope.join(' ') : scope,
-    expires_in: isLifetime ? lifetime : null,
-  };
-  const present = Object.entries(all).filter(([, value]) => value !== null && value !== '');
-  return { ...Object.fromEntries(present), token_type: body['token_type'] ?? 'bearer' };
 }
 
 function grantedTokens(answer: oauth.TokenEndpointResponse): GrantedTokens {
@@ -105,15 +91,6 @@ function grantedTokens(answer: oauth.TokenEndpointResponse): GrantedTokens {
     ...(answer.scope !== undefined && { scopes: answer.scope.split(' ').filter((scope) => scope !== '') }),
     ...(identity !== undefined && { identity }),
   };
-}
-
-async function readJsonObject(response: Response): Promise<Record<string, unknown> | undefined> {
-  try {
-    const value: unknown = JSON.parse(await response.text());
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** RFC 9110 §10.2.3: seconds or a date. */

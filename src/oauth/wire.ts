@@ -1,7 +1,7 @@
 import * as oauth from 'oauth4webapi';
 import type { Client } from '../core/client.js';
 import type { Fetch } from '../core/ports.js';
-import type { AuthorizationServer } from './authorization-server.js';
+import { quirks, type AuthorizationServer } from './authorization-server.js';
 import { guardedFetch } from './guarded-fetch.js';
 
 /**
@@ -18,6 +18,10 @@ export function wire(fetch: Fetch, { issuer: namedBy }: AuthorizationServer, sig
     ...(signal && { signal }),
   };
 }
+
+/** How a token request names the resource (RFC 8707 §2.2). */
+export const resourceParameter = (server: AuthorizationServer, resource: string): Record<string, string> =>
+  server[quirks]?.omitResource === true ? {} : { resource };
 
 /** How `client` proves itself at the token and revocation endpoints (RFC 6749 §2.3). */
 export function clientAuthentication(client: Client): oauth.ClientAuth {

@@ -35,6 +35,7 @@ export function diagnostics(parts: DiagnosticsParts): string {
   const sections: readonly (readonly [title: string, rows: readonly (readonly [string, string])[]])[] = [
     ['Versions', versionRows(parts)],
     ['Servers', serverRows(parts)],
+    ['Exceptions for authorization servers', quirkRows(parts)],
     ['Background', backgroundRows(parts)],
     ['Storage', storageRows(parts)],
     ['Settings', settingRows(parts)],
@@ -78,6 +79,15 @@ function serverRows({ broker, clock }: DiagnosticsParts): [string, string][] {
     const who = account === undefined ? 'no account' : numbered(account);
     return [`server ${index + 1}`, `${hostOf(url)}, ${who}, ${state}`];
   });
+}
+
+function quirkRows({ broker }: DiagnosticsParts): [string, string][] {
+  const accounts = broker.servers().flatMap(({ id }) => broker.account(id) ?? []);
+  const rows = accounts.flatMap((account) =>
+    broker.quirksOf(account).map(({ reason }): [string, string] => [hostOf(account.issuer), reason]),
+  );
+  const once = new Map(rows.map((row) => [JSON.stringify(row), row]));
+  return rows.length === 0 ? [['none', '']] : [...once.values()];
 }
 
 function backgroundRows({ broker, clock, network }: DiagnosticsParts): [string, string][] {

@@ -33,7 +33,8 @@ export function parseServers(value: unknown, place: string): ParsedServers {
   return { servers, problems };
 }
 
-class Mistake extends Error {}
+/** What is wrong with an entry, as the rest of a sentence. */
+export class Mistake extends Error {}
 
 function parseServer(label: string, entry: unknown): Server {
   if (label.trim() === '') throw new Mistake('needs a label that is not empty');
@@ -64,7 +65,8 @@ function parseAuth(auth: unknown): ServerAuth {
   };
 }
 
-function address(value: unknown, name: string): string {
+/** @throws Mistake */
+export function address(value: unknown, name: string): string {
   const given = text(value, name);
   try {
     parseAddress(given);
@@ -77,7 +79,8 @@ function address(value: unknown, name: string): string {
   }
 }
 
-function text(value: unknown, name: string): string {
+/** @throws Mistake */
+export function text(value: unknown, name: string): string {
   if (typeof value === 'string' && value.trim() !== '') return value;
   throw new Mistake(`${name} must be a text that is not empty, not ${show(value)}`);
 }
@@ -90,7 +93,12 @@ function scopeList(value: unknown): string[] {
   throw new Mistake(`"auth.scopes" must be a list of scopes, each without spaces, not ${show(value)}`);
 }
 
-function rejectUnknown(object: Record<string, unknown>, known: readonly string[], prefix: string): void {
+/** @throws Mistake when `object` has a member that is not `known`, which would be a mistyped one */
+export function rejectUnknown(
+  object: Record<string, unknown>,
+  known: readonly string[],
+  prefix: string,
+): void {
   const unknown = Object.keys(object).find((key) => !known.includes(key));
   if (unknown === undefined) return;
   throw new Mistake(
@@ -99,10 +107,10 @@ function rejectUnknown(object: Record<string, unknown>, known: readonly string[]
 }
 
 /** Quoted and short: a setting may hold anything, even a secret pasted in the wrong place. */
-const show = (value: unknown): string => {
+export const show = (value: unknown): string => {
   const json = value === undefined ? 'nothing' : JSON.stringify(value);
   return json.length > 80 ? `${json.slice(0, 79)}…` : json;
 };
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -197,9 +197,15 @@ export function failureText(
             detail('reason'),
           ),
     authorization_response_invalid: () =>
-      l10n.t(
-        'What came back from the browser does not belong to this sign-in, so it was ignored. Sign in again.',
-      ),
+      error.details['iss'] !== undefined
+        ? l10n.t(
+            'What came back from the browser names {0} as its authorization server instead of {1}. It does not belong to this sign-in, so it was ignored. Sign in again; only if whoever runs it confirms that name, set it as "responseIssuer" in the setting “mcpCredentials.issuerQuirks”.',
+            detail('iss'),
+            detail('issuer'),
+          )
+        : l10n.t(
+            'What came back from the browser does not belong to this sign-in, so it was ignored. Sign in again.',
+          ),
     token_answer_invalid: () =>
       l10n.t('The authorization server’s answer cannot be used. Sign in again, or ask who runs it.'),
     wrong_account: () =>

@@ -16,7 +16,7 @@ describe('the metadata of issuers', () => {
       asked.push(url);
       return Promise.resolve(answers.shift() ?? Response.json({ issuer }));
     };
-    return { clock, closing, asked, answers, issuers: new Issuers(fetch, clock, closing.signal) };
+    return { clock, closing, asked, answers, issuers: new Issuers(fetch, clock, closing.signal, () => []) };
   };
 
   it('is asked for once at a time and once an hour', async () => {
@@ -52,7 +52,7 @@ describe('the metadata of issuers', () => {
       new Promise<Response>((_resolve, reject) => {
         signal?.addEventListener('abort', () => reject(new Error('aborted')));
       });
-    const asking = new Issuers(never, new FakeClock(), closing.signal).metadata(issuer, resource);
+    const asking = new Issuers(never, new FakeClock(), closing.signal, () => []).metadata(issuer, resource);
     closing.abort(reason);
     await assert.rejects(asking, reason);
   });

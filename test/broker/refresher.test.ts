@@ -80,7 +80,7 @@ describe('the refresher', () => {
   afterEach(() => issuer.close());
 
   function refresherOf(mine: Holdings, changed: Partial<RefresherParts> = {}): Refresher {
-    const issuers = new Issuers(fetch, clock, new AbortController().signal);
+    const issuers = new Issuers(fetch, clock, new AbortController().signal, () => []);
     const leads = new Leads(defaultRules.refreshLeadMs, random);
     const queue = new RefreshQueue(counters, log);
     const basics = { counters, audit, fetch, clock, random, log, network, vault, leases, holdings: mine };
@@ -216,6 +216,7 @@ describe('the refresher', () => {
         () => Promise.reject(new TypeError('fetch failed')),
         clock,
         new AbortController().signal,
+        () => [],
       );
       await fails(refresherOf(holdings, { issuers }).refresh(key, 'call'), 'issuer_unreachable');
       assert.deepEqual(tokensOf(await stored()), tokensOf(held));

@@ -8,4 +8,5 @@ export const defaultRules: BrokerRules = {
   sessionsKeepMs: () => 30 * dayMs,
   sessionsKeepCount: () => 10_000,
   removeDeadAfterMs: () => 90 * dayMs,
+  issuerQuirks: () => [],
 };

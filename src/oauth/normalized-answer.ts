@@ -1,0 +1,60 @@
+/** A JSON object as it came. */
+export type Answer = Readonly<Record<string, unknown>>;
+
+/**
+ * A token answer as RFC 6749 §5.1 wants it, of what real servers send and mean well: no `token_type`, or the kind of
+ * account in it; nulls and empty text for missing members; a list of scopes, or one with commas; a lifetime that is
+ * none; the user's tokens in a member of their own. A flaw beside the tokens must not cost us the refresh token among
+ * them. A lifetime of zero is none as well: taken at its word, a token that was granted this moment could never be
+ * used, and would be renewed without end. It is used until the server refuses it.
+ * @param scopeSeparator - what stands between scopes, where that is not a space
+ */
+export function normalizedTokenAnswer(body: Answer, scopeSeparator?: string): Answer {
+  const answer = usersPart(body);
+  const { scope, expires_in: lifetime, token_type: type } = answer;
+  const isLifetime = Number.parseFloat(String(lifetime)) > 0;
+  return {
+    ...present({
+      ...answer,
+      scope: scopeText(scope, scopeSeparator),
+      expires_in: isLifetime ? lifetime : null,
+    }),
+    // Slack writes `user`. What it names is no other scheme, and none that we would know.
+    token_type: typeof type !== 'string' || ['', 'user', 'bot'].includes(type) ? 'bearer' : type,
+  };
+}
+
+/**
+ * A client registration as RFC 7591 §3.2.1 wants it, of servers that leave out when its secret ends.
+ */
+export const normalizedRegistration = (body: Answer): Answer => ({
+  client_secret_expires_at: 0,
+  ...present(body),
+});
+
+/** The JSON object that an answer is, whatever its media type says; undefined when it is none. */
+export async function readAnswer(response: Response): Promise<Answer | undefined> {
+  try {
+    const value: unknown = JSON.parse(await response.text());
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as Answer) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Slack puts what a user grants beside what a bot is granted. */
+function usersPart(body: Answer): Answer {
+  const { access_token: token, authed_user: user } = body;
+  const isBeside = typeof user === 'object' && user !== null && 'access_token' in user;
+  return isBeside && (token === undefined || token === user.access_token) ? { ...body, ...user } : body;
+}
+
+function scopeText(scope: unknown, separator?: string): unknown {
+  if (Array.isArray(scope)) return scope.join(' ');
+  if (typeof scope !== 'string' || separator === undefined) return scope;
+  return scope.split(separator).join(' ');
+}
+
+const present = (answer: Answer): Answer =>
+  Object.fromEntries(Object.entries(answer).filter(([, value]) => value !== null && value !== ''));

@@ -63,7 +63,7 @@ interface Look {
  */
 export class Recovery implements Chore {
   readonly #looks = new Map<string, Look>();
-  #hasPruned = false;
+  #hasTidied = false;
 
   constructor(private readonly parts: RecoveryParts) {}
 
@@ -82,7 +82,7 @@ export class Recovery implements Chore {
 
   begin(): void {
     const nowMs = this.parts.clock.nowMs();
-    this.#prune();
+    this.#tidy();
     for (const [key, look] of this.#looks) {
       if (this.#lookAtMs(look, nowMs) > nowMs) continue;
       look.nextAtMs = Infinity;
@@ -164,10 +164,11 @@ export class Recovery implements Chore {
   }
 
   /** Once in each window, when the vault is open and knows everybody. */
-  #prune(): void {
-    if (this.#hasPruned) return;
-    this.#hasPruned = true;
-    const { vault, validations, log } = this.parts;
+  #tidy(): void {
+    if (this.#hasTidied) return;
+    this.#hasTidied = true;
+    const { vault, validations, remains, log } = this.parts;
+    void remains.removeAllOld();
     validations.prune(vault.list().map(keyOfEntry)).catch((error: unknown) => {
       log.warn(`Old validations were not forgotten: ${describeError(error)}`);
     });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import type { Credential, LiveCredential } from '../../src/core/credential.js';
+import { keyOf, type Credential, type LiveCredential } from '../../src/core/credential.js';
 import type { ServerId } from '../../src/core/server.js';
+import { CredentialVault } from '../../src/vault/credentials.js';
 import type { Fault } from '../support/faults.js';
 import { json, ScriptedFetch } from '../oauth/scripted-fetch.js';
 import { ScriptedIssuer } from './scripted-issuer.js';
@@ -210,6 +211,30 @@ describe('recovery', () => {
       const { account, resource } = dead(0);
       const event = { kind: 'sign-out', outcome: 'expired', server: notes, account, resource, generation: 1 };
       assert.deepEqual([signOuts(), wanted], [[event], []]);
+    });
+
+    it('forgets those that no server of this window uses as well, and no other', async () => {
+      const at = (subject: string, of: Credential): Credential => ({
+        ...of,
+        account: { ...of.account, subject, label: subject },
+        resource: 'https://elsewhere.example.com/mcp',
+      });
+      const others = [at('dead', dead(90 * day)), at('ill', dead(day)), at('well', heard(200 * day))];
+      await profile.keep(heard(0), ...others);
+      const { counts } = await start();
+      profile.clock.advance(startDelayMs);
+      await happens(() => signOuts().length > 0 && counts()[0] === 1);
+      for (let turn = 0; turn < 20; turn++) await soon();
+      const vault = new CredentialVault({ ...profile.vaultParts(), closing: AbortSignal.abort() });
+      const left = await Promise.all(others.map((other) => vault.get(keyOf(other))));
+      assert.deepEqual(
+        left.map((credential) => credential?.tokens.kind),
+        [undefined, 'refused', 'alive'],
+      );
+      assert.deepEqual(
+        signOuts().map(({ account, server }) => [account?.label, server]),
+        [['dead', undefined]],
+      );
     });
 
     const kept: readonly (readonly [string, number, number])[] = [

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { bench } from './bench.js';
-import { median, type Row } from './measure.js';
+import { bench, topicNames } from './bench.js';
+import { median, percentile, type Row } from './measure.js';
+import { fullSizes } from './sizes.js';
 import { jsonOf, tableOf } from './table.js';
 
 describe('the bench', () => {
   it('measures everything beside something else, here with as little as there can be', async function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     const told: Row[] = [];
     const sizes = {
       accounts: 2,
@@ -13,10 +14,14 @@ describe('the bench', () => {
       sessionsBefore: [1, 2, 3],
       samples: 1,
       collections: 0,
+      calls: 2,
+      events: 2,
+      streamBytes: 200_000,
+      servers: 2,
     } as const;
-    const rows = await bench(sizes, (row) => told.push(row));
+    const rows = await bench(sizes, topicNames, (row) => told.push(row));
     assert.deepEqual(told, rows);
-    assert.ok(rows.length >= 9);
+    assert.ok(rows.length >= 23);
     for (const { name, ours, baseline } of rows) {
       for (const { values } of [ours, baseline]) {
         assert.equal(values.length, 1, name);
@@ -45,6 +50,15 @@ describe('the bench', () => {
     assert.deepEqual(rows, [
       { ...row, ours: { ...row.ours, median: 2 }, baseline: { ...row.baseline, median: 4 } },
     ]);
+  });
+
+  it('refuses a topic that it does not know, and names those it knows', async () => {
+    await assert.rejects(bench(fullSizes, ['speed']), /no topic "speed".*proxy/);
+  });
+
+  it('takes the value that so many percent do not exceed', () => {
+    const values = Array.from({ length: 200 }, (_, n) => n + 1);
+    assert.deepEqual([percentile(values, 50), percentile(values, 99), percentile([7], 99)], [100, 198, 7]);
   });
 
   it('takes the middle of an even number from both sides of it', () => {

@@ -28,9 +28,16 @@ export const silent: Log = {
 
 const hourMs = 3_600_000;
 
+/** As long as the access tokens of the usual authorization servers. */
+const tokenLength = 1_200;
+
 export interface ProfileSize {
   readonly accounts: number;
   readonly sessions: number;
+  /** The address below which the servers are; each has a host of its own when left out. */
+  readonly below?: string;
+  /** The access token of every account; each has one of its own when left out. */
+  readonly token?: string;
 }
 
 /**
@@ -44,7 +51,7 @@ export class FullProfile {
   private constructor(private readonly size: ProfileSize) {
     this.servers = Array.from({ length: size.accounts }, (_, n) => ({
       id: `server-${n}` as ServerId,
-      url: `https://mcp-${n}.example.com/mcp`,
+      url: size.below === undefined ? `https://mcp-${n}.example.com/mcp` : `${size.below}/${n}`,
       auth: {},
     }));
   }
@@ -125,7 +132,8 @@ export class FullProfile {
       log: silent,
       closing,
     });
-    for (const [n, server] of this.servers.entries()) await vault.put(credentialFor(n, server));
+    for (const [n, server] of this.servers.entries())
+      await vault.put(credentialFor(n, server, this.size.token));
     const sessions = new Sessions({ ledger: ledgers.sessions, clock, log: silent }, defaultRules);
     for (let n = 0; n < this.size.sessions; n++) {
       const server = this.servers[n % this.servers.length];
@@ -143,7 +151,11 @@ const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' :
 
 const offline = (): Promise<Response> => Promise.reject(new TypeError('fetch failed'));
 
-function credentialFor(n: number, { url }: Server): LiveCredential {
+function credentialFor(
+  n: number,
+  { url }: Server,
+  token = `access-${n}-`.padEnd(tokenLength, 'x'),
+): LiveCredential {
   const issuer = 'https://login.example.com';
   const nowMs = Date.now();
   return {
@@ -154,8 +166,7 @@ function credentialFor(n: number, { url }: Server): LiveCredential {
     scopes: ['tools.read', 'tools.write'],
     tokens: {
       kind: 'alive',
-      // As long as those of the usual authorization servers.
-      accessToken: new Secret(`access-${n}-`.padEnd(1_200, 'x')),
+      accessToken: new Secret(token),
       refreshToken: new Secret(`refresh-${n}-`.padEnd(200, 'x')),
       issuedAtMs: nowMs,
       expiresAtMs: nowMs + 24 * hourMs,

@@ -8,7 +8,7 @@ export interface Side {
 /** Something to be measured, always beside something else: alone, a number says more about the machine. */
 export interface Measure {
   readonly name: string;
-  readonly unit: 'ms' | 'µs' | 'KiB' | 'bytes' | 'timers';
+  readonly unit: 'ms' | 'µs' | 'MiB' | 'KiB' | 'bytes' | 'timers' | 'calls/s';
   readonly ours: Side;
   readonly baseline: Side;
 }
@@ -51,6 +51,12 @@ export function median(values: readonly number[]): number {
     sorted[Math.floor(sorted.length / 2)],
   ];
   return (low + high) / 2;
+}
+
+/** The value that so many percent of `values` do not exceed (nearest rank). */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? NaN;
 }
 
 /** How long `work` takes, in milliseconds. */

@@ -7,6 +7,13 @@ export interface Sizes {
   readonly samples: number;
   /** How often the garbage is collected before memory is looked at: each time takes long in a full process. */
   readonly collections: number;
+  /** The calls through a proxy in one sample. */
+  readonly calls: number;
+  /** The streams of which the first event is timed, in one sample. */
+  readonly events: number;
+  readonly streamBytes: number;
+  /** The servers beside one in the process of which the memory is looked at. */
+  readonly servers: number;
 }
 
 export const fullSizes: Sizes = {
@@ -15,4 +22,8 @@ export const fullSizes: Sizes = {
   sessionsBefore: [100, 10_000, 100_000],
   samples: 7,
   collections: 2,
+  calls: 2_000,
+  events: 500,
+  streamBytes: 1e9,
+  servers: 100,
 };

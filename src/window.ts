@@ -35,6 +35,7 @@ import { sessionName } from './vscode/session.js';
 import { Settings, type SettingsManifest } from './vscode/settings.js';
 import { SettingsProblems } from './vscode/settings-problems.js';
 import { ShownDocuments } from './vscode/shown-documents.js';
+import { signInQuestions } from './vscode/sign-in-questions.js';
 import { SignInNotifications } from './vscode/sign-in-notifications.js';
 import { StorageNotices } from './vscode/storage-notices.js';
 import { StatusBar } from './vscode/status-bar.js';
@@ -124,6 +125,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
       refreshLeadMs: () => settings.number('refresh.leadMinutes') * 60_000,
       sessionsKeepMs: () => settings.number('sessions.keepDays') * 24 * 3_600_000,
       sessionsKeepCount: () => settings.number('sessions.keepCount'),
+      clientMetadataUrl: () => settings.text('clientMetadataUrl'),
       removeDeadAfterMs: () => settings.number('credentials.removeDeadAfterDays') * 24 * 3_600_000,
       issuerQuirks: () => quirks.all,
     },
@@ -146,6 +148,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
         ),
       describe: (outcome) => outcomeText(vs.l10n, outcome, clock.nowMs(), storage.health),
     }),
+    questions: signInQuestions(vs),
   });
   const configured = keep(new ConfiguredServers(vs, settings, new Approvals(vs, memento), log));
 

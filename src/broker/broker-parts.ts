@@ -16,6 +16,7 @@ import type {
   SecretStore,
 } from '../core/ports.js';
 import type { Quirk } from '../core/quirk.js';
+import type { Questions } from '../core/questions.js';
 
 /** What the user may decide about; read whenever it matters. */
 export interface BrokerRules {
@@ -28,6 +29,8 @@ export interface BrokerRules {
   readonly removeDeadAfterMs: () => number;
   /** Authorization servers for which exceptions are made, beside those that we know. */
   readonly issuerQuirks: () => readonly Quirk[];
+  /** The address of the document that describes us to authorization servers; empty when there is none. */
+  readonly clientMetadataUrl: () => string;
 }
 
 /** What a window's broker takes from the window. */
@@ -52,4 +55,5 @@ export interface BrokerParts {
   readonly workspace: string;
   readonly openBrowser: OpenBrowser;
   readonly redirects: RedirectReceiver;
+  readonly questions: Questions;
 }

@@ -13,6 +13,7 @@ import { removeOutgrown } from '../vault/outgrown.js';
 import { Sessions } from '../vault/sessions.js';
 import { BoundServers } from './bound-servers.js';
 import type { BrokerParts } from './broker-parts.js';
+import { Clients } from './clients.js';
 import { cancelled, nobody } from './failures.js';
 import { Holdings, stateOf } from './holdings.js';
 import { Issuers } from './issuers.js';
@@ -59,6 +60,7 @@ export class Broker implements TokenSource {
     const restored: LoaderParts['restored'] = (...read) => renewals.restored(...read);
     const loader = new Loader({ ...parts, vault, servers, holdings, restored, loaded: changed });
     const signOuts = new SignOuts({ ...parts, vault, servers, loader, holdings, issuers, changed });
+    const clients = new Clients({ ...parts, vault });
     void removeOutgrown(memento, log);
     this.#changes = changes;
     this.#servers = servers;
@@ -68,7 +70,7 @@ export class Broker implements TokenSource {
     this.#renewals = renewals;
     this.#loader = loader;
     this.#lending = new Lending({ ...parts, loader, sessions, holdings, refresher });
-    this.#signIns = new SignIns({ ...parts, vault, issuers, servers, holdings, closing, changed });
+    this.#signIns = new SignIns({ ...parts, vault, issuers, clients, servers, holdings, closing, changed });
     this.#signOuts = signOuts;
     this.#issuers = issuers;
     this.#wants = new Wants({ clock, servers, holdings, signOuts, onListenerError });

@@ -111,7 +111,7 @@ export class Safekeeping {
       holdings.take(current);
       return current;
     }
-    if (answer.reason === 'client-gone') await this.#forgetClient(asked);
+    if (answer.reason === 'client-gone') await vault.forgetClient(asked.client);
     const buried: Credential = {
       ...asked,
       generation: asked.generation + 1,
@@ -176,12 +176,6 @@ export class Safekeeping {
     }
     log.error("A renewed credential is only in this window's memory; saving it is tried again.");
     unsaved.add(next);
-  }
-
-  async #forgetClient({ client }: LiveCredential): Promise<void> {
-    const { vault } = this.parts;
-    const stored = await vault.client(client.issuer);
-    if (stored?.clientId === client.clientId) await vault.removeClient(client.issuer);
   }
 
   /** The user signed out while the renewal was under way, so what it brought is not kept. */

@@ -1,19 +1,20 @@
 import { isCalled, sameAccount, type Account } from '../core/account.js';
-import { isSameIssuer } from '../core/address.js';
 import type { Client } from '../core/client.js';
 import type { Credential } from '../core/credential.js';
-import { BrokerError, describeError, hasCode } from '../core/errors.js';
+import { BrokerError } from '../core/errors.js';
 import type { Clock, Fetch, Log, OpenBrowser, RedirectReceiver, RedirectWait } from '../core/ports.js';
+import type { Questions } from '../core/questions.js';
 import type { Server } from '../core/server.js';
 import { authorizationRequest, newState, readAuthorizationResponse } from '../oauth/authorization.js';
 import type { AuthorizationServer } from '../oauth/authorization-server.js';
 import { identify } from '../oauth/identity.js';
 import { discoverResource, type ProtectedResource } from '../oauth/protected-resource.js';
-import { registerClient } from '../oauth/registration.js';
 import { exchangeCode } from '../oauth/token-request.js';
 import type { CredentialVault } from '../vault/credentials.js';
-import type { Issuers } from './issuers.js';
+import { requireOwnIssuer, type Clients } from './clients.js';
 import { tokensFrom } from './generation.js';
+import { chooseIssuer } from './issuer-choice.js';
+import type { Issuers } from './issuers.js';
 
 /** Time to find a password and a second factor; after that the tab has been forgotten. */
 const browserLimitMs = 5 * 60_000;
@@ -26,6 +27,8 @@ export interface SignInParts {
   readonly redirects: RedirectReceiver;
   readonly vault: CredentialVault;
   readonly issuers: Issuers;
+  readonly clients: Clients;
+  readonly questions: Questions;
 }
 
 /** Who may come back from the browser. */
@@ -49,22 +52,24 @@ export interface SignInWish {
  */
 export async function signIn(parts: SignInParts, wish: SignInWish): Promise<Account> {
   const { server, signal } = wish;
+  const { clients } = parts;
   const resource = await discoverResource(parts.fetch, server.url, signal);
-  const issuer = chooseIssuer(server, resource);
+  const issuer = await chooseIssuer(parts, server, resource);
   const namedBy = server.auth.issuer === undefined ? server.url : undefined;
   const authorizationServer = await parts.issuers.metadata(issuer, resource.resource, namedBy);
   for (const quirk of parts.issuers.quirksOf(authorizationServer.issuer))
     parts.log.info(
       `An exception is made for ${JSON.stringify(quirk.issuer)}: ${JSON.stringify(quirk.reason)}`,
     );
-  const known = await knownClient(parts.vault, server, authorizationServer);
+  requireOwnIssuer(server, wish.account?.issuer, authorizationServer.issuer);
+  const known = await clients.known(server, authorizationServer);
 
   signal.throwIfAborted();
   const state = newState();
   const wait = await parts.redirects.open(state, portOf(known?.redirectUri));
   let client = known;
   try {
-    client ??= await register(parts, authorizationServer, wait.redirectUri, signal);
+    client ??= await clients.register(server, authorizationServer, wait.redirectUri, signal);
     const credential = await authorize(parts, wish, { authorizationServer, client, resource, state, wait });
     await wish.keep(credential);
     const { account } = credential;
@@ -72,21 +77,11 @@ export async function signIn(parts: SignInParts, wish: SignInWish): Promise<Acco
     return account;
   } catch (error) {
     wait.answer({ kind: 'failed', error, server: server.id });
-    if (client?.source === 'dynamic' && mayBeUnknown(error)) await forget(parts, client);
+    if (client !== undefined) await clients.forgetIfUnknown(client, error);
     throw error;
   } finally {
     wait.dispose();
   }
-}
-
-/** An authorization server that does not know the client tells the browser and nobody else (RFC 6749 §4.1.2.1). */
-const mayBeUnknown = (error: unknown): boolean => hasCode(error, 'client_refused', 'sign_in_timeout');
-
-/** The next sign-in registers anew. */
-async function forget({ vault, log }: SignInParts, { issuer }: Client): Promise<void> {
-  await vault.removeClient(issuer).catch((error: unknown) => {
-    log.warn(`Our registration at ${JSON.stringify(issuer)} was not forgotten: ${describeError(error)}`);
-  });
 }
 
 interface Flow {
@@ -133,41 +128,6 @@ async function authorize(parts: SignInParts, wish: SignInWish, flow: Flow): Prom
 /** An account without a subject has no name that the authorization server would know. */
 function hintFor({ account, server }: SignInWish): string | undefined {
   return account === undefined || account.subject === '' ? server.auth.account : account.label;
-}
-
-/** Without metadata, the server's own origin is the authorization server (MCP authorization 2025-03-26). */
-function chooseIssuer(server: Server, { issuers }: ProtectedResource): string {
-  const wanted = server.auth.issuer;
-  if (wanted === undefined || issuers.length === 0) return wanted ?? issuers[0] ?? new URL(server.url).origin;
-  const named = issuers.find((issuer) => isSameIssuer(issuer, wanted));
-  if (named !== undefined) return named;
-  throw new BrokerError('issuer_not_offered', `${server.url} does not name ${wanted}.`, {
-    details: { issuer: wanted, offered: JSON.stringify(issuers) },
-  });
-}
-
-async function knownClient(
-  vault: CredentialVault,
-  server: Server,
-  { issuer }: AuthorizationServer,
-): Promise<Client | undefined> {
-  const { clientId } = server.auth;
-  if (clientId !== undefined) return { issuer, clientId, authMethod: 'none', source: 'configured' };
-  return vault.client(issuer);
-}
-
-async function register(
-  { fetch, vault, log }: SignInParts,
-  server: AuthorizationServer,
-  redirectUri: string,
-  signal: AbortSignal,
-): Promise<Client> {
-  const client = await registerClient(fetch, server, redirectUri, signal);
-  // Without the registration the credential is still complete; the next sign-in registers once more.
-  await vault.putClient(client).catch((error: unknown) => {
-    log.warn(`Our registration at ${JSON.stringify(client.issuer)} was not saved: ${describeError(error)}`);
-  });
-  return client;
 }
 
 const knowsSomebodyAt = (vault: CredentialVault, issuer: string): boolean =>

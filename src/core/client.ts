@@ -1,15 +1,33 @@
 import type { Secret } from './secret.js';
 
-/** How a client proves itself at the token endpoint (RFC 7591 §2, `token_endpoint_auth_method`). */
-type ClientAuthMethod = 'none' | 'client_secret_basic' | 'client_secret_post';
+/** How a client can prove itself at the token endpoint (RFC 7591 §2, `token_endpoint_auth_method`). */
+export const clientAuthMethods = [
+  'none',
+  'client_secret_basic',
+  'client_secret_post',
+  'private_key_jwt',
+] as const;
+
+export type ClientAuthMethod = (typeof clientAuthMethods)[number];
+
+/**
+ * Where a client comes from.
+ * - `configured`: its id stands in the settings
+ * - `entered`: the user typed it in when asked
+ * - `metadata-document`: its id is the address of a document that describes us
+ * - `dynamic`: the issuer registered us
+ */
+export const clientSources = ['configured', 'entered', 'metadata-document', 'dynamic'] as const;
 
 /** Our registration at an issuer. */
 export interface Client {
   readonly issuer: string;
   readonly clientId: string;
   readonly clientSecret?: Secret;
+  /** For `private_key_jwt`: the key as PKCS #8 in PEM. */
+  readonly privateKey?: Secret;
   readonly authMethod: ClientAuthMethod;
-  readonly source: 'configured' | 'dynamic';
+  readonly source: (typeof clientSources)[number];
   /**
    * The redirect URI that was registered. The same port is taken again when it is free, for authorization servers
    * that compare it exactly although RFC 8252 §7.3 tells them to accept any loopback port.

@@ -31,6 +31,8 @@ export type ErrorCode =
   | 'registration_refused'
   /** The authorization server does not know our client any more (`invalid_client`). */
   | 'client_refused'
+  /** The configured client belongs to another authorization server than the one that the server names now. */
+  | 'client_elsewhere'
   /** The user, or the authorization server, said no in the browser. */
   | 'authorization_denied'
   /** The redirect does not belong to the request: wrong `state`, `iss` or shape. */

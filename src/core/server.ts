@@ -1,3 +1,5 @@
+import type { ClientAuthMethod } from './client.js';
+
 /** Names one configured MCP server in this window: its label in the settings. */
 export type ServerId = string & { readonly brand: 'ServerId' };
 
@@ -7,6 +9,8 @@ export interface ServerAuth {
   readonly issuer?: string;
   /** A client that is registered at the issuer already. */
   readonly clientId?: string;
+  /** How that client proves itself, where it is not the first way that the issuer offers. */
+  readonly clientAuthentication?: ClientAuthMethod;
   /** Scopes to ask for instead of those that the server names. */
   readonly scopes?: readonly string[];
   /** E-mail address, name or subject of the only account that this server may use. */

@@ -29,8 +29,20 @@ export function clientAuthentication(client: Client): oauth.ClientAuth {
   if (secret === undefined || client.authMethod === 'none') return oauth.None();
   return client.authMethod === 'client_secret_post'
     ? oauth.ClientSecretPost(secret)
-    : oauth.ClientSecretBasic(secret);
+    : clientSecretBasic(secret);
 }
+
+/**
+ * RFC 6749 §2.3.1. As `oauth.ClientSecretBasic`, but `-`, `.`, `_` and `*` stay as they are, which the encoding of forms
+ * allows: servers that forget to decode would take `my%2Dclient` for another client.
+ */
+const clientSecretBasic =
+  (secret: string): oauth.ClientAuth =>
+  (_server, { client_id: clientId }, _body, headers) => {
+    headers.set('authorization', `Basic ${btoa(`${formEncoded(clientId)}:${formEncoded(secret)}`)}`);
+  };
+
+const formEncoded = (text: string): string => new URLSearchParams([['', text]]).toString().slice(1);
 
 /** The client in oauth4webapi's words. */
 export function wireClient(client: Client): oauth.Client {

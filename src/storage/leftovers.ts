@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { parseKeyText, type CredentialKey } from '../core/credential.js';
 import { describeError } from '../core/errors.js';
 import type { Log, Memento, SecretStore } from '../core/ports.js';
 import { encryptedIn, eraseFiles, holdsCredentials } from '../node/storage-folders.js';
 import { indexedNames } from '../vault/moving.js';
 import { copyOf, namesSetAside } from '../vault/quarantine.js';
-import { registeredIssuers } from '../vault/registrations.js';
+import { clientSecretNames, notedRegistrations } from '../vault/registrations.js';
 import {
   firstPlace,
   recordedStorage,
@@ -38,7 +39,7 @@ export class Leftovers {
   /** Whether there is something of which the user has not spoken yet. */
   get isNews(): boolean {
     const { memento } = this.parts;
-    const isAny = indexedNames(memento).length > 0 || registeredIssuers(memento).length > 0;
+    const isAny = indexedNames(memento).length > 0 || notedRegistrations(memento).length > 0;
     return isAny && memento.get(keptName) === undefined;
   }
 
@@ -49,7 +50,7 @@ export class Leftovers {
   /** Removes it, in the editor and in files: credentials, registrations, what was set aside, and the audit trail. */
   async delete(): Promise<void> {
     const { secrets, memento, log } = this.parts;
-    const clients = issuersIn(memento).map((issuer) => `client:${issuer}`);
+    const clients = clientSecretNames(memento, keysIn(memento));
     const aside = namesSetAside(memento).map(copyOf);
     for (const name of [...indexedNames(memento), ...clients, ...aside, 'journal-key', 'canary'])
       await secrets.delete(name);
@@ -108,11 +109,6 @@ function movedAway(memento: Memento): readonly string[] {
   return result.success ? result.output : [];
 }
 
-/** The issuers of all credentials and registrations that `memento` knows. */
-function issuersIn(memento: Memento): readonly string[] {
-  const issuers = indexedNames(memento).map((name) => {
-    const [issuer] = JSON.parse(name.slice('credential:'.length)) as [string];
-    return issuer;
-  });
-  return [...new Set([...issuers, ...registeredIssuers(memento)])];
-}
+/** The keys of all credentials that `memento` knows. */
+const keysIn = (memento: Memento): readonly CredentialKey[] =>
+  indexedNames(memento).flatMap((name) => parseKeyText(name.slice('credential:'.length)) ?? []);

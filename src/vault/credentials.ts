@@ -9,7 +9,7 @@ import type { Clock, Log, Memento, SecretStore } from '../core/ports.js';
 import { keyOfEntry, listedSchema, type ListedCredential } from './index-entry.js';
 import { Quarantine } from './quarantine.js';
 import { parseClient, parseCredential, serializeClient, serializeCredential } from './record.js';
-import { registrationNotes } from './registrations.js';
+import { clientSecretName, nameOfClient, registrationName, registrationNotes } from './registrations.js';
 import { Remembered } from './remembered.js';
 import { Removals } from './removals.js';
 import { Retries } from './retries.js';
@@ -200,19 +200,27 @@ export class CredentialVault {
     }
   }
 
-  /** Our registration at `issuer`, if there is one. */
-  client(issuer: string): Promise<Client | undefined> {
-    return this.#read(`client:${issuer}`, parseClient);
+  /**
+   * Our registration at `issuer`, if there is one.
+   * @param configuredId - asks for the client of the settings with this id, instead of the one that we made or asked for
+   */
+  client(issuer: string, configuredId?: string): Promise<Client | undefined> {
+    return this.#read(clientSecretName(registrationName(issuer, configuredId)), parseClient);
   }
 
   async putClient(client: Client): Promise<void> {
-    await this.#registrations.set(client.issuer, {});
-    await this.parts.secrets.store(`client:${client.issuer}`, serializeClient(client));
+    const name = nameOfClient(client);
+    await this.#registrations.set(name, {});
+    await this.parts.secrets.store(clientSecretName(name), serializeClient(client));
   }
 
-  async removeClient(issuer: string): Promise<void> {
-    await this.parts.secrets.delete(`client:${issuer}`);
-    await this.#registrations.delete(issuer);
+  /** Forgets `client`, unless another one has taken its place. */
+  async forgetClient(client: Client): Promise<void> {
+    const name = nameOfClient(client);
+    const stored = await this.#read(clientSecretName(name), parseClient);
+    if (stored?.clientId !== client.clientId) return;
+    await this.parts.secrets.delete(clientSecretName(name));
+    await this.#registrations.delete(name);
   }
 
   async #forget(key: CredentialKey): Promise<void> {

@@ -6,8 +6,8 @@ import { CredentialVault } from './credentials.js';
 import { keyOfEntry } from './index-entry.js';
 import { holdBoth, readStamp, type Place } from './place.js';
 import { copyOf, namesSetAside } from './quarantine.js';
-import { serializeClient, serializeCredential } from './record.js';
-import { registeredIssuers } from './registrations.js';
+import { serializeCredential } from './record.js';
+import { clientSecretNames } from './registrations.js';
 import { journalName } from './sealed-journal.js';
 import { secretName as sealingKeyName } from './sealing-key.js';
 
@@ -64,7 +64,7 @@ export class Moving {
     for (const key of this.#from.list().map(keyOfEntry)) {
       await holdBoth(from, to, keyText(key), () => (isRepeated ? this.#bringNews(key) : this.#bring(key)));
     }
-    for (const issuer of this.#issuers()) await this.#copyClient(issuer);
+    for (const name of this.#clients()) await this.#copySecret(name);
     for (const name of namesSetAside(memento)) await this.#copySecret(copyOf(name));
   }
 
@@ -80,9 +80,9 @@ export class Moving {
       });
     }
     if (this.#areSecretsShared) return;
-    for (const issuer of this.#issuers()) {
-      if ((await this.#to.client(issuer)) === undefined) await this.#copyClient(issuer);
-      await from.secrets.delete(clientName(issuer));
+    for (const name of this.#clients()) {
+      if ((await to.secrets.get(name)) === undefined) await this.#copySecret(name);
+      await from.secrets.delete(name);
     }
     for (const name of namesSetAside(memento)) await from.secrets.delete(copyOf(name));
     await from.secrets.delete(sealingKeyName);
@@ -139,14 +139,6 @@ export class Moving {
     if (!this.#isJournalShared) await from.journal.remove(await journalName(key));
   }
 
-  async #copyClient(issuer: string): Promise<void> {
-    if (this.#areSecretsShared) return;
-    const client = await this.#from.client(issuer);
-    if (client === undefined) return;
-    await this.#to.putClient(client);
-    if ((await this.parts.to.secrets.get(clientName(issuer))) !== serializeClient(client)) throw notArrived();
-  }
-
   async #copySecret(name: string): Promise<void> {
     const { from, to } = this.parts;
     if (this.#areSecretsShared) return;
@@ -156,9 +148,9 @@ export class Moving {
     if ((await to.secrets.get(name)) !== value) throw notArrived();
   }
 
-  #issuers(): readonly string[] {
-    const listed = this.#from.list().map(({ account }) => account.issuer);
-    return [...new Set([...listed, ...registeredIssuers(this.parts.memento)])];
+  /** The names of the secrets of all our registrations. */
+  #clients(): readonly string[] {
+    return clientSecretNames(this.parts.memento, this.#from.list().map(keyOfEntry));
   }
 }
 
@@ -176,7 +168,6 @@ export const indexedNames = (memento: Memento): readonly string[] =>
   memento.keys().filter((key) => key.startsWith('credential:'));
 
 const credentialName = (key: CredentialKey): string => `credential:${keyText(key)}`;
-const clientName = (issuer: string): string => `client:${issuer}`;
 
 const notArrived = (): BrokerError =>
   new BrokerError('vault_write_failed', 'What was copied reads back as something else.');

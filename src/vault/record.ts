@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { Client } from '../core/client.js';
+import { clientAuthMethods, clientSources, type Client } from '../core/client.js';
 import type { Credential } from '../core/credential.js';
 import { BrokerError } from '../core/errors.js';
 import { refusalReasons } from '../core/refusal.js';
@@ -22,8 +22,9 @@ const clientSchema = v.strictObject({
   issuer: v.string(),
   clientId: v.pipe(v.string(), v.minLength(1)),
   clientSecret: v.exactOptional(secret),
-  authMethod: v.picklist(['none', 'client_secret_basic', 'client_secret_post']),
-  source: v.picklist(['configured', 'dynamic']),
+  privateKey: v.exactOptional(secret),
+  authMethod: v.picklist(clientAuthMethods),
+  source: v.picklist(clientSources),
   redirectUri: v.exactOptional(v.string()),
 });
 

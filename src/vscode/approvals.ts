@@ -1,5 +1,5 @@
 import type { Memento } from '../core/ports.js';
-import type { Server } from '../core/server.js';
+import type { Server, ServerAuth } from '../core/server.js';
 import type { VSCode } from './api.js';
 import { unlinked } from './unlinked.js';
 
@@ -55,4 +55,8 @@ function questionAbout({ l10n }: VSCode, { id, url, auth }: Server): string {
 
 /** Everything of the entry that decides where a credential comes from and goes to. */
 const keyOf = ({ url, auth }: Server): string =>
-  `approval:${JSON.stringify([url, auth.issuer ?? null, auth.clientId ?? null, auth.scopes ?? null])}`;
+  `approval:${JSON.stringify([url, auth.issuer ?? null, auth.clientId ?? null, auth.scopes ?? null, ...unusual(auth)])}`;
+
+/** At the end and only when there is any, so that what was answered before it could be said stays answered. */
+const unusual = ({ clientAuthentication }: ServerAuth): readonly string[] =>
+  clientAuthentication === undefined ? [] : [clientAuthentication];

@@ -1,4 +1,5 @@
 import { parseAddress } from '../core/address.js';
+import { clientAuthMethods } from '../core/client.js';
 import { BrokerError } from '../core/errors.js';
 import type { Server, ServerAuth, ServerId } from '../core/server.js';
 import type { SettingsProblem } from './settings-problems.js';
@@ -10,7 +11,7 @@ export interface ParsedServers {
 
 const labelLimit = 100;
 const entryKeys = ['type', 'url', 'auth'];
-const authKeys = ['issuer', 'clientId', 'scopes', 'account'];
+const authKeys = ['issuer', 'clientId', 'clientAuthentication', 'scopes', 'account'];
 
 /**
  * Reads one scope's value of `mcpCredentials.servers`. A wrong entry is left out with a message; the others stand.
@@ -56,10 +57,13 @@ function parseServer(label: string, entry: unknown): Server {
 function parseAuth(auth: unknown): ServerAuth {
   if (!isRecord(auth)) throw new Mistake(`"auth" must be an object, not ${show(auth)}`);
   rejectUnknown(auth, authKeys, 'auth.');
-  const { issuer, clientId, scopes, account } = auth;
+  const { issuer, clientId, clientAuthentication, scopes, account } = auth;
   return {
     ...(issuer !== undefined && { issuer: address(issuer, '"auth.issuer"') }),
     ...(clientId !== undefined && { clientId: text(clientId, '"auth.clientId"') }),
+    ...(clientAuthentication !== undefined && {
+      clientAuthentication: choice(clientAuthentication, clientAuthMethods, '"auth.clientAuthentication"'),
+    }),
     ...(scopes !== undefined && { scopes: scopeList(scopes) }),
     ...(account !== undefined && { account: text(account, '"auth.account"') }),
   };
@@ -83,6 +87,14 @@ export function address(value: unknown, name: string): string {
 export function text(value: unknown, name: string): string {
   if (typeof value === 'string' && value.trim() !== '') return value;
   throw new Mistake(`${name} must be a text that is not empty, not ${show(value)}`);
+}
+
+function choice<T extends string>(value: unknown, choices: readonly T[], name: string): T {
+  const chosen = choices.find((one) => one === value);
+  if (chosen !== undefined) return chosen;
+  throw new Mistake(
+    `${name} must be one of ${choices.map((one) => show(one)).join(', ')}, not ${show(value)}`,
+  );
 }
 
 /** RFC 6749 §3.3: a scope token holds no space, quote or backslash. */

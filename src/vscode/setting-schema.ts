@@ -6,6 +6,8 @@ export interface SettingSchema {
   readonly default: unknown;
   readonly scope?: string;
   readonly enum?: readonly string[];
+  /** What a text must match. */
+  readonly pattern?: string;
   readonly minimum?: number;
   readonly maximum?: number;
 }
@@ -18,8 +20,12 @@ const quoteLimit = 16;
 const beginLength = 6;
 
 /** Whether the manifest allows `value`. */
-export function fits(value: unknown, { type, enum: choices, minimum, maximum }: SettingSchema): boolean {
+export function fits(
+  value: unknown,
+  { type, enum: choices, pattern, minimum, maximum }: SettingSchema,
+): boolean {
   if (!isOfType(value, type)) return false;
+  if (pattern !== undefined && !new RegExp(pattern).test(value as string)) return false;
   if (choices !== undefined && !choices.includes(value as string)) return false;
   return !(Number(value) < (minimum ?? -Infinity)) && !(Number(value) > (maximum ?? Infinity));
 }
@@ -36,7 +42,8 @@ export function mistakeText(l10n: VSCode['l10n'], value: unknown, schema: Settin
   return l10n.t('is {0}, and must be {1}', quoted(value), whatBelongs(l10n, schema));
 }
 
-function whatBelongs(l10n: VSCode['l10n'], { type, enum: choices, minimum, maximum }: SettingSchema): string {
+function whatBelongs(l10n: VSCode['l10n'], schema: SettingSchema): string {
+  const { type, enum: choices, pattern, minimum, maximum } = schema;
   if (choices !== undefined) {
     return l10n.t('one of {0}', choices.map((choice) => JSON.stringify(choice)).join(', '));
   }
@@ -49,7 +56,7 @@ function whatBelongs(l10n: VSCode['l10n'], { type, enum: choices, minimum, maxim
     case 'boolean':
       return l10n.t('true or false');
     case 'string':
-      return l10n.t('a text');
+      return pattern === undefined ? l10n.t('a text') : l10n.t('a text that matches {0}', pattern);
     default:
       return l10n.t('a JSON object');
   }

@@ -189,6 +189,14 @@ export function failureText(
         detail('reason'),
         server,
       ),
+    client_elsewhere: () =>
+      l10n.t(
+        '“{0}” now signs in at {1}, and its client “{2}” belongs to {3}. If you expect that, set the client of {1} as "auth.clientId" and {1} as "auth.issuer" in the settings; otherwise ask who runs the server.',
+        server,
+        detail('issuer'),
+        detail('clientId'),
+        detail('before'),
+      ),
     authorization_denied: () =>
       detail('error') === 'access_denied'
         ? l10n.t('Access was not granted. Sign in again to allow it.')

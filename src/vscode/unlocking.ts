@@ -4,24 +4,17 @@ import type { Log } from '../core/ports.js';
 import { Secret } from '../core/secret.js';
 import type { Storage } from '../core/storage.js';
 import type { VSCode } from './api.js';
+import { askFor, type InputQuestion } from './input-box.js';
 import { unlinked } from './unlinked.js';
 
 /** NIST SP 800-63B asks for 15 where a passphrase is all there is; scrypt makes up for some of it. */
 const shortest = 12;
 
-/** What one box asks for. */
-interface Question {
-  readonly title: string;
-  readonly prompt: string;
-  /** @returns what is wrong with what was typed; the box stays open with it */
-  readonly check: (text: string) => string | undefined | Promise<string | undefined>;
-}
-
 /** Opens what is locked: says in one notification that something waits for it, and asks for the passphrase on a click. */
 export class Unlocking implements Disposable {
   readonly #listening: Disposable;
   #hasAsked = false;
-  #close = (): void => undefined;
+  readonly #closing = new AbortController();
 
   constructor(
     private readonly vs: VSCode,
@@ -33,7 +26,7 @@ export class Unlocking implements Disposable {
 
   dispose(): void {
     this.#listening.dispose();
-    this.#close();
+    this.#closing.abort();
   }
 
   /**
@@ -113,28 +106,7 @@ export class Unlocking implements Disposable {
     return again !== undefined;
   }
 
-  /** @returns what was typed; undefined when the user leaves the box */
-  #ask({ title, prompt, check }: Question): Promise<string | undefined> {
-    const box = this.vs.window.createInputBox();
-    Object.assign(box, { title, prompt, password: true, ignoreFocusOut: true });
-    return new Promise<string | undefined>((resolve, reject) => {
-      const accept = async () => {
-        box.busy = true;
-        box.enabled = false;
-        const { value } = box;
-        box.validationMessage = await check(value);
-        box.busy = false;
-        box.enabled = true;
-        if (box.validationMessage === undefined) resolve(value);
-      };
-      box.onDidAccept(() => void accept().catch(reject));
-      box.onDidChangeValue(() => (box.validationMessage = undefined));
-      box.onDidHide(() => resolve(undefined));
-      this.#close = () => box.hide();
-      box.show();
-    }).finally(() => {
-      this.#close = () => undefined;
-      box.dispose();
-    });
+  #ask(question: Omit<InputQuestion, 'isSecret'>): Promise<string | undefined> {
+    return askFor(this.vs, { ...question, isSecret: true }, this.#closing.signal);
   }
 }

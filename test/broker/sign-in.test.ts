@@ -3,7 +3,6 @@ import type { Broker } from '../../src/broker/broker.js';
 import { hasCode, type ErrorCode } from '../../src/core/errors.js';
 import type { ServerId } from '../../src/core/server.js';
 import { startAuthorizationServer, type TestAuthorizationServer } from '../support/authorization-server.js';
-import { CredentialVault } from '../../src/vault/credentials.js';
 import { FormBrowser, type BrowserUser } from '../support/form-browser.js';
 import { startMcpServer, type TestMcpServer } from '../support/mcp-server.js';
 import { notes, Profile, serverAt, until } from './window.js';
@@ -176,9 +175,7 @@ describe('a sign-in', () => {
     await broker.signIn(notes, 'any');
     await other.setServers([serverAt(mcp.url)]);
     const before = (await other.accessToken(notes)).token.reveal();
-    await new CredentialVault({ ...profile.vaultParts(), closing: AbortSignal.abort() }).removeClient(
-      issuer.issuer,
-    );
+    profile.secrets.values.delete(`client:${issuer.issuer}`);
     await broker.signIn(notes, 'any');
     const { token } = await broker.accessToken(notes);
     await until(other, () => other.state(notes).kind === 'ready');

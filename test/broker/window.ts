@@ -4,6 +4,7 @@ import type { SignInWanted } from '../../src/broker/wants.js';
 import { Counters } from '../../src/core/counters.js';
 import { FakeLock } from '../support/fake-lock.js';
 import type { Fetch, OpenBrowser, RedirectReceiver } from '../../src/core/ports.js';
+import type { Questions } from '../../src/core/questions.js';
 import type { Server, ServerAuth, ServerId } from '../../src/core/server.js';
 import type { Credential } from '../../src/core/credential.js';
 import { redirectReceiver } from '../../src/loopback/redirect-receiver.js';
@@ -17,6 +18,7 @@ import { FakeSecretStore } from '../support/fake-secret-store.js';
 import type { FormBrowser, Visit } from '../support/form-browser.js';
 import { MemoryJournal } from '../support/memory-journal.js';
 import { MemoryLeases } from '../support/memory-leases.js';
+import { noQuestions } from '../support/no-questions.js';
 import { RecordingAudit } from '../support/recording-audit.js';
 import { RecordingLog } from '../support/recording-log.js';
 import { sealedBefore } from '../support/sealed-before.js';
@@ -39,6 +41,8 @@ export class Profile {
   readonly log = new RecordingLog();
   readonly audit = new RecordingAudit();
   rules = defaultRules;
+  /** What the user says when asked. */
+  questions: Questions = noQuestions;
   /** How the windows reach the world. */
   fetch: Fetch = (url, init) => fetch(url, init);
   readonly #open: Broker[] = [];
@@ -74,7 +78,7 @@ export class Profile {
       workspace,
       openBrowser,
     };
-    const broker = new Broker({ ...parts, redirects });
+    const broker = new Broker({ ...parts, redirects, questions: this.questions });
     const wanted: SignInWanted[] = [];
     broker.onSignInWanted((one) => wanted.push(one));
     this.#open.push(broker);

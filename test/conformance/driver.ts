@@ -40,7 +40,7 @@ const clock: Clock = {
   },
 };
 
-const { auth } = configurationFor(context);
+const { auth, clientMetadataUrl, questions } = configurationFor(context);
 const entries = { conformance: { type: 'http', url: serverUrl, auth } };
 const { servers, problems } = parseServers(entries, 'the configuration');
 const [server] = servers;
@@ -48,7 +48,7 @@ if (server === undefined) throw new Error(problems.map(({ message }) => message)
 
 const browser = new FormBrowser({ username: 'alice', password: 'alice', decision: 'allow' });
 const broker = new Broker({
-  rules: defaultRules,
+  rules: { ...defaultRules, clientMetadataUrl: () => clientMetadataUrl },
   counters: new Counters(),
   audit: new RecordingAudit(),
   fetch: (url, init) => fetch(url, init),
@@ -71,6 +71,7 @@ const broker = new Broker({
     template: () => Promise.resolve('{{title}} {{message}}'),
     describe: ({ kind }) => ({ title: kind, message: '' }),
   }),
+  questions,
 });
 const proxy = await McpProxy.start({
   tokens: broker,
@@ -81,7 +82,13 @@ const proxy = await McpProxy.start({
 });
 proxy.setServers(servers);
 await broker.setServers(servers);
-broker.onSignInWanted(({ server: id }) => void broker.signIn(id, 'same').catch(fail));
+// As in the editor, the user is asked once for each cause.
+const asked = new Set<string>();
+broker.onSignInWanted(({ server: id, cause }) => {
+  if (asked.has(cause)) return;
+  asked.add(cause);
+  broker.signIn(id, 'same').catch(fail);
+});
 
 const endpoint = proxy.endpoint(server.id);
 const client = new Client(

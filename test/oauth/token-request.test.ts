@@ -79,6 +79,13 @@ describe('exchangeCode (OAuth 2.1 §4.1.3)', () => {
     assert.ok(!('client_secret' in scripted.form));
   });
 
+  it('leaves what needs no encoding as it is, for servers that forget to decode Basic', async () => {
+    const client = { ...confidential, clientId: 'my-client_1.0' };
+    const { scripted } = await exchange(json(granted), { client });
+    const expected = Buffer.from('my-client_1.0:s%2Fe+c').toString('base64');
+    assert.equal(scripted.seen[0]?.headers.get('authorization'), `Basic ${expected}`);
+  });
+
   it('proves a confidential client in the form where it is registered so (RFC 6749 §2.3.1)', async () => {
     const client: Client = { ...confidential, authMethod: 'client_secret_post' };
     const { scripted } = await exchange(json(granted), { client });

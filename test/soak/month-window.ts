@@ -8,6 +8,7 @@ import { noLock } from '../../src/core/lock.js';
 import type { Clock, Log, RedirectReceiver, SecretStore } from '../../src/core/ports.js';
 import type { ServerId } from '../../src/core/server.js';
 import { defaultRules } from '../support/default-rules.js';
+import { noQuestions } from '../support/no-questions.js';
 import type { DesktopWindowSecrets } from '../support/desktop-secrets.js';
 import type { WindowLeases } from '../support/memory-leases.js';
 import { Gate } from './gate.js';
@@ -70,6 +71,7 @@ export class MonthWindow implements Asker {
       workspace,
       openBrowser: (url) => this.#browse(new URL(url)),
       redirects: this.#redirects(),
+      questions: noQuestions,
     });
   }
 

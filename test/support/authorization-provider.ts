@@ -26,6 +26,7 @@ export function buildProvider(given: {
   readonly storage: AuthorizationStorage;
   readonly users: readonly TestUser[];
   readonly clients: readonly ClientMetadata[];
+  readonly clientDocuments: readonly ClientMetadata[];
   readonly registration: boolean;
   /** Asked whenever an access token is issued, so that a test can change it. */
   readonly accessTokenSeconds: () => number;
@@ -43,6 +44,9 @@ export function buildProvider(given: {
       rpInitiatedLogout: { enabled: false },
       registration: { enabled: given.registration },
       registrationManagement: { enabled: given.registration },
+      ...(given.clientDocuments.length > 0 && {
+        clientIdMetadataDocument: { enabled: true, ack: 'draft-02' },
+      }),
       introspection: {
         enabled: true,
         allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
@@ -66,6 +70,12 @@ export function buildProvider(given: {
           };
         },
       },
+    },
+    fetch: (url) => {
+      const found = given.clientDocuments.find(({ client_id: id }) => id === new Request(url).url);
+      return Promise.resolve(
+        found === undefined ? new Response(null, { status: 404 }) : Response.json(found),
+      );
     },
     responseTypes: ['code'],
     pkce: { required: () => true },

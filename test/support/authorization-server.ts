@@ -22,6 +22,8 @@ export interface AuthorizationServerOptions {
   /** Whether clients may register themselves. */
   readonly registration?: boolean;
   readonly clients?: readonly ClientMetadata[];
+  /** The metadata documents that clients may name themselves by, which are served at their ids. */
+  readonly clientDocuments?: readonly ClientMetadata[];
   /** Looks at every request first. @returns whether it has answered */
   readonly extraRoutes?: (req: IncomingMessage, res: ServerResponse) => boolean;
 }
@@ -74,7 +76,7 @@ export interface TestAuthorizationServer {
 export async function startAuthorizationServer(
   options: AuthorizationServerOptions = {},
 ): Promise<TestAuthorizationServer> {
-  const { users = [alice, bob], clients = [], registration = true } = options;
+  const { users = [alice, bob], clients = [], clientDocuments = [], registration = true } = options;
   let { accessTokenSeconds = 5 } = options;
   const signingKey = await makeSigningKey();
   const listener = await listen(options.host ?? '[::1]', options.port);
@@ -88,6 +90,7 @@ export async function startAuthorizationServer(
     storage,
     users,
     clients,
+    clientDocuments,
     registration,
     accessTokenSeconds: () => accessTokenSeconds,
   });

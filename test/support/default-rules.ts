@@ -9,4 +9,5 @@ export const defaultRules: BrokerRules = {
   sessionsKeepCount: () => 10_000,
   removeDeadAfterMs: () => 90 * dayMs,
   issuerQuirks: () => [],
+  clientMetadataUrl: () => '',
 };

@@ -10,6 +10,7 @@ import { LedgerFiles } from '../../src/node/ledger-files.js';
 import { defaultRules } from './default-rules.js';
 import { FakeMemento } from './fake-memento.js';
 import { FakeNetwork } from './fake-network.js';
+import { noQuestions } from './no-questions.js';
 import { FileSecrets } from './file-secrets.js';
 import { RecordingLog } from './recording-log.js';
 
@@ -57,6 +58,7 @@ export function processBroker(
     random: Math.random,
     network: new FakeNetwork(),
     lock: noLock,
+    questions: noQuestions,
     memento: new FakeMemento(),
     workspace: 'file:///a',
   });

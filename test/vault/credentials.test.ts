@@ -6,7 +6,7 @@ import { Secret } from '../../src/core/secret.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
 import { namesSetAside } from '../../src/vault/quarantine.js';
 import { keyOfEntry } from '../../src/vault/index-entry.js';
-import { registeredIssuers } from '../../src/vault/registrations.js';
+import { notedRegistrations } from '../../src/vault/registrations.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeMemento } from '../support/fake-memento.js';
 import { FakeSecretStore } from '../support/fake-secret-store.js';
@@ -222,8 +222,20 @@ describe('the vault', () => {
     secrets.values.set(`client:${issuer}`, '{}');
     assert.equal(await vault.client(issuer), undefined);
     await vault.putClient(alice.client);
-    await vault.removeClient(issuer);
+    await vault.forgetClient({ ...alice.client, clientId: 'another' });
+    assert.equal((await vault.client(issuer))?.clientId, alice.client.clientId);
+    await vault.forgetClient(alice.client);
     assert.equal(await vault.client(issuer), undefined);
+  });
+
+  it('keeps the clients of the settings by their ids, beside the one that came about by itself', async () => {
+    const configured = { ...alice.client, clientId: 'ours', source: 'configured' } as const;
+    await vault.putClient(configured);
+    assert.equal(await vault.client(issuer), undefined);
+    assert.equal((await vault.client(issuer, 'ours'))?.clientSecret?.reveal(), 'client-secret-1');
+    assert.equal(await vault.client(issuer, 'theirs'), undefined);
+    await vault.forgetClient(configured);
+    assert.equal(await vault.client(issuer, 'ours'), undefined);
   });
 
   it('forgets what was set aside of a credential that the user removes', async () => {
@@ -241,8 +253,8 @@ describe('the vault', () => {
 
   it('knows where it has registrations, also when nobody is signed in', async () => {
     await vault.putClient(alice.client);
-    assert.deepEqual(registeredIssuers(memento), [issuer]);
-    await vault.removeClient(issuer);
-    assert.deepEqual(registeredIssuers(memento), []);
+    assert.deepEqual(notedRegistrations(memento), [issuer]);
+    await vault.forgetClient(alice.client);
+    assert.deepEqual(notedRegistrations(memento), []);
   });
 });

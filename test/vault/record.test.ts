@@ -118,7 +118,7 @@ describe('the stored form of a credential', () => {
     ],
     [
       'an unknown client authentication',
-      () => JSON.stringify({ ...stored(), client: { ...stored().client, authMethod: 'private_key_jwt' } }),
+      () => JSON.stringify({ ...stored(), client: { ...stored().client, authMethod: 'client_secret_jwt' } }),
     ],
     ['a secret without its quotes', () => serializeCredential(full).replace('"refresh-1"', 'refresh-1')],
   ];

@@ -5,6 +5,7 @@ const url = 'https://tickets.example.com/mcp';
 const auth = {
   issuer: 'https://login.example.com',
   clientId: 'ours',
+  clientAuthentication: 'client_secret_post',
   scopes: ['mcp:read', 'mcp:write'],
   account: 'alice@example.com',
 };
@@ -40,6 +41,11 @@ describe('the setting mcpCredentials.servers', () => {
     ['is a list', [], /^must be an object with "type" and "url"$/],
     ['is null', null, /^must be an object with "type" and "url"$/],
     ['has no type', { url }, /^"type" must be "http", not nothing$/],
+    [
+      'has another way to prove its client',
+      { type: 'http', url, auth: { clientAuthentication: 'tls_client_auth' } },
+      /^"auth\.clientAuthentication" must be one of "none", .*, not "tls_client_auth"$/,
+    ],
     ['has another type', { type: 'sse', url }, /^"type" must be "http", not "sse"$/],
     ['has no url', { type: 'http' }, /^"url" must be a text that is not empty, not nothing$/],
     ['has an empty url', { type: 'http', url: ' ' }, /^"url" must be a text that is not empty, not " "$/],
@@ -69,7 +75,7 @@ describe('the setting mcpCredentials.servers', () => {
     [
       'has a member in auth that is not known',
       { type: 'http', url, auth: { clientSecret: 'secret-of-alice' } },
-      /^"auth\.clientSecret" is not known here; there is "auth\.issuer", "auth\.clientId", "auth\.scopes", "auth\.account"$/,
+      /^"auth\.clientSecret" is not known here; there is "auth\.issuer", "auth\.clientId", "auth\.clientAuthentication", "auth\.scopes", "auth\.account"$/,
     ],
     [
       'has an issuer that is no address',

@@ -41,6 +41,10 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
     /set its id as "auth\.clientId"/,
   ],
   client_refused: [{ issuer: 'https://login.example.com', reason: '"no"' }, /Check "auth\.clientId"/],
+  client_elsewhere: [
+    { issuer: 'https://login.example.com', before: 'https://a.example.com', clientId: 'ours' },
+    /as "auth\.clientId" .* ask who runs the server/,
+  ],
   authorization_denied: [{ error: 'access_denied', reason: '"no"' }, /Sign in again/],
   authorization_response_invalid: [{}, /Sign in again\.$/],
   token_answer_invalid: [{}, /Sign in again, or ask who runs it/],

@@ -1,0 +1,39 @@
+import { isSameIssuer } from '../core/address.js';
+import { BrokerError } from '../core/errors.js';
+import type { Questions } from '../core/questions.js';
+import type { Server } from '../core/server.js';
+import type { ProtectedResource } from '../oauth/protected-resource.js';
+import type { CredentialVault } from '../vault/credentials.js';
+import { cancelled } from './failures.js';
+
+/**
+ * The authorization server to sign in at: the one of the settings, the only one, the one where somebody is signed in
+ * for this resource, or the one that the user chooses. Without metadata it is the server's own origin.
+ * @throws BrokerError `issuer_not_offered`; `sign_in_cancelled` when the user leaves the question
+ * @see RFC 9728 §7.6; MCP authorization 2025-03-26, "Authorization Base URL"
+ */
+export async function chooseIssuer(
+  { vault, questions }: { readonly vault: CredentialVault; readonly questions: Questions },
+  server: Server,
+  { resource, issuers }: ProtectedResource,
+): Promise<string> {
+  const wanted = server.auth.issuer;
+  const [first, ...others] = issuers;
+  if (first === undefined) return wanted ?? new URL(server.url).origin;
+  if (wanted !== undefined) {
+    const named = issuers.find((issuer) => isSameIssuer(issuer, wanted));
+    if (named !== undefined) return named;
+    throw new BrokerError('issuer_not_offered', `${server.url} does not name ${wanted}.`, {
+      details: { issuer: wanted, offered: JSON.stringify(issuers) },
+    });
+  }
+  if (others.length === 0) return first;
+  const known = vault.list().filter((entry) => entry.resource === resource);
+  const [used, ...more] = issuers.filter((issuer) =>
+    known.some(({ account }) => isSameIssuer(account.issuer, issuer)),
+  );
+  if (used !== undefined && more.length === 0) return used;
+  const chosen = await questions.issuer(server.id, issuers);
+  if (chosen === undefined) throw cancelled();
+  return chosen;
+}

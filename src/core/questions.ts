@@ -1,0 +1,30 @@
+import type { Secret } from './secret.js';
+import type { ServerId } from './server.js';
+
+/** A client that the user has registered and types in. */
+export interface EnteredClient {
+  readonly clientId: string;
+  /** Missing for a public client. */
+  readonly clientSecret?: Secret;
+}
+
+/** What proves that a configured client is one: a text that its administrator was given, or a key. */
+export type ClientProof = 'client secret' | 'private key';
+
+/**
+ * What only the user knows, asked in the course of a sign-in that the user has begun. Each resolves to undefined when
+ * the user leaves it.
+ */
+export interface Questions {
+  /** Which of several authorization servers `server` is to be used with. */
+  issuer(server: ServerId, issuers: readonly string[]): PromiseLike<string | undefined>;
+  /** A client that is registered at `issuer`, which registers none by itself. */
+  client(server: ServerId, issuer: string): PromiseLike<EnteredClient | undefined>;
+  /** What goes with `clientId`, which stands in the settings. */
+  proof(
+    server: ServerId,
+    issuer: string,
+    clientId: string,
+    what: ClientProof,
+  ): PromiseLike<Secret | undefined>;
+}

@@ -17,6 +17,7 @@ import { Clients } from './clients.js';
 import { cancelled, nobody } from './failures.js';
 import { Holdings, stateOf } from './holdings.js';
 import { Issuers } from './issuers.js';
+import { KeptLeases } from './kept-leases.js';
 import { Lending } from './lending.js';
 import { Loader, type LoaderParts } from './loader.js';
 import { Renewals } from './renewals.js';
@@ -49,17 +50,18 @@ export class Broker implements TokenSource {
     const onListenerError = (error: unknown) => log.error(`A listener failed: ${describeError(error)}`);
     const changes = new Announcer<undefined>(onListenerError);
     const changed = () => changes.announce(undefined);
-    const vault = new CredentialVault({ ...parts, closing });
+    const leases = new KeptLeases(parts.leases);
+    const vault = new CredentialVault({ ...parts, leases, closing });
     const holdings = new Holdings(onListenerError);
     const issuers = new Issuers(fetch, clock, closing, rules.issuerQuirks);
     const bindings = new Bindings({ ...parts, ledger: ledgers.bindings }, workspace);
     const servers = new BoundServers(bindings, vault, parts.audit);
     const sessions = new Sessions({ ...parts, ledger: ledgers.sessions }, rules);
-    const renewals = new Renewals({ ...parts, vault, servers, holdings, issuers, closing });
+    const renewals = new Renewals({ ...parts, leases, vault, servers, holdings, issuers, closing });
     const { refresher } = renewals;
     const restored: LoaderParts['restored'] = (...read) => renewals.restored(...read);
     const loader = new Loader({ ...parts, vault, servers, holdings, restored, loaded: changed });
-    const signOuts = new SignOuts({ ...parts, vault, servers, loader, holdings, issuers, changed });
+    const signOuts = new SignOuts({ ...parts, leases, vault, servers, loader, holdings, issuers, changed });
     const clients = new Clients({ ...parts, vault });
     void removeOutgrown(memento, log);
     this.#changes = changes;
@@ -70,7 +72,17 @@ export class Broker implements TokenSource {
     this.#renewals = renewals;
     this.#loader = loader;
     this.#lending = new Lending({ ...parts, loader, sessions, holdings, refresher });
-    this.#signIns = new SignIns({ ...parts, vault, issuers, clients, servers, holdings, closing, changed });
+    this.#signIns = new SignIns({
+      ...parts,
+      leases,
+      vault,
+      issuers,
+      clients,
+      servers,
+      holdings,
+      closing,
+      changed,
+    });
     this.#signOuts = signOuts;
     this.#issuers = issuers;
     this.#wants = new Wants({ clock, servers, holdings, signOuts, onListenerError });

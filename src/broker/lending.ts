@@ -1,7 +1,7 @@
 import { sameAccount, type Account } from '../core/account.js';
 import { isAlive, keyOf, keyText, type LiveCredential } from '../core/credential.js';
 import type { Audit } from '../core/audit.js';
-import { BrokerError } from '../core/errors.js';
+import { BrokerError, hasCode } from '../core/errors.js';
 import type { Clock } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
 import type { Secret } from '../core/secret.js';
@@ -38,11 +38,17 @@ export class Lending {
 
   /** @throws BrokerError as `TokenSource.accessToken` */
   async accessToken(id: ServerId, session?: string): Promise<LentToken> {
-    return this.#lend(id, await this.#usable(await this.#keyFor(id, session), id));
+    return unlessReplaced(async () =>
+      this.#lend(id, await this.#usable(await this.#keyFor(id, session), id)),
+    );
   }
 
   /** @throws BrokerError as `TokenSource.newerToken` */
-  async newerToken(id: ServerId, session: string | undefined, refusedToken: LentToken): Promise<LentToken> {
+  newerToken(id: ServerId, session: string | undefined, refusedToken: LentToken): Promise<LentToken> {
+    return unlessReplaced(() => this.#newerToken(id, session, refusedToken));
+  }
+
+  async #newerToken(id: ServerId, session: string | undefined, refusedToken: LentToken): Promise<LentToken> {
     const { holdings, refresher } = this.parts;
     const key = await this.#keyFor(id, session);
     const credential = holdings.get(key)?.credential;
@@ -116,5 +122,18 @@ export class Lending {
       this.parts.audit.record({ kind: 'delivery', server: id, account, resource, generation, token });
     }
     return { token, account, resource };
+  }
+}
+
+/**
+ * Lends once more when it turns out on the way that the credential is removed: another window may have put another one
+ * in its place, and the news of it may have got lost.
+ */
+async function unlessReplaced(lend: () => Promise<LentToken>): Promise<LentToken> {
+  try {
+    return await lend();
+  } catch (error) {
+    if (!hasCode(error, 'sign_in_required')) throw error;
+    return lend();
   }
 }

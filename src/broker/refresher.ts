@@ -1,7 +1,6 @@
 import {
   isAlive,
   keyOf,
-  keyText,
   succeeds,
   type Credential,
   type LiveCredential,
@@ -10,27 +9,23 @@ import {
 import type { Audit } from '../core/audit.js';
 import type { Counters } from '../core/counters.js';
 import { BrokerError, describeError, hasCode } from '../core/errors.js';
-import type { HeldLease, Leases } from '../core/lease.js';
+import type { HeldLease } from '../core/lease.js';
 import { isCutOff, type Network } from '../core/network.js';
 import type { Clock, Fetch, Log, Random } from '../core/ports.js';
-import type { Secret } from '../core/secret.js';
 import type { TokenAnswer } from '../oauth/token-answer.js';
-import { refreshTokens } from '../oauth/token-request.js';
 import type { CredentialVault } from '../vault/credentials.js';
-import { Brake } from './brake.js';
-import { notNow, refused, signedOutMeanwhile, tooMany } from './failures.js';
+import { asBrokerError, Asking } from './asking.js';
+import { notNow, refused, signedOutMeanwhile } from './failures.js';
 import { newest } from './generation.js';
 import { type Held, type Holdings } from './holdings.js';
 import type { Issuers } from './issuers.js';
+import type { KeptLeases } from './kept-leases.js';
 import type { Leads } from './leads.js';
 import type { RefreshQueue, Urgency } from './refresh-queue.js';
 import { RefreshNotes } from './refresh-notes.js';
 import { Safekeeping } from './safekeeping.js';
 import { isUsable, retryDelayMs } from './schedule.js';
 import type { Unsaved } from './unsaved.js';
-
-/** Tokens of five seconds are legitimate and need fifteen; more than this is a loop, whatever its cause. */
-const renewalsPerMinute = 20;
 
 export interface RefresherParts {
   readonly counters: Counters;
@@ -40,7 +35,7 @@ export interface RefresherParts {
   readonly random: Random;
   readonly log: Log;
   readonly vault: CredentialVault;
-  readonly leases: Leases;
+  readonly leases: KeptLeases;
   readonly holdings: Holdings;
   readonly issuers: Issuers;
   readonly leads: Leads;
@@ -62,12 +57,12 @@ export class Refresher {
   readonly #flights = new Map<string, Promise<LiveCredential>>();
   readonly #notes: RefreshNotes;
   readonly #safekeeping: Safekeeping;
-  readonly #brake: Brake;
+  readonly #asking: Asking;
 
   constructor(private readonly parts: RefresherParts) {
     this.#notes = new RefreshNotes(parts.counters, parts.audit);
     this.#safekeeping = new Safekeeping({ ...parts, notes: this.#notes });
-    this.#brake = new Brake(parts.clock, renewalsPerMinute, 60_000);
+    this.#asking = new Asking(parts);
   }
 
   /**
@@ -75,8 +70,8 @@ export class Refresher {
    * @param urgency - a call goes before background work, also when it joins it
    * @returns the credential that is held afterwards
    * @throws BrokerError `sign_in_required` when it is not held; `grant_refused`; `refresh_queue_full`;
-   *   `issuer_unreachable`, `tls_untrusted`, `too_many_attempts`: the credential is kept and another attempt is
-   *   scheduled; `network_down`: at once, and it goes on when the network is back
+   *   `issuer_unreachable`, `tls_untrusted`, `too_many_attempts`, `vault_write_failed`, `renewed_elsewhere`: the
+   *   credential is kept and another attempt is scheduled; `network_down`: at once, and it goes on when the network is back
    */
   refresh(key: string, urgency: Urgency): Promise<LiveCredential> {
     const { holdings, queue } = this.parts;
@@ -141,7 +136,7 @@ export class Refresher {
     if (!isAlive(credential)) throw refused(credential);
     const { refreshToken } = credential.tokens;
     if (refreshToken === undefined) throw refused(credential);
-    const answer = await this.#ask(credential, refreshToken, lease);
+    const answer = await this.#asking.ask(credential, refreshToken, lease);
     switch (answer.kind) {
       case 'granted':
         return { kind: 'renewed', credential: await safekeeping.keep(credential, answer.tokens, lease) };
@@ -153,21 +148,6 @@ export class Refresher {
         this.#notes.overtaken();
         return { kind: 'renewed', credential: present };
       }
-    }
-  }
-
-  async #ask(credential: LiveCredential, refreshToken: Secret, lease: HeldLease): Promise<TokenAnswer> {
-    const { fetch, clock, issuers } = this.parts;
-    const key = keyText(keyOf(credential));
-    if (!this.#brake.admits(key)) return { kind: 'unavailable', error: tooMany(this.#brake.opensAtMs(key)) };
-    try {
-      const server = await issuers.metadata(credential.account.issuer, credential.resource);
-      // Right before the request leaves, since it cannot be taken back.
-      if (!(await lease.isHeld())) throw new BrokerError('issuer_unreachable', 'Another window took over.');
-      return await refreshTokens(fetch, server, credential, refreshToken, clock.nowMs());
-    } catch (error) {
-      // Whatever kept us from asking says nothing about the grant.
-      return { kind: 'unavailable', error: asBrokerError(error) };
     }
   }
 
@@ -234,10 +214,4 @@ const finalCodes = ['grant_refused', 'sign_in_required', 'refresh_queue_full'] a
 function aliveOrThrow(credential: Credential): LiveCredential {
   if (isAlive(credential)) return credential;
   throw refused(credential);
-}
-
-function asBrokerError(error: unknown): BrokerError {
-  if (hasCode(error, 'issuer_unreachable', 'tls_untrusted', 'record_elsewhere', 'too_many_attempts'))
-    return error;
-  return new BrokerError('issuer_unreachable', 'The token could not be renewed.', { cause: error });
 }

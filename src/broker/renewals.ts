@@ -1,7 +1,6 @@
 import type { Audit } from '../core/audit.js';
 import type { Counters } from '../core/counters.js';
 import type { Credential } from '../core/credential.js';
-import type { Leases } from '../core/lease.js';
 import type { Network } from '../core/network.js';
 import type { Clock, Fetch, Log, Memento, Random } from '../core/ports.js';
 import type { CredentialVault } from '../vault/credentials.js';
@@ -9,6 +8,7 @@ import { Validations } from '../vault/validations.js';
 import type { BoundServers } from './bound-servers.js';
 import type { Holdings } from './holdings.js';
 import type { Issuers } from './issuers.js';
+import type { KeptLeases } from './kept-leases.js';
 import { Leads } from './leads.js';
 import { Recovery } from './recovery.js';
 import { RefreshQueue } from './refresh-queue.js';
@@ -26,7 +26,7 @@ export interface RenewalsParts {
   readonly random: Random;
   readonly log: Log;
   readonly memento: Memento;
-  readonly leases: Leases;
+  readonly leases: KeptLeases;
   readonly network: Network;
   readonly vault: CredentialVault;
   readonly servers: BoundServers;
@@ -75,6 +75,6 @@ export class Renewals {
     this.#scheduler.dispose();
     this.#queue.close();
     await this.refresher.settled();
-    await this.#unsaved.saveAll();
+    await this.#unsaved.close();
   }
 }

@@ -59,7 +59,7 @@ export class Safekeeping {
    */
   async reload(key: CredentialKey): Promise<Credential | undefined> {
     const { holdings, vault } = this.parts;
-    const stored = await vault.get(key);
+    const stored = await vault.get(key, 'certain');
     if (stored !== undefined || !(await vault.isRemoved(key))) return stored;
     holdings.remove(keyText(key));
     throw signedOutMeanwhile();
@@ -83,7 +83,7 @@ export class Safekeeping {
       notes.overtaken();
       return present;
     }
-    await this.#save(next);
+    if ((await this.#save(next, asked.generation)) === 'overtaken') await this.#catchUp(asked);
     notes.ended('renewed', next);
     const now = await this.#install(next);
     if (now === undefined) throw await this.#giveBack(next);
@@ -119,7 +119,7 @@ export class Safekeeping {
     };
     // The user may sign out as soon as it is seen, and should still read why.
     notes.ended('refused', buried);
-    await vault.put(buried).catch((error: unknown) => {
+    await vault.put(buried, asked.generation).catch((error: unknown) => {
       log.error(`That the grant is dead could not be saved: ${describeError(error)}`);
     });
     const now = await this.#install(buried);
@@ -140,7 +140,7 @@ export class Safekeeping {
     }
     // Where leases cannot be kept, two changes were on their way, and nobody knows which came last.
     if (present === undefined) await vault.remove(next);
-    else await this.#save(present);
+    else await this.#save(present, present.generation);
     return present;
   }
 
@@ -158,15 +158,17 @@ export class Safekeeping {
 
   /**
    * The old refresh token may be spent, so what came in its place must outlive a save that fails: after a few
-   * attempts it is used from memory, and offered again in the background.
+   * attempts it is used from memory, and offered again in the background. Until then the lease is kept, since every
+   * other window would find the spent one.
+   * @param renewedFrom - as `CredentialVault.put`
    */
-  async #save(next: Credential): Promise<void> {
+  async #save(next: Credential, renewedFrom: number): Promise<'saved' | 'overtaken' | 'unsaved'> {
     const { counters, vault, clock, log, unsaved } = this.parts;
     for (const delayMs of [...saveAttemptDelaysMs, undefined]) {
       try {
-        await vault.put(next);
+        const outcome = await vault.put(next, renewedFrom);
         unsaved.settle(next);
-        return;
+        return outcome;
       } catch (error) {
         log.error(`Saving a renewed credential failed: ${describeError(error)}`);
       }
@@ -175,7 +177,8 @@ export class Safekeeping {
       counters.add('saves.retried');
     }
     log.error("A renewed credential is only in this window's memory; saving it is tried again.");
-    unsaved.add(next);
+    unsaved.add(next, renewedFrom);
+    return 'unsaved';
   }
 
   /** The user signed out while the renewal was under way, so what it brought is not kept. */

@@ -3,13 +3,13 @@ import { keyOf, keyText, type Credential } from '../core/credential.js';
 import type { Audit } from '../core/audit.js';
 import type { Counters } from '../core/counters.js';
 import { BrokerError, describeError, hasCode } from '../core/errors.js';
-import type { Leases } from '../core/lease.js';
 import type { ServerId } from '../core/server.js';
 import { keyOfEntry } from '../vault/index-entry.js';
 import type { BoundServers } from './bound-servers.js';
 import { Brake } from './brake.js';
 import { cancelled, tooMany } from './failures.js';
 import type { Holdings } from './holdings.js';
+import type { KeptLeases } from './kept-leases.js';
 import { signIn, type SignInParts } from './sign-in.js';
 
 /** Nobody clicks faster than this and means it. */
@@ -18,7 +18,7 @@ const signInsPerMinute = 5;
 export interface SignInsParts extends SignInParts {
   readonly counters: Counters;
   readonly audit: Audit;
-  readonly leases: Leases;
+  readonly leases: KeptLeases;
   readonly servers: BoundServers;
   readonly holdings: Holdings;
   /** The end of this window. */
@@ -111,7 +111,7 @@ export class SignIns {
     const entry = { account: fresh.account, clientId: key.clientId, resource: key.resource };
     // The news of what is saved may be faster than the end of the saving.
     const credential = await servers.reserveFor(id, async () => {
-      const saved = await leases.hold(keyText(key), save);
+      const saved = await leases.holdOrDoWithout(keyText(key), save);
       servers.bind(id, entry, 'signed-in');
       return saved;
     });

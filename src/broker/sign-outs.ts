@@ -1,7 +1,6 @@
 import { isAlive, keyOf, keyText, type LiveCredential } from '../core/credential.js';
 import type { Audit } from '../core/audit.js';
 import { describeError } from '../core/errors.js';
-import type { Leases } from '../core/lease.js';
 import type { Fetch, Log } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
 import { revokeGrant } from '../oauth/revocation.js';
@@ -10,6 +9,7 @@ import type { BoundServers } from './bound-servers.js';
 import { newest } from './generation.js';
 import type { Holdings } from './holdings.js';
 import type { Issuers } from './issuers.js';
+import type { KeptLeases } from './kept-leases.js';
 import type { Loader } from './loader.js';
 
 /** How far signing out came: `revoked` at the issuer too, or only `forgotten` here. */
@@ -19,7 +19,7 @@ export interface SignOutsParts {
   readonly audit: Audit;
   readonly fetch: Fetch;
   readonly log: Log;
-  readonly leases: Leases;
+  readonly leases: KeptLeases;
   readonly vault: CredentialVault;
   readonly servers: BoundServers;
   readonly loader: Loader;
@@ -60,7 +60,7 @@ export class SignOuts {
     holdings.remove(keyText(key));
     changed();
     // A window that is renewing it right now finishes first, so that what is removed and revoked is the newest.
-    const removed = await leases.hold(keyText(key), async () => {
+    const removed = await leases.holdOrDoWithout(keyText(key), async () => {
       const stored = await vault.get(key).catch(() => undefined);
       const last = newest(credential, stored);
       await vault.remove(last);

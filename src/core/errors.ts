@@ -63,6 +63,8 @@ export type ErrorCode =
   | 'record_damaged'
   /** Another window has saved a newer record, which this one cannot read before it is reloaded. */
   | 'record_elsewhere'
+  /** Another window has the right to renew it, and does not come to an end. */
+  | 'renewed_elsewhere'
   /** The storage did not take a credential. */
   | 'vault_write_failed'
   /** The encrypted file waits for its passphrase. */

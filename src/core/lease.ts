@@ -13,6 +13,8 @@ export interface Leases {
    * Runs `work` while no other window holds the lease on `name`, and gives the lease back when `work` has settled.
    * Waits for its turn; a holder that has died or does not move is replaced.
    * Where leases cannot be kept at all, `work` runs without one: the generations in the vault still keep it safe.
+   * @param patienceMs - for how long it waits for a holder that moves; for ever when undefined
+   * @throws BrokerError `renewed_elsewhere` when that is over
    */
-  hold<T>(name: string, work: (lease: HeldLease) => Promise<T>): Promise<T>;
+  hold<T>(name: string, work: (lease: HeldLease) => Promise<T>, patienceMs?: number): Promise<T>;
 }

@@ -8,6 +8,8 @@
  * - `client-gone`: the issuer no longer knows our client
  * - `not-renewable`: the access token ended, and the issuer never gave a refresh token
  * - `secret-missing`: the storage has lost the credential
+ * - `window-lost`: a window ended while it renewed, before it had stored what the issuer gave it
+ * - `answer-lost`: the issuer's answer to an earlier renewal has never arrived
  */
 export type RefusalReason =
   | 'revoked'
@@ -17,7 +19,11 @@ export type RefusalReason =
   | 'refused'
   | 'client-gone'
   | 'not-renewable'
-  | 'secret-missing';
+  | 'secret-missing'
+  | CutOff;
+
+/** How a renewal can end so that nobody knows whether the refresh token has been spent (OAuth 2.1 §4.3.1). */
+export type CutOff = 'window-lost' | 'answer-lost';
 
 /** The reasons, for parsers of stored records. */
 export const refusalReasons: readonly RefusalReason[] = [
@@ -29,4 +35,6 @@ export const refusalReasons: readonly RefusalReason[] = [
   'client-gone',
   'not-renewable',
   'secret-missing',
+  'window-lost',
+  'answer-lost',
 ];

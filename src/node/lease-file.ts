@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeError } from '../core/errors.js';
+import { BrokerError, describeError, hasCode } from '../core/errors.js';
 import type { HeldLease, Leases } from '../core/lease.js';
 import type { Log } from '../core/ports.js';
 import { realSystem, type LeaseSystem } from './lease-system.js';
@@ -70,8 +70,8 @@ export class LeaseFiles implements Leases {
     private readonly system: LeaseSystem = realSystem,
   ) {}
 
-  async hold<T>(name: string, work: (lease: HeldLease) => Promise<T>): Promise<T> {
-    const lease = await this.#takeOrDoWithout(name);
+  async hold<T>(name: string, work: (lease: HeldLease) => Promise<T>, patienceMs = Infinity): Promise<T> {
+    const lease = await this.#takeOrDoWithout(name, patienceMs);
     if (lease === undefined) {
       await this.system.sleep(scatterMs * this.system.random());
       return work({ isHeld: () => Promise.resolve(true) });
@@ -86,14 +86,15 @@ export class LeaseFiles implements Leases {
     }
   }
 
-  async #takeOrDoWithout(name: string): Promise<LeaseFile | undefined> {
+  async #takeOrDoWithout(name: string, patienceMs: number): Promise<LeaseFile | undefined> {
     for (let troubles = 1; ; troubles++) {
       try {
         await mkdir(this.folder, { recursive: true, mode: 0o700 });
-        const lease = await this.#take(name);
+        const lease = await this.#take(name, patienceMs);
         this.#isBroken = false;
         return lease;
       } catch (error) {
+        if (hasCode(error, 'renewed_elsewhere')) throw error;
         if (this.#isBroken || troubles >= troubleLimit) {
           if (!this.#isBroken) this.log.warn(`Windows cannot be coordinated: ${describeError(error)}`);
           this.#isBroken = true;
@@ -104,18 +105,21 @@ export class LeaseFiles implements Leases {
     }
   }
 
-  async #take(name: string): Promise<LeaseFile> {
+  async #take(name: string, patienceMs: number): Promise<LeaseFile> {
     const prefix = createHash('sha256').update(name).digest('hex').slice(0, 32);
     let hasWaited = false;
     let seenBefore: string | undefined;
     let lookedAtMs = 0;
     let stillMs = 0;
+    let waitedMs = 0;
     for (;;) {
       const highest = await this.#highest(prefix);
       const claim = highest === 0 ? undefined : await this.#read(prefix, highest);
       const seen = `${highest} ${claim?.owner ?? ''} ${claim?.beat ?? ''}`;
       const nowMs = this.system.monotonicMs();
-      stillMs = seen === seenBefore ? stillMs + Math.min(nowMs - lookedAtMs, longestLookMs) : 0;
+      const passedMs = hasWaited ? Math.min(nowMs - lookedAtMs, longestLookMs) : 0;
+      waitedMs += passedMs;
+      stillMs = seen === seenBefore ? stillMs + passedMs : 0;
       seenBefore = seen;
       lookedAtMs = nowMs;
       const isGivenBack = highest === 0 || claim?.isReleased === true;
@@ -127,6 +131,8 @@ export class LeaseFiles implements Leases {
           return lease;
         }
       }
+      if (waitedMs >= patienceMs)
+        throw new BrokerError('renewed_elsewhere', 'Another window does not give the lease back.');
       if (!hasWaited) this.news.onWait();
       hasWaited = true;
       await this.system.sleep(pollMs * (0.5 + this.system.random()));

@@ -6,6 +6,7 @@ import { BrokerError, describeError, hasCode } from '../core/errors.js';
 import type { Journal } from '../core/journal.js';
 import type { Leases } from '../core/lease.js';
 import type { Clock, Log, Memento, SecretStore } from '../core/ports.js';
+import { Attempts } from './attempts.js';
 import { keyOfEntry, listedSchema, type ListedCredential } from './index-entry.js';
 import { Quarantine } from './quarantine.js';
 import { parseClient, parseCredential, serializeClient, serializeCredential } from './record.js';
@@ -37,6 +38,8 @@ const editorKeepsAfterMs = 1_000;
  * the sealed journal, which is durable at once and seen by every window: the newer of the two counts.
  */
 export class CredentialVault {
+  /** What is known of renewals whose outcome was never saved. */
+  readonly attempts: Attempts;
   readonly #index: Remembered<ListedCredential>;
   readonly #journal: SealedJournal;
   readonly #retries: Retries;
@@ -54,6 +57,7 @@ export class CredentialVault {
     this.#removals = new Removals({ ...parts, journal: this.#journal, retries: this.#retries });
     this.#quarantine = new Quarantine(parts);
     this.#registrations = registrationNotes(parts.memento, parts.log);
+    this.attempts = new Attempts({ ...parts, canSeal: () => this.#journal.canSeal });
   }
 
   /**
@@ -115,12 +119,15 @@ export class CredentialVault {
 
   /**
    * The newest generation of a credential, whichever window saved it.
+   * @param need - `certain` when it must not be an older one, since its refresh token is to be spent
    * @returns undefined when there is none, or only a damaged one, which is then set aside
-   * @throws BrokerError `record_elsewhere` when a newer one exists, or may exist, that this window cannot read
+   * @throws BrokerError `record_elsewhere` when a newer one exists, or may exist, that this window cannot read;
+   *   `vault_write_failed` when nobody can be certain now
    */
-  async get(key: CredentialKey): Promise<Credential | undefined> {
+  async get(key: CredentialKey, need: 'certain' | 'likely' = 'likely'): Promise<Credential | undefined> {
     await this.open();
     const latest = await this.#latest(key);
+    if (need === 'certain' && (await this.#isUncertain(latest))) throw unknown();
     if (latest?.kind === 'record' && isFiledUnder(latest.credential, key)) {
       const stored = await this.#stored(key);
       return stored !== undefined && stored.generation > latest.credential.generation
@@ -138,16 +145,20 @@ export class CredentialVault {
   /**
    * Saves `credential`: when this resolves it is durable, in the journal or, where that takes nothing, as durable as
    * the editor makes it. What is newer, or was removed since, stays as it is.
+   * @param renewedFrom - the generation whose removal it must not undo, when it is not a sign-in's
+   * @returns `overtaken` when something else is there, which stays
    * @throws BrokerError `vault_write_failed` when neither took it
    */
-  async put(credential: Credential): Promise<void> {
+  async put(credential: Credential, renewedFrom?: number): Promise<'saved' | 'overtaken'> {
     // Without a key the journal takes nothing, and the editor may.
     await this.open().catch(() => undefined);
-    const standing = await this.#standing(credential);
+    const standing = await this.#standing(credential, renewedFrom);
     if (standing === 'overtaken') {
       this.parts.log.info('A credential is not saved: another window has saved or removed a newer one.');
-      return;
+      return 'overtaken';
     }
+    // SecretStorage alone must not bring back what the journal may say is removed.
+    if (standing === 'unknown' && renewedFrom !== undefined) throw unknown();
     const [journalled, stored] = await Promise.allSettled([
       this.#write(credential, standing),
       this.#store(credential),
@@ -156,15 +167,18 @@ export class CredentialVault {
       if (result.status === 'rejected')
         this.parts.log.warn(`Saving a credential: ${describeError(result.reason)}`);
     }
-    if (journalled.status === 'fulfilled') return;
-    if (stored.status === 'fulfilled') {
-      await new Promise<void>((resolve) => this.parts.clock.after(editorKeepsAfterMs, resolve));
-      this.#writeLater(credential);
-      return;
+    if (journalled.status === 'rejected' && stored.status === 'rejected') {
+      throw new BrokerError('vault_write_failed', 'The credential could not be saved.', {
+        cause: journalled.reason,
+      });
     }
-    throw new BrokerError('vault_write_failed', 'The credential could not be saved.', {
-      cause: journalled.reason,
-    });
+    if (stored.status === 'rejected') this.#storeLater(keyOf(credential));
+    if (journalled.status === 'rejected') {
+      await new Promise<void>((resolve) => this.parts.clock.after(editorKeepsAfterMs, resolve));
+      this.#writeLater(credential, renewedFrom);
+    }
+    await this.attempts.end(keyOf(credential), credential.generation);
+    return 'saved';
   }
 
   /** Whether the user has removed a credential, in whichever window. */
@@ -186,10 +200,12 @@ export class CredentialVault {
     const { account, client, resource } = credential;
     const key = keyOf(credential);
     const entry = { account, clientId: client.clientId, resource };
+    this.#retries.drop(storingOf(key));
     // What is removed may be older than what another window has saved and this one cannot read.
     const last = await this.lastGeneration(key).catch(() => 0);
     const generation = Math.max(credential.generation, last);
     await this.#removals.tell({ ...entry, generation, atMs: this.parts.clock.nowMs() });
+    await this.attempts.end(key, generation);
     try {
       await this.#forget(key);
     } catch (error) {
@@ -246,7 +262,10 @@ export class CredentialVault {
   }
 
   /** Where `credential` stands among what is saved; `unknown` while the journal cannot be read. */
-  async #standing(credential: Credential): Promise<'newest' | 'overtaken' | 'unknown'> {
+  async #standing(
+    credential: Credential,
+    renewedFrom = credential.generation,
+  ): Promise<'newest' | 'overtaken' | 'unknown'> {
     const latest = await this.#latest(keyOf(credential));
     const isOvertaken = (): boolean => {
       switch (latest?.kind) {
@@ -256,14 +275,19 @@ export class CredentialVault {
         case 'unread':
           return latest.generation > credential.generation;
         case 'removed':
-          return latest.generation >= credential.generation;
+          return latest.generation >= renewedFrom;
         case 'lost':
         case undefined:
           return false;
       }
     };
     if (isOvertaken()) return 'overtaken';
-    return latest?.kind === 'unread' ? 'unknown' : 'newest';
+    return (await this.#isUncertain(latest)) ? 'unknown' : 'newest';
+  }
+
+  /** Another window may have written what cannot be read now, unless the journal is of no use to anybody. */
+  async #isUncertain(latest: Latest | undefined): Promise<boolean> {
+    return latest?.kind === 'unread' && !(await this.#journal.isUnusable());
   }
 
   /** What the journal has last, or what it should have had if it had taken a removal. */
@@ -275,22 +299,29 @@ export class CredentialVault {
   }
 
   async #write(credential: Credential, standing: 'newest' | 'unknown'): Promise<void> {
-    if (standing === 'unknown')
-      throw new BrokerError('vault_write_failed', 'Nobody knows what the journal has, so it is left alone.');
+    if (standing === 'unknown') throw unknown();
     await this.#removals.drop(keyOf(credential));
     await this.#journal.write(credential);
     this.#retries.drop(keyText(keyOf(credential)));
   }
 
   /** Windows that do not see this one's SecretStorage would go on with what it has replaced. */
-  #writeLater(credential: Credential): void {
+  #writeLater(credential: Credential, renewedFrom: number | undefined): void {
     if (!this.#journal.canSeal) return;
     const name = keyText(keyOf(credential));
     const again = async () => {
-      const standing = await this.#standing(credential);
+      const standing = await this.#standing(credential, renewedFrom);
       if (standing !== 'overtaken') await this.#write(credential, standing);
     };
     this.#retries.add(name, () => this.parts.leases.hold(name, again));
+  }
+
+  /** A journal that is damaged one day would leave nothing but what SecretStorage took last. */
+  #storeLater(key: CredentialKey): void {
+    this.#retries.add(storingOf(key), async () => {
+      const newest = await this.get(key);
+      if (newest !== undefined) await this.#store(newest);
+    });
   }
 
   async #open(): Promise<void> {
@@ -338,6 +369,11 @@ export class CredentialVault {
     return undefined;
   }
 }
+
+const unknown = (): BrokerError =>
+  new BrokerError('vault_write_failed', 'Nobody knows what the journal has, so it is left alone.');
+
+const storingOf = (key: CredentialKey): string => `store ${keyText(key)}`;
 
 const isFiledUnder = (credential: Credential, key: CredentialKey): boolean =>
   keyText(keyOf(credential)) === keyText(key);

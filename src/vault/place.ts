@@ -47,8 +47,8 @@ export function readStamp(place: Place): Promise<string | undefined> {
  */
 export function leasesUntilMoved(place: Place, before: string | undefined): Leases {
   return {
-    hold: <T>(name: string, work: (lease: HeldLease) => Promise<T>): Promise<T> =>
-      place.leases.hold(name, async (lease) => {
+    hold: <T>(name: string, work: (lease: HeldLease) => Promise<T>, patienceMs?: number): Promise<T> => {
+      const unlessMoved = async (lease: HeldLease): Promise<T> => {
         const now = await readStamp(place).catch(() => before);
         if (now !== before && now !== place.identity)
           throw new BrokerError(
@@ -56,7 +56,9 @@ export function leasesUntilMoved(place: Place, before: string | undefined): Leas
             'The credentials have been moved; this window is to be reloaded.',
           );
         return work(lease);
-      }),
+      };
+      return place.leases.hold(name, unlessMoved, patienceMs);
+    },
   };
 }
 
@@ -117,7 +119,7 @@ export function placeFoundLater(found: {
         };
       },
     },
-    leases: { hold: async (name, work) => (await found.files()).leases.hold(name, work) },
+    leases: { hold: async (...asked) => (await found.files()).leases.hold(...asked) },
     ledgers: { sessions: ledger('sessions'), bindings: ledger('bindings') },
   };
 }

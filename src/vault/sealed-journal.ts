@@ -15,11 +15,13 @@ export type Latest = { readonly generation: number } & (
   | { readonly kind: 'removed' }
   /** Sealed by another window with a key that this window cannot see. */
   | { readonly kind: 'unreadable' }
-  /** It cannot be read now; what this window has seen last, which may not be the newest. */
+  /** It cannot be read now; with the generation that this window has seen last, 0 when it has seen none. */
   | { readonly kind: 'unread' }
-  /** Sealed with a key that this window's key has replaced: nobody will ever read it. */
+  /** Damaged, or sealed with a key that this window's key has replaced: nobody will ever read it. */
   | { readonly kind: 'lost' }
 );
+
+const probeName = 'probe';
 
 /** That a credential was removed is told to every window for this long; none runs longer with an old copy. */
 const keepRemovedForMs = 90 * 24 * 3_600_000;
@@ -101,6 +103,17 @@ export class SealedJournal {
     return this.#key !== undefined;
   }
 
+  /** Whether it takes nothing, either, when it cannot be read. */
+  async isUnusable(): Promise<boolean> {
+    try {
+      await this.journal.write(probeName, '');
+      await this.journal.remove(probeName);
+      return false;
+    } catch {
+      return true;
+    }
+  }
+
   /** Reads what the journal has now, whichever window wrote it. */
   async latest(key: CredentialKey): Promise<Latest | undefined> {
     let isRead = true;
@@ -122,7 +135,7 @@ export class SealedJournal {
     const ours = this.#key?.fingerprint;
     if (content.key === ours) {
       this.log.error(`The journal of ${JSON.stringify(keyText(key))} is damaged; it is ignored.`);
-      return undefined;
+      return { kind: 'lost', generation };
     }
     // With another key than ours, the newer record exists and we cannot see it.
     const isReplaced = ours !== undefined && (await newestKey(this.journal)) === ours;
@@ -130,10 +143,9 @@ export class SealedJournal {
   }
 
   /** That reading fails says neither that an entry is gone nor that it is still the newest. */
-  #seen(key: CredentialKey): Latest | undefined {
-    const seen = this.#known.get(keyText(key));
-    if (seen === undefined) return undefined;
-    return { kind: seen.isRemoved ? 'removed' : 'unread', generation: seen.generation };
+  #seen(key: CredentialKey): Latest {
+    const { isRemoved = false, generation = 0 } = this.#known.get(keyText(key)) ?? {};
+    return { kind: isRemoved ? 'removed' : 'unread', generation };
   }
 
   /** A record that was sealed well and does not parse is that of a newer version of us, in another window. */

@@ -36,6 +36,16 @@ export function reasonText(l10n: L10n, reason: RefusalReason, account: string, p
       return l10n.t('The sign-in of {0} has ended, and the authorization server offers no renewal.', account);
     case 'secret-missing':
       return l10n.t('The sign-in of {0} is gone from {1}.', account, placeText(l10n, place));
+    case 'window-lost':
+      return l10n.t(
+        'The sign-in of {0} has ended: a window was closed or stopped while it renewed it, and the new tokens were lost with it.',
+        account,
+      );
+    case 'answer-lost':
+      return l10n.t(
+        'The sign-in of {0} has ended: the network broke off while it was renewed, and the new tokens were lost on the way.',
+        account,
+      );
     default:
       return assertNever(reason);
   }
@@ -63,6 +73,13 @@ export function stateText(l10n: L10n, state: CredentialState, nowMs: number): st
           return l10n.t('the authorization server’s certificate is not trusted; next attempt in {0}', next);
         case 'record_elsewhere':
           return l10n.t('another window has a newer sign-in; reload this window');
+        case 'renewed_elsewhere':
+          return l10n.t('another window renews it and cannot store it; next attempt in {0}', next);
+        case 'vault_write_failed':
+          return l10n.t(
+            'the storage takes nothing, so it is not renewed; make room on the disk or unlock the keyring; next attempt in {0}',
+            next,
+          );
         case 'network_down':
           return l10n.t('this computer is not connected to a network; renewing goes on when it is back');
         case 'too_many_attempts':
@@ -261,12 +278,22 @@ export function failureText(
         'Another window has a newer sign-in for “{0}” that this one cannot read. Reload this window.',
         server,
       ),
+    renewed_elsewhere: () =>
+      l10n.t(
+        'Another window renews the sign-in for “{0}” and cannot store it. Make room on the disk or unlock the system’s keyring, then try again.',
+        server,
+      ),
     vault_write_failed: () =>
-      l10n.t('The sign-in could not be saved in {0}.', placeText(l10n, place)) +
-      ' ' +
-      (place.backend === 'encryptedFile'
-        ? l10n.t('Check that the folder takes files and the disk has room, then sign in again.')
-        : l10n.t('Check the system’s keyring, then sign in again.')),
+      error.details['nextAttemptAtMs'] === undefined
+        ? l10n.t('The sign-in could not be saved in {0}.', placeText(l10n, place)) +
+          ' ' +
+          (place.backend === 'encryptedFile'
+            ? l10n.t('Check that the folder takes files and the disk has room, then sign in again.')
+            : l10n.t('Check the system’s keyring, then sign in again.'))
+        : l10n.t(
+            'The token for “{0}” is not renewed, since nothing can be stored. The sign-in is kept. Make room on the disk or unlock the system’s keyring, then try again.',
+            server,
+          ),
     storage_locked: () =>
       l10n.t(
         'The credentials are locked. Run “MCP Credentials: Show Status” from the Command Palette and enter the passphrase, then try again.',

@@ -137,9 +137,11 @@ describe('vault, sessions, bindings and memory', () => {
   });
 
   it('agree after a renewal whose first save failed', async () => {
+    const { refreshes } = issuer.counts();
+    const renewing = here.refreshNow(notes);
+    await issuer.occurrence(() => issuer.counts().refreshes > refreshes);
     profile.journal.failNext('write');
     profile.secrets.failNext('store');
-    const renewing = here.refreshNow(notes);
     await profile.clock.armed(200);
     profile.clock.advance(200);
     await renewing;

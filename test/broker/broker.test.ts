@@ -628,9 +628,12 @@ describe('the broker', () => {
     issuer.failNext({ status: 503 }, { status: 200, body: '{"access_token":"access-9"' });
     await assert.rejects(broker.refreshNow(notes));
     await assert.rejects(broker.refreshNow(notes));
+    const request = issuer.hold();
+    const saving = broker.refreshNow(notes);
+    await request.arrived;
     profile.secrets.failNext('store');
     profile.journal.failNext('write');
-    const saving = broker.refreshNow(notes);
+    request.answer();
     await profile.clock.armed(200);
     profile.clock.advance(200);
     await saving;

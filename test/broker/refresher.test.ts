@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Holdings, type Held } from '../../src/broker/holdings.js';
+import { KeptLeases } from '../../src/broker/kept-leases.js';
 import { Issuers } from '../../src/broker/issuers.js';
 import { Leads } from '../../src/broker/leads.js';
 import { RefreshQueue } from '../../src/broker/refresh-queue.js';
@@ -10,7 +11,6 @@ import { Unsaved } from '../../src/broker/unsaved.js';
 import { Counters } from '../../src/core/counters.js';
 import { isAlive, keyOf, keyText, type Credential, type LiveCredential } from '../../src/core/credential.js';
 import { hasCode, type ErrorCode } from '../../src/core/errors.js';
-import type { Leases } from '../../src/core/lease.js';
 import { Secret } from '../../src/core/secret.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
 import { defaultRules } from '../support/default-rules.js';
@@ -34,6 +34,9 @@ function tokensOf(credential: Credential | undefined): object {
   return { access: accessToken.reveal(), refresh: refreshToken?.reveal() };
 }
 
+const reasonOf = (credential: Credential | undefined): string =>
+  credential?.tokens.kind === 'refused' ? credential.tokens.reason : 'alive';
+
 const random = () => 0.5;
 
 describe('the refresher', () => {
@@ -44,7 +47,7 @@ describe('the refresher', () => {
   let audit: RecordingAudit;
   let secrets: FakeSecretStore;
   let journal: MemoryJournal;
-  let leases: Leases;
+  let leases: KeptLeases;
   let vault: CredentialVault;
   let network: FakeNetwork;
   let holdings: Holdings;
@@ -58,7 +61,7 @@ describe('the refresher', () => {
     [clock, log, secrets] = [new FakeClock(), new RecordingLog(), sealedBefore(new FakeSecretStore())];
     network = new FakeNetwork();
     [counters, audit] = [new Counters(), new RecordingAudit()];
-    [journal, leases] = [new MemoryJournal(), new MemoryLeases(clock).window()];
+    [journal, leases] = [new MemoryJournal(), new KeptLeases(new MemoryLeases(clock).window())];
     const closing = new AbortController().signal;
     vault = new CredentialVault({
       secrets,
@@ -331,10 +334,79 @@ describe('the refresher', () => {
     assert.equal(issuer.tokenRequests.length, 0);
   });
 
-  describe('when saving fails', () => {
-    it('tries again, and gives out nothing before it has', async () => {
-      failSaves(2);
+  describe('before the refresh token is spent', () => {
+    it('finds out whether anything can be stored, and otherwise keeps it and what it has', async () => {
+      failSaves(1);
+      await fails(refresher.refresh(key, 'call'), 'vault_write_failed');
+      assert.equal(issuer.tokenRequests.length, 0);
+      const found = activity();
+      assert.ok(found?.kind === 'retrying' && found.code === 'vault_write_failed');
+      assert.equal(holdings.get(key)?.credential, held);
+      assert.deepEqual(tokensOf(await refresher.refresh(key, 'call')), {
+        access: 'access-2',
+        refresh: 'refresh-2',
+      });
+    });
+
+    it('is content with a keyring that takes something where the journal does not', async () => {
+      journal.failNext('write', 2);
       const work = refresher.refresh(key, 'call');
+      await clock.armed(1_000);
+      clock.advance(1_000);
+      assert.deepEqual(tokensOf(await work), { access: 'access-2', refresh: 'refresh-2' });
+      assert.deepEqual(
+        [...secrets.values.keys()].filter((name) => name === 'probe'),
+        [],
+      );
+    });
+
+    it('leaves a note that is gone as soon as the answer is saved', async () => {
+      const notes = () => [...journal.texts.keys()].filter((name) => name.endsWith('-attempt'));
+      const request = issuer.hold();
+      const work = refresher.refresh(key, 'call');
+      await request.arrived;
+      assert.equal(notes().length, 1);
+      request.answer();
+      await work;
+      assert.deepEqual(notes(), []);
+    });
+
+    it('knows from the note of a window that died why the issuer refuses', async () => {
+      await vault.attempts.begin(keyOf(held), 1);
+      issuer.rotateElsewhere();
+      await fails(refresher.refresh(key, 'call'), 'grant_refused');
+      assert.equal(reasonOf(await stored()), 'window-lost');
+    });
+
+    it('knows from the note of an earlier attempt that its answer got lost on the way', async () => {
+      issuer.failNext('lostAnswer');
+      await fails(refresher.refresh(key, 'call'), 'issuer_unreachable');
+      await fails(refresher.refresh(key, 'call'), 'grant_refused');
+      assert.equal(reasonOf(await stored()), 'answer-lost');
+    });
+
+    it('does not blame an earlier attempt that was answered, however unwillingly', async () => {
+      issuer.failNext({ status: 503 });
+      await fails(refresher.refresh(key, 'call'), 'issuer_unreachable');
+      issuer.refuseNext('invalid_grant', 'The grant was revoked.');
+      await fails(refresher.refresh(key, 'call'), 'grant_refused');
+      assert.equal(reasonOf(await stored()), 'revoked');
+    });
+  });
+
+  describe('when saving fails', () => {
+    /** A renewal, whose saving fails as soon as the request has left. */
+    async function renewAndFail(times: number): Promise<{ readonly work: Promise<LiveCredential> }> {
+      const request = issuer.hold();
+      const work = refresher.refresh(key, 'call');
+      await request.arrived;
+      failSaves(times);
+      request.answer();
+      return { work };
+    }
+
+    it('tries again, and gives out nothing before it has', async () => {
+      const { work } = await renewAndFail(2);
       await clock.armed(200);
       clock.advance(200);
       await clock.armed(1_000);
@@ -345,8 +417,7 @@ describe('the refresher', () => {
     });
 
     it('keeps the new tokens in memory at last: the old refresh token is spent', async () => {
-      failSaves(4);
-      const work = refresher.refresh(key, 'call');
+      const { work } = await renewAndFail(4);
       for (const delayMs of [200, 1_000, 3_000]) {
         await clock.armed(delayMs);
         clock.advance(delayMs);

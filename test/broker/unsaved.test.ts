@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import type { Broker } from '../../src/broker/broker.js';
 import type { Counters } from '../../src/core/counters.js';
+import { hasCode } from '../../src/core/errors.js';
+import { CredentialVault } from '../../src/vault/credentials.js';
 import { ScriptedIssuer } from './scripted-issuer.js';
 import { notes, Profile, serverAt } from './window.js';
 
 const quickDelaysMs = [200, 1_000, 3_000];
 const againAfterMs = 30_000;
+const patienceMs = 120_000;
 
 describe('a renewed credential that no storage takes', () => {
   let issuer: ScriptedIssuer;
@@ -30,10 +33,13 @@ describe('a renewed credential that no storage takes', () => {
     profile.journal.failNext('write', times);
   }
 
-  /** Renews while the storage fails four times, and `more` after that. */
+  /** Renews; as soon as the request has left, the storage fails four times, and `more` after that. */
   async function renewUnsaved(more: number): Promise<void> {
-    failSaves(quickDelaysMs.length + 1 + more);
+    const request = issuer.hold();
     const renewing = broker.refreshNow(notes);
+    await request.arrived;
+    failSaves(quickDelaysMs.length + 1 + more);
+    request.answer();
     for (const delayMs of quickDelaysMs) {
       await profile.clock.armed(delayMs);
       profile.clock.advance(delayMs);
@@ -79,6 +85,58 @@ describe('a renewed credential that no storage takes', () => {
     await broker.refreshNow(notes);
     assert.equal(pending(), 0);
     assert.ok(isStored('refresh-3'));
+  });
+
+  it('keeps other windows from spending the old refresh token, and is what they get once it is saved', async () => {
+    const other = profile.window().broker;
+    await other.setServers([serverAt()]);
+    await renewUnsaved(0);
+    const elsewhere = other.refreshNow(notes);
+    for (let n = 0; n < 100; n++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(issuer.tokenRequests.length, 1);
+    profile.clock.advance(againAfterMs);
+    await elsewhere;
+    assert.equal((await other.accessToken(notes)).token.reveal(), 'access-2');
+    assert.equal(issuer.tokenRequests.length, 1);
+  });
+
+  it('does not make another window wait for ever', async () => {
+    const other = profile.window().broker;
+    await other.setServers([serverAt()]);
+    await renewUnsaved(20);
+    const elsewhere = assert.rejects(other.refreshNow(notes), (error) => hasCode(error, 'renewed_elsewhere'));
+    await profile.clock.armed(patienceMs);
+    profile.clock.advance(patienceMs);
+    await elsewhere;
+    assert.equal(issuer.tokenRequests.length, 1);
+    assert.equal((await other.accessToken(notes)).token.reveal(), 'access-1', 'It is good to its end.');
+  });
+
+  it('gives in to another record of its generation that is durable', async () => {
+    await renewUnsaved(0);
+    const elsewhere = issuer.credential(profile.clock.nowMs(), { generation: 2 });
+    await profile.keep(elsewhere);
+    profile.clock.advance(againAfterMs);
+    while (pending() > 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(!isStored('refresh-2'));
+    assert.equal((await broker.accessToken(notes)).token.reveal(), 'access-1');
+  });
+
+  it('is not saved after another window has signed out, although nobody has heard of that', async () => {
+    await renewUnsaved(0);
+    profile.journal.isMute = true;
+    const vault = new CredentialVault({ ...profile.vaultParts(), closing: AbortSignal.abort() });
+    await vault.remove(issuer.credential(profile.clock.nowMs()));
+    profile.clock.advance(againAfterMs);
+    while (pending() > 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(!isStored('refresh-2') && !isStored('refresh-1'));
+    assert.equal(broker.state(notes).kind, 'signed-out');
+  });
+
+  it('lets the user of this window sign out, and nobody waits for it any more', async () => {
+    await renewUnsaved(20);
+    await broker.signOut(notes);
+    assert.deepEqual(issuer.revoked, ['refresh-2']);
   });
 
   it('goes with the user who signs out', async () => {

@@ -46,6 +46,8 @@ describe('windows that are processes, and a real authorization server', () => {
   /** Whether the grant outlives a window that is killed at this step of a renewal. */
   const steps: Record<string, 'kept' | 'lost'> = {
     'lease-taken': 'kept',
+    'note-begins': 'kept',
+    'note-written': 'kept',
     'request-leaves': 'kept',
     'request-sent': 'lost',
     'answer-arrived': 'lost',
@@ -92,7 +94,10 @@ describe('windows that are processes, and a real authorization server', () => {
           Date.now(),
           { backend: 'secretStorage' },
         );
-        assert.match(text, /alice@example\.com/);
+        assert.match(
+          text,
+          /alice@example\.com has ended: a window was closed or stopped while it renewed it/,
+        );
         assert.match(text, /Sign In/);
       }
       for (const state of await crowd.ask(survivors, 'state')) {

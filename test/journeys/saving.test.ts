@@ -45,10 +45,10 @@ describe('a rotated refresh token', () => {
 
   it('survives a store that fails twice, also when the window closes meanwhile', async () => {
     const { issuer, server, window } = await ground.signedIn();
-    window.stores.breakJournal();
-    window.stores.secrets.failNext('store', 2);
     window.clock.leap(pastTheEndMs);
     await issuer.occurrence(({ kind }) => kind === 'refreshed');
+    window.stores.breakJournal();
+    window.stores.secrets.failNext('store', 2);
     await until(() => window.log(/Saving a renewed credential failed/) !== undefined);
     await window.close();
 
@@ -65,10 +65,11 @@ describe('a rotated refresh token', () => {
   it('is used from memory when the store fails for good, and saved with the next one', async () => {
     const { issuer, server, window } = await ground.signedIn();
     const { call } = await window.connect('tickets');
-    window.stores.breakJournal();
-    window.stores.secrets.failNext('store', 4);
     window.clock.leap(pastTheEndMs);
     const answer = call('whoami');
+    await issuer.occurrence(({ kind }) => kind === 'refreshed');
+    window.stores.breakJournal();
+    window.stores.secrets.failNext('store', 4);
     const failures = () =>
       window.editor.window.logLines.filter((line) => /Saving .* failed/.test(line)).length;
     for (const [earlier, delayMs] of [200, 1_000, 3_000].entries()) {

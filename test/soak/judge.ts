@@ -264,6 +264,7 @@ const resourceOf = (key: string): string => (JSON.parse(key) as string[])[1] ?? 
 
 /** Why a token had to be presented although it had been: nobody could know `successor`. Undefined when somebody could. */
 function causeOf({ given, wasSaved }: RefreshToken, by: Asker, nowMs: number): string | undefined {
+  if (by.isGone) return 'its window died while its request was on its way';
   const stoodStill = 'its window stood still while it asked';
   // Either had looked before it stood still, and went on where it was when it had been given up.
   const sinceMs = nowMs - takeoverTakesMs;
@@ -272,6 +273,5 @@ function causeOf({ given, wasSaved }: RefreshToken, by: Asker, nowMs: number): s
   if (given.answer === 'lost') return 'the answer was lost';
   if (given.by.isGone) return 'its window died before the answer was saved';
   if (given.by.isFrozen || given.by.thawedAtMs >= given.atMs) return stoodStill;
-  if (given.by.saveFailedAtMs >= given.atMs) return 'the answer could not be saved';
   return undefined;
 }

@@ -237,18 +237,18 @@ export class MonthWindow implements Asker {
 
   #leasesOf(): Leases {
     return {
-      hold: (name, work) =>
-        this.#waitFor('lease', () =>
-          this.#leases.hold(name, async (lease) => {
-            await this.gate.pass('lease taken');
-            const own: HeldLease = {
-              isHeld: () => this.gate.through('lease looked at', () => lease.isHeld()),
-            };
-            const result = await work(own);
-            await this.gate.pass('lease is given back');
-            return result;
-          }),
-        ),
+      hold: (name, work, patienceMs) => {
+        const asItGoes = async (lease: HeldLease) => {
+          await this.gate.pass('lease taken');
+          const own: HeldLease = {
+            isHeld: () => this.gate.through('lease looked at', () => lease.isHeld()),
+          };
+          const result = await work(own);
+          await this.gate.pass('lease is given back');
+          return result;
+        };
+        return this.#waitFor('lease', () => this.#leases.hold(name, asItGoes, patienceMs));
+      },
     };
   }
 

@@ -334,6 +334,7 @@ export class Month {
         }),
       );
     }
+    this.#again(3, () => (faults.storageFailsNextForMs = dice.between(1_000, 5 * minuteMs)));
     this.#again(
       2,
       forAWhile(minuteMs, hourMs, () => {
@@ -391,6 +392,7 @@ export class Month {
       secretsFail: false,
       journalWritesFail: false,
       journalReadsFail: false,
+      storageFailsNextForMs: 0,
       lostAnswers: 0,
       lostNews: 0,
     });

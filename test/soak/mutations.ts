@@ -1,3 +1,4 @@
+import { KeptLeases } from '../../src/broker/kept-leases.js';
 import { Safekeeping } from '../../src/broker/safekeeping.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
 import type { World } from './world.js';
@@ -13,14 +14,17 @@ const mutations = {
       CredentialVault.prototype,
       'put',
       (put) =>
-        function (this: CredentialVault, credential) {
-          if (credential.generation === 1) return put.call(this, credential);
+        function (this: CredentialVault, credential, renewedFrom) {
+          if (credential.generation === 1) return put.call(this, credential, renewedFrom);
           this['parts'].clock.after(2_000, () => {
-            put.call(this, credential).catch(() => undefined);
+            put.call(this, credential, renewedFrom).catch(() => undefined);
           });
-          return Promise.resolve();
+          return Promise.resolve('saved' as const);
         },
     ),
+
+  /** A window that could not save what came lets the others have their turn. */
+  'give-back-unsaved': () => replace(KeptLeases.prototype, 'keep', () => () => undefined),
 
   /** An issuer in trouble is taken for one that has refused. */
   'delete-on-503': (world: World) => {

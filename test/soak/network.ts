@@ -37,6 +37,7 @@ export function networkOf(world: World, gate: Gate, by: Asker): Fetch {
       return inTrouble(trouble);
     }
     const answered = issuer.answer({ url, method, body, by });
+    if (isToken && faults.storageFailsNextForMs > 0) failStorage();
     if (isToken && dice.chance(faults.lostAnswers)) {
       judge.count('faults: answer lost');
       lose(answered);
@@ -51,6 +52,15 @@ export function networkOf(world: World, gate: Gate, by: Asker): Fetch {
     await gate.pass('answer has arrived');
     if (answered.presentation !== undefined) answered.presentation.answer = 'arrived';
     return Response.json(answered.body, { status: answered.status });
+  }
+
+  /** It worked when the request left. */
+  function failStorage(): void {
+    judge.count('faults: nothing can be stored while a request is on its way');
+    Object.assign(faults, { secretsFail: true, journalWritesFail: true });
+    const mend = () => Object.assign(faults, { secretsFail: false, journalWritesFail: false });
+    clock.after(faults.storageFailsNextForMs, mend);
+    faults.storageFailsNextForMs = 0;
   }
 
   async function inTrouble(trouble: Trouble): Promise<Response> {

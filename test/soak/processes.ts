@@ -10,6 +10,8 @@ const killShare = 1 / 3;
 /** Every step of a renewal, and whether the grant outlives a window that is killed there. */
 const fates = {
   'lease-taken': 'kept',
+  'note-begins': 'kept',
+  'note-written': 'kept',
   'request-leaves': 'kept',
   'request-sent': 'lost',
   'answer-arrived': 'lost',
@@ -126,7 +128,9 @@ class Rounds {
     this.#count('grants that had to be lost with their window');
     this.#expect('refusals', refused, 1);
     for (const answer of answers) {
-      const isTold = /^error .*"grant_refused".*"account":"alice@example.com"/.test(answer);
+      const isTold = /^error .*"grant_refused".*"reason":"window-lost","account":"alice@example.com"/.test(
+        answer,
+      );
       if (isTold) this.#count('calls that were told of it');
       else this.#violated(`A call after a loss is answered with ${answer}.`);
     }

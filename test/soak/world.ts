@@ -20,6 +20,8 @@ export interface Faults {
   secretsFail: boolean;
   journalWritesFail: boolean;
   journalReadsFail: boolean;
+  /** How long nothing can be stored once the next tokens are on their way, in milliseconds; 0 for not at all. */
+  storageFailsNextForMs: number;
   /** How likely an answer gets lost after the request has had its effect. */
   lostAnswers: number;
   /** How likely a window does not hear of a change. */
@@ -70,6 +72,7 @@ export class World {
     secretsFail: false,
     journalWritesFail: false,
     journalReadsFail: false,
+    storageFailsNextForMs: 0,
     lostAnswers: 0,
     lostNews: 0,
     troubles: new Map(),

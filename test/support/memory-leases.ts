@@ -1,3 +1,4 @@
+import { BrokerError } from '../../src/core/errors.js';
 import type { HeldLease, Leases } from '../../src/core/lease.js';
 import type { FakeClock } from './fake-clock.js';
 
@@ -28,13 +29,25 @@ export class MemoryLeases {
     return [...this.#holders.keys()];
   }
 
-  take(name: string, window: WindowLeases): Promise<Turn> {
-    return new Promise((resolve) => {
-      const turn: Turn = { window, begin: () => resolve(turn) };
-      if (this.#holders.has(name)) {
-        this.#waiting.set(name, [...(this.#waiting.get(name) ?? []), turn]);
-        this.#watch(name);
-      } else this.#begin(name, turn);
+  take(name: string, window: WindowLeases, patienceMs?: number): Promise<Turn> {
+    return new Promise((resolve, reject) => {
+      const giveUp = () => {
+        this.#leave((waiting) => waiting === turn);
+        reject(new BrokerError('renewed_elsewhere', 'Another window does not give the lease back.'));
+      };
+      const isFree = !this.#holders.has(name);
+      const patience = isFree || patienceMs === undefined ? undefined : this.clock.after(patienceMs, giveUp);
+      const begin = () => {
+        patience?.dispose();
+        resolve(turn);
+      };
+      const turn: Turn = { window, begin };
+      if (isFree) {
+        this.#begin(name, turn);
+        return;
+      }
+      this.#waiting.set(name, [...(this.#waiting.get(name) ?? []), turn]);
+      this.#watch(name);
     });
   }
 
@@ -48,17 +61,21 @@ export class MemoryLeases {
 
   /** A dead process is replaced by whoever waits or comes next; it waits for nothing itself any more. */
   bury(window: WindowLeases): void {
-    for (const [name, turns] of this.#waiting) {
-      this.#waiting.set(
-        name,
-        turns.filter((turn) => turn.window !== window),
-      );
-    }
+    this.#leave((turn) => turn.window === window);
     for (const [name, turn] of [...this.#holders]) if (turn.window === window) this.#replace(name);
   }
 
   watchFrozen(window: WindowLeases): void {
     for (const [name, turn] of this.#holders) if (turn.window === window) this.#watch(name);
+  }
+
+  #leave(isGone: (turn: Turn) => boolean): void {
+    for (const [name, turns] of this.#waiting) {
+      this.#waiting.set(
+        name,
+        turns.filter((turn) => !isGone(turn)),
+      );
+    }
   }
 
   #begin(name: string, turn: Turn): void {
@@ -102,8 +119,8 @@ export class WindowLeases implements Leases {
     return this.#isFrozen;
   }
 
-  async hold<T>(name: string, work: (lease: HeldLease) => Promise<T>): Promise<T> {
-    const turn = await this.shared.take(name, this);
+  async hold<T>(name: string, work: (lease: HeldLease) => Promise<T>, patienceMs?: number): Promise<T> {
+    const turn = await this.shared.take(name, this, patienceMs);
     try {
       return await work({ isHeld: () => Promise.resolve(this.shared.isHolder(name, turn)) });
     } finally {

@@ -31,19 +31,25 @@ function at(step: string): Promise<void> {
 
 const parts = sharedParts(folder);
 const hold = parts.leases.hold.bind(parts.leases);
-parts.leases.hold = async <T>(name: string, work: (lease: HeldLease) => Promise<T>): Promise<T> => {
-  const result = await hold(name, async (lease) => {
+parts.leases.hold = async <T>(
+  name: string,
+  work: (lease: HeldLease) => Promise<T>,
+  patienceMs?: number,
+): Promise<T> => {
+  const atWork = async (lease: HeldLease): Promise<T> => {
     await at('lease-taken');
     return work(lease);
-  });
+  };
+  const result = await hold(name, atWork, patienceMs);
   await at('lease-given-back');
   return result;
 };
 const write = parts.journal.write.bind(parts.journal);
 parts.journal.write = async (name, text) => {
-  await at('journal-write-begins');
+  const isNote = name.endsWith('-attempt');
+  await at(isNote ? 'note-begins' : 'journal-write-begins');
   await write(name, text);
-  await at('journal-written');
+  await at(isNote ? 'note-written' : 'journal-written');
 };
 
 async function send(...[address, init]: Parameters<typeof fetch>): Promise<Response> {

@@ -63,6 +63,7 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
   server_unknown: [{}, /in the setting “mcpCredentials\.servers”/],
   record_damaged: [{}, runSignIn],
   record_elsewhere: [{}, /Reload this window/],
+  renewed_elsewhere: [{}, /unlock the system’s keyring, then try again/],
   vault_write_failed: [{}, /Check the system’s keyring, then sign in again/],
   storage_locked: [{}, /passphrase/],
   storage_unusable: [{ why: 'The folder takes nothing' }, /Correct/],
@@ -135,6 +136,8 @@ describe('the text of a refusal', () => {
     'client-gone': /no longer knows this editor/,
     'not-renewable': /offers no renewal/,
     'secret-missing': /is gone from the editor’s secret storage/,
+    'window-lost': /a window was closed or stopped while it renewed it/,
+    'answer-lost': /the network broke off while it was renewed/,
   };
   for (const reason of refusalReasons) {
     it(`says why in plain words, and about whom: ${reason}`, () => {

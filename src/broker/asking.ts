@@ -1,0 +1,90 @@
+import { keyOf, keyText, type LiveCredential } from '../core/credential.js';
+import { BrokerError, hasCode } from '../core/errors.js';
+import type { HeldLease } from '../core/lease.js';
+import type { Clock, Fetch } from '../core/ports.js';
+import type { CutOff, RefusalReason } from '../core/refusal.js';
+import type { Secret } from '../core/secret.js';
+import type { AuthorizationServer } from '../oauth/authorization-server.js';
+import type { TokenAnswer } from '../oauth/token-answer.js';
+import { refreshTokens } from '../oauth/token-request.js';
+import type { CredentialVault } from '../vault/credentials.js';
+import { Brake } from './brake.js';
+import { tooMany } from './failures.js';
+import type { Issuers } from './issuers.js';
+
+/** Tokens of five seconds are legitimate and need fifteen; more than this is a loop, whatever its cause. */
+const renewalsPerMinute = 20;
+
+export interface AskingParts {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly vault: CredentialVault;
+  readonly issuers: Issuers;
+}
+
+/**
+ * Spends refresh tokens. Before one leaves, the storage has to show that it takes what will come back: where it takes
+ * nothing, the refresh token is not spent, even when the access token has ended. A call that fails now can be made
+ * again as soon as there is room on the disk; a grant whose newest token is lost costs a sign-in in every window.
+ */
+export class Asking {
+  readonly #brake: Brake;
+
+  constructor(private readonly parts: AskingParts) {
+    this.#brake = new Brake(parts.clock, renewalsPerMinute, 60_000);
+  }
+
+  /**
+   * Asks for new tokens under `lease`. Never rejects: whatever kept us from asking says nothing about the grant.
+   * @returns a refusal with the reason that an earlier attempt was cut off, where one was
+   */
+  async ask(credential: LiveCredential, refreshToken: Secret, lease: HeldLease): Promise<TokenAnswer> {
+    const { fetch, clock, vault, issuers } = this.parts;
+    const key = keyOf(credential);
+    const name = keyText(key);
+    if (!this.#brake.admits(name))
+      return { kind: 'unavailable', error: tooMany(this.#brake.opensAtMs(name)) };
+    let server: AuthorizationServer;
+    let earlier: CutOff | undefined;
+    try {
+      server = await issuers.metadata(credential.account.issuer, credential.resource);
+      earlier = await vault.attempts.begin(key, credential.generation);
+      // Right before the request leaves, since it cannot be taken back.
+      if (!(await lease.isHeld())) throw new BrokerError('issuer_unreachable', 'Another window took over.');
+    } catch (error) {
+      return { kind: 'unavailable', error: asBrokerError(error) };
+    }
+    const answer = await refreshTokens(fetch, server, credential, refreshToken, clock.nowMs()).catch(
+      (error: unknown): TokenAnswer => ({ kind: 'unavailable', error: asBrokerError(error) }),
+    );
+    if (answer.kind === 'unavailable')
+      await vault.attempts.end(
+        key,
+        credential.generation,
+        mayBeSpent(answer.error) ? 'answer-lost' : earlier,
+      );
+    return answer.kind === 'refused' ? { ...answer, reason: explained(answer.reason, earlier) } : answer;
+  }
+}
+
+/** What kept a renewal from coming to an end, as the code that callers get. */
+export function asBrokerError(error: unknown): BrokerError {
+  const known = [
+    'issuer_unreachable',
+    'tls_untrusted',
+    'record_elsewhere',
+    'renewed_elsewhere',
+    'vault_write_failed',
+    'too_many_attempts',
+  ] as const;
+  if (hasCode(error, ...known)) return error;
+  return new BrokerError('issuer_unreachable', 'The token could not be renewed.', { cause: error });
+}
+
+/** An answer that says "not now" was given instead of tokens; without one, they may have been on their way. */
+const mayBeSpent = ({ code, details }: BrokerError): boolean =>
+  code !== 'tls_untrusted' && (details['status'] === undefined || details['status'] === 200);
+
+/** A token that comes twice is refused in words that say "expired" or "revoked", if anything. */
+const explained = (reason: RefusalReason, earlier: CutOff | undefined): RefusalReason =>
+  earlier !== undefined && ['refused', 'revoked', 'expired'].includes(reason) ? earlier : reason;

@@ -71,13 +71,17 @@ export class Safekeeping {
    * @throws BrokerError `sign_in_required` when the user has signed out meanwhile
    */
   async keep(asked: LiveCredential, granted: GrantedTokens, lease: HeldLease): Promise<Credential> {
-    const { clock, holdings, log, notes } = this.parts;
+    const { clock, holdings, vault, log, notes } = this.parts;
     // Nothing but what has to be known stands between the answer and its saving: a crash here loses the grant.
     if (!(await lease.isHeld())) await this.#catchUp(asked);
     const present = holdings.get(keyText(keyOf(asked)))?.credential;
     const generation = Math.max(asked.generation, present?.generation ?? 0) + 1;
     const next = renewed(asked, granted, generation, clock.nowMs());
-    if (present === undefined) throw await this.#giveBack(next);
+    if (present === undefined) {
+      // Whoever has the next turn, before the sign-out has its own, must not find what has just been spent.
+      await vault.remove(next);
+      throw await this.#giveBack(next);
+    }
     // A sign-in or another window was faster; its tokens are the ones to use. A refusal is older than this grant.
     if (present.generation > asked.generation && isAlive(present)) {
       notes.overtaken();

@@ -643,6 +643,25 @@ describe('the broker', () => {
   });
 
   describe('in two windows with one vault', () => {
+    it('spends nothing again that was spent while the user signed out, though the sign-out has its turn later', async () => {
+      const { broker: other } = profile.window();
+      await other.setServers([serverAt()]);
+      const request = issuer.hold();
+      const renewing = assert.rejects(broker.refreshNow(notes), (error) =>
+        hasCode(error, 'sign_in_required'),
+      );
+      await request.arrived;
+      const elsewhere = assert.rejects(other.refreshNow(notes), (error) =>
+        hasCode(error, 'sign_in_required'),
+      );
+      for (let n = 0; n < 20; n++) await new Promise((resolve) => setImmediate(resolve));
+      const signedOut = broker.signOut(notes);
+      for (let n = 0; n < 20; n++) await new Promise((resolve) => setImmediate(resolve));
+      request.answer();
+      await Promise.all([renewing, elsewhere, signedOut]);
+      assert.equal(issuer.tokenRequests.length, 1);
+    });
+
     it('renews once, when one comes after the other', async () => {
       const { broker: other } = profile.window();
       await other.setServers([serverAt()]);

@@ -155,8 +155,11 @@ export class Judge implements IssuerEvents {
     for (const [resource, atMs] of this.#signedOutAtMs) {
       if (this.nowMs() - atMs < afterMs) continue;
       for (const key of new Set([...this.#journal.keys(), ...this.#secrets.keys()])) {
-        if (resourceOf(key) !== resource || this.#newest(key)?.kind !== 'alive') continue;
-        this.violated(`The removal of ${resource} was undone.`);
+        const kept = this.#newest(key);
+        if (resourceOf(key) !== resource || kept?.kind !== 'alive') continue;
+        // A window that died may have saved a later sign-in, of which nobody was told.
+        if ((kept.refreshToken?.family.bornAtMs ?? 0) > atMs) this.signedIn(resource);
+        else this.violated(`The removal of ${resource} was undone.`);
         this.#signedOutAtMs.delete(resource);
       }
     }

@@ -22,23 +22,28 @@ const local = [
 ];
 
 /** What a server says to a client that signs in by itself or keeps cookies; the broker does the one and nobody the other. */
-const notForCaller = ['www-authenticate', 'proxy-authenticate', 'set-cookie'];
+const meantForBrowsers = ['www-authenticate', 'proxy-authenticate', 'set-cookie'];
+
+const notForServer = new Set([...hopByHop, ...local]);
+
+const notForCaller = new Set([...hopByHop, ...meantForBrowsers]);
 
 /** The request headers that the server gets, in order, without a credential. */
 export function forwardedRequestHeaders(rawHeaders: readonly string[]): string[] {
-  return without(rawHeaders, [...hopByHop, ...local]);
+  return without(rawHeaders, notForServer);
 }
 
 /** The response headers that the caller gets, in order. */
 export function forwardedResponseHeaders(rawHeaders: readonly string[]): string[] {
-  return without(rawHeaders, [...hopByHop, ...notForCaller]);
+  return without(rawHeaders, notForCaller);
 }
 
-function without(rawHeaders: readonly string[], names: readonly string[]): string[] {
-  const dropped = new Set([...names, ...namedByConnection(rawHeaders)]);
-  const kept: string[] = [];
-  for (const [name, value] of pairs(rawHeaders)) if (!dropped.has(name.toLowerCase())) kept.push(name, value);
-  return kept;
+function without(rawHeaders: readonly string[], names: ReadonlySet<string>): string[] {
+  const named = namedByConnection(rawHeaders);
+  return pairs(rawHeaders).flatMap(([name, value]) => {
+    const lower = name.toLowerCase();
+    return names.has(lower) || named.includes(lower) ? [] : [name, value];
+  });
 }
 
 function namedByConnection(rawHeaders: readonly string[]): string[] {

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream';
 import { covers } from '../core/address.js';
 import type { Disposable } from '../core/announcer.js';
 import { BrokerError, canUserHelp, describeError, hasCode } from '../core/errors.js';
@@ -105,7 +104,9 @@ export class McpProxy implements Disposable {
       return;
     }
     const hungUp = new AbortController();
-    response.on('close', () => hungUp.abort(new Error('The caller hung up.')));
+    response.on('close', () => {
+      if (!response.writableFinished) hungUp.abort(new Error('The caller hung up.'));
+    });
     const { method = '', rawHeaders, headers } = request;
     let body: Body | undefined;
     try {
@@ -137,10 +138,13 @@ export class McpProxy implements Disposable {
     this.#requirePassable(answer, lent);
     this.#noteSession(call, answer, lent);
     response.writeHead(answer.statusCode ?? 502, forwardedResponseHeaders(answer.rawHeaders));
-    response.flushHeaders();
-    pipeline(answer, response, (error) => {
-      if (error && !call.gone.aborted) this.parts.log.debug(`An answer broke off: ${describeError(error)}`);
+    // A stream may be silent for long; any other body goes out together with its headers.
+    if (isEventStream(answer)) response.flushHeaders();
+    answer.on('error', (error) => {
+      if (!call.gone.aborted) this.parts.log.debug(`An answer broke off: ${describeError(error)}`);
+      response.destroy();
     });
+    answer.pipe(response);
   }
 
   /** A token for `call`, newer than `refused` when given; waits for the user when only the user can help. */
@@ -240,6 +244,9 @@ const pathOf = (id: ServerId): string => `/mcp/${Buffer.from(id).toString('base6
 
 const single = (header: string | string[] | undefined): string | undefined =>
   Array.isArray(header) ? header[0] : header;
+
+const isEventStream = ({ headers }: IncomingMessage): boolean =>
+  headers['content-type']?.startsWith('text/event-stream') === true;
 
 const tooLargeToRepeat = (): BrokerError =>
   new BrokerError('token_rejected', 'The request is too large to be repeated with a newer token.', {

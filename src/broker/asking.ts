@@ -36,7 +36,7 @@ export class Asking {
 
   /**
    * Asks for new tokens under `lease`. Never rejects: whatever kept us from asking says nothing about the grant.
-   * @returns a refusal with the reason that an earlier attempt was cut off, where one was
+   * @returns a refusal with the reason that is known here, where the refresh token had been spent before
    */
   async ask(credential: LiveCredential, refreshToken: Secret, lease: HeldLease): Promise<TokenAnswer> {
     const { fetch, clock, vault, issuers } = this.parts;
@@ -63,7 +63,13 @@ export class Asking {
         credential.generation,
         mayBeSpent(answer.error) ? 'answer-lost' : earlier,
       );
-    return answer.kind === 'refused' ? { ...answer, reason: explained(answer.reason, earlier) } : answer;
+    if (answer.kind !== 'refused') return answer;
+    // A later one was stored, and nobody can read it any more.
+    const isBehind = (await vault.lastGeneration(key).catch(() => 0)) > credential.generation;
+    return {
+      ...answer,
+      reason: explained(answer.reason, earlier ?? (isBehind ? 'secret-missing' : undefined)),
+    };
   }
 }
 
@@ -86,5 +92,5 @@ const mayBeSpent = ({ code, details }: BrokerError): boolean =>
   code !== 'tls_untrusted' && (details['status'] === undefined || details['status'] === 200);
 
 /** A token that comes twice is refused in words that say "expired" or "revoked", if anything. */
-const explained = (reason: RefusalReason, earlier: CutOff | undefined): RefusalReason =>
-  earlier !== undefined && ['refused', 'revoked', 'expired'].includes(reason) ? earlier : reason;
+const explained = (reason: RefusalReason, known: RefusalReason | undefined): RefusalReason =>
+  known !== undefined && ['refused', 'revoked', 'expired'].includes(reason) ? known : reason;

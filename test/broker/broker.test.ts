@@ -6,6 +6,7 @@ import { hasCode, type ErrorCode } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 import type { ServerId } from '../../src/core/server.js';
 import type { LentToken } from '../../src/core/token-source.js';
+import { CredentialVault } from '../../src/vault/credentials.js';
 import { resource, ScriptedIssuer } from './scripted-issuer.js';
 import { notes, Profile, serverAt, until } from './window.js';
 
@@ -643,6 +644,20 @@ describe('the broker', () => {
   });
 
   describe('in two windows with one vault', () => {
+    it('lends what has taken the place of what another window removed, although nobody has heard of it', async () => {
+      profile.journal.isMute = true;
+      const first = issuer.credential(profile.clock.nowMs());
+      const vault = new CredentialVault({ ...profile.vaultParts(), closing: AbortSignal.abort() });
+      await vault.put({ ...first, client: { ...first.client, clientId: 'client-2' } });
+      await vault.remove(first);
+      profile.clock.sleep(hour);
+      assert.equal(text(await broker.accessToken(notes)), 'access-2');
+      assert.deepEqual(
+        issuer.tokenRequests.map(({ client_id: id }) => id),
+        ['client-2'],
+      );
+    });
+
     it('spends nothing again that was spent while the user signed out, though the sign-out has its turn later', async () => {
       const { broker: other } = profile.window();
       await other.setServers([serverAt()]);

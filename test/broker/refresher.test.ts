@@ -312,7 +312,7 @@ describe('the refresher', () => {
       issuer.refuseNext();
       const work = fails(refresher.refresh(key, 'call'), 'issuer_unreachable');
       await request.arrived;
-      secrets.failNext('get');
+      secrets.failNext('get', 2);
       request.answer();
       await work;
       assert.equal(activity()?.kind, 'retrying');
@@ -383,6 +383,18 @@ describe('the refresher', () => {
       await fails(refresher.refresh(key, 'call'), 'issuer_unreachable');
       await fails(refresher.refresh(key, 'call'), 'grant_refused');
       assert.equal(reasonOf(await stored()), 'answer-lost');
+    });
+
+    it('says that the newest tokens are gone when the journal has lost them, and older ones are refused', async () => {
+      const behind = new Map(secrets.values);
+      await refresher.refresh(key, 'call');
+      for (const [name, value] of behind) secrets.values.set(name, value);
+      for (const [name, text] of journal.texts)
+        journal.texts.set(name, text.replace(/"data":"[^"]{40}/, `"data":"${'x'.repeat(40)}`));
+      const anew = new Holdings((error) => assert.ifError(error));
+      anew.take(held);
+      await fails(refresherOf(anew).refresh(key, 'call'), 'grant_refused');
+      assert.equal(reasonOf(anew.get(key)?.credential), 'secret-missing');
     });
 
     it('does not blame an earlier attempt that was answered, however unwillingly', async () => {

@@ -56,6 +56,7 @@ const tracing = (level: string) => (message: string) => process.stderr.write(`${
 
 async function runMonths(): Promise<boolean> {
   let isSound = true;
+  let [renewals, realMs] = [0, 0];
   for (let month = 0; month < Number(values.months); month++) {
     print(`seed ${seed + month}${mutation === undefined ? '' : ` with the mutation ${mutation}`}`);
     const report = await Month.run({
@@ -76,7 +77,15 @@ async function runMonths(): Promise<boolean> {
     });
     printReport(report);
     isSound &&= report.violations.length === 0;
+    renewals += report.counts.get('renewals at the issuers') ?? 0;
+    realMs += report.realMs;
   }
+  const perMinute = (count: number) => ((count * 60_000) / realMs).toFixed(1);
+  const months = Number(values.months);
+  print(
+    `in a minute: ${Math.round((renewals * 60_000) / realMs)} renewals, ` +
+      `${perMinute(months * Number(values.days))} days with 8 windows and 20 credentials each`,
+  );
   return isSound;
 }
 

@@ -218,6 +218,14 @@ describe('the journal beside SecretStorage', () => {
       assert.equal(other.list().length, 1);
     });
 
+    it('from what was renewed meanwhile, and not from a later sign-in', async () => {
+      await vault.put(alice(1));
+      await opened().remove(alice(1));
+      assert.equal(await vault.put(alice(2), 1), 'overtaken');
+      assert.equal(await vault.get(key), undefined);
+      assert.equal(await vault.put(alice(2)), 'saved');
+    });
+
     it('for three months, in which every window hears of it', async () => {
       await vault.put(alice(1));
       await vault.remove(alice(1));
@@ -349,6 +357,19 @@ describe('the journal beside SecretStorage', () => {
     });
   });
 
+  it('is not alone for long with what SecretStorage did not take', async () => {
+    vault = opened(secrets, new AbortController().signal);
+    await vault.put(alice(1));
+    secrets.failNext('store');
+    await vault.put(alice(2));
+    assert.match(secrets.values.get(secretName) ?? '', /refresh-alice-1/);
+    clock.advance(200);
+    while (!/refresh-alice-2/.test(secrets.values.get(secretName) ?? '')) await soon();
+    journal.texts.clear();
+    assert.equal(await generation(opened()), 2);
+    assert.deepEqual(clock.pending, []);
+  });
+
   describe('when it cannot be read', () => {
     it('is not taken for empty: what it had may be newer than SecretStorage', async () => {
       await vault.put(alice(1));
@@ -366,6 +387,32 @@ describe('the journal beside SecretStorage', () => {
       await vault.put(alice(2));
       journal.failNext('read');
       assert.equal(refreshToken(await vault.get(key)), 'refresh-alice-2');
+    });
+
+    it('is not done without where a refresh token is to be spent, since another window may have spent it', async () => {
+      await vault.put(alice(2));
+      journal.failNext('read');
+      await assert.rejects(vault.get(key, 'certain'), (error) => hasCode(error, 'vault_write_failed'));
+      assert.equal((await vault.get(key, 'certain'))?.generation, 2);
+    });
+
+    it('is done without there, too, when it takes nothing either, from nobody', async () => {
+      await vault.put(alice(2));
+      const other = opened();
+      await other.open();
+      journal.failNext('read');
+      journal.failNext('write');
+      assert.equal((await other.get(key, 'certain'))?.generation, 2);
+    });
+
+    it('has the renewal wait in memory, which might bring back what was removed', async () => {
+      await vault.put(alice(1));
+      await opened().remove(alice(1));
+      journal.failNext('read');
+      await assert.rejects(vault.put(alice(2), 1), (error) => hasCode(error, 'vault_write_failed'));
+      assert.ok(!secrets.values.has(secretName));
+      assert.equal(await vault.put(alice(2), 1), 'overtaken');
+      assert.equal(await opened().get(key), undefined);
     });
 
     it('still keeps a removal that was seen', async () => {

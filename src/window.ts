@@ -23,6 +23,7 @@ import { WindowStorage, type StorageSettings } from './storage/window-storage.js
 import { AccountActions } from './vscode/account-actions.js';
 import type { VSCode } from './vscode/api.js';
 import { Approvals } from './vscode/approvals.js';
+import { codePrompts } from './vscode/code-prompt.js';
 import { Commands } from './vscode/commands.js';
 import { auditText } from './vscode/audit-table.js';
 import { ConfiguredServers } from './vscode/configured-servers.js';
@@ -35,6 +36,7 @@ import { sessionName } from './vscode/session.js';
 import { Settings, type SettingsManifest } from './vscode/settings.js';
 import { SettingsProblems } from './vscode/settings-problems.js';
 import { ShownDocuments } from './vscode/shown-documents.js';
+import { SignInHelp } from './vscode/sign-in-help.js';
 import { signInQuestions } from './vscode/sign-in-questions.js';
 import { SignInNotifications } from './vscode/sign-in-notifications.js';
 import { StorageNotices } from './vscode/storage-notices.js';
@@ -141,7 +143,9 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
       await web.requireReach(url, namedBy);
       return vs.env.openExternal(url as unknown as Parameters<typeof vs.env.openExternal>[0]);
     },
+    showCode: codePrompts(vs, log),
     redirects: redirectReceiver({
+      place: () => ({ host: settings.text('redirect.host'), port: settings.number('redirect.port') }),
       template: async () =>
         new TextDecoder().decode(
           await vs.workspace.fs.readFile(vs.Uri.joinPath(context.extensionUri, 'media', 'signed-in.html')),
@@ -170,7 +174,8 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
 
   const showLog = () => channel.show();
   const unlocking = keep(new Unlocking(vs, storage, log));
-  const actions = new AccountActions({ vs, broker, storage, clock, log, unlocking, showLog });
+  const help = new SignInHelp(vs, broker, clock);
+  const actions = new AccountActions({ vs, broker, storage, clock, log, help, unlocking, showLog });
   const problems = keep(new SettingsProblems(vs, [settings, configured, quirks], log));
   keep(new StorageNotices({ vs, storage, settings, log, showLog }));
   const documents = keep(new ShownDocuments(vs));

@@ -14,6 +14,7 @@ import type {
   Random,
   RedirectReceiver,
   SecretStore,
+  ShowCode,
 } from '../core/ports.js';
 import type { Quirk } from '../core/quirk.js';
 import type { Questions } from '../core/questions.js';
@@ -54,6 +55,7 @@ export interface BrokerParts {
   /** Names the workspace, the same from start to start. */
   readonly workspace: string;
   readonly openBrowser: OpenBrowser;
+  readonly showCode: ShowCode;
   readonly redirects: RedirectReceiver;
   readonly questions: Questions;
 }

@@ -21,6 +21,7 @@ import { KeptLeases } from './kept-leases.js';
 import { Lending } from './lending.js';
 import { Loader, type LoaderParts } from './loader.js';
 import { Renewals } from './renewals.js';
+import type { SignInWay } from './sign-in.js';
 import { SignIns } from './sign-ins.js';
 import { SignOuts, type SignOutResult } from './sign-outs.js';
 import { Wants, type SignInWanted } from './wants.js';
@@ -173,8 +174,16 @@ export class Broker implements TokenSource {
    * @throws BrokerError as `signIn` of sign-in.ts; `server_unknown`; `storage_locked`, `storage_unusable`: nothing
    *   that came back from the browser could be kept
    */
-  signIn(id: ServerId, who: 'same' | 'any'): Promise<Account> {
-    return this.#signIns.signIn(id, who === 'same' ? this.account(id) : undefined);
+  signIn(id: ServerId, who: 'same' | 'any', way: SignInWay = 'browser'): Promise<Account> {
+    return this.#signIns.signIn(id, who === 'same' ? this.account(id) : undefined, way);
+  }
+
+  /**
+   * Takes `text`, which the user has copied from the browser, as the redirect of the sign-in that is under way for `id`.
+   * @returns whether it is one
+   */
+  pasteRedirect(id: ServerId, text: string): boolean {
+    return this.#signIns.paste(id, text);
   }
 
   /** Gives up the sign-in that is under way for `id`, if there is one. */

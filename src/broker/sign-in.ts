@@ -2,19 +2,31 @@ import { isCalled, sameAccount, type Account } from '../core/account.js';
 import type { Client } from '../core/client.js';
 import type { Credential } from '../core/credential.js';
 import { BrokerError } from '../core/errors.js';
-import type { Clock, Fetch, Log, OpenBrowser, RedirectReceiver, RedirectWait } from '../core/ports.js';
+import type {
+  Clock,
+  Fetch,
+  Log,
+  OpenBrowser,
+  RedirectReceiver,
+  RedirectWait,
+  ShowCode,
+} from '../core/ports.js';
 import type { Questions } from '../core/questions.js';
 import type { Server } from '../core/server.js';
 import { authorizationRequest, newState, readAuthorizationResponse } from '../oauth/authorization.js';
 import type { AuthorizationServer } from '../oauth/authorization-server.js';
+import { requireDeviceCodes } from '../oauth/device-code.js';
 import { identify } from '../oauth/identity.js';
 import { discoverResource, type ProtectedResource } from '../oauth/protected-resource.js';
+import { pushIfRequired } from '../oauth/pushed-request.js';
 import { exchangeCode } from '../oauth/token-request.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import { requireOwnIssuer, type Clients } from './clients.js';
 import { tokensFrom } from './generation.js';
 import { chooseIssuer } from './issuer-choice.js';
 import type { Issuers } from './issuers.js';
+import type { PastedRedirect } from './pasted-redirect.js';
+import { authorizeByCode, type Grant } from './sign-in-by-code.js';
 
 /** Time to find a password and a second factor; after that the tab has been forgotten. */
 const browserLimitMs = 5 * 60_000;
@@ -24,6 +36,7 @@ export interface SignInParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly openBrowser: OpenBrowser;
+  readonly showCode: ShowCode;
   readonly redirects: RedirectReceiver;
   readonly vault: CredentialVault;
   readonly issuers: Issuers;
@@ -31,9 +44,15 @@ export interface SignInParts {
   readonly questions: Questions;
 }
 
+/** Where the user signs in: in the browser of this computer, or with a code in any browser (RFC 8628). */
+export type SignInWay = 'browser' | 'code';
+
 /** Who may come back from the browser. */
 export interface SignInWish {
   readonly server: Server;
+  readonly way: SignInWay;
+  /** Where the redirect comes from when the user brings it. */
+  readonly pasted: PastedRedirect;
   /** Only this account will do: it signs in again. */
   readonly account?: Account;
   /**
@@ -61,6 +80,7 @@ export async function signIn(parts: SignInParts, wish: SignInWish): Promise<Acco
     parts.log.info(
       `An exception is made for ${JSON.stringify(quirk.issuer)}: ${JSON.stringify(quirk.reason)}`,
     );
+  if (wish.way === 'code') requireDeviceCodes(authorizationServer); // Before anybody is registered for it.
   requireOwnIssuer(server, wish.account?.issuer, authorizationServer.issuer);
   const known = await clients.known(server, authorizationServer);
 
@@ -70,7 +90,9 @@ export async function signIn(parts: SignInParts, wish: SignInWish): Promise<Acco
   let client = known;
   try {
     client ??= await clients.register(server, authorizationServer, wait.redirectUri, signal);
-    const credential = await authorize(parts, wish, { authorizationServer, client, resource, state, wait });
+    const flow = { authorizationServer, client, resource, state, wait };
+    const granted = await (wish.way === 'code' ? byCode(parts, wish, flow) : inBrowser(parts, wish, flow));
+    const credential = credentialFrom(parts, wish, flow, granted);
     await wish.keep(credential);
     const { account } = credential;
     wait.answer({ kind: 'signed-in', account: account.label, server: server.id });
@@ -92,36 +114,57 @@ interface Flow {
   readonly wait: RedirectWait;
 }
 
-async function authorize(parts: SignInParts, wish: SignInWish, flow: Flow): Promise<Credential> {
+async function inBrowser(parts: SignInParts, wish: SignInWish, flow: Flow): Promise<Grant> {
   const { fetch, clock, openBrowser } = parts;
   const { server, signal } = wish;
   const { authorizationServer, client, resource, state, wait } = flow;
-  const scopes = server.auth.scopes ?? resource.scopes;
+  const scopes = scopesFor(server, resource);
   const loginHint = hintFor(wish);
-  const request = await authorizationRequest(authorizationServer, client, {
+  const built = await authorizationRequest(authorizationServer, client, {
     resource: resource.resource,
     redirectUri: wait.redirectUri,
     state,
-    ...(scopes !== undefined && { scopes }),
+    ...scopes,
     ...(loginHint !== undefined && { loginHint }),
     chooseAccount: loginHint === undefined && knowsSomebodyAt(parts.vault, authorizationServer.issuer),
   });
+  const request = await pushIfRequired(fetch, built, signal);
   signal.throwIfAborted(); // No browser for a sign-in that was given up meanwhile.
+  wish.pasted.expect(wait.redirectUri, state);
   if (!(await openBrowser(request.url, authorizationServer.issuer))) {
     throw new BrokerError('browser_unavailable', 'The browser could not be opened.');
   }
-  const redirect = await withinLimit(clock, wait.arrived, signal);
+  const redirect = await withinLimit(clock, Promise.race([wait.arrived, wish.pasted.arrived]), signal);
   const code = readAuthorizationResponse(request, redirect);
-  const granted = await exchangeCode(fetch, request, code, clock.nowMs(), signal);
-  const account = identify(authorizationServer.issuer, granted);
+  return { tokens: await exchangeCode(fetch, request, code, clock.nowMs(), signal), scopes: request.scopes };
+}
+
+function byCode(parts: SignInParts, { server, signal }: SignInWish, flow: Flow): Promise<Grant> {
+  const { authorizationServer, client, resource } = flow;
+  const wish = { server: server.id, resource: resource.resource, ...scopesFor(server, resource) };
+  return authorizeByCode(parts, authorizationServer, client, wish, signal);
+}
+
+function scopesFor({ auth }: Server, resource: ProtectedResource): { readonly scopes?: readonly string[] } {
+  const scopes = auth.scopes ?? resource.scopes;
+  return scopes === undefined ? {} : { scopes };
+}
+
+function credentialFrom(
+  { clock }: SignInParts,
+  wish: SignInWish,
+  { authorizationServer, client, resource }: Flow,
+  { tokens, scopes }: Grant,
+): Credential {
+  const account = identify(authorizationServer.issuer, tokens);
   requireWanted(account, wish);
   return {
     account,
     client,
     resource: resource.resource,
     generation: 1,
-    scopes: granted.scopes ?? request.scopes,
-    tokens: tokensFrom(granted, clock.nowMs()),
+    scopes: tokens.scopes ?? scopes,
+    tokens: tokensFrom(tokens, clock.nowMs()),
   };
 }
 
@@ -149,6 +192,7 @@ function requireWanted(account: Account, { account: same, server }: SignInWish):
 }
 
 async function withinLimit<T>(clock: Clock, work: Promise<T>, signal: AbortSignal): Promise<T> {
+  work.catch(() => undefined); // It ends with the sign-in, for which nobody may wait any more.
   signal.throwIfAborted();
   return new Promise<T>((resolve, reject) => {
     const onAbort = () => reject(signal.reason as Error);

@@ -10,7 +10,8 @@ import { Brake } from './brake.js';
 import { cancelled, tooMany } from './failures.js';
 import type { Holdings } from './holdings.js';
 import type { KeptLeases } from './kept-leases.js';
-import { signIn, type SignInParts } from './sign-in.js';
+import { PastedRedirect } from './pasted-redirect.js';
+import { signIn, type SignInParts, type SignInWay } from './sign-in.js';
 
 /** Nobody clicks faster than this and means it. */
 const signInsPerMinute = 5;
@@ -27,9 +28,14 @@ export interface SignInsParts extends SignInParts {
   readonly changed: () => void;
 }
 
+interface Running {
+  readonly giveUp: AbortController;
+  readonly pasted: PastedRedirect;
+}
+
 /** The sign-ins that are under way in this window, one for each server at most. */
 export class SignIns {
-  readonly #running = new Map<ServerId, AbortController>();
+  readonly #running = new Map<ServerId, Running>();
 
   readonly #brake: Brake;
 
@@ -47,21 +53,23 @@ export class SignIns {
    * @throws BrokerError as `signIn` of sign-in.ts; `server_unknown`; `too_many_attempts`; `storage_locked`,
    *   `storage_unusable`
    */
-  async signIn(id: ServerId, same: Account | undefined): Promise<Account> {
+  async signIn(id: ServerId, same: Account | undefined, way: SignInWay): Promise<Account> {
     const { servers, counters, audit, closing, changed } = this.parts;
     const server = servers.get(id);
     if (!this.#brake.admits(id)) throw tooMany(this.#brake.opensAtMs(id));
     this.cancel(id);
-    const running = new AbortController();
+    const running = { giveUp: new AbortController(), pasted: new PastedRedirect() };
     this.#running.set(id, running);
     changed();
     try {
       await this.#requireStorage();
       const account = await signIn(this.parts, {
         server,
+        way,
+        pasted: running.pasted,
         ...(same !== undefined && { account: same }),
         keep: (credential) => this.#keep(id, credential, running),
-        signal: AbortSignal.any([running.signal, closing]),
+        signal: AbortSignal.any([running.giveUp.signal, closing]),
       });
       counters.add('signIns.completed');
       return account;
@@ -81,9 +89,17 @@ export class SignIns {
     }
   }
 
+  /**
+   * Takes `text` as the redirect of the sign-in that is under way for `id`.
+   * @returns whether it is one
+   */
+  paste(id: ServerId, text: string): boolean {
+    return this.#running.get(id)?.pasted.paste(text) === true;
+  }
+
   /** Gives up the sign-in that is under way for `id`, if there is one. */
   cancel(id: ServerId): void {
-    this.#running.get(id)?.abort(cancelled());
+    this.#running.get(id)?.giveUp.abort(cancelled());
   }
 
   /** Gives up those that `isStale` says something about. */
@@ -99,7 +115,7 @@ export class SignIns {
   }
 
   /** Under the lease: a renewal of what this replaces finishes first, and its generation is counted. */
-  async #keep(id: ServerId, fresh: Credential, running: AbortController): Promise<void> {
+  async #keep(id: ServerId, fresh: Credential, running: Running): Promise<void> {
     const { leases, holdings, vault, servers, audit, log } = this.parts;
     const key = keyOf(fresh);
     const save = async () => {

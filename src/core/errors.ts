@@ -45,6 +45,10 @@ export type ErrorCode =
   | 'sign_in_cancelled'
   /** Nobody finished the sign-in in time. */
   | 'sign_in_timeout'
+  /** The authorization server gives out no codes to enter on a page of its own (RFC 8628), or none to our client. */
+  | 'device_code_unsupported'
+  /** The port that the settings fix for the redirect is taken. */
+  | 'redirect_port_taken'
   /** The browser could not be opened. */
   | 'browser_unavailable'
   /** The session belongs to another account than the one the server is bound to now. */

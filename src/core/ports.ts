@@ -51,6 +51,20 @@ export interface FetchInit extends RequestInit {
  */
 export type OpenBrowser = (url: string, namedBy: string) => PromiseLike<boolean>;
 
+/** A code that the user is to enter on a page of the authorization server (RFC 8628). */
+export interface CodePrompt {
+  /** The label of the MCP server. */
+  readonly server: string;
+  readonly code: string;
+  /** The page's address, validated. */
+  readonly page: string;
+  /** Opens the page in the browser. @throws (from the result) BrokerError `network_refused` */
+  open(): PromiseLike<boolean>;
+}
+
+/** Shows a code until `signal` is aborted. Opens nothing without a click. */
+export type ShowCode = (prompt: CodePrompt, signal: AbortSignal) => void;
+
 /** What the person in the browser is told when the redirect has been dealt with. */
 export type SignInOutcome =
   | { readonly kind: 'signed-in'; readonly account: string; readonly server: string }

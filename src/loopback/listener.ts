@@ -12,14 +12,18 @@ export interface Listener {
  * Listens on 127.0.0.1, never on another interface.
  * @param preferredPort - taken when it is free; otherwise, and without one, the system picks
  */
-export async function listen(handle: RequestListener, preferredPort = 0): Promise<Listener> {
+export function listen(handle: RequestListener, preferredPort = 0): Promise<Listener> {
+  const listening = listenOn(handle, preferredPort);
+  return preferredPort === 0 ? listening : listening.catch(() => listenOn(handle, 0));
+}
+
+/**
+ * As `listen`, on this port and no other.
+ * @throws (from the result) Error when it is taken
+ */
+export async function listenOn(handle: RequestListener, port: number): Promise<Listener> {
   const server = createServer(handle);
-  try {
-    await bind(server, preferredPort);
-  } catch (error) {
-    if (preferredPort === 0) throw error;
-    await bind(server, 0);
-  }
+  await bind(server, port);
   return {
     port: (server.address() as AddressInfo).port,
     close: (force) => {

@@ -1,6 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { BrokerError } from '../core/errors.js';
 import type { RedirectReceiver, RedirectWait, SignInOutcome } from '../core/ports.js';
-import { listen } from './listener.js';
+import { listen, listenOn, type Listener } from './listener.js';
 
 const path = '/callback';
 
@@ -9,18 +10,27 @@ const plainPage =
   '<!doctype html><meta charset="utf-8" /><title>{{title}}</title><p>{{title}}</p><p>{{message}}</p>';
 
 export interface ReceiverParts {
+  /**
+   * Where the browser is to come back: the name of this computer, `127.0.0.1` or `localhost`, and the only port that
+   * will do, 0 for any. Any port of 127.0.0.1 when missing.
+   */
+  readonly place?: () => { readonly host: string; readonly port: number };
   /** The page that the browser is left with, as HTML with `{{title}}` and `{{message}}`. */
   readonly template: () => Promise<string>;
   /** The words for an outcome, as plain text. */
   readonly describe: (outcome: SignInOutcome) => { readonly title: string; readonly message: string };
 }
 
-/** Receives OAuth redirects on a loopback port of its own for each sign-in (RFC 8252 §7.3). */
+/**
+ * Receives OAuth redirects on a loopback port of its own for each sign-in (RFC 8252 §7.3), or on a fixed one, for
+ * authorization servers that compare it although RFC 8252 tells them not to. Opening throws `redirect_port_taken`.
+ */
 export function redirectReceiver(parts: ReceiverParts): RedirectReceiver {
   return { open: (state, preferredPort) => open(parts, state, preferredPort) };
 }
 
 async function open(parts: ReceiverParts, state: string, preferredPort?: number): Promise<RedirectWait> {
+  const { host, port } = parts.place?.() ?? { host: '127.0.0.1', port: 0 };
   let arrive: (redirect: URL) => void;
   let giveUp: (error: Error) => void;
   const arrived = new Promise<URL>((resolve, reject) => {
@@ -30,18 +40,19 @@ async function open(parts: ReceiverParts, state: string, preferredPort?: number)
   arrived.catch(() => undefined); // Whoever waits is told; nobody waiting is no failure.
 
   let browser: ServerResponse | undefined;
-  const listener = await listen((request, response) => {
-    const redirect = readRedirect(request, listener.port, state);
+  const handle: RequestListener = (request, response) => {
+    const redirect = readRedirect(request, `${host}:${listener.port}`, state);
     if (redirect === undefined || browser !== undefined) {
       response.writeHead(404, { connection: 'close' }).end();
       return;
     }
     browser = response;
     arrive(redirect);
-  }, preferredPort);
+  };
+  const listener = await listenAt(port, handle, preferredPort);
 
   return {
-    redirectUri: `http://127.0.0.1:${listener.port}${path}`,
+    redirectUri: `http://${host}:${listener.port}${path}`,
     arrived,
     answer: (outcome) => {
       if (browser === undefined) return;
@@ -54,15 +65,27 @@ async function open(parts: ReceiverParts, state: string, preferredPort?: number)
   };
 }
 
+/** @throws BrokerError `redirect_port_taken` */
+async function listenAt(fixed: number, handle: RequestListener, preferred?: number): Promise<Listener> {
+  if (fixed === 0) return listen(handle, preferred);
+  try {
+    return await listenOn(handle, fixed);
+  } catch (cause) {
+    throw new BrokerError('redirect_port_taken', `Port ${fixed} is taken.`, {
+      cause,
+      details: { port: fixed },
+    });
+  }
+}
+
 /** The redirect that a request is, if it is ours; anything else on this port learns nothing. */
 function readRedirect(
   { method, url = '', headers }: IncomingMessage,
-  port: number,
+  host: string,
   state: string,
 ): URL | undefined {
-  const origin = `http://127.0.0.1:${port}`;
-  if (method !== 'GET' || headers.host !== `127.0.0.1:${port}` || !url.startsWith('/')) return undefined;
-  const redirect = new URL(origin + url);
+  if (method !== 'GET' || headers.host !== host || !url.startsWith('/')) return undefined;
+  const redirect = new URL(`http://${host}${url}`);
   return redirect.pathname === path && redirect.searchParams.get('state') === state ? redirect : undefined;
 }
 

@@ -56,8 +56,7 @@ export async function authorizationRequest(
   }
   const { resource, redirectUri, state, loginHint } = wishes;
   const quirk = server[quirks] ?? {};
-  const wanted = new Set([...offeredScopes(server), ...(wishes.scopes ?? [])]);
-  const scopes = [...wanted].filter((scope) => quirk.withoutScopes?.includes(scope) !== true);
+  const scopes = scopesToAskFor(server, wishes.scopes);
   const nonce = scopes.includes('openid') ? oauth.generateRandomNonce() : undefined;
   const codeVerifier = oauth.generateRandomCodeVerifier();
   const { prompt: alwaysPrompt, ...always } = quirk.parameters ?? {};
@@ -140,6 +139,15 @@ function answering(server: AuthorizationServer, redirect: URL): AuthorizationSer
     return { ...server, authorization_response_iss_parameter_supported: false };
   const isException = iss !== undefined && iss === responseIssuer && others.length === 0;
   return isException ? { ...server, issuer: iss } : server;
+}
+
+/**
+ * The scopes of a request: what the resource wants, and what is offered to all.
+ * @see MCP authorization 2026-07-28, "Scope Selection Strategy"
+ */
+export function scopesToAskFor(server: AuthorizationServer, wanted: readonly string[] = []): string[] {
+  const all = new Set([...offeredScopes(server), ...wanted]);
+  return [...all].filter((scope) => server[quirks]?.withoutScopes?.includes(scope) !== true);
 }
 
 /**

@@ -32,6 +32,12 @@ export const normalizedRegistration = (body: Answer): Answer => ({
   ...present(body),
 });
 
+/** A device authorization answer as RFC 8628 §3.2 wants it; Google's is older and calls the page `verification_url`. */
+export function normalizedDeviceAnswer(body: Answer): Answer {
+  const { verification_url: url, ...answer } = body;
+  return present({ verification_uri: url, ...answer });
+}
+
 /** The JSON object that an answer is, whatever its media type says; undefined when it is none. */
 export async function readAnswer(response: Response): Promise<Answer | undefined> {
   try {

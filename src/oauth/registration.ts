@@ -4,6 +4,7 @@ import { BrokerError } from '../core/errors.js';
 import type { Fetch } from '../core/ports.js';
 import { Secret } from '../core/secret.js';
 import { normalizedRegistration, readAnswer } from './normalized-answer.js';
+import { deviceCodeGrant } from './device-code.js';
 import { requirePkce, type AuthorizationServer } from './authorization-server.js';
 import { wire } from './wire.js';
 
@@ -25,11 +26,12 @@ export async function registerClient(
   if (server.registration_endpoint === undefined) {
     throw new BrokerError('registration_unsupported', `${server.issuer} registers no clients.`, { details });
   }
+  const offersDeviceCodes = server.device_authorization_endpoint !== undefined;
   const request = {
     client_name: 'MCP Credential Broker',
     application_type: 'native',
     redirect_uris: [redirectUri],
-    grant_types: ['authorization_code', 'refresh_token'],
+    grant_types: ['authorization_code', 'refresh_token', ...(offersDeviceCodes ? [deviceCodeGrant] : [])],
     response_types: ['code'],
     token_endpoint_auth_method: methodToAskFor(server),
   };

@@ -1,4 +1,5 @@
 import type { Broker } from '../broker/broker.js';
+import type { SignInWay } from '../broker/sign-in.js';
 import type { Account } from '../core/account.js';
 import { describeError, hasCode } from '../core/errors.js';
 import type { Clock, Log } from '../core/ports.js';
@@ -6,6 +7,7 @@ import type { ServerId } from '../core/server.js';
 import type { Storage } from '../core/storage.js';
 import type { VSCode } from './api.js';
 import { choose } from './menu.js';
+import type { SignInHelp } from './sign-in-help.js';
 import { durationText, failureText } from './texts.js';
 import { unlinked } from './unlinked.js';
 import type { Unlocking } from './unlocking.js';
@@ -19,6 +21,7 @@ export interface ActionParts {
   readonly storage: Pick<Storage, 'health'>;
   readonly clock: Clock;
   readonly log: Log;
+  readonly help: SignInHelp;
   readonly unlocking: Unlocking;
   readonly showLog: () => void;
 }
@@ -28,21 +31,25 @@ export class AccountActions {
   constructor(private readonly parts: ActionParts) {}
 
   /** Signs in; says nothing when the user gave it up, here or in the browser. */
-  async signIn(id: ServerId, who: 'same' | 'any'): Promise<void> {
-    const { vs, broker, log, unlocking } = this.parts;
+  async signIn(id: ServerId, who: 'same' | 'any', way: SignInWay = 'browser'): Promise<void> {
+    const { vs, broker, log, help, unlocking } = this.parts;
+    const helping = way === 'browser' ? help.watch(id, () => void this.signIn(id, who, 'code')) : undefined;
     try {
-      await broker.signIn(id, who);
+      await broker.signIn(id, who, way).finally(() => helping?.dispose());
+      // In this computer's browser, its tab says so.
+      if (way === 'code')
+        vs.window.setStatusBarMessage(vs.l10n.t('You are signed in for “{0}”.', id), confirmationMs);
     } catch (error) {
       if (isGivenUp(error)) {
         log.info(`The sign-in for ${JSON.stringify(id)} was given up.`);
         return;
       }
       if (hasCode(error, 'storage_locked')) {
-        if (await unlocking.unlock()) await this.signIn(id, who);
+        if (await unlocking.unlock()) await this.signIn(id, who, way);
         return;
       }
       const again = vs.l10n.t('Try Again');
-      if ((await this.#showFailure(id, error, again)) === again) await this.signIn(id, who);
+      if ((await this.#showFailure(id, error, again)) === again) await this.signIn(id, who, way);
     }
   }
 

@@ -243,6 +243,16 @@ export function failureText(
     sign_in_cancelled: () => l10n.t('The sign-in was cancelled.'),
     sign_in_timeout: () =>
       l10n.t('Nobody finished the sign-in in the browser within 5 minutes. Sign in again.'),
+    device_code_unsupported: () =>
+      l10n.t(
+        'The authorization server {0} gives out no codes to sign in with on another device. Sign in with the browser of this computer; if that does not come back here, choose “Paste Address…”.',
+        detail('issuer'),
+      ),
+    redirect_port_taken: () =>
+      l10n.t(
+        'The port {0}, to which the browser is to come back, is taken by another program. End that one or change “mcpCredentials.redirect.port” in the settings, then sign in again.',
+        detail('port'),
+      ),
     browser_unavailable: () =>
       l10n.t('The browser could not be opened. Set a default browser, then sign in again.'),
     session_account_changed: () => l10n.t('“{0}” uses another account now. Try again.', server),

@@ -90,6 +90,9 @@ export class FullProfile {
       network: new FakeNetwork(),
       memento,
       workspace: 'no workspace',
+      showCode: () => {
+        throw new Error('Nobody asked for a code.');
+      },
       openBrowser: () => Promise.resolve(false),
       redirects: { open: () => Promise.reject(new Error('Nobody signs in here.')) },
       questions: noQuestions,

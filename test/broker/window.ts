@@ -76,6 +76,9 @@ export class Profile {
       leases,
       ledgers,
       workspace,
+      showCode: () => {
+        throw new Error('Nobody asked for a code.');
+      },
       openBrowser,
     };
     const broker = new Broker({ ...parts, redirects, questions: this.questions });

@@ -63,6 +63,9 @@ const broker = new Broker({
   ledgers: { sessions: new MemoryLedger(), bindings: new MemoryLedger() },
   network: new FakeNetwork(),
   workspace: 'conformance',
+  showCode: () => {
+    throw new Error('Nobody asked for a code.');
+  },
   openBrowser: (url) => {
     browser.open(url).catch(fail);
     return Promise.resolve(true);

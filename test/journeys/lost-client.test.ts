@@ -30,7 +30,9 @@ describe('a client that the issuer no longer knows', () => {
     await until(() => window.editor.visits.length === 2);
     const lost = await window.editor.visits[1];
     assert.match(lost?.text ?? '', /invalid_client/);
-    window.clock.leap(301_000);
+    window.clock.leap(40_000);
+    (await window.editor.window.message(/Having trouble\?/)).close();
+    window.clock.leap(261_000);
     const failure = await window.editor.window.message(/Nobody finished the sign-in in the browser/);
     failure.press('Try Again');
     await run;

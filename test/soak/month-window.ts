@@ -69,6 +69,9 @@ export class MonthWindow implements Asker {
       leases: this.#leasesOf(),
       ledgers: world.ledgers,
       workspace,
+      showCode: () => {
+        throw new Error('Nobody asked for a code.');
+      },
       openBrowser: (url) => this.#browse(new URL(url)),
       redirects: this.#redirects(),
       questions: noQuestions,

@@ -2,11 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { exportJWK, generateKeyPair } from 'jose';
 import { type ClientMetadata, type Configuration, errors, interactionPolicy, Provider } from 'oidc-provider';
 import type { AuthorizationStorage } from './authorization-storage.js';
-import { errorPage } from './login-pages.js';
+import { codePage, errorPage } from './login-pages.js';
 import { isCalled, type TestUser } from './test-users.js';
 
 /** What an MCP server of the test ground can be asked for; identity scopes belong to the issuer. */
 const resourceScopes = ['mcp:read', 'mcp:write'] as const;
+
+const deviceCodeSeconds = 600;
 
 const longSeconds = 14 * 24 * 60 * 60;
 
@@ -28,6 +30,8 @@ export function buildProvider(given: {
   readonly clients: readonly ClientMetadata[];
   readonly clientDocuments: readonly ClientMetadata[];
   readonly registration: boolean;
+  /** Whether every authorization request must be sent ahead (RFC 9126). */
+  readonly pushedRequests: boolean;
   /** Asked whenever an access token is issued, so that a test can change it. */
   readonly accessTokenSeconds: () => number;
 }): Provider {
@@ -42,6 +46,22 @@ export function buildProvider(given: {
       devInteractions: { enabled: false },
       userinfo: { enabled: false },
       rpInitiatedLogout: { enabled: false },
+      deviceFlow: {
+        enabled: true,
+        userCodeInputSource: (ctx, form) => {
+          ctx.body = codePage('Enter the code', form);
+        },
+        userCodeConfirmSource: (ctx, form, _client, _device, userCode) => {
+          ctx.body = codePage(`Is it ${userCode}?`, form);
+        },
+        successSource: (ctx) => {
+          ctx.body = codePage('The device is signed in', '');
+        },
+      },
+      pushedAuthorizationRequests: {
+        enabled: true,
+        requirePushedAuthorizationRequests: given.pushedRequests,
+      },
       registration: { enabled: given.registration },
       registrationManagement: { enabled: given.registration },
       ...(given.clientDocuments.length > 0 && {
@@ -86,6 +106,7 @@ export function buildProvider(given: {
     ttl: {
       AccessToken: () => given.accessTokenSeconds(),
       AuthorizationCode: 60,
+      DeviceCode: deviceCodeSeconds,
       Grant: longSeconds,
       IdToken: 3600,
       Interaction: 3600,

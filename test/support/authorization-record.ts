@@ -100,9 +100,11 @@ export class AuthorizationRecord {
         this.note('revoked', { ...request(oidc), subject: oidc.entities.RefreshToken.accountId });
       }
     });
-    provider.on('authorization.success', ({ oidc }, answer) => {
+    provider.on('authorization.success', ({ oidc }, given?: Record<string, unknown>) => {
+      // The page on which a device's code was entered gives nothing to the browser.
+      const answer = given ?? {};
       this.#keepSecrets(answer, ['code', 'id_token', 'access_token']);
-      const { code } = answer as { code?: unknown };
+      const { code } = answer;
       if (typeof code === 'string') this.authorizationCodes.add(code);
       this.note('authorization-granted', { ...request(oidc), subject: oidc.session?.accountId });
     });
@@ -111,6 +113,7 @@ export class AuthorizationRecord {
     );
     provider.on('grant.success', (ctx) => this.#granted(ctx));
     provider.on('grant.error', ({ oidc }, { error }) => {
+      if (error === 'authorization_pending') return;
       const isRefresh = oidc.params?.['grant_type'] === 'refresh_token';
       const subject = isRefresh
         ? this.#subjectOfRefreshToken.get(String(oidc.params['refresh_token']))

@@ -21,6 +21,8 @@ export interface AuthorizationServerOptions {
   readonly users?: readonly TestUser[];
   /** Whether clients may register themselves. */
   readonly registration?: boolean;
+  /** Whether every authorization request must be sent ahead (RFC 9126). */
+  readonly pushedRequests?: boolean;
   readonly clients?: readonly ClientMetadata[];
   /** The metadata documents that clients may name themselves by, which are served at their ids. */
   readonly clientDocuments?: readonly ClientMetadata[];
@@ -76,7 +78,8 @@ export interface TestAuthorizationServer {
 export async function startAuthorizationServer(
   options: AuthorizationServerOptions = {},
 ): Promise<TestAuthorizationServer> {
-  const { users = [alice, bob], clients = [], clientDocuments = [], registration = true } = options;
+  const { users = [alice, bob], clients = [], clientDocuments = [] } = options;
+  const { registration = true, pushedRequests = false } = options;
   let { accessTokenSeconds = 5 } = options;
   const signingKey = await makeSigningKey();
   const listener = await listen(options.host ?? '[::1]', options.port);
@@ -92,6 +95,7 @@ export async function startAuthorizationServer(
     clients,
     clientDocuments,
     registration,
+    pushedRequests,
     accessTokenSeconds: () => accessTokenSeconds,
   });
   record.observe(provider);

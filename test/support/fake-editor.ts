@@ -61,6 +61,7 @@ export class FakeEditor {
   readonly provided: string[] = [];
   /** How often the provider said that they have changed. */
   definitionChanges = 0;
+  clipboard = '';
   browse: ((url: string) => Promise<Visit>) | undefined;
   readonly #commands = new Map<string, () => unknown>();
   readonly #contents = new Map<string, ContentProvider>();
@@ -104,6 +105,12 @@ export class FakeEditor {
         appName: 'Fake Editor',
         remoteName: undefined,
         uiKind: 1,
+        clipboard: this.#strict('clipboard', {
+          writeText: (text: string) => {
+            this.clipboard = text;
+            return Promise.resolve();
+          },
+        }),
         openExternal: (url: unknown) => Promise.resolve(this.#open(url)),
       }),
       lm: this.#strict('lm', {

@@ -34,6 +34,10 @@ interface Page {
 export class FormBrowser {
   /** Replaced when somebody else sits down at the same browser. */
   user: BrowserUser;
+  /** What they type where a device's code is asked for. */
+  userCode = '';
+  /** What it cannot reach, as a browser on another computer cannot reach this one's loopback. */
+  outOfReach: RegExp | undefined;
   readonly #cookies = new CookieJar();
 
   constructor(user: BrowserUser) {
@@ -50,6 +54,13 @@ export class FormBrowser {
       const form = readForm(page.text);
       const action = form && this.#choose(form);
       // The login page once more means that the password was wrong; the user has no other.
+      const code = form?.fields.get('user_code');
+      if (form !== undefined && code !== undefined) {
+        if (code === '' && this.userCode === '') break;
+        page = await this.#load(new URL(form.action ?? '', page.url), this.#withCode(form), visited);
+        pages.push(page.text);
+        continue;
+      }
       if (action === undefined || (action === 'sign-in' && pressed.includes(action))) break;
       pressed.push(action);
       page = await this.#load(new URL(form?.action ?? '', page.url), this.#filledIn(form, action), visited);
@@ -76,10 +87,18 @@ export class FormBrowser {
     return filled;
   }
 
+  /** The pages for a device's code have one way on, whatever the button is called. */
+  #withCode({ fields }: Form): URLSearchParams {
+    const filled = new URLSearchParams([...fields]);
+    if (filled.get('user_code') === '') filled.set('user_code', this.userCode);
+    return filled;
+  }
+
   async #load(url: URL, form: URLSearchParams | undefined, visited: string[]): Promise<Page> {
     visited.push(url.href);
     if (visited.length > 40) throw new Error(`Too many redirects: ${visited.join(' → ')}`);
-    if (!/^https?:$/.test(url.protocol)) return { url, status: 0, text: '' };
+    if (!/^https?:$/.test(url.protocol) || this.outOfReach?.test(url.href) === true)
+      return { url, status: 0, text: '' };
     const cookie = this.#cookies.header(url);
     let answer: Response;
     try {

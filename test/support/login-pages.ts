@@ -57,6 +57,11 @@ export function consentPage(asked: {
   );
 }
 
+/** A page of the device flow around the provider's own form. */
+export function codePage(title: string, form: string): string {
+  return page(title, form.replace('</form>', `${buttons(['continue', 'Continue'])}</form>`));
+}
+
 /** The page for a request that cannot be answered to the client that made it. */
 export function errorPage(error: string, description: string): string {
   return page(

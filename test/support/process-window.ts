@@ -51,6 +51,9 @@ export function processBroker(
   return new Broker({
     ...parts,
     ...own,
+    showCode: () => {
+      throw new Error('Nobody asked for a code.');
+    },
     fetch: (url, init) => own.fetch(url, init),
     rules: defaultRules,
     counters: new Counters(),

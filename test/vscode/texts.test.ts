@@ -54,6 +54,11 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
   ],
   sign_in_cancelled: [{}, /cancelled/],
   sign_in_timeout: [{}, /Sign in again\.$/],
+  device_code_unsupported: [{ issuer: 'https://login.example.com' }, /choose “Paste Address…”\.$/],
+  redirect_port_taken: [
+    { port: 8080 },
+    /change “mcpCredentials\.redirect\.port” in the settings, then sign in again/,
+  ],
   browser_unavailable: [{}, /then sign in again\.$/],
   session_account_changed: [{}, /Try again\.$/],
   token_rejected: [{ account: 'alice@example.com' }, runSignIn],

@@ -1,0 +1,173 @@
+import * as oauth from 'oauth4webapi';
+import { parseAddress } from '../core/address.js';
+import type { Client } from '../core/client.js';
+import { BrokerError } from '../core/errors.js';
+import type { Fetch } from '../core/ports.js';
+import { Secret } from '../core/secret.js';
+import { quirks, type AuthorizationServer } from './authorization-server.js';
+import { scopesToAskFor } from './authorization.js';
+import { normalizedDeviceAnswer, readAnswer } from './normalized-answer.js';
+import { readTokenAnswer, type GrantedTokens } from './token-answer.js';
+import { clientAuthentication, resourceParameter, wire, wireClient } from './wire.js';
+
+/** The grant type of a device code (RFC 8628 §3.4). */
+export const deviceCodeGrant = 'urn:ietf:params:oauth:grant-type:device_code';
+
+/** A code that the user enters on a page of the authorization server, in whatever browser there is. */
+export interface DeviceCode {
+  readonly server: AuthorizationServer;
+  readonly client: Client;
+  readonly resource: string;
+  readonly scopes: readonly string[];
+  readonly deviceCode: Secret;
+  readonly userCode: string;
+  /** The page: https, or http on this computer; with the code in it where the server offers that. */
+  readonly page: string;
+  readonly lifetimeMs: number;
+  readonly intervalMs: number;
+}
+
+/** How things stand with a device code. */
+export type DeviceAnswer =
+  | { readonly kind: 'granted'; readonly tokens: GrantedTokens }
+  /** Ask again, after `intervalMs` more than so far. */
+  | { readonly kind: 'pending'; readonly longerByMs: number };
+
+/** RFC 8628 §3.5: what `slow_down` asks for. */
+const slowDownMs = 5_000;
+
+/** No code that somebody can type is longer, and no line in a notification should be. */
+const userCodeShape = /^[\p{L}\p{N} -]{1,40}$/u;
+
+/**
+ * Asks for a device code.
+ * @throws BrokerError `device_code_unsupported` when the server gives none out, or none to us; `token_answer_invalid`
+ *   when what it gives cannot be shown; `client_refused`; `issuer_unreachable`, `tls_untrusted`, `address_refused`,
+ *   `network_refused`
+ * @see RFC 8628 §3.1 and §3.2; RFC 8707 §2 for `resource`
+ */
+export async function requestDeviceCode(
+  fetch: Fetch,
+  server: AuthorizationServer,
+  client: Client,
+  wishes: { readonly resource: string; readonly scopes?: readonly string[] },
+  signal: AbortSignal,
+): Promise<DeviceCode> {
+  requireDeviceCodes(server);
+  const { resource } = wishes;
+  const scopes = scopesToAskFor(server, wishes.scopes);
+  const wired = wireClient(client);
+  const response = await oauth.deviceAuthorizationRequest(
+    server,
+    wired,
+    clientAuthentication(client),
+    { ...resourceParameter(server, resource), ...(scopes.length > 0 && { scope: scopes.join(' ') }) },
+    wire(fetch, server, signal),
+  );
+  const body = (await readAnswer(response)) ?? {};
+  if (response.status !== 200) throw refusedCode(server, response.status, body);
+  const answer = await oauth
+    .processDeviceAuthorizationResponse(server, wired, Response.json(normalizedDeviceAnswer(body)))
+    .catch((cause: unknown) => {
+      throw new BrokerError('token_answer_invalid', 'The device code cannot be used.', { cause });
+    });
+  const page = answer.verification_uri_complete ?? answer.verification_uri;
+  parseAddress(page);
+  if (!userCodeShape.test(answer.user_code))
+    throw new BrokerError('token_answer_invalid', 'The code for the user cannot be shown.');
+  return {
+    server,
+    client,
+    resource,
+    scopes,
+    deviceCode: new Secret(answer.device_code),
+    userCode: answer.user_code,
+    page,
+    lifetimeMs: answer.expires_in * 1_000,
+    intervalMs: Math.max(answer.interval ?? 5, 1) * 1_000,
+  };
+}
+
+/**
+ * Asks whether the user has entered the code.
+ * @throws BrokerError `authorization_denied`; `client_refused`; `sign_in_timeout` when the code has expired;
+ *   `token_answer_invalid`; `tls_untrusted`, `address_refused`, `network_refused`
+ * @see RFC 8628 §3.4 and §3.5
+ */
+export async function redeemDeviceCode(
+  fetch: Fetch,
+  code: DeviceCode,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<DeviceAnswer> {
+  const { server, client, resource, deviceCode, intervalMs } = code;
+  const wired = wireClient(client);
+  let response: Response;
+  try {
+    response = await oauth.deviceCodeGrantRequest(
+      server,
+      wired,
+      clientAuthentication(client),
+      deviceCode.reveal(),
+      { ...wire(fetch, server, signal), additionalParameters: resourceParameter(server, resource) },
+    );
+  } catch (error) {
+    // The code is still good; RFC 8628 §3.5 wants fewer questions of whoever gets no answer.
+    if (error instanceof BrokerError && error.code === 'issuer_unreachable')
+      return { kind: 'pending', longerByMs: intervalMs };
+    throw error;
+  }
+  const { error } = (await readAnswer(response.clone())) ?? {};
+  if (error === 'authorization_pending') return { kind: 'pending', longerByMs: 0 };
+  if (error === 'slow_down') return { kind: 'pending', longerByMs: slowDownMs };
+  if (error === 'expired_token') throw new BrokerError('sign_in_timeout', 'The device code has expired.');
+  const validate = (normalized: Response) => oauth.processDeviceCodeResponse(server, wired, normalized);
+  const answer = await readTokenAnswer(response, validate, nowMs, server[quirks]?.scopeSeparator);
+  switch (answer.kind) {
+    case 'granted':
+      return answer;
+    case 'unavailable':
+      if (answer.error.code === 'token_answer_invalid') throw answer.error;
+      return { kind: 'pending', longerByMs: intervalMs };
+    case 'refused':
+      throw new BrokerError(
+        answer.reason === 'client-gone' ? 'client_refused' : 'authorization_denied',
+        'The device code was refused.',
+        {
+          details: { error: answer.error, reason: JSON.stringify(answer.description), issuer: server.issuer },
+        },
+      );
+  }
+}
+
+/** @throws BrokerError `device_code_unsupported` */
+export function requireDeviceCodes({
+  issuer,
+  device_authorization_endpoint: endpoint,
+}: AuthorizationServer): void {
+  if (endpoint !== undefined) return;
+  throw new BrokerError('device_code_unsupported', `${issuer} gives out no device codes.`, {
+    details: { issuer },
+  });
+}
+
+function refusedCode(
+  { issuer }: AuthorizationServer,
+  status: number,
+  body: Readonly<Record<string, unknown>>,
+) {
+  const { error } = body;
+  if (status >= 500 || status === 429)
+    return new BrokerError('issuer_unreachable', `The device endpoint answers ${status}.`, {
+      details: { issuer },
+    });
+  const isClient = error === 'invalid_client' || error === 'unauthorized_client';
+  const reason = JSON.stringify(body['error_description'] ?? error ?? status);
+  return new BrokerError(
+    isClient ? 'client_refused' : 'device_code_unsupported',
+    'No device code was given.',
+    {
+      details: { issuer, reason },
+    },
+  );
+}

@@ -1,0 +1,51 @@
+import * as oauth from 'oauth4webapi';
+import { BrokerError } from '../core/errors.js';
+import type { Fetch } from '../core/ports.js';
+import type { AuthorizationRequest } from './authorization.js';
+import { readAnswer } from './normalized-answer.js';
+import { clientAuthentication, wire, wireClient } from './wire.js';
+
+/**
+ * Sends the authorization request ahead where the authorization server demands that, and leaves a reference to it for
+ * the browser. Where it is only offered, the browser carries the request: that works with every client.
+ * @returns `request` itself, or with the address to open instead
+ * @throws BrokerError `authorization_denied` with `details.error` and `details.reason` when the request is refused;
+ *   `client_refused`; `issuer_unreachable`, `tls_untrusted`, `address_refused`, `network_refused`
+ * @see RFC 9126 §2, §4 and §5
+ */
+export async function pushIfRequired(
+  fetch: Fetch,
+  request: AuthorizationRequest,
+  signal: AbortSignal,
+): Promise<AuthorizationRequest> {
+  const { server, client } = request;
+  if (server.require_pushed_authorization_requests !== true) return request;
+  const url = new URL(request.url);
+  const wired = wireClient(client);
+  const response = await oauth.pushedAuthorizationRequest(
+    server,
+    wired,
+    clientAuthentication(client),
+    url.searchParams,
+    wire(fetch, server, signal),
+  );
+  const body = await readAnswer(response.clone());
+  const { error, error_description: description } = body ?? {};
+  if (typeof error === 'string') {
+    throw new BrokerError(
+      error === 'invalid_client' ? 'client_refused' : 'authorization_denied',
+      `${server.issuer} refused the pushed request.`,
+      { details: { error, issuer: server.issuer, reason: JSON.stringify(description ?? error) } },
+    );
+  }
+  const { request_uri: reference } = await oauth
+    .processPushedAuthorizationResponse(server, wired, response)
+    .catch((cause: unknown) => {
+      const { status } = response;
+      throw new BrokerError('issuer_unreachable', `The pushed request is answered by ${status}.`, { cause });
+    });
+  const pushed = new URL(server.authorization_endpoint ?? request.url);
+  pushed.searchParams.set('client_id', client.clientId);
+  pushed.searchParams.set('request_uri', reference);
+  return { ...request, url: pushed.href };
+}

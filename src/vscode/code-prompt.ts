@@ -1,0 +1,32 @@
+import { describeError } from '../core/errors.js';
+import type { CodePrompt, Log, ShowCode } from '../core/ports.js';
+import type { VSCode } from './api.js';
+import { unlinked } from './unlinked.js';
+
+/**
+ * Shows codes to sign in with in notifications. The click that opens the page copies the code first; closing the
+ * notification leaves the code good, since it may be entered on another device.
+ */
+export function codePrompts(vs: VSCode, log: Log): ShowCode {
+  return (prompt, signal) => {
+    show(vs, prompt, signal).catch((error: unknown) => {
+      log.error(`The page for the code could not be opened: ${describeError(error)}`);
+    });
+  };
+}
+
+async function show({ l10n, window, env }: VSCode, prompt: CodePrompt, signal: AbortSignal): Promise<void> {
+  const copy = l10n.t('Copy Code and Open Page');
+  const { origin, pathname } = new URL(prompt.page);
+  const text = l10n.t(
+    'To sign in for “{0}”, enter the code {1} at {2}, on this or another device.',
+    prompt.server,
+    prompt.code,
+    origin + pathname,
+  );
+  // The editor closes no notification for us, so one that is pressed too late does nothing.
+  const choice = await window.showInformationMessage(unlinked(text), copy);
+  if (choice !== copy || signal.aborted) return;
+  await env.clipboard.writeText(prompt.code);
+  await prompt.open();
+}

@@ -4,6 +4,7 @@ import type { Fetch } from '../core/ports.js';
 import { readBearerChallenge, type BearerChallenge } from './challenge.js';
 import { guardedFetch, guardedHeadFetch } from './guarded-fetch.js';
 import { findDocument } from './metadata-document.js';
+import { readAnswer, type Answer } from './normalized-answer.js';
 
 /** An MCP server as the thing that a token is for. */
 export interface ProtectedResource {
@@ -39,7 +40,10 @@ export async function discoverResource(
     }
     return { resource: serverUrl, issuers: [], ...(challenge?.scopes && { scopes: challenge.scopes }) };
   }
-  const metadata = parseMetadata(await found.response.json(), serverUrl);
+  const document = await readAnswer(found.response);
+  if (document === undefined)
+    throw new BrokerError('metadata_missing', `There is no JSON object at ${JSON.stringify(found.address)}.`);
+  const metadata = parseMetadata(document, serverUrl);
   const scopes = challenge?.scopes ?? metadata.scopes;
   return { resource: metadata.resource, issuers: metadata.issuers, ...(scopes && { scopes }) };
 }
@@ -70,8 +74,8 @@ function wellKnownAddresses(serverUrl: string): string[] {
   return path === '' ? [root] : [`${root}${path}${url.search}`, root];
 }
 
-function parseMetadata(document: unknown, serverUrl: string): ProtectedResource {
-  const { resource, authorization_servers: issuers, scopes_supported: scopes } = asRecord(document);
+function parseMetadata(document: Answer, serverUrl: string): ProtectedResource {
+  const { resource, authorization_servers: issuers, scopes_supported: scopes } = document;
   if (typeof resource !== 'string' || !covers(resource, serverUrl)) {
     throw new BrokerError('resource_mismatch', 'The metadata speaks for another resource.', {
       details: { server: serverUrl, resource: JSON.stringify(resource) },
@@ -83,9 +87,6 @@ function parseMetadata(document: unknown, serverUrl: string): ProtectedResource 
     ...(Array.isArray(scopes) && { scopes: stringsIn(scopes) }),
   };
 }
-
-const asRecord = (value: unknown): Record<string, unknown> =>
-  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 
 const stringsIn = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];

@@ -29,6 +29,10 @@ describe('an answer of another issuer than the one that was asked (mix-up, RFC 9
 
   const changes: Record<string, Change> = {
     'names another issuer': (parameters) => parameters.set('iss', 'https://evil.example.com'),
+    'names it in other letters': (parameters, { issuer }) => parameters.set('iss', issuer.toUpperCase()),
+    'names it with a slash more': (parameters, { issuer }) => parameters.set('iss', `${issuer}/`),
+    'names it encoded otherwise': (parameters, { issuer }) =>
+      parameters.set('iss', encodeURI(issuer).replace('1', '%31')),
     'names none although the issuer promised to': (parameters) => parameters.delete('iss'),
     'names it twice': (parameters, { issuer }) => parameters.append('iss', issuer),
     'brings a code twice': (parameters) => parameters.append('code', 'another'),

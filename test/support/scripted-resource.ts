@@ -23,6 +23,8 @@ export class ScriptedResource {
   handle: Handler = (_req, res, body) => answerRpc(res, body, {});
   /** The members of the metadata that the test wants to be different. */
   metadata: Record<string, unknown> = {};
+  /** Answers for the metadata in the test's own way. */
+  answerMetadata: ((req: IncomingMessage, res: ServerResponse) => void) | undefined;
   /** What whoever brings no token is told in `WWW-Authenticate`; the usual challenge when undefined. */
   challenge: string | undefined;
 
@@ -49,7 +51,8 @@ export class ScriptedResource {
     const { method = '', headers, rawHeaders } = req;
     this.seen.push({ method, path, headers, rawHeaders, body });
     const metadataUrl = new URL('/.well-known/oauth-protected-resource/mcp', this.url);
-    if (path === metadataUrl.pathname) {
+    if (path === metadataUrl.pathname && this.answerMetadata !== undefined) this.answerMetadata(req, res);
+    else if (path === metadataUrl.pathname) {
       const metadata = { resource: this.url, authorization_servers: [issuer], ...this.metadata };
       res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(metadata));
     } else if (path !== '/mcp') res.writeHead(404).end();

@@ -7,7 +7,7 @@ import { install } from './support/install.mjs';
 const root = join(import.meta.dirname, '..');
 
 /** The order in which a mistake is cheapest to find. */
-const suites = ['unit', 'journeys', 'attacks', 'contract', 'conformance', 'host'].map(
+const suites = ['unit', 'journeys', 'attacks', 'fuzz', 'contract', 'conformance', 'host'].map(
   (name) => `test:${name}`,
 );
 

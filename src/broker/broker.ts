@@ -24,6 +24,7 @@ import { Renewals } from './renewals.js';
 import type { SignInWay } from './sign-in.js';
 import { SignIns } from './sign-ins.js';
 import { SignOuts, type SignOutResult } from './sign-outs.js';
+import { StepUps, type StepUp } from './step-ups.js';
 import { Wants, type SignInWanted } from './wants.js';
 
 /**
@@ -43,6 +44,7 @@ export class Broker implements TokenSource {
   readonly #signOuts: SignOuts;
   readonly #wants: Wants;
   readonly #issuers: Issuers;
+  readonly #stepUps: StepUps;
   readonly #closing = new AbortController();
 
   constructor(private readonly parts: BrokerParts) {
@@ -72,21 +74,18 @@ export class Broker implements TokenSource {
     this.#holdings = holdings;
     this.#renewals = renewals;
     this.#loader = loader;
-    this.#lending = new Lending({ ...parts, loader, sessions, holdings, refresher });
-    this.#signIns = new SignIns({
-      ...parts,
-      leases,
-      vault,
-      issuers,
-      clients,
-      servers,
-      holdings,
-      closing,
+    const stepUps = new StepUps({
+      want: (id) => this.#wants.want(id),
+      onDidChange: (listener) => this.onDidChange(listener),
       changed,
     });
+    this.#stepUps = stepUps;
+    this.#lending = new Lending({ ...parts, loader, sessions, holdings, refresher, stepUps });
+    const asking = { ...parts, leases, vault, issuers, clients };
+    this.#signIns = new SignIns({ ...asking, servers, holdings, stepUps, closing, changed });
     this.#signOuts = signOuts;
     this.#issuers = issuers;
-    this.#wants = new Wants({ clock, servers, holdings, signOuts, onListenerError });
+    this.#wants = new Wants({ clock, servers, holdings, signOuts, stepUps, onListenerError });
     holdings.onDidChange((key) => {
       counters.set('credentials.held', holdings.size);
       changed();
@@ -215,6 +214,15 @@ export class Broker implements TokenSource {
 
   newerToken(id: ServerId, session: string | undefined, refusedToken: LentToken): Promise<LentToken> {
     return this.#lending.newerToken(id, session, refusedToken);
+  }
+
+  widerToken(...asked: Parameters<TokenSource['widerToken']>): Promise<LentToken> {
+    return this.#lending.widerToken(...asked);
+  }
+
+  /** The permissions that a call to `id` waits for, although somebody is signed in. */
+  stepUp(id: ServerId): StepUp | undefined {
+    return this.#stepUps.wanted(id);
   }
 
   signedIn(id: ServerId, signal: AbortSignal): Promise<void> {

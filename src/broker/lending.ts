@@ -6,6 +6,7 @@ import type { Clock } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
 import type { Secret } from '../core/secret.js';
 import type { LentToken } from '../core/token-source.js';
+import { missingScopes } from '../oauth/challenge.js';
 import type { Sessions } from '../vault/sessions.js';
 import { Brake } from './brake.js';
 import { nobody, notNow, refused } from './failures.js';
@@ -13,6 +14,7 @@ import type { Holdings } from './holdings.js';
 import type { Loader } from './loader.js';
 import type { Refresher } from './refresher.js';
 import { attemptAtMs, isUsable } from './schedule.js';
+import { forbidden, type StepUps } from './step-ups.js';
 
 /** A server that refuses token after token is not helped by more of them. */
 const forcedRefreshesPerMinute = 5;
@@ -24,6 +26,7 @@ export interface LendingParts {
   readonly sessions: Sessions;
   readonly holdings: Holdings;
   readonly refresher: Refresher;
+  readonly stepUps: StepUps;
 }
 
 /** Lends tokens to calls: the right account's, fresh enough to arrive, newer when a server refused one. */
@@ -68,6 +71,26 @@ export class Lending {
       });
     }
     return this.#lend(id, await refresher.refresh(key, 'call'));
+  }
+
+  /** @throws BrokerError as `TokenSource.widerToken` */
+  async widerToken(
+    id: ServerId,
+    session: string | undefined,
+    narrow: LentToken,
+    challenges: readonly string[],
+    signal: AbortSignal,
+  ): Promise<LentToken> {
+    const { holdings, stepUps } = this.parts;
+    const key = await this.#keyFor(id, session);
+    const credential = holdings.get(key)?.credential;
+    const isNarrow =
+      credential !== undefined && isAlive(credential) && credential.tokens.accessToken.equals(narrow.token);
+    if (!isNarrow) return this.#lend(id, await this.#usable(key, id));
+    const missing = await missingScopes(challenges);
+    if (missing === undefined) throw forbidden(credential.account);
+    await stepUps.allowed(id, credential, missing, signal);
+    return this.accessToken(id, session);
   }
 
   /**

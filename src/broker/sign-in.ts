@@ -55,6 +55,8 @@ export interface SignInWish {
   readonly pasted: PastedRedirect;
   /** Only this account will do: it signs in again. */
   readonly account?: Account;
+  /** To be asked for beside the server's own; empty unless a call has found them missing. */
+  readonly moreScopes: readonly string[];
   /**
    * Keeps what was granted, and resolves when it is durable. The browser's tab waits for it, so that it never says
    * "signed in" about something that is lost.
@@ -116,9 +118,9 @@ interface Flow {
 
 async function inBrowser(parts: SignInParts, wish: SignInWish, flow: Flow): Promise<Grant> {
   const { fetch, clock, openBrowser } = parts;
-  const { server, signal } = wish;
+  const { signal } = wish;
   const { authorizationServer, client, resource, state, wait } = flow;
-  const scopes = scopesFor(server, resource);
+  const scopes = scopesFor(wish, resource);
   const loginHint = hintFor(wish);
   const built = await authorizationRequest(authorizationServer, client, {
     resource: resource.resource,
@@ -139,15 +141,19 @@ async function inBrowser(parts: SignInParts, wish: SignInWish, flow: Flow): Prom
   return { tokens: await exchangeCode(fetch, request, code, clock.nowMs(), signal), scopes: request.scopes };
 }
 
-function byCode(parts: SignInParts, { server, signal }: SignInWish, flow: Flow): Promise<Grant> {
+function byCode(parts: SignInParts, wish: SignInWish, flow: Flow): Promise<Grant> {
+  const { server, signal } = wish;
   const { authorizationServer, client, resource } = flow;
-  const wish = { server: server.id, resource: resource.resource, ...scopesFor(server, resource) };
-  return authorizeByCode(parts, authorizationServer, client, wish, signal);
+  const asked = { server: server.id, resource: resource.resource, ...scopesFor(wish, resource) };
+  return authorizeByCode(parts, authorizationServer, client, asked, signal);
 }
 
-function scopesFor({ auth }: Server, resource: ProtectedResource): { readonly scopes?: readonly string[] } {
-  const scopes = auth.scopes ?? resource.scopes;
-  return scopes === undefined ? {} : { scopes };
+function scopesFor(
+  { server, moreScopes }: SignInWish,
+  resource: ProtectedResource,
+): { readonly scopes?: readonly string[] } {
+  const own = server.auth.scopes ?? resource.scopes;
+  return own === undefined && moreScopes.length === 0 ? {} : { scopes: [...(own ?? []), ...moreScopes] };
 }
 
 function credentialFrom(

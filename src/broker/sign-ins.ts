@@ -12,6 +12,7 @@ import type { Holdings } from './holdings.js';
 import type { KeptLeases } from './kept-leases.js';
 import { PastedRedirect } from './pasted-redirect.js';
 import { signIn, type SignInParts, type SignInWay } from './sign-in.js';
+import type { StepUps } from './step-ups.js';
 
 /** Nobody clicks faster than this and means it. */
 const signInsPerMinute = 5;
@@ -22,6 +23,7 @@ export interface SignInsParts extends SignInParts {
   readonly leases: KeptLeases;
   readonly servers: BoundServers;
   readonly holdings: Holdings;
+  readonly stepUps: StepUps;
   /** The end of this window. */
   readonly closing: AbortSignal;
   /** Called when a sign-in begins and when it has ended. */
@@ -54,7 +56,7 @@ export class SignIns {
    *   `storage_unusable`
    */
   async signIn(id: ServerId, same: Account | undefined, way: SignInWay): Promise<Account> {
-    const { servers, counters, audit, closing, changed } = this.parts;
+    const { servers, counters, audit, stepUps, closing, changed } = this.parts;
     const server = servers.get(id);
     if (!this.#brake.admits(id)) throw tooMany(this.#brake.opensAtMs(id));
     this.cancel(id);
@@ -68,10 +70,12 @@ export class SignIns {
         way,
         pasted: running.pasted,
         ...(same !== undefined && { account: same }),
+        moreScopes: stepUps.wanted(id)?.scopes ?? [],
         keep: (credential) => this.#keep(id, credential, running),
         signal: AbortSignal.any([running.giveUp.signal, closing]),
       });
       counters.add('signIns.completed');
+      stepUps.signedIn(id);
       return account;
     } catch (error) {
       counters.add('signIns.failed');

@@ -6,6 +6,7 @@ import { keyOfEntry } from '../vault/index-entry.js';
 import type { BoundServers } from './bound-servers.js';
 import { stateOf, type Holdings } from './holdings.js';
 import type { SignOuts } from './sign-outs.js';
+import type { StepUps } from './step-ups.js';
 
 /** Something in this window needs the user to sign in for `server`, or to choose an account. */
 export interface SignInWanted {
@@ -19,6 +20,7 @@ export interface WantsParts {
   readonly servers: BoundServers;
   readonly holdings: Holdings;
   readonly signOuts: SignOuts;
+  readonly stepUps: StepUps;
   readonly onListenerError: (error: unknown) => void;
 }
 
@@ -38,12 +40,14 @@ export class Wants implements Disposable {
 
   /** Lets the user know that something waits for a sign-in; asked about once for each cause. */
   want(id: ServerId): void {
-    const { servers, holdings, signOuts } = this.parts;
+    const { servers, holdings, signOuts, stepUps } = this.parts;
     const bound = servers.boundTo(id);
     const key = bound && keyText(keyOfEntry(bound));
     const held = key === undefined ? undefined : holdings.get(key);
     const without = servers.candidates(id).length > 0 ? 'undecided' : `signed-out ${signOuts.countOf(id)}`;
-    const cause = key === undefined || held === undefined ? without : `${key} ${held.credential.generation}`;
+    const stepUp = stepUps.wanted(id)?.missing;
+    const asIs = key === undefined || held === undefined ? without : `${key} ${held.credential.generation}`;
+    const cause = stepUp === undefined ? asIs : `${asIs} ${JSON.stringify(stepUp)}`;
     this.#announcer.announce({ server: id, cause });
   }
 

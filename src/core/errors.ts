@@ -55,8 +55,10 @@ export type ErrorCode =
   | 'session_account_changed'
   /** The server refuses a token that the issuer has only just given out. */
   | 'token_rejected'
-  /** The server wants permissions that the account has not granted (RFC 6750 §3.1), or forbids the request. */
+  /** The server forbids the request, or is not content with the permissions that it asked for (RFC 6750 §3.1). */
   | 'access_forbidden'
+  /** The server wants permissions that the account has not granted yet, and the user can (RFC 6750 §3.1). */
+  | 'scope_required'
   /** The MCP server gave no answer. */
   | 'server_unreachable'
   /** The MCP server wants the request sent to another address. */

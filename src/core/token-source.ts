@@ -27,6 +27,22 @@ export interface TokenSource {
   newerToken(server: ServerId, session: string | undefined, refused: LentToken): Promise<LentToken>;
 
   /**
+   * A token that may do more than `lent`, which `server` found too narrow for a call. Waits until the user has allowed
+   * it; asks for that in a notification meanwhile.
+   * @param challenges - the values of `WWW-Authenticate` that came with the 403
+   * @param signal - ends the wait, with the signal's reason
+   * @throws BrokerError as `accessToken`; `access_forbidden` when permissions are not what is missing, or when they
+   *   were asked for before
+   */
+  widerToken(
+    server: ServerId,
+    session: string | undefined,
+    lent: LentToken,
+    challenges: readonly string[],
+    signal: AbortSignal,
+  ): Promise<LentToken>;
+
+  /**
    * Resolves when the user has signed in for `server`, chosen an account for it, or opened the lock behind which its credential is; asks for
    * it in a notification meanwhile.
    * @param signal - ends the wait, with the signal's reason

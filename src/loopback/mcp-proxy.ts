@@ -135,6 +135,11 @@ export class McpProxy implements Disposable {
       if (call.body.whole === undefined) throw tooLargeToRepeat();
       answer = await this.#send(call, lent);
     }
+    if (answer.statusCode === 403 && call.method === 'POST' && call.body.whole !== undefined) {
+      answer.resume();
+      lent = await this.#wider(call, lent, answer.headersDistinct['www-authenticate'] ?? []);
+      answer = await this.#send(call, lent);
+    }
     this.#requirePassable(answer, lent);
     this.#noteSession(call, answer, lent);
     response.writeHead(answer.statusCode ?? 502, forwardedResponseHeaders(answer.rawHeaders));
@@ -164,12 +169,34 @@ export class McpProxy implements Disposable {
     return tokens.accessToken(server.id, session);
   }
 
-  async #waitForSignIn({ server, gone }: Call, because: BrokerError): Promise<void> {
-    const { tokens, clock, signInWaitSeconds } = this.parts;
+  #waitForSignIn(call: Call, because: BrokerError): Promise<void> {
+    return this.#withinPatience(call, because, (signal) =>
+      this.parts.tokens.signedIn(call.server.id, signal),
+    );
+  }
+
+  /** A token that may do what the server has just found `lent` too narrow for. */
+  #wider(call: Call, lent: LentToken, challenges: readonly string[]): Promise<LentToken> {
+    const { server, session } = call;
+    const because = new BrokerError('scope_required', 'The server wants more permissions.', {
+      details: { account: lent.account.label },
+    });
+    return this.#withinPatience(call, because, (signal) =>
+      this.parts.tokens.widerToken(server.id, session, lent, challenges, signal),
+    );
+  }
+
+  /** Waits for what needs the user, as long as a caller can be kept waiting; then `because` is what it is told. */
+  async #withinPatience<T>(
+    { gone }: Call,
+    because: BrokerError,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { clock, signInWaitSeconds } = this.parts;
     const limit = new AbortController();
     const timer = clock.after(signInWaitSeconds() * 1000, () => limit.abort(because));
     try {
-      await tokens.signedIn(server.id, AbortSignal.any([gone, limit.signal]));
+      return await work(AbortSignal.any([gone, limit.signal]));
     } finally {
       timer.dispose();
     }

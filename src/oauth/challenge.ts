@@ -23,6 +23,21 @@ export async function readBearerChallenge(headers: Headers): Promise<BearerChall
   };
 }
 
+/**
+ * The scopes that a refusal asks for, when it is about scopes at all.
+ * @param challenges - the values of `WWW-Authenticate`
+ * @returns undefined when something else is the matter, or no scope is named
+ * @see RFC 6750 §3.1, `insufficient_scope`; RFC 6749 §3.3 for what a scope may be made of
+ */
+export async function missingScopes(challenges: readonly string[]): Promise<readonly string[] | undefined> {
+  const headers = new Headers();
+  for (const value of challenges) headers.append('www-authenticate', value);
+  const challenge = await readBearerChallenge(headers);
+  if (challenge?.error !== 'insufficient_scope') return undefined;
+  const scopes = challenge.scopes?.filter((scope) => /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(scope));
+  return scopes !== undefined && scopes.length > 0 ? scopes : undefined;
+}
+
 /** oauth4webapi reads challenges well but exports no parser; it throws what it has read out of any answer. */
 async function parseChallenges(headers: Headers): Promise<oauth.WWWAuthenticateChallenge[]> {
   const answer = new Response(null, { status: 401, headers });

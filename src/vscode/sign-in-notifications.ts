@@ -55,8 +55,8 @@ export class SignInNotifications implements Disposable {
     const { l10n, window } = this.vs;
     const text = this.#textFor(wanted);
     if (text === undefined) return;
-    const [signIn, choose] = [l10n.t('Sign In'), l10n.t('Choose Account…')];
-    const button = this.#mustChoose(wanted) ? choose : signIn;
+    const [signIn, choose, allow] = [l10n.t('Sign In'), l10n.t('Choose Account…'), l10n.t('Allow…')];
+    const button = this.#mustChoose(wanted) ? choose : this.broker.stepUp(wanted.server) ? allow : signIn;
     const hasGone = this.#gone(wanted);
     const isAnswered = Promise.resolve(window.showWarningMessage(unlinked(text), button)).then((choice) => {
       // The browser takes over from here; whoever else waits for the user is next.
@@ -100,11 +100,21 @@ export class SignInNotifications implements Disposable {
         if (state.mustChoose === true)
           return l10n.t('Several of your accounts fit the MCP server “{0}”.', server);
         return l10n.t('The MCP server “{0}” needs you to sign in.', server);
-      case 'locked':
-      case 'signing-in':
       case 'ready':
       case 'refreshing':
-      case 'retrying':
+      case 'retrying': {
+        const stepUp = this.broker.stepUp(server);
+        if (stepUp === undefined) return undefined;
+        const scopes = stepUp.missing.map((scope) => JSON.stringify(scope)).join(', ');
+        return l10n.t(
+          'The MCP server “{0}” needs more permissions of {1}: {2}.',
+          server,
+          stepUp.account.label,
+          scopes,
+        );
+      }
+      case 'locked':
+      case 'signing-in':
         return undefined;
     }
   }

@@ -264,6 +264,8 @@ export function failureText(
       ) +
       ' ' +
       signIn,
+    scope_required: () =>
+      l10n.t('The MCP server “{0}” needs more permissions of {1}.', server, account) + ' ' + signIn,
     access_forbidden: () =>
       l10n.t('The MCP server “{0}” does not allow {1} to do this.', server, account) +
       ' ' +

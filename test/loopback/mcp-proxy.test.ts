@@ -19,6 +19,7 @@ class TokensOnTable implements TokenSource {
   /** What the next answers are; the last one stays. */
   answers: (BrokerError | string)[] = ['token-1'];
   signIn: ((isOver: AbortSignal) => Promise<void>) | undefined;
+  allow: ((isOver: AbortSignal) => Promise<void>) | undefined;
 
   constructor(private readonly resource: () => string) {}
 
@@ -28,6 +29,22 @@ class TokensOnTable implements TokenSource {
 
   newerToken(server: ServerId, session: string | undefined, refused: LentToken): Promise<LentToken> {
     return this.#lend(`newerToken ${server} ${session ?? '-'} ${refused.token.reveal()}`);
+  }
+
+  widerToken(
+    server: ServerId,
+    _session: string | undefined,
+    lent: LentToken,
+    challenges: readonly string[],
+    signal: AbortSignal,
+  ): Promise<LentToken> {
+    const asked = `widerToken ${server} ${lent.token.reveal()} ${challenges.join(' | ')}`;
+    if (this.allow === undefined) {
+      this.asked.push(asked);
+      const details = { account: lent.account.label };
+      return Promise.reject(new BrokerError('access_forbidden', 'Forbidden.', { details }));
+    }
+    return this.allow(signal).then(() => this.#lend(asked));
   }
 
   signedIn(server: ServerId, signal: AbortSignal): Promise<void> {
@@ -217,6 +234,36 @@ describe('the MCP proxy', () => {
     it('passes a large body through when the token is good', async () => {
       const { status } = await send(Buffer.alloc(3_000_000, ' '));
       assert.deepEqual([status, seen[0]?.body.length], [200, 3_000_000]);
+    });
+  });
+
+  describe('when the server answers 403', () => {
+    const challenge = 'Bearer error="insufficient_scope", scope="b"';
+    beforeEach(() => {
+      handle = (req, res) => {
+        if (req.headers.authorization === 'Bearer token-2') res.writeHead(200).end('{"ok":true}');
+        else res.writeHead(403, { 'www-authenticate': challenge }).end();
+      };
+      tokens.answers = ['token-1', 'token-2'];
+    });
+
+    it('asks once for a token that may do more, and sends the same request again', async () => {
+      tokens.allow = () => Promise.resolve();
+      const { status, text } = await send();
+      assert.deepEqual([status, text], [200, '{"ok":true}']);
+      assert.deepEqual(tokens.asked, [`accessToken ${id} -`, `widerToken ${id} token-1 ${challenge}`]);
+      assert.equal(seen[0]?.body, seen[1]?.body);
+    });
+
+    it('ends in words when the user has not allowed it in time', async () => {
+      tokens.allow = (signal) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason as Error));
+        });
+      const answer = send();
+      await clock.armed(120_000);
+      clock.advance(120_000);
+      assert.match((await answer).text, /scope_required|more permissions/);
     });
   });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readBearerChallenge, type BearerChallenge } from '../../src/oauth/challenge.js';
+import { missingScopes, readBearerChallenge, type BearerChallenge } from '../../src/oauth/challenge.js';
 
 describe('readBearerChallenge', () => {
   const metadata = 'https://mcp.example.com/.well-known/oauth-protected-resource/mcp';
@@ -74,4 +74,26 @@ describe('readBearerChallenge', () => {
     headers.append('www-authenticate', 'Bearer scope="a b"');
     assert.deepEqual(await readBearerChallenge(headers), { scopes: ['a', 'b'] });
   });
+});
+
+describe('missingScopes (RFC 6750 §3.1)', () => {
+  const rows: readonly (readonly [string, readonly string[], readonly string[] | undefined])[] = [
+    ['nothing', [], undefined],
+    ['another error', ['Bearer error="invalid_token", scope="a"'], undefined],
+    ['no scope', ['Bearer error="insufficient_scope"'], undefined],
+    ['scopes', ['Bearer error="insufficient_scope", scope="a b"'], ['a', 'b']],
+    [
+      'scopes after another challenge',
+      ['Basic realm="x"', 'Bearer error=insufficient_scope, scope=a'],
+      ['a'],
+    ],
+    [
+      'what no scope may contain (RFC 6749 §3.3)',
+      ['Bearer error="insufficient_scope", scope="a\tb c"'],
+      ['c'],
+    ],
+  ];
+  for (const [what, challenges, expected] of rows) {
+    it(`of ${what}`, async () => assert.deepEqual(await missingScopes(challenges), expected));
+  }
 });

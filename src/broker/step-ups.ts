@@ -1,0 +1,104 @@
+import { sameAccount, type Account } from '../core/account.js';
+import type { Disposable } from '../core/announcer.js';
+import type { Credential } from '../core/credential.js';
+import { BrokerError } from '../core/errors.js';
+import type { ServerId } from '../core/server.js';
+
+/** More permission than an account has granted, which a server asks for. */
+export interface StepUp {
+  readonly account: Account;
+  /** What the user is to allow now. */
+  readonly missing: readonly string[];
+  /** What a sign-in has to ask for: the same, and all that was granted before (SEP-2350). */
+  readonly scopes: readonly string[];
+}
+
+export interface StepUpsParts {
+  /** Lets the user know that something waits for `id`. */
+  readonly want: (id: ServerId) => void;
+  readonly onDidChange: (listener: () => void) => Disposable;
+  readonly changed: () => void;
+}
+
+/**
+ * The permissions that calls wait for. The user is asked once for each of them and account: a server that is not content
+ * with what it asked for would ask for ever.
+ * @see MCP authorization 2026-07-28, "Scope Challenge Handling"
+ */
+export class StepUps {
+  readonly #wanted = new Map<ServerId, StepUp>();
+  /** What has been asked for already, in this window; asked for once more by a server, it was in vain. */
+  readonly #vain = new Map<ServerId, Set<string>>();
+
+  constructor(private readonly parts: StepUpsParts) {}
+
+  /** What is wanted of the account that `id` uses. */
+  wanted(id: ServerId): StepUp | undefined {
+    return this.#wanted.get(id);
+  }
+
+  /**
+   * Resolves when the user has signed in with `missing` for `id`.
+   * @throws BrokerError `access_forbidden` when that was done before and did not help; or the signal's reason
+   */
+  async allowed(
+    id: ServerId,
+    { account, scopes }: Credential,
+    missing: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const vain = this.#vain.get(id);
+    if (missing.every((scope) => vain?.has(nameOf(account, scope)) === true)) throw forbidden(account);
+    const present = this.#wanted.get(id);
+    const others = present !== undefined && sameAccount(present.account, account) ? present.missing : [];
+    const all = [...new Set([...others, ...missing])];
+    this.#wanted.set(id, { account, missing: all, scopes: [...new Set([...scopes, ...all])] });
+    await this.#answered(id, signal);
+  }
+
+  /**
+   * Takes note of a sign-in for `id`: whoever waits goes on. One that nobody waited for lets the user be asked again
+   * for what was in vain before.
+   */
+  signedIn(id: ServerId): void {
+    const answered = this.#wanted.get(id);
+    if (answered === undefined) {
+      this.#vain.delete(id);
+      return;
+    }
+    this.#wanted.delete(id);
+    const before = this.#vain.get(id) ?? [];
+    const tried = answered.missing.map((scope) => nameOf(answered.account, scope));
+    this.#vain.set(id, new Set([...before, ...tried]));
+  }
+
+  #answered(id: ServerId, signal: AbortSignal): Promise<void> {
+    const { want, onDidChange, changed } = this.parts;
+    return new Promise((resolve, reject) => {
+      const done = () => {
+        listening.dispose();
+        signal.removeEventListener('abort', onAbort);
+      };
+      const onAbort = () => {
+        done();
+        reject(signal.reason as Error);
+      };
+      const listening = onDidChange(() => {
+        if (this.#wanted.has(id)) return;
+        done();
+        resolve();
+      });
+      signal.addEventListener('abort', onAbort, { once: true });
+      changed();
+      if (signal.aborted) onAbort();
+      else want(id);
+    });
+  }
+}
+
+/** The account may not do what the call asks for, and no sign-in changes that. */
+export const forbidden = ({ label }: Account): BrokerError =>
+  new BrokerError('access_forbidden', 'The server forbids the request.', { details: { account: label } });
+
+const nameOf = ({ issuer, subject }: Account, scope: string): string =>
+  JSON.stringify([issuer, subject, scope]);

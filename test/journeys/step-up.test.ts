@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { serversSetting, useGround } from '../support/ground.js';
+
+describe('a call that needs more permissions than were granted', () => {
+  const ground = useGround();
+
+  const signedIn = () => ground.signedIn({ server: { toolScopes: { note: ['mcp:write'] } } });
+  const wanted = /“tickets” needs more permissions of alice@example\.com: "mcp:read", "mcp:write"/;
+
+  it('asks for them in one notification, waits, and completes', async () => {
+    const { issuer, server, window } = await signedIn();
+    const { call } = await window.connect('tickets');
+    const answers = Promise.all([call('note', { text: 'one' }), call('note', { text: 'two' })]);
+    const notice = await window.editor.window.message(wanted);
+    assert.equal(await call('whoami'), 'alice@example.com (Alice)'); // What needs no more is not kept waiting.
+    notice.press('Allow…');
+    await answers;
+    assert.equal(server.notes.length, 2);
+    const scopes = issuer.events
+      .filter(({ kind }) => kind === 'authorization-granted')
+      .map(({ scope }) => scope);
+    assert.deepEqual(
+      scopes.map((scope) => scope?.split(' ').filter((one) => one.startsWith('mcp:'))),
+      [['mcp:read'], ['mcp:read', 'mcp:write']],
+    );
+    assert.equal(window.editor.window.messages.length, 1);
+  });
+
+  it('says what to do when nobody answers', async () => {
+    const { window } = await signedIn();
+    const { call } = await window.connect('tickets');
+    const answer = call('note', { text: 'one' });
+    await window.editor.window.message(wanted);
+    await window.waiting(1);
+    window.clock.leap(121_000);
+    assert.match(
+      await answer,
+      /^isError: .*needs more permissions of alice@example\.com\. Run “MCP Credentials: Sign In”/,
+    );
+  });
+
+  it('is asked about once when the server is not content with what it asked for', async () => {
+    const issuer = await ground.issuer();
+    const resource = await ground.resource(issuer);
+    const { window } = ground.window({ user: serversSetting([resource]) });
+    await window.signIn();
+    resource.handle = (_req, res) => {
+      const challenge = 'Bearer error="insufficient_scope", scope="mcp:write never\u0009:granted"';
+      res.writeHead(403, { 'www-authenticate': challenge }).end();
+    };
+    const { url, headers } = await window.definition('tickets');
+    const post = async () => {
+      const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'note' } };
+      const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(call) });
+      return answer.text();
+    };
+    const waiting = post();
+    (await window.editor.window.message(/needs more permissions/)).press('Allow…');
+    assert.match(await waiting, /does not allow alice@example\.com to do this/);
+    assert.match(await post(), /does not allow alice@example\.com to do this/);
+    assert.equal(issuer.counts().authorizationRequests, 2);
+    assert.equal(window.editor.window.messages.length, 1);
+  });
+
+  it('is refused at once when permissions are not what is missing', async () => {
+    const { server, window } = await signedIn();
+    const { call } = await window.connect('tickets');
+    server.acceptOnly('bob');
+    assert.match(await call('whoami').catch(String), /does not allow alice@example\.com to do this/);
+  });
+});

@@ -15,6 +15,7 @@ import { auditTrail } from './node/audit-files.js';
 import { JournalFiles } from './node/journal-files.js';
 import { LeaseFiles, type LeaseNews } from './node/lease-file.js';
 import { LedgerFiles } from './node/ledger-files.js';
+import { readTokenFile } from './node/token-file.js';
 import type { ScryptCost } from './node/store-header.js';
 import type { Web } from './node/web.js';
 import { McpProxy } from './loopback/mcp-proxy.js';
@@ -153,6 +154,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
       describe: (outcome) => outcomeText(vs.l10n, outcome, clock.nowMs(), storage.health),
     }),
     questions: signInQuestions(vs),
+    readTokenFile,
   });
   const configured = keep(new ConfiguredServers(vs, settings, new Approvals(vs, memento), log));
 

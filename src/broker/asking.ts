@@ -9,7 +9,8 @@ import type { TokenAnswer } from '../oauth/token-answer.js';
 import { refreshTokens } from '../oauth/token-request.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import { Brake } from './brake.js';
-import { tooMany } from './failures.js';
+import { refused, tooMany } from './failures.js';
+import type { Grants } from './grants.js';
 import type { Issuers } from './issuers.js';
 
 /** Tokens of five seconds are legitimate and need fifteen; more than this is a loop, whatever its cause. */
@@ -20,6 +21,7 @@ export interface AskingParts {
   readonly clock: Clock;
   readonly vault: CredentialVault;
   readonly issuers: Issuers;
+  readonly grants: Grants;
 }
 
 /**
@@ -38,12 +40,36 @@ export class Asking {
    * Asks for new tokens under `lease`. Never rejects: whatever kept us from asking says nothing about the grant.
    * @returns a refusal with the reason that is known here, where the refresh token had been spent before
    */
-  async ask(credential: LiveCredential, refreshToken: Secret, lease: HeldLease): Promise<TokenAnswer> {
-    const { fetch, clock, vault, issuers } = this.parts;
-    const key = keyOf(credential);
-    const name = keyText(key);
+  async ask(credential: LiveCredential, lease: HeldLease): Promise<TokenAnswer> {
+    const name = keyText(keyOf(credential));
     if (!this.#brake.admits(name))
       return { kind: 'unavailable', error: tooMany(this.#brake.opensAtMs(name)) };
+    const { refreshToken } = credential.tokens;
+    return refreshToken === undefined
+      ? this.#repeat(credential)
+      : this.#spend(credential, refreshToken, lease);
+  }
+
+  /** Nothing is spent by a grant that can be repeated, so nothing has to be ready for the answer. */
+  async #repeat(credential: LiveCredential): Promise<TokenAnswer> {
+    const { issuers, grants } = this.parts;
+    const { account, resource, client, grant } = credential;
+    try {
+      if (grant === undefined) throw refused(credential);
+      return await grants.request(
+        await issuers.metadata(account.issuer, resource),
+        client,
+        grant,
+        credential,
+      );
+    } catch (error) {
+      return { kind: 'unavailable', error: asBrokerError(error) };
+    }
+  }
+
+  async #spend(credential: LiveCredential, refreshToken: Secret, lease: HeldLease): Promise<TokenAnswer> {
+    const { fetch, clock, vault, issuers } = this.parts;
+    const key = keyOf(credential);
     let server: AuthorizationServer;
     let earlier: CutOff | undefined;
     try {
@@ -82,6 +108,8 @@ export function asBrokerError(error: unknown): BrokerError {
     'renewed_elsewhere',
     'vault_write_failed',
     'too_many_attempts',
+    'token_file_unusable',
+    'client_key_unusable',
   ] as const;
   if (hasCode(error, ...known)) return error;
   return new BrokerError('issuer_unreachable', 'The token could not be renewed.', { cause: error });

@@ -12,6 +12,7 @@ import type {
   Memento,
   OpenBrowser,
   Random,
+  ReadTokenFile,
   RedirectReceiver,
   SecretStore,
   ShowCode,
@@ -58,4 +59,5 @@ export interface BrokerParts {
   readonly showCode: ShowCode;
   readonly redirects: RedirectReceiver;
   readonly questions: Questions;
+  readonly readTokenFile: ReadTokenFile;
 }

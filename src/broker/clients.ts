@@ -78,7 +78,8 @@ export class Clients {
   async #configured(server: Server, issuer: AuthorizationServer, clientId: string): Promise<Client> {
     const { vault, questions } = this.parts;
     const stored = await vault.client(issuer.issuer, clientId);
-    const authMethod = server.auth.clientAuthentication ?? methodFor(issuer, stored);
+    const mustProve = server.auth.grant?.kind === 'client_credentials';
+    const authMethod = server.auth.clientAuthentication ?? methodFor(issuer, stored, mustProve);
     const client: Client = { issuer: issuer.issuer, clientId, authMethod, source: 'configured' };
     if (authMethod === 'none') return client;
     const isKey = authMethod === 'private_key_jwt';
@@ -121,10 +122,11 @@ export class Clients {
 function methodFor(
   { token_endpoint_auth_methods_supported: offered = ['none'] }: AuthorizationServer,
   stored: Client | undefined,
+  mustProve: boolean,
 ): ClientAuthMethod {
   if (stored?.clientSecret !== undefined) return secretMethod(offered);
   if (stored?.privateKey !== undefined) return 'private_key_jwt';
-  if (offered.includes('none')) return 'none';
+  if (offered.includes('none') && !mustProve) return 'none';
   const isKeyAlone =
     offered.includes('private_key_jwt') && !offered.some((one) => one.startsWith('client_secret'));
   return isKeyAlone ? 'private_key_jwt' : secretMethod(offered);

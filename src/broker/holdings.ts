@@ -1,6 +1,6 @@
 import type { Disposable } from '../core/announcer.js';
 import { Announcer } from '../core/announcer.js';
-import { isOlder, keyOf, keyText, type Credential } from '../core/credential.js';
+import { isOlder, isRenewable, keyOf, keyText, type Credential } from '../core/credential.js';
 import type { ErrorCode } from '../core/errors.js';
 import type { CredentialState } from '../core/state.js';
 import { isSpent } from './schedule.js';
@@ -82,8 +82,8 @@ export class Holdings implements Disposable {
 export function stateOf({ credential, activity }: Held, nowMs: number): CredentialState {
   const { account, tokens } = credential;
   if (tokens.kind === 'refused') return { kind: 'needs-sign-in', account, reason: tokens.reason };
-  if (isSpent(tokens, nowMs) || activity.kind === 'ended')
-    return { kind: 'needs-sign-in', account, reason: 'not-renewable' };
+  const isOver = !isRenewable(credential) && isSpent(tokens, nowMs);
+  if (isOver || activity.kind === 'ended') return { kind: 'needs-sign-in', account, reason: 'not-renewable' };
   const end = tokens.expiresAtMs === undefined ? {} : { expiresAtMs: tokens.expiresAtMs };
   switch (activity.kind) {
     case 'idle':

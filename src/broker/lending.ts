@@ -1,5 +1,5 @@
 import { sameAccount, type Account } from '../core/account.js';
-import { isAlive, keyOf, keyText, type LiveCredential } from '../core/credential.js';
+import { isAlive, isRenewable, keyOf, keyText, type LiveCredential } from '../core/credential.js';
 import type { Audit } from '../core/audit.js';
 import { BrokerError, hasCode } from '../core/errors.js';
 import type { Clock } from '../core/ports.js';
@@ -60,7 +60,7 @@ export class Lending {
       isAlive(credential) &&
       credential.tokens.accessToken.equals(refusedToken.token);
     if (!isRefused) return this.#lend(id, await this.#usable(key, id));
-    if (credential.tokens.refreshToken === undefined) {
+    if (!isRenewable(credential)) {
       // The record stays: one server's word is not the issuer's.
       holdings.setActivity(key, { kind: 'ended' });
       throw refused(credential);
@@ -88,7 +88,8 @@ export class Lending {
       credential !== undefined && isAlive(credential) && credential.tokens.accessToken.equals(narrow.token);
     if (!isNarrow) return this.#lend(id, await this.#usable(key, id));
     const missing = await missingScopes(challenges);
-    if (missing === undefined) throw forbidden(credential.account);
+    // A grant without a user has nobody to ask.
+    if (missing === undefined || credential.grant !== undefined) throw forbidden(credential.account);
     await stepUps.allowed(id, credential, missing, signal);
     return this.accessToken(id, session);
   }

@@ -1,5 +1,6 @@
 import {
   isAlive,
+  isRenewable,
   keyOf,
   succeeds,
   type Credential,
@@ -17,6 +18,7 @@ import type { CredentialVault } from '../vault/credentials.js';
 import { asBrokerError, Asking } from './asking.js';
 import { notNow, refused, signedOutMeanwhile } from './failures.js';
 import { newest } from './generation.js';
+import type { Grants } from './grants.js';
 import { type Held, type Holdings } from './holdings.js';
 import type { Issuers } from './issuers.js';
 import type { KeptLeases } from './kept-leases.js';
@@ -38,6 +40,7 @@ export interface RefresherParts {
   readonly leases: KeptLeases;
   readonly holdings: Holdings;
   readonly issuers: Issuers;
+  readonly grants: Grants;
   readonly leads: Leads;
   readonly queue: RefreshQueue;
   readonly unsaved: Unsaved;
@@ -134,9 +137,8 @@ export class Refresher {
       }
     }
     if (!isAlive(credential)) throw refused(credential);
-    const { refreshToken } = credential.tokens;
-    if (refreshToken === undefined) throw refused(credential);
-    const answer = await this.#asking.ask(credential, refreshToken, lease);
+    if (!isRenewable(credential)) throw refused(credential);
+    const answer = await this.#asking.ask(credential, lease);
     switch (answer.kind) {
       case 'granted':
         return { kind: 'renewed', credential: await safekeeping.keep(credential, answer.tokens, lease) };
@@ -151,9 +153,8 @@ export class Refresher {
     }
   }
 
-  #isCutOff({ account, tokens }: Credential): boolean {
-    const isRenewable = tokens.kind === 'alive' && tokens.refreshToken !== undefined;
-    return isRenewable && isCutOff(this.parts.network, account.issuer);
+  #isCutOff(credential: Credential): boolean {
+    return isRenewable(credential) && isCutOff(this.parts.network, credential.account.issuer);
   }
 
   /** Nothing is tried while the network is down, so nothing has failed, and nothing is put off for long. */

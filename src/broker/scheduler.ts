@@ -1,4 +1,5 @@
 import type { Disposable } from '../core/announcer.js';
+import { isAlive, isRenewable } from '../core/credential.js';
 import { describeError } from '../core/errors.js';
 import { isCutOff, type Network } from '../core/network.js';
 import type { Clock, Log } from '../core/ports.js';
@@ -144,8 +145,7 @@ export class Scheduler implements Disposable {
   }
 }
 
-const cannotBeRenewed = ({ credential: { tokens } }: Held): boolean =>
-  tokens.kind === 'alive' && tokens.refreshToken === undefined;
+const cannotBeRenewed = ({ credential }: Held): boolean => isAlive(credential) && !isRenewable(credential);
 
 const isUnanswered = ({ activity }: Held): boolean =>
   activity.kind === 'retrying' && activity.code === 'issuer_unreachable' && activity.isAskedToWait !== true;

@@ -22,6 +22,7 @@ import { pushIfRequired } from '../oauth/pushed-request.js';
 import { exchangeCode } from '../oauth/token-request.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import { requireOwnIssuer, type Clients } from './clients.js';
+import { signInByGrant, type GrantSignInParts } from './grant-sign-in.js';
 import { tokensFrom } from './generation.js';
 import { chooseIssuer } from './issuer-choice.js';
 import type { Issuers } from './issuers.js';
@@ -31,7 +32,7 @@ import { authorizeByCode, type Grant } from './sign-in-by-code.js';
 /** Time to find a password and a second factor; after that the tab has been forgotten. */
 const browserLimitMs = 5 * 60_000;
 
-export interface SignInParts {
+export interface SignInParts extends GrantSignInParts {
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly log: Log;
@@ -67,7 +68,7 @@ export interface SignInWish {
 
 /**
  * One sign-in from discovery to a kept credential: discovery → registration → browser and redirect → exchange →
- * identity → keep. The browser's tab says how it ended.
+ * identity → keep. The browser's tab says how it ended. A server with a grant of its own needs no browser.
  * @throws BrokerError any code of discovery, registration, authorization and exchange; `wrong_account`;
  *   `sign_in_timeout`; `browser_unavailable`; or the signal's reason
  */
@@ -84,6 +85,8 @@ export async function signIn(parts: SignInParts, wish: SignInWish): Promise<Acco
     );
   if (wish.way === 'code') requireDeviceCodes(authorizationServer); // Before anybody is registered for it.
   requireOwnIssuer(server, wish.account?.issuer, authorizationServer.issuer);
+  const { grant } = server.auth;
+  if (grant !== undefined) return signInByGrant(parts, wish, grant, resource, authorizationServer);
   const known = await clients.known(server, authorizationServer);
 
   signal.throwIfAborted();

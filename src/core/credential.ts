@@ -1,5 +1,6 @@
 import type { Account } from './account.js';
 import type { Client } from './client.js';
+import type { Grant } from './grant.js';
 import type { RefusalReason } from './refusal.js';
 import type { Secret } from './secret.js';
 
@@ -16,6 +17,8 @@ export interface CredentialKey {
 export interface Credential {
   readonly account: Account;
   readonly client: Client;
+  /** How it came about, where it can be repeated without the user; missing after a sign-in. */
+  readonly grant?: Grant;
   readonly resource: string;
   /** Counts the token answers that this credential has seen; the stored generation never goes back. */
   readonly generation: number;
@@ -78,6 +81,10 @@ export function parseKeyText(text: string): CredentialKey | undefined {
 export function isAlive(credential: Credential): credential is LiveCredential {
   return credential.tokens.kind === 'alive';
 }
+
+/** Whether a new access token can be had without the user: with a refresh token, or by repeating the grant. */
+export const isRenewable = ({ tokens, grant }: Credential): boolean =>
+  tokens.kind === 'alive' && (tokens.refreshToken !== undefined || grant !== undefined);
 
 /**
  * Whether `one`, as it is stored or has just been saved, takes the place of `other`. Two windows that could not be

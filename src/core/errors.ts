@@ -33,6 +33,10 @@ export type ErrorCode =
   | 'client_refused'
   /** The configured client belongs to another authorization server than the one that the server names now. */
   | 'client_elsewhere'
+  /** The private key of our client cannot be used to sign. */
+  | 'client_key_unusable'
+  /** The file that another program keeps a token in cannot be read, or holds none. */
+  | 'token_file_unusable'
   /** The user, or the authorization server, said no in the browser. */
   | 'authorization_denied'
   /** The redirect does not belong to the request: wrong `state`, `iss` or shape. */

@@ -1,4 +1,5 @@
 import type { Disposable } from './announcer.js';
+import type { Secret } from './secret.js';
 
 /** Time as the broker sees it. */
 export interface Clock {
@@ -43,6 +44,12 @@ export interface FetchInit extends RequestInit {
    */
   readonly namedBy?: string;
 }
+
+/**
+ * Reads a token that another program keeps in a file.
+ * @throws (from the result) BrokerError `token_file_unusable` with `details.path` and `details.why`
+ */
+export type ReadTokenFile = (path: string) => Promise<Secret>;
 
 /**
  * Opens the system's browser at exactly this URL; false when it could not be opened.

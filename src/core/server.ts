@@ -1,4 +1,5 @@
 import type { ClientAuthMethod } from './client.js';
+import type { Grant } from './grant.js';
 
 /** Names one configured MCP server in this window: its label in the settings. */
 export type ServerId = string & { readonly brand: 'ServerId' };
@@ -11,6 +12,8 @@ export interface ServerAuth {
   readonly clientId?: string;
   /** How that client proves itself, where it is not the first way that the issuer offers. */
   readonly clientAuthentication?: ClientAuthMethod;
+  /** How tokens are granted without a user; a sign-in in the browser when missing. */
+  readonly grant?: Grant;
   /** Scopes to ask for instead of those that the server names. */
   readonly scopes?: readonly string[];
   /** E-mail address, name or subject of the only account that this server may use. */

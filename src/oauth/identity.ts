@@ -5,13 +5,14 @@ import type { GrantedTokens } from './token-answer.js';
  * Who the issuer says has signed in: the validated ID token; without one, the claims of an access token that
  * happens to be a JWT of this issuer (it came straight from the token endpoint); without that, the one nameless
  * account of that issuer.
+ * @param clientId - of a client that was granted the tokens for itself, which is then the account
  */
-export function identify(issuer: string, tokens: GrantedTokens): Account {
+export function identify(issuer: string, tokens: GrantedTokens, clientId = ''): Account {
   const claims = tokens.identity ?? claimsOf(tokens.accessToken.reveal(), issuer);
   const { sub: subject } = claims;
   // Verbatim: two subjects that differ in a character are two accounts (OpenID Connect Core §2).
   if (typeof subject !== 'string' || subject === '')
-    return { issuer, subject: '', label: new URL(issuer).host };
+    return { issuer, subject: clientId, label: text(clientId) ?? new URL(issuer).host };
   const label =
     text(claims['email']) ??
     text(claims['preferred_username']) ??

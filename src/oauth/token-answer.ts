@@ -81,6 +81,28 @@ export async function readTokenAnswer(
   }
 }
 
+/**
+ * What was granted, for a caller who can do nothing about anything else.
+ * @throws BrokerError `authorization_denied`, `client_refused` when the token endpoint refused; the error of an answer
+ *   that is unavailable
+ */
+export function grantedOrThrow(answer: TokenAnswer, issuer: string): GrantedTokens {
+  switch (answer.kind) {
+    case 'granted':
+      return answer.tokens;
+    case 'unavailable':
+      throw answer.error;
+    case 'refused': {
+      const { reason, error, description } = answer;
+      throw new BrokerError(
+        reason === 'client-gone' ? 'client_refused' : 'authorization_denied',
+        'The token endpoint refused the grant.',
+        { details: { error, reason: JSON.stringify(description), issuer } },
+      );
+    }
+  }
+}
+
 function grantedTokens(answer: oauth.TokenEndpointResponse): GrantedTokens {
   if (answer.token_type !== 'bearer') throw new TypeError(`Token type ${JSON.stringify(answer.token_type)}.`);
   const identity = oauth.getValidatedIdTokenClaims(answer);

@@ -5,7 +5,7 @@ import type { Fetch } from '../core/ports.js';
 import { Secret } from '../core/secret.js';
 import type { AuthorizationRequest } from './authorization.js';
 import { quirks, type AuthorizationServer } from './authorization-server.js';
-import { readTokenAnswer, type GrantedTokens, type TokenAnswer } from './token-answer.js';
+import { grantedOrThrow, readTokenAnswer, type GrantedTokens, type TokenAnswer } from './token-answer.js';
 import { clientAuthentication, resourceParameter, wire, wireClient } from './wire.js';
 
 /**
@@ -50,20 +50,7 @@ export async function exchangeCode(
     await readTokenAnswer(response, validate, nowMs, server[quirks]?.scopeSeparator),
     [code, codeVerifier, client.clientSecret],
   );
-  switch (answer.kind) {
-    case 'granted':
-      return answer.tokens;
-    case 'unavailable':
-      throw answer.error;
-    case 'refused':
-      throw new BrokerError(
-        answer.reason === 'client-gone' ? 'client_refused' : 'authorization_denied',
-        'The token endpoint refused the authorization code.',
-        {
-          details: { error: answer.error, reason: JSON.stringify(answer.description), issuer: server.issuer },
-        },
-      );
-  }
+  return grantedOrThrow(answer, server.issuer);
 }
 
 /**
@@ -111,7 +98,7 @@ export async function refreshTokens(
 }
 
 /** The words of a refusal are logged and shown, so nothing that we sent may come back in them. */
-function withoutOurs(answer: TokenAnswer, sent: readonly (Secret | undefined)[]): TokenAnswer {
+export function withoutOurs(answer: TokenAnswer, sent: readonly (Secret | undefined)[]): TokenAnswer {
   if (answer.kind !== 'refused') return answer;
   const values = sent.map((secret) => secret?.reveal() ?? '').filter((value) => value !== '');
   const clean = (text: string) => values.reduce((rest, value) => rest.replaceAll(value, '[redacted]'), text);

@@ -2,6 +2,7 @@ import * as oauth from 'oauth4webapi';
 import type { Client } from '../core/client.js';
 import type { Fetch } from '../core/ports.js';
 import { quirks, type AuthorizationServer } from './authorization-server.js';
+import { privateKeyJwt } from './client-key.js';
 import { guardedFetch } from './guarded-fetch.js';
 
 /**
@@ -25,6 +26,8 @@ export const resourceParameter = (server: AuthorizationServer, resource: string)
 
 /** How `client` proves itself at the token and revocation endpoints (RFC 6749 §2.3). */
 export function clientAuthentication(client: Client): oauth.ClientAuth {
+  if (client.authMethod === 'private_key_jwt' && client.privateKey !== undefined)
+    return privateKeyJwt(client.privateKey);
   const secret = client.clientSecret?.reveal();
   if (secret === undefined || client.authMethod === 'none') return oauth.None();
   return client.authMethod === 'client_secret_post'

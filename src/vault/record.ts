@@ -28,6 +28,18 @@ const clientSchema = v.strictObject({
   redirectUri: v.exactOptional(v.string()),
 });
 
+const grantSchema = v.variant('kind', [
+  v.strictObject({ kind: v.literal('client_credentials') }),
+  v.strictObject({ kind: v.literal('jwt_bearer'), tokenFile: v.string() }),
+  v.strictObject({ kind: v.literal('token_exchange'), tokenFile: v.string(), tokenType: v.string() }),
+  v.strictObject({
+    kind: v.literal('identity_assertion'),
+    tokenFile: v.string(),
+    idpIssuer: v.string(),
+    idpClientId: v.string(),
+  }),
+]);
+
 const tokensSchema = v.variant('kind', [
   v.strictObject({
     kind: v.literal('alive'),
@@ -43,6 +55,7 @@ const credentialSchema = v.strictObject({
   version: v.literal(version),
   account: accountSchema,
   client: clientSchema,
+  grant: v.exactOptional(grantSchema),
   resource: v.string(),
   generation: v.pipe(v.number(), v.integer(), v.minValue(1)),
   scopes: v.array(v.string()),

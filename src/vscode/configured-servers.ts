@@ -4,7 +4,7 @@ import type { Server } from '../core/server.js';
 import type { VSCode } from './api.js';
 import type { Approvals } from './approvals.js';
 import { variableFor } from './environment.js';
-import { parseServers } from './server-settings.js';
+import { parseServers, type ParsedServers } from './server-settings.js';
 import type { Settings } from './settings.js';
 import type { ProblemSource, SettingsProblem } from './settings-problems.js';
 
@@ -93,7 +93,10 @@ export class ConfiguredServers implements ProblemSource, Disposable {
     const { globalValue, workspaceValue } = workspace.getConfiguration().inspect(setting) ?? {};
     const user = parseServers(globalValue, setting);
     const environment = parseServers(this.settings.fromEnvironment('servers'), variableFor(setting));
-    const proposed = parseServers(workspace.isTrusted ? workspaceValue : undefined, setting);
+    const proposed = withoutGrants(
+      l10n,
+      parseServers(workspace.isTrusted ? workspaceValue : undefined, setting),
+    );
     // A wrong entry takes its label, too: what the user meant by it is not what stands below it.
     const taken = new Set<string>([...user.servers.map(({ id }) => id), ...labelsOf(user.problems)]);
     const own = [...user.servers, ...environment.servers.filter(({ id }) => !taken.has(id))];
@@ -128,4 +131,14 @@ const isSame = (a: Server, b: Server): boolean => JSON.stringify(a) === JSON.str
 
 function split<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
   return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
+}
+
+/** A grant needs no click of the user, and may read a file of theirs: nothing that a workspace could propose. */
+function withoutGrants(l10n: VSCode['l10n'], { servers, problems }: ParsedServers): ParsedServers {
+  const [kept, dropped] = split(servers, ({ auth }) => auth.grant === undefined);
+  const message = l10n.t('has "auth.grant", which can be in your own settings only');
+  return {
+    servers: kept,
+    problems: [...problems, ...dropped.map(({ id }) => ({ place: setting, label: id, message }))],
+  };
 }

@@ -3,7 +3,7 @@ import type { Log } from '../core/ports.js';
 import type { Quirk } from '../core/quirk.js';
 import type { VSCode } from './api.js';
 import { variableFor } from './environment.js';
-import { address, isRecord, Mistake, rejectUnknown, show, text } from './server-settings.js';
+import { address, isRecord, Mistake, rejectUnknown, show, text } from './setting-values.js';
 import type { Settings } from './settings.js';
 import type { ProblemSource, SettingsProblem } from './settings-problems.js';
 

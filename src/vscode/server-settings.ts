@@ -1,7 +1,7 @@
-import { parseAddress } from '../core/address.js';
 import { clientAuthMethods } from '../core/client.js';
-import { BrokerError } from '../core/errors.js';
 import type { Server, ServerAuth, ServerId } from '../core/server.js';
+import { parseGrant } from './grant-setting.js';
+import { address, choice, isRecord, Mistake, rejectUnknown, show, text } from './setting-values.js';
 import type { SettingsProblem } from './settings-problems.js';
 
 export interface ParsedServers {
@@ -11,7 +11,7 @@ export interface ParsedServers {
 
 const labelLimit = 100;
 const entryKeys = ['type', 'url', 'auth'];
-const authKeys = ['issuer', 'clientId', 'clientAuthentication', 'scopes', 'account'];
+const authKeys = ['issuer', 'clientId', 'clientAuthentication', 'grant', 'scopes', 'account'];
 
 /**
  * Reads one scope's value of `mcpCredentials.servers`. A wrong entry is left out with a message; the others stand.
@@ -34,9 +34,6 @@ export function parseServers(value: unknown, place: string): ParsedServers {
   return { servers, problems };
 }
 
-/** What is wrong with an entry, as the rest of a sentence. */
-export class Mistake extends Error {}
-
 function parseServer(label: string, entry: unknown): Server {
   if (label.trim() === '') throw new Mistake('needs a label that is not empty');
   if (label.length > labelLimit) throw new Mistake(`needs a label of at most ${labelLimit} characters`);
@@ -57,44 +54,19 @@ function parseServer(label: string, entry: unknown): Server {
 function parseAuth(auth: unknown): ServerAuth {
   if (!isRecord(auth)) throw new Mistake(`"auth" must be an object, not ${show(auth)}`);
   rejectUnknown(auth, authKeys, 'auth.');
-  const { issuer, clientId, clientAuthentication, scopes, account } = auth;
+  const { issuer, clientId, clientAuthentication, grant, scopes, account } = auth;
+  if (grant !== undefined && clientId === undefined)
+    throw new Mistake('"auth.grant" needs the client that it is for, as "auth.clientId"');
   return {
     ...(issuer !== undefined && { issuer: address(issuer, '"auth.issuer"') }),
     ...(clientId !== undefined && { clientId: text(clientId, '"auth.clientId"') }),
     ...(clientAuthentication !== undefined && {
       clientAuthentication: choice(clientAuthentication, clientAuthMethods, '"auth.clientAuthentication"'),
     }),
+    ...(grant !== undefined && { grant: parseGrant(grant) }),
     ...(scopes !== undefined && { scopes: scopeList(scopes) }),
     ...(account !== undefined && { account: text(account, '"auth.account"') }),
   };
-}
-
-/** @throws Mistake */
-export function address(value: unknown, name: string): string {
-  const given = text(value, name);
-  try {
-    parseAddress(given);
-    return given;
-  } catch (error) {
-    if (!(error instanceof BrokerError)) throw error;
-    // The details repeat the address without a password that may stand in it.
-    const { address: shown, why } = error.details;
-    throw new Mistake(`${name}: ${show(shown)} ${String(why)}`, { cause: error });
-  }
-}
-
-/** @throws Mistake */
-export function text(value: unknown, name: string): string {
-  if (typeof value === 'string' && value.trim() !== '') return value;
-  throw new Mistake(`${name} must be a text that is not empty, not ${show(value)}`);
-}
-
-function choice<T extends string>(value: unknown, choices: readonly T[], name: string): T {
-  const chosen = choices.find((one) => one === value);
-  if (chosen !== undefined) return chosen;
-  throw new Mistake(
-    `${name} must be one of ${choices.map((one) => show(one)).join(', ')}, not ${show(value)}`,
-  );
 }
 
 /** RFC 6749 §3.3: a scope token holds no space, quote or backslash. */
@@ -104,25 +76,3 @@ function scopeList(value: unknown): string[] {
   if (Array.isArray(value) && value.every(isScope)) return value;
   throw new Mistake(`"auth.scopes" must be a list of scopes, each without spaces, not ${show(value)}`);
 }
-
-/** @throws Mistake when `object` has a member that is not `known`, which would be a mistyped one */
-export function rejectUnknown(
-  object: Record<string, unknown>,
-  known: readonly string[],
-  prefix: string,
-): void {
-  const unknown = Object.keys(object).find((key) => !known.includes(key));
-  if (unknown === undefined) return;
-  throw new Mistake(
-    `${show(prefix + unknown)} is not known here; there is ${known.map((key) => show(prefix + key)).join(', ')}`,
-  );
-}
-
-/** Quoted and short: a setting may hold anything, even a secret pasted in the wrong place. */
-export const show = (value: unknown): string => {
-  const json = value === undefined ? 'nothing' : JSON.stringify(value);
-  return json.length > 80 ? `${json.slice(0, 79)}…` : json;
-};
-
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

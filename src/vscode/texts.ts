@@ -206,6 +206,18 @@ export function failureText(
         detail('reason'),
         server,
       ),
+    client_key_unusable: () =>
+      l10n.t(
+        'The private key of your client cannot be used: the authorization server takes {0}, and the key must be PKCS #8 in PEM. Sign in again and enter another key, or ask who runs the server.',
+        detail('offered'),
+      ),
+    token_file_unusable: () =>
+      l10n.t(
+        'The token for “{0}” should be in {1}, which {2}. Check that the program which writes it runs, and "auth.grant" in the settings; then try again.',
+        server,
+        detail('path'),
+        detail('why'),
+      ),
     client_elsewhere: () =>
       l10n.t(
         '“{0}” now signs in at {1}, and its client “{2}” belongs to {3}. If you expect that, set the client of {1} as "auth.clientId" and {1} as "auth.issuer" in the settings; otherwise ask who runs the server.',

@@ -14,6 +14,7 @@ import { Sessions } from '../../src/vault/sessions.js';
 import { BrokerWindow, Stores } from '../support/broker-window.js';
 import { defaultRules } from '../support/default-rules.js';
 import { FakeNetwork } from '../support/fake-network.js';
+import { readTokenFile } from '../../src/node/token-file.js';
 import { noQuestions } from '../support/no-questions.js';
 import { sealedBefore } from '../support/sealed-before.js';
 import { serversSetting } from '../support/ground.js';
@@ -96,6 +97,7 @@ export class FullProfile {
       openBrowser: () => Promise.resolve(false),
       redirects: { open: () => Promise.reject(new Error('Nobody signs in here.')) },
       questions: noQuestions,
+      readTokenFile,
     });
   }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Grants } from '../../src/broker/grants.js';
 import { Holdings, type Held } from '../../src/broker/holdings.js';
 import { KeptLeases } from '../../src/broker/kept-leases.js';
 import { Issuers } from '../../src/broker/issuers.js';
@@ -12,6 +13,7 @@ import { Counters } from '../../src/core/counters.js';
 import { isAlive, keyOf, keyText, type Credential, type LiveCredential } from '../../src/core/credential.js';
 import { hasCode, type ErrorCode } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
+import { readTokenFile } from '../../src/node/token-file.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
 import { defaultRules } from '../support/default-rules.js';
 import { FakeClock } from '../support/fake-clock.js';
@@ -88,7 +90,8 @@ describe('the refresher', () => {
     const queue = new RefreshQueue(counters, log);
     const basics = { counters, audit, fetch, clock, random, log, network, vault, leases, holdings: mine };
     unsaved = new Unsaved({ ...basics, changed: () => undefined });
-    return new Refresher({ ...basics, issuers, leads, queue, unsaved, ...changed });
+    const grants = new Grants({ ...basics, issuers, readTokenFile });
+    return new Refresher({ ...basics, issuers, grants, leads, queue, unsaved, ...changed });
   }
 
   function failSaves(times: number): void {

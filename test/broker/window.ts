@@ -7,6 +7,7 @@ import type { Fetch, OpenBrowser, RedirectReceiver } from '../../src/core/ports.
 import type { Questions } from '../../src/core/questions.js';
 import type { Server, ServerAuth, ServerId } from '../../src/core/server.js';
 import type { Credential } from '../../src/core/credential.js';
+import { readTokenFile } from '../../src/node/token-file.js';
 import { redirectReceiver } from '../../src/loopback/redirect-receiver.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
 import { MemoryLedger } from '../../src/vault/memory-ledger.js';
@@ -80,6 +81,7 @@ export class Profile {
         throw new Error('Nobody asked for a code.');
       },
       openBrowser,
+      readTokenFile,
     };
     const broker = new Broker({ ...parts, redirects, questions: this.questions });
     const wanted: SignInWanted[] = [];

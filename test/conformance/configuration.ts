@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Questions } from '../../src/core/questions.js';
 import { Secret } from '../../src/core/secret.js';
 
@@ -15,13 +18,27 @@ export interface Configuration {
 /** The suite's authorization servers know this document, so that none has to be fetched. */
 const clientMetadataUrl = 'https://conformance-test.local/client-metadata.json';
 
+/** The grants that an administrator would have said to use; everywhere else the user signs in. */
+const grants: Readonly<Record<string, (context: Context) => Readonly<Record<string, unknown>>>> = {
+  'auth/client-credentials-basic': () => ({ type: 'client_credentials' }),
+  'auth/client-credentials-jwt': () => ({ type: 'client_credentials' }),
+  'auth/wif-jwt-bearer': ({ valid_jwt: token }) => ({ type: 'jwt_bearer', tokenFile: fileWith(token) }),
+  'auth/enterprise-managed-authorization': ({ idp_issuer, idp_client_id, idp_id_token: token }) => ({
+    type: 'identity_assertion',
+    idpIssuer: idp_issuer,
+    idpClientId: idp_client_id,
+    tokenFile: fileWith(token),
+  }),
+};
+
 /** The configuration that goes with the context of a scenario; most have none. */
 export function configurationFor(context: Context): Configuration {
-  const { client_id: clientId, client_secret: secret, private_key_pem: key } = context;
+  const { name = '', client_id: clientId, client_secret: secret, private_key_pem: key } = context;
+  const grant = grants[name]?.(context);
   const told = (value: string | undefined) =>
     Promise.resolve(value === undefined ? undefined : new Secret(value));
   return {
-    auth: { ...(clientId !== undefined && { clientId }) },
+    auth: { ...(clientId !== undefined && { clientId }), ...(grant && { grant }) },
     clientMetadataUrl,
     questions: {
       issuer: (_server, issuers) => Promise.resolve(issuers[0]),
@@ -29,4 +46,13 @@ export function configurationFor(context: Context): Configuration {
       proof: (_server, _issuer, _clientId, what) => told(what === 'private key' ? key : secret),
     },
   };
+}
+
+/** A file that is there as long as this process. */
+function fileWith(token = ''): string {
+  const folder = mkdtempSync(join(tmpdir(), 'conformance-token-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, 'token');
+  writeFileSync(path, token, { mode: 0o600 });
+  return path;
 }

@@ -4,6 +4,7 @@ import { Counters } from '../../src/core/counters.js';
 import { describeError } from '../../src/core/errors.js';
 import type { Clock, Log } from '../../src/core/ports.js';
 import { McpProxy } from '../../src/loopback/mcp-proxy.js';
+import { readTokenFile } from '../../src/node/token-file.js';
 import { redirectReceiver } from '../../src/loopback/redirect-receiver.js';
 import { memoryJournal, memoryMemento, memorySecrets, OwnLeases } from '../../src/vault/in-memory.js';
 import { MemoryLedger } from '../../src/vault/memory-ledger.js';
@@ -75,6 +76,7 @@ const broker = new Broker({
     describe: ({ kind }) => ({ title: kind, message: '' }),
   }),
   questions,
+  readTokenFile,
 });
 const proxy = await McpProxy.start({
   tokens: broker,

@@ -127,6 +127,7 @@ function sentence({ kind, subject, error }: AuthorizationEvent, server: string |
     'authorization-refused': `No access${what}${why}`,
     'code-exchanged': `First token${what}, for ${who}`,
     'code-refused': `No token${what}${why}`,
+    'client-granted': 'Token granted to a client',
     refreshed: `New token${what}, for ${who}`,
     'refresh-refused': `No new token${what}, for ${who}${why}`,
     revoked: `The editor signed ${who} out`,

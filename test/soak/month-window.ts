@@ -8,6 +8,7 @@ import { noLock } from '../../src/core/lock.js';
 import type { Clock, Log, RedirectReceiver, SecretStore } from '../../src/core/ports.js';
 import type { ServerId } from '../../src/core/server.js';
 import { defaultRules } from '../support/default-rules.js';
+import { readTokenFile } from '../../src/node/token-file.js';
 import { noQuestions } from '../support/no-questions.js';
 import type { DesktopWindowSecrets } from '../support/desktop-secrets.js';
 import type { WindowLeases } from '../support/memory-leases.js';
@@ -75,6 +76,7 @@ export class MonthWindow implements Asker {
       openBrowser: (url) => this.#browse(new URL(url)),
       redirects: this.#redirects(),
       questions: noQuestions,
+      readTokenFile,
     });
   }
 

@@ -67,6 +67,7 @@ export function buildProvider(given: {
       ...(given.clientDocuments.length > 0 && {
         clientIdMetadataDocument: { enabled: true, ack: 'draft-02' },
       }),
+      clientCredentials: { enabled: true },
       introspection: {
         enabled: true,
         allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,

@@ -8,6 +8,8 @@ export type AuthorizationEventKind =
   | 'authorization-refused'
   | 'code-exchanged'
   | 'code-refused'
+  /** A client was granted a token for itself. */
+  | 'client-granted'
   | 'refreshed'
   | 'refresh-refused'
   | 'revoked'
@@ -132,13 +134,15 @@ export class AuthorizationRecord {
 
   #granted({ oidc, body }: KoaContextWithOIDC): void {
     this.#keepSecrets(body, ['access_token', 'refresh_token', 'id_token']);
-    const { AccessToken: token, RefreshToken: refreshToken } = oidc.entities;
-    const subject = token?.accountId;
+    const { AccessToken, ClientCredentials, RefreshToken: refreshToken } = oidc.entities;
+    const token = AccessToken ?? ClientCredentials;
+    const subject = AccessToken?.accountId;
     if (refreshToken !== undefined && subject !== undefined) {
       this.#subjectOfRefreshToken.set(refreshToken.jti, subject);
     }
     const isRefresh = oidc.params?.['grant_type'] === 'refresh_token';
-    this.note(isRefresh ? 'refreshed' : 'code-exchanged', {
+    const isOwn = ClientCredentials !== undefined;
+    this.note(isRefresh ? 'refreshed' : isOwn ? 'client-granted' : 'code-exchanged', {
       ...request(oidc),
       subject,
       resource: [token?.aud].flat()[0],

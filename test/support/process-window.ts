@@ -10,6 +10,7 @@ import { LedgerFiles } from '../../src/node/ledger-files.js';
 import { defaultRules } from './default-rules.js';
 import { FakeMemento } from './fake-memento.js';
 import { FakeNetwork } from './fake-network.js';
+import { readTokenFile } from '../../src/node/token-file.js';
 import { noQuestions } from './no-questions.js';
 import { FileSecrets } from './file-secrets.js';
 import { RecordingLog } from './recording-log.js';
@@ -62,6 +63,7 @@ export function processBroker(
     network: new FakeNetwork(),
     lock: noLock,
     questions: noQuestions,
+    readTokenFile,
     memento: new FakeMemento(),
     workspace: 'file:///a',
   });

@@ -46,6 +46,26 @@ describe('the setting mcpCredentials.servers', () => {
       { type: 'http', url, auth: { clientAuthentication: 'tls_client_auth' } },
       /^"auth\.clientAuthentication" must be one of "none", .*, not "tls_client_auth"$/,
     ],
+    [
+      'has a grant and no client',
+      { type: 'http', url, auth: { grant: { type: 'client_credentials' } } },
+      /^"auth\.grant" needs the client that it is for, as "auth\.clientId"$/,
+    ],
+    [
+      'has a grant that is none',
+      { type: 'http', url, auth: { clientId: 'c', grant: { type: 'password' } } },
+      /^"auth\.grant\.type" must be one of "client_credentials", .*, not "password"$/,
+    ],
+    [
+      'has a grant without its file',
+      { type: 'http', url, auth: { clientId: 'c', grant: { type: 'jwt_bearer' } } },
+      /^"auth\.grant\.tokenFile" must be a text that is not empty, not nothing$/,
+    ],
+    [
+      'has a grant with a secret in it',
+      { type: 'http', url, auth: { clientId: 'c', grant: { type: 'client_credentials', secret: 's' } } },
+      /^"auth\.grant\.secret" is not known here; there is "auth\.grant\.type"$/,
+    ],
     ['has another type', { type: 'sse', url }, /^"type" must be "http", not "sse"$/],
     ['has no url', { type: 'http' }, /^"url" must be a text that is not empty, not nothing$/],
     ['has an empty url', { type: 'http', url: ' ' }, /^"url" must be a text that is not empty, not " "$/],
@@ -75,7 +95,7 @@ describe('the setting mcpCredentials.servers', () => {
     [
       'has a member in auth that is not known',
       { type: 'http', url, auth: { clientSecret: 'secret-of-alice' } },
-      /^"auth\.clientSecret" is not known here; there is "auth\.issuer", "auth\.clientId", "auth\.clientAuthentication", "auth\.scopes", "auth\.account"$/,
+      /^"auth\.clientSecret" is not known here; there is "auth\.issuer", "auth\.clientId", "auth\.clientAuthentication", "auth\.grant", "auth\.scopes", "auth\.account"$/,
     ],
     [
       'has an issuer that is no address',

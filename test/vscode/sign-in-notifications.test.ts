@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Broker } from '../../src/broker/broker.js';
+import type { StepUp } from '../../src/broker/step-ups.js';
 import type { SignInWanted } from '../../src/broker/wants.js';
 import { Announcer } from '../../src/core/announcer.js';
 import type { ServerId } from '../../src/core/server.js';
@@ -20,9 +21,12 @@ class States {
 
   readonly broker = {
     state: (id: ServerId) => this.#states.get(id) ?? { kind: 'signed-out' },
+    stepUp: (id: ServerId) => this.stepUps.get(id),
     onDidChange: (listener: () => void) => this.#changes.listen(listener),
     onSignInWanted: (listener: (wanted: SignInWanted) => void) => this.#wants.listen(listener),
   } as unknown as Broker;
+
+  readonly stepUps = new Map<ServerId, StepUp>();
 
   become(id: ServerId, state: CredentialState): void {
     this.#states.set(id, state);
@@ -71,6 +75,21 @@ describe('the notification that asks for a sign-in', () => {
     assert.equal(editor.window.messages.length, 1);
     states.want(tickets, 'the next failure');
     (await editor.window.message(/“tickets” waits/)).close();
+  });
+
+  it('names the permissions that a call needs, quoted, and asks to allow them', async () => {
+    const { editor, states, signedIn } = setUp();
+    states.become(tickets, { kind: 'ready', account });
+    states.stepUps.set(tickets, {
+      account,
+      missing: ['a', '[b](command:x)'],
+      scopes: ['a', '[b](command:x)'],
+    });
+    states.want(tickets);
+    const notice = await editor.window.message(/needs more permissions of alice@example\.com: "a", "\[b\]/);
+    notice.press('Allow…');
+    await aMoment();
+    assert.deepEqual(signedIn, [tickets]);
   });
 
   it('comes for one server after the other', async () => {

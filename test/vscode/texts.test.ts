@@ -41,6 +41,11 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
     /set its id as "auth\.clientId"/,
   ],
   client_refused: [{ issuer: 'https://login.example.com', reason: '"no"' }, /Check "auth\.clientId"/],
+  client_key_unusable: [{ offered: '["ES256"]' }, /enter another key, or ask who runs the server/],
+  token_file_unusable: [
+    { path: '/run/token', why: 'cannot be read' },
+    /Check that the program .* then try again/,
+  ],
   client_elsewhere: [
     { issuer: 'https://login.example.com', before: 'https://a.example.com', clientId: 'ours' },
     /as "auth\.clientId" .* ask who runs the server/,

@@ -1,0 +1,22 @@
+/**
+ * A grant that needs no user, so that it is repeated instead of renewed. What proves it lies in a file that somebody
+ * else keeps fresh; its name is an absolute path.
+ */
+export type Grant =
+  /** We speak for ourselves (RFC 6749 §4.4; MCP extension `oauth-client-credentials`). */
+  | { readonly kind: 'client_credentials' }
+  /** A workload speaks for itself, with a JWT of its platform (RFC 7523 §2.1; MCP extension `auth/wif`). */
+  | { readonly kind: 'jwt_bearer'; readonly tokenFile: string }
+  /** A token of somebody else is exchanged (RFC 8693 §2.1). */
+  | { readonly kind: 'token_exchange'; readonly tokenFile: string; readonly tokenType: string }
+  /**
+   * An organization's identity provider vouches for a user, whose ID token lies in the file (MCP extension
+   * `enterprise-managed-authorization`).
+   */
+  | {
+      readonly kind: 'identity_assertion';
+      readonly tokenFile: string;
+      readonly idpIssuer: string;
+      /** A public client at the identity provider. */
+      readonly idpClientId: string;
+    };

@@ -1,0 +1,37 @@
+import type { Grant } from '../core/grant.js';
+import { address, choice, isRecord, Mistake, rejectUnknown, show, text } from './setting-values.js';
+
+const types = ['client_credentials', 'jwt_bearer', 'token_exchange', 'identity_assertion'] as const;
+
+const accessToken = 'urn:ietf:params:oauth:token-type:access_token';
+
+/**
+ * Reads `auth.grant` of a server.
+ * @throws Mistake
+ */
+export function parseGrant(grant: unknown): Grant {
+  if (!isRecord(grant)) throw new Mistake(`"auth.grant" must be an object with "type", not ${show(grant)}`);
+  const kind = choice(grant['type'], types, '"auth.grant.type"');
+  const { tokenFile, tokenType, idpIssuer, idpClientId } = grant;
+  const known = (...keys: readonly string[]) => rejectUnknown(grant, ['type', ...keys], 'auth.grant.');
+  const file = () => text(tokenFile, '"auth.grant.tokenFile"');
+  switch (kind) {
+    case 'client_credentials':
+      known();
+      return { kind };
+    case 'jwt_bearer':
+      known('tokenFile');
+      return { kind, tokenFile: file() };
+    case 'token_exchange':
+      known('tokenFile', 'tokenType');
+      return { kind, tokenFile: file(), tokenType: text(tokenType ?? accessToken, '"auth.grant.tokenType"') };
+    case 'identity_assertion':
+      known('tokenFile', 'idpIssuer', 'idpClientId');
+      return {
+        kind,
+        tokenFile: file(),
+        idpIssuer: address(idpIssuer, '"auth.grant.idpIssuer"'),
+        idpClientId: text(idpClientId, '"auth.grant.idpClientId"'),
+      };
+  }
+}

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { exportJWK, exportPKCS8, generateKeyPair } from 'jose';
+import type { ClientMetadata } from 'oidc-provider';
+import { serversSetting, useGround } from '../support/ground.js';
+
+const secret = 'the-secret-of-our-service';
+
+const service: ClientMetadata = {
+  client_id: 'our-service',
+  client_secret: secret,
+  token_endpoint_auth_method: 'client_secret_basic',
+  grant_types: ['client_credentials'],
+  redirect_uris: [],
+  response_types: [],
+};
+
+describe('a server that the client calls for itself', () => {
+  const ground = useGround();
+
+  async function window(client: ClientMetadata, auth: Record<string, unknown> = {}) {
+    const issuer = await ground.issuer({ clients: [client], registration: false });
+    const server = await ground.server(issuer);
+    const entry = { clientId: 'our-service', grant: { type: 'client_credentials' }, ...auth };
+    const user = serversSetting([server], { tickets: { auth: entry } });
+    return { issuer, server, user, ...ground.window({ user, browse: undefined }) };
+  }
+
+  it('needs its secret once and no browser, and is granted anew when the token ends', async () => {
+    const { issuer, server, user, window: mine } = await window(service);
+    await mine.ready;
+    const signIn = mine.run('signIn');
+    (await mine.editor.window.input(/The client secret of “our-service”/)).enter(secret);
+    await signIn;
+    assert.match(mine.editor.statusBar?.text ?? '', /^\$\(key\) our-service/);
+
+    const { call } = await mine.connect('tickets');
+    await call('whoami');
+    mine.clock.leap(70_000);
+    await call('whoami');
+    const granted = issuer.events.filter(({ kind }) => kind === 'client-granted');
+    assert.deepEqual(
+      granted.map(({ resource, scope }) => [resource, scope]),
+      Array<string[]>(2).fill([server.url, 'mcp:read']),
+    );
+    assert.ok(!mine.remains.includes(secret));
+    await mine.close();
+
+    const again = ground.window({ stores: mine.stores, user, browse: undefined }).window;
+    again.clock.leap(70_000);
+    await (await again.connect('tickets')).call('whoami');
+    assert.equal(again.editor.window.inputs.length, 0);
+  });
+
+  it('proves itself with a private key, pasted on one line', async () => {
+    const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
+    const { client_secret: _, ...keyed } = service;
+    const { window: mine } = await window(
+      {
+        ...keyed,
+        token_endpoint_auth_method: 'private_key_jwt',
+        token_endpoint_auth_signing_alg: 'ES256',
+        jwks: { keys: [{ ...(await exportJWK(publicKey)), use: 'sig', alg: 'ES256' }] },
+      },
+      { clientAuthentication: 'private_key_jwt' },
+    );
+    await mine.ready;
+    const signIn = mine.run('signIn');
+    const pem = (await exportPKCS8(privateKey)).replaceAll('\n', ' ');
+    (await mine.editor.window.input(/The private key of “our-service”/)).enter(pem);
+    await signIn;
+    await (await mine.connect('tickets')).call('whoami');
+    assert.ok(!mine.remains.includes(pem.slice(40, 80)));
+  });
+
+  it('is said to be refused, once and for all, when the secret is wrong', async () => {
+    const { issuer, window: mine } = await window(service);
+    await mine.ready;
+    const signIn = mine.run('signIn');
+    (await mine.editor.window.input(/The client secret/)).enter('mistyped');
+    (await mine.editor.window.message(/does not know the client/)).close();
+    await signIn;
+    assert.equal(issuer.events.filter(({ kind }) => kind === 'code-refused').length, 1);
+  });
+
+  it('cannot be proposed by a workspace', async () => {
+    const issuer = await ground.issuer({ clients: [service] });
+    const server = await ground.server(issuer);
+    const auth = { clientId: 'our-service', grant: { type: 'jwt_bearer', tokenFile: '/etc/passwd' } };
+    const { window: mine } = ground.window({
+      workspace: serversSetting([server], { tickets: { auth } }),
+      folder: 'file:///home/alice/project',
+    });
+    await mine.ready;
+    assert.deepEqual(await mine.editor.definitions(), []);
+    assert.ok(mine.log(/entry "tickets": has "auth\.grant", which can be in your own settings only/));
+  });
+});

@@ -21,8 +21,12 @@ describe('what is remembered of sessions and bindings', () => {
     assert.ok(sessionId.length > 10 && !ledgerText.includes(sessionId));
     for (const secret of issuer.issuedSecrets) assert.ok(!ledgerText.includes(secret));
     assert.deepEqual(
-      window.stores.memento.keys().map((key) => key.split(':')[0]),
-      ['credential'],
+      window.stores.memento
+        .keys()
+        .map((key) => key.split(':')[0])
+        .sort(),
+      ['credential', 'registration'],
+      'Which of them there are; what they hold is in the secret storage.',
     );
   });
 

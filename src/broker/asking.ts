@@ -53,15 +53,11 @@ export class Asking {
   /** Nothing is spent by a grant that can be repeated, so nothing has to be ready for the answer. */
   async #repeat(credential: LiveCredential): Promise<TokenAnswer> {
     const { issuers, grants } = this.parts;
-    const { account, resource, client, grant } = credential;
+    const { account, resource, scopes, client, grant, tokens } = credential;
+    const wishes = { resource, scopes, ...(tokens.dpopKey && { dpopKey: tokens.dpopKey }) };
     try {
       if (grant === undefined) throw refused(credential);
-      return await grants.request(
-        await issuers.metadata(account.issuer, resource),
-        client,
-        grant,
-        credential,
-      );
+      return await grants.request(await issuers.metadata(account.issuer, resource), client, grant, wishes);
     } catch (error) {
       return { kind: 'unavailable', error: asBrokerError(error) };
     }

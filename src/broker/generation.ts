@@ -23,13 +23,20 @@ export function renewed(
 /**
  * The tokens of a grant as they are held.
  * @param previous - whose refresh token stays in use when the answer brings none (RFC 6749 §6)
+ * @param dpopKey - the key that was proved with the request
  */
-export function tokensFrom(granted: GrantedTokens, nowMs: number, previous?: Tokens): Tokens {
+export function tokensFrom(
+  granted: GrantedTokens,
+  nowMs: number,
+  previous?: Tokens,
+  dpopKey = previous?.dpopKey,
+): Tokens {
   const refreshToken = granted.refreshToken ?? previous?.refreshToken;
   return {
     kind: 'alive',
     accessToken: granted.accessToken,
     ...(refreshToken !== undefined && { refreshToken }),
+    ...(granted.isBound === true && dpopKey !== undefined && { dpopKey }),
     issuedAtMs: nowMs,
     ...(granted.lifetimeSeconds !== undefined && { expiresAtMs: nowMs + granted.lifetimeSeconds * 1000 }),
   };

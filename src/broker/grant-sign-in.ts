@@ -4,6 +4,7 @@ import type { Credential } from '../core/credential.js';
 import { BrokerError } from '../core/errors.js';
 import type { Clock } from '../core/ports.js';
 import type { AuthorizationServer } from '../oauth/authorization-server.js';
+import { keyFor } from '../oauth/dpop.js';
 import { identify } from '../oauth/identity.js';
 import type { ProtectedResource } from '../oauth/protected-resource.js';
 import { grantedOrThrow } from '../oauth/token-answer.js';
@@ -27,7 +28,7 @@ export async function signInByGrant(
   { clock, clients, grants }: GrantSignInParts,
   { server, keep, signal }: SignInWish,
   grant: Grant,
-  { resource, scopes: offered }: ProtectedResource,
+  { resource, scopes: offered, wantsDpop }: ProtectedResource,
   issuer: AuthorizationServer,
 ): Promise<Account> {
   const client = await clients.known(server, issuer);
@@ -39,7 +40,12 @@ export async function signInByGrant(
   signal.throwIfAborted();
   const scopes = server.auth.scopes ?? offered ?? [];
   try {
-    const answer = await grants.request(issuer, client, grant, { resource, scopes });
+    const dpopKey = await keyFor(wantsDpop, issuer);
+    const answer = await grants.request(issuer, client, grant, {
+      resource,
+      scopes,
+      ...(dpopKey && { dpopKey }),
+    });
     const granted = grantedOrThrow(answer, issuer.issuer);
     const account = identify(issuer.issuer, granted, client.clientId);
     const credential: Credential = {
@@ -49,7 +55,7 @@ export async function signInByGrant(
       resource,
       generation: 1,
       scopes: granted.scopes ?? scopes,
-      tokens: tokensFrom(granted, clock.nowMs()),
+      tokens: tokensFrom(granted, clock.nowMs(), undefined, dpopKey),
     };
     await keep(credential);
     return account;

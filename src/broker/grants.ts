@@ -8,6 +8,7 @@ import {
   exchangeGrant,
   identityAssertion,
   requestGrant,
+  type GrantWishes,
 } from '../oauth/repeatable-grant.js';
 import type { TokenAnswer } from '../oauth/token-answer.js';
 import type { Issuers } from './issuers.js';
@@ -17,12 +18,6 @@ export interface GrantsParts {
   readonly clock: Clock;
   readonly issuers: Issuers;
   readonly readTokenFile: ReadTokenFile;
-}
-
-/** What a grant is to be for. */
-export interface GrantWishes {
-  readonly resource: string;
-  readonly scopes: readonly string[];
 }
 
 /** The grants that need no user, for the first token and for every one after it. */

@@ -7,6 +7,7 @@ import type { ServerId } from '../core/server.js';
 import type { Secret } from '../core/secret.js';
 import type { LentToken } from '../core/token-source.js';
 import { missingScopes } from '../oauth/challenge.js';
+import { resourceProof } from '../oauth/dpop.js';
 import type { Sessions } from '../vault/sessions.js';
 import { Brake } from './brake.js';
 import { nobody, notNow, refused } from './failures.js';
@@ -145,7 +146,9 @@ export class Lending {
       this.#delivered.set(id, token);
       this.parts.audit.record({ kind: 'delivery', server: id, account, resource, generation, token });
     }
-    return { token, account, resource };
+    const { dpopKey } = tokens;
+    if (dpopKey === undefined) return { token, account, resource };
+    return { token, account, resource, prove: (...about) => resourceProof(dpopKey, token, ...about) };
   }
 }
 

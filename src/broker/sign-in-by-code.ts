@@ -1,6 +1,7 @@
 import type { Client } from '../core/client.js';
 import { BrokerError } from '../core/errors.js';
 import type { Clock, Fetch, OpenBrowser, ShowCode } from '../core/ports.js';
+import type { Secret } from '../core/secret.js';
 import type { AuthorizationServer } from '../oauth/authorization-server.js';
 import { redeemDeviceCode, requestDeviceCode, type DeviceCode } from '../oauth/device-code.js';
 import type { GrantedTokens } from '../oauth/token-answer.js';
@@ -17,6 +18,8 @@ export interface CodeWish {
   readonly server: string;
   readonly resource: string;
   readonly scopes?: readonly string[];
+  /** What the tokens are to be bound to. */
+  readonly dpopKey?: Secret;
 }
 
 /** What was granted, and which scopes had been asked for. */
@@ -42,7 +45,7 @@ export async function authorizeByCode(
   const prompt = { server: wish.server, code: code.userCode, page: code.page, open };
   parts.showCode(prompt, AbortSignal.any([signal, shown.signal]));
   try {
-    return { tokens: await poll(parts, code, signal), scopes: code.scopes };
+    return { tokens: await poll(parts, code, wish.dpopKey, signal), scopes: code.scopes };
   } finally {
     shown.abort();
   }
@@ -51,13 +54,14 @@ export async function authorizeByCode(
 async function poll(
   { fetch, clock }: CodeParts,
   code: DeviceCode,
+  dpopKey: Secret | undefined,
   signal: AbortSignal,
 ): Promise<GrantedTokens> {
   const endsAtMs = clock.nowMs() + code.lifetimeMs;
   for (let { intervalMs } = code; ;) {
     await pause(clock, intervalMs, signal);
     if (clock.nowMs() >= endsAtMs) throw new BrokerError('sign_in_timeout', 'The device code has expired.');
-    const answer = await redeemDeviceCode(fetch, code, clock.nowMs(), signal);
+    const answer = await redeemDeviceCode(fetch, code, clock.nowMs(), signal, dpopKey);
     if (answer.kind === 'granted') return answer.tokens;
     intervalMs += answer.longerByMs;
   }

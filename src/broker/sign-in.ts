@@ -12,10 +12,12 @@ import type {
   ShowCode,
 } from '../core/ports.js';
 import type { Questions } from '../core/questions.js';
+import type { Secret } from '../core/secret.js';
 import type { Server } from '../core/server.js';
 import { authorizationRequest, newState, readAuthorizationResponse } from '../oauth/authorization.js';
 import type { AuthorizationServer } from '../oauth/authorization-server.js';
 import { requireDeviceCodes } from '../oauth/device-code.js';
+import { keyFor } from '../oauth/dpop.js';
 import { identify } from '../oauth/identity.js';
 import { discoverResource, type ProtectedResource } from '../oauth/protected-resource.js';
 import { pushIfRequired } from '../oauth/pushed-request.js';
@@ -95,7 +97,8 @@ export async function signIn(parts: SignInParts, wish: SignInWish): Promise<Acco
   let client = known;
   try {
     client ??= await clients.register(server, authorizationServer, wait.redirectUri, signal);
-    const flow = { authorizationServer, client, resource, state, wait };
+    const dpopKey = await keyFor(resource.wantsDpop, authorizationServer);
+    const flow = { authorizationServer, client, resource, state, wait, dpopKey };
     const granted = await (wish.way === 'code' ? byCode(parts, wish, flow) : inBrowser(parts, wish, flow));
     const credential = credentialFrom(parts, wish, flow, granted);
     await wish.keep(credential);
@@ -117,12 +120,14 @@ interface Flow {
   readonly resource: ProtectedResource;
   readonly state: string;
   readonly wait: RedirectWait;
+  /** What the tokens are to be bound to, where the resource wants that. */
+  readonly dpopKey: Secret | undefined;
 }
 
 async function inBrowser(parts: SignInParts, wish: SignInWish, flow: Flow): Promise<Grant> {
   const { fetch, clock, openBrowser } = parts;
   const { signal } = wish;
-  const { authorizationServer, client, resource, state, wait } = flow;
+  const { authorizationServer, client, resource, state, wait, dpopKey } = flow;
   const scopes = scopesFor(wish, resource);
   const loginHint = hintFor(wish);
   const built = await authorizationRequest(authorizationServer, client, {
@@ -141,13 +146,15 @@ async function inBrowser(parts: SignInParts, wish: SignInWish, flow: Flow): Prom
   }
   const redirect = await withinLimit(clock, Promise.race([wait.arrived, wish.pasted.arrived]), signal);
   const code = readAuthorizationResponse(request, redirect);
-  return { tokens: await exchangeCode(fetch, request, code, clock.nowMs(), signal), scopes: request.scopes };
+  const tokens = await exchangeCode(fetch, request, code, clock.nowMs(), signal, dpopKey);
+  return { tokens, scopes: request.scopes };
 }
 
 function byCode(parts: SignInParts, wish: SignInWish, flow: Flow): Promise<Grant> {
   const { server, signal } = wish;
-  const { authorizationServer, client, resource } = flow;
-  const asked = { server: server.id, resource: resource.resource, ...scopesFor(wish, resource) };
+  const { authorizationServer, client, resource, dpopKey } = flow;
+  const own = { server: server.id, resource: resource.resource, ...(dpopKey && { dpopKey }) };
+  const asked = { ...own, ...scopesFor(wish, resource) };
   return authorizeByCode(parts, authorizationServer, client, asked, signal);
 }
 
@@ -162,7 +169,7 @@ function scopesFor(
 function credentialFrom(
   { clock }: SignInParts,
   wish: SignInWish,
-  { authorizationServer, client, resource }: Flow,
+  { authorizationServer, client, resource, dpopKey }: Flow,
   { tokens, scopes }: Grant,
 ): Credential {
   const account = identify(authorizationServer.issuer, tokens);
@@ -173,7 +180,7 @@ function credentialFrom(
     resource: resource.resource,
     generation: 1,
     scopes: tokens.scopes ?? scopes,
-    tokens: tokensFrom(tokens, clock.nowMs()),
+    tokens: tokensFrom(tokens, clock.nowMs(), undefined, dpopKey),
   };
 }
 

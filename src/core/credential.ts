@@ -32,6 +32,8 @@ export interface Tokens {
   readonly kind: 'alive';
   readonly accessToken: Secret;
   readonly refreshToken?: Secret;
+  /** The private key that the tokens are bound to, as a JWK (RFC 9449); missing for bearer tokens. */
+  readonly dpopKey?: Secret;
   readonly issuedAtMs: number;
   /** End of the access token's life; missing when the issuer did not say (RFC 6749 §5.1). */
   readonly expiresAtMs?: number;

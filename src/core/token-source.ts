@@ -2,12 +2,21 @@ import type { Account } from './account.js';
 import type { Secret } from './secret.js';
 import type { ServerId } from './server.js';
 
+/**
+ * Proves that a bound token is ours, for one request (RFC 9449 §4).
+ * @param nonce - what the server has just asked for, to be used from then on
+ * @returns the value of the header `DPoP`
+ */
+type Prove = (method: string, url: string, nonce?: string) => Promise<string>;
+
 /** An access token on loan for one request, the account it speaks for, and where it may go. */
 export interface LentToken {
   readonly token: Secret;
   readonly account: Account;
   /** The protected resource that the token is for. */
   readonly resource: string;
+  /** Only for a token that is bound to a key of ours; such a one is worth nothing without. */
+  readonly prove?: Prove;
 }
 
 /** All that the proxy may know about credentials. No member opens a browser, none names a refresh token. */

@@ -14,6 +14,7 @@ const local = [
   'host',
   'authorization',
   'proxy-authorization',
+  'dpop',
   'cookie',
   'origin',
   'referer',
@@ -22,7 +23,7 @@ const local = [
 ];
 
 /** What a server says to a client that signs in by itself or keeps cookies; the broker does the one and nobody the other. */
-const meantForBrowsers = ['www-authenticate', 'proxy-authenticate', 'set-cookie'];
+const meantForBrowsers = ['www-authenticate', 'proxy-authenticate', 'dpop-nonce', 'set-cookie'];
 
 const notForServer = new Set([...hopByHop, ...local]);
 

@@ -11,6 +11,7 @@ import { failureAnswer } from './answer.js';
 import { readBody, type Body } from './body.js';
 import { isAdmitted } from './guard.js';
 import { forwardedRequestHeaders, forwardedResponseHeaders } from './headers.js';
+import { sendLent } from './lent-request.js';
 import { listen, type Listener } from './listener.js';
 import { Upstream } from './upstream.js';
 
@@ -202,17 +203,15 @@ export class McpProxy implements Disposable {
     }
   }
 
-  #send(
-    { server, method, headers, body, gone }: Call,
-    { token, resource }: LentToken,
-  ): Promise<IncomingMessage> {
+  async #send({ server, method, headers, body, gone }: Call, lent: LentToken): Promise<IncomingMessage> {
+    const { resource } = lent;
     // The settings may have changed while the call waited; a token for the new address is not for the old one.
     if (!covers(resource, server.url)) {
       throw new BrokerError('resource_mismatch', 'The token is for another address than the call.', {
         details: { server: server.url, resource: JSON.stringify(resource) },
       });
     }
-    return this.#upstream.send({ url: new URL(server.url), method, headers, token, body, signal: gone });
+    return sendLent(this.#upstream, { url: new URL(server.url), method, headers, body, signal: gone }, lent);
   }
 
   #requirePassable(answer: IncomingMessage, { account }: LentToken): void {

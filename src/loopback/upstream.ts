@@ -12,6 +12,8 @@ export interface UpstreamRequest {
   /** Flat name and value pairs, without a credential. */
   readonly headers: readonly string[];
   readonly token: Secret;
+  /** The proof that goes with a bound token; a bearer token has none. */
+  readonly proof?: string;
   readonly body: Body;
   readonly signal: AbortSignal;
 }
@@ -26,10 +28,14 @@ export class Upstream {
    * @returns the answer as soon as its headers are there
    * @throws BrokerError `server_unreachable`, `tls_untrusted`; or the signal's reason
    */
-  send({ url, method, headers, token, body, signal }: UpstreamRequest): Promise<IncomingMessage> {
+  send({ url, method, headers, token, proof, body, signal }: UpstreamRequest): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const length = body.whole === undefined ? [] : ['content-length', String(body.whole.length)];
-      const all = ['host', url.host, ...headers, 'authorization', `Bearer ${token.reveal()}`, ...length];
+      const credential =
+        proof === undefined
+          ? ['authorization', `Bearer ${token.reveal()}`]
+          : ['authorization', `DPoP ${token.reveal()}`, 'dpop', proof];
+      const all = ['host', url.host, ...headers, ...credential, ...length];
       const options = { method, headers: all, signal };
       const outgoing =
         url.protocol === 'https:'

@@ -5,21 +5,27 @@ export interface BearerChallenge {
   readonly resourceMetadata?: string;
   readonly scopes?: readonly string[];
   readonly error?: string;
+  /** The resource takes bound tokens only (RFC 9449 §7.1). */
+  readonly isDpop?: true;
 }
 
 /**
- * Reads the Bearer challenge among any others of an answer.
+ * Reads the Bearer challenge among any others of an answer, or the one for bound tokens where there is none.
  * @returns undefined when there is none
  */
 export async function readBearerChallenge(headers: Headers): Promise<BearerChallenge | undefined> {
-  const bearer = (await parseChallenges(headers)).find(({ scheme }) => scheme === 'bearer')?.parameters;
-  if (bearer === undefined) return undefined;
-  const { resource_metadata: resourceMetadata, scope, error } = bearer;
+  const challenges = await parseChallenges(headers);
+  const found =
+    challenges.find(({ scheme }) => scheme === 'bearer') ??
+    challenges.find(({ scheme }) => scheme === 'dpop');
+  if (found === undefined) return undefined;
+  const { resource_metadata: resourceMetadata, scope, error } = found.parameters;
   const scopes = scope?.split(' ').filter((part) => part !== '');
   return {
     ...(resourceMetadata !== undefined && { resourceMetadata }),
     ...(scopes !== undefined && scopes.length > 0 && { scopes }),
     ...(error !== undefined && { error }),
+    ...(found.scheme === 'dpop' && { isDpop: true }),
   };
 }
 

@@ -7,6 +7,7 @@ import { Secret } from '../core/secret.js';
 import { quirks, type AuthorizationServer } from './authorization-server.js';
 import { scopesToAskFor } from './authorization.js';
 import { normalizedDeviceAnswer, readAnswer } from './normalized-answer.js';
+import { dpopOption } from './dpop.js';
 import { readTokenAnswer, type GrantedTokens } from './token-answer.js';
 import { clientAuthentication, resourceParameter, wire, wireClient } from './wire.js';
 
@@ -99,6 +100,7 @@ export async function redeemDeviceCode(
   code: DeviceCode,
   nowMs: number,
   signal: AbortSignal,
+  dpopKey?: Secret,
 ): Promise<DeviceAnswer> {
   const { server, client, resource, deviceCode, intervalMs } = code;
   const wired = wireClient(client);
@@ -109,7 +111,11 @@ export async function redeemDeviceCode(
       wired,
       clientAuthentication(client),
       deviceCode.reveal(),
-      { ...wire(fetch, server, signal), additionalParameters: resourceParameter(server, resource) },
+      {
+        ...wire(fetch, server, signal),
+        ...(await dpopOption(dpopKey)),
+        additionalParameters: resourceParameter(server, resource),
+      },
     );
   } catch (error) {
     // The code is still good; RFC 8628 §3.5 wants fewer questions of whoever gets no answer.
@@ -118,11 +124,16 @@ export async function redeemDeviceCode(
     throw error;
   }
   const { error } = (await readAnswer(response.clone())) ?? {};
+  // The nonce that it wants in the proof is known by now (RFC 9449 §8).
+  if (error === 'use_dpop_nonce') return { kind: 'pending', longerByMs: 0 };
   if (error === 'authorization_pending') return { kind: 'pending', longerByMs: 0 };
   if (error === 'slow_down') return { kind: 'pending', longerByMs: slowDownMs };
   if (error === 'expired_token') throw new BrokerError('sign_in_timeout', 'The device code has expired.');
   const validate = (normalized: Response) => oauth.processDeviceCodeResponse(server, wired, normalized);
-  const answer = await readTokenAnswer(response, validate, nowMs, server[quirks]?.scopeSeparator);
+  const answer = await readTokenAnswer(response, validate, nowMs, {
+    scopeSeparator: server[quirks]?.scopeSeparator,
+    isKeyProved: dpopKey !== undefined,
+  });
   switch (answer.kind) {
     case 'granted':
       return answer;

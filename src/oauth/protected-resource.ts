@@ -14,6 +14,8 @@ export interface ProtectedResource {
   readonly issuers: readonly string[];
   /** What to ask for: the challenge's scopes, else all that the metadata lists, else nothing. */
   readonly scopes?: readonly string[];
+  /** Tokens for it have to be bound to a key of ours (RFC 9449). */
+  readonly wantsDpop?: true;
 }
 
 /**
@@ -38,14 +40,21 @@ export async function discoverResource(
     if (named !== undefined) {
       throw new BrokerError('metadata_missing', `There is no metadata at ${JSON.stringify(named)}.`);
     }
-    return { resource: serverUrl, issuers: [], ...(challenge?.scopes && { scopes: challenge.scopes }) };
+    return {
+      resource: serverUrl,
+      issuers: [],
+      ...(challenge?.scopes && { scopes: challenge.scopes }),
+      ...(challenge?.isDpop && { wantsDpop: true }),
+    };
   }
   const document = await readAnswer(found.response);
   if (document === undefined)
     throw new BrokerError('metadata_missing', `There is no JSON object at ${JSON.stringify(found.address)}.`);
   const metadata = parseMetadata(document, serverUrl);
   const scopes = challenge?.scopes ?? metadata.scopes;
-  return { resource: metadata.resource, issuers: metadata.issuers, ...(scopes && { scopes }) };
+  const wantsDpop = challenge?.isDpop === true || metadata.wantsDpop === true;
+  const { resource, issuers } = metadata;
+  return { resource, issuers, ...(scopes && { scopes }), ...(wantsDpop && { wantsDpop }) };
 }
 
 /** A ping opens no session and does nothing on a server that needs no token. */
@@ -75,7 +84,12 @@ function wellKnownAddresses(serverUrl: string): string[] {
 }
 
 function parseMetadata(document: Answer, serverUrl: string): ProtectedResource {
-  const { resource, authorization_servers: issuers, scopes_supported: scopes } = document;
+  const {
+    resource,
+    authorization_servers: issuers,
+    scopes_supported: scopes,
+    dpop_bound_access_tokens_required: needsBinding,
+  } = document;
   if (typeof resource !== 'string' || !covers(resource, serverUrl)) {
     throw new BrokerError('resource_mismatch', 'The metadata speaks for another resource.', {
       details: { server: serverUrl, resource: JSON.stringify(resource) },
@@ -85,6 +99,7 @@ function parseMetadata(document: Answer, serverUrl: string): ProtectedResource {
     resource,
     issuers: stringsIn(issuers),
     ...(Array.isArray(scopes) && { scopes: stringsIn(scopes) }),
+    ...(needsBinding === true && { wantsDpop: true as const }),
   };
 }
 

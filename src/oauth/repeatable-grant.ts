@@ -4,8 +4,9 @@ import { BrokerError } from '../core/errors.js';
 import type { Fetch } from '../core/ports.js';
 import type { Secret } from '../core/secret.js';
 import type { AuthorizationServer } from './authorization-server.js';
+import { dpopOption } from './dpop.js';
 import { readTokenAnswer, type TokenAnswer } from './token-answer.js';
-import { withoutOurs } from './token-request.js';
+import { askedTwiceForNonce, withoutOurs } from './token-request.js';
 import { clientAuthentication, resourceParameter, wire, wireClient } from './wire.js';
 
 const jwtBearer = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
@@ -19,6 +20,14 @@ export interface GrantRequest {
   readonly parameters: Readonly<Record<string, string>>;
   /** Those of the parameters that nobody may read in an answer. */
   readonly secrets: readonly Secret[];
+}
+
+/** What the tokens are to be for. */
+export interface GrantWishes {
+  readonly resource: string;
+  readonly scopes: readonly string[];
+  /** To bind them to, where the resource wants that. */
+  readonly dpopKey?: Secret;
 }
 
 /** RFC 6749 §4.4.2. */
@@ -67,7 +76,7 @@ export async function requestGrant(
   server: AuthorizationServer,
   client: Client,
   request: GrantRequest,
-  wishes: { readonly resource: string; readonly scopes: readonly string[] },
+  wishes: GrantWishes,
   nowMs: number,
 ): Promise<TokenAnswer> {
   const wired = wireClient(client);
@@ -77,21 +86,16 @@ export async function requestGrant(
     ...resourceParameter(server, wishes.resource),
     ...(scope !== '' && { scope }),
   };
-  let response: Response;
-  try {
-    response = await oauth.genericTokenEndpointRequest(
+  const options = { ...wire(fetch, server), ...(await dpopOption(wishes.dpopKey)) };
+  const send = () =>
+    oauth.genericTokenEndpointRequest(
       server,
       wired,
       clientAuthentication(client),
       request.grantType,
       parameters,
-      wire(fetch, server),
+      options,
     );
-  } catch (error) {
-    if (error instanceof BrokerError && error.code === 'issuer_unreachable')
-      return { kind: 'unavailable', error };
-    throw error;
-  }
   const isAssertion = request.parameters['requested_token_type'] === idJag;
   const validate = async (normalized: Response) => {
     const { id_token: _, ...answer } = (await normalized.json()) as Record<string, unknown>;
@@ -99,6 +103,14 @@ export async function requestGrant(
     const read = isAssertion ? { ...answer, token_type: 'bearer' } : answer;
     return oauth.processGenericTokenEndpointResponse(server, wired, Response.json(read));
   };
-  const answer = await readTokenAnswer(response, validate, nowMs);
-  return withoutOurs(answer, [...request.secrets, client.clientSecret]);
+  try {
+    const answer = await askedTwiceForNonce(send, (response) =>
+      readTokenAnswer(response, validate, nowMs, { isKeyProved: wishes.dpopKey !== undefined }),
+    );
+    return withoutOurs(answer, [...request.secrets, client.clientSecret]);
+  } catch (error) {
+    if (error instanceof BrokerError && error.code === 'issuer_unreachable')
+      return { kind: 'unavailable', error };
+    throw error;
+  }
 }

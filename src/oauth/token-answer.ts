@@ -24,6 +24,8 @@ export interface GrantedTokens {
   readonly lifetimeSeconds?: number;
   /** Missing when they are those that were asked for (RFC 6749 §5.1). */
   readonly scopes?: readonly string[];
+  /** The access token is bound to the key that was proved with the request (RFC 9449 §5). */
+  readonly isBound?: true;
   /** Claims of the ID token, validated; only of an authorization code's answer. */
   readonly identity?: oauth.IDToken;
 }
@@ -39,13 +41,14 @@ const transientErrors = ['temporarily_unavailable', 'server_error', 'slow_down']
  * pass: a page of HTML in front of the token endpoint must not cost anybody a grant.
  * @param validate - oauth4webapi's check of the answer for this grant type
  * @param nowMs - to turn a `Retry-After` date into a delay
- * @param scopeSeparator - what stands between scopes, where that is not a space
+ * @param how - what stands between scopes, where that is not a space; and whether a key was proved with the request,
+ *   so that the tokens may be bound to it
  */
 export async function readTokenAnswer(
   response: Response,
   validate: (normalized: Response) => Promise<oauth.TokenEndpointResponse>,
   nowMs: number,
-  scopeSeparator?: string,
+  how: { readonly scopeSeparator?: string | undefined; readonly isKeyProved?: boolean } = {},
 ): Promise<TokenAnswer> {
   const body = await readAnswer(response);
   const retryAfterMs = retryAfter(response.headers.get('retry-after'), nowMs);
@@ -70,9 +73,9 @@ export async function readTokenAnswer(
   if (status !== 200) return unavailable('no OAuth error code');
   try {
     const answer = await validate(
-      Response.json(normalizedTokenAnswer(body, scopeSeparator), { status: 200 }),
+      Response.json(normalizedTokenAnswer(body, how.scopeSeparator), { status: 200 }),
     );
-    return { kind: 'granted', tokens: grantedTokens(answer) };
+    return { kind: 'granted', tokens: grantedTokens(answer, how.isKeyProved === true) };
   } catch (cause) {
     const error = new BrokerError('token_answer_invalid', 'The token endpoint grants nothing usable.', {
       cause,
@@ -103,8 +106,10 @@ export function grantedOrThrow(answer: TokenAnswer, issuer: string): GrantedToke
   }
 }
 
-function grantedTokens(answer: oauth.TokenEndpointResponse): GrantedTokens {
-  if (answer.token_type !== 'bearer') throw new TypeError(`Token type ${JSON.stringify(answer.token_type)}.`);
+function grantedTokens(answer: oauth.TokenEndpointResponse, mayBeBound: boolean): GrantedTokens {
+  const isBound = mayBeBound && answer.token_type === 'dpop';
+  if (answer.token_type !== 'bearer' && !isBound)
+    throw new TypeError(`Token type ${JSON.stringify(answer.token_type)}.`);
   const identity = oauth.getValidatedIdTokenClaims(answer);
   return {
     accessToken: new Secret(answer.access_token),
@@ -112,6 +117,7 @@ function grantedTokens(answer: oauth.TokenEndpointResponse): GrantedTokens {
     ...(answer.expires_in !== undefined && { lifetimeSeconds: answer.expires_in }),
     ...(answer.scope !== undefined && { scopes: answer.scope.split(' ').filter((scope) => scope !== '') }),
     ...(identity !== undefined && { identity }),
+    ...(isBound && { isBound }),
   };
 }
 

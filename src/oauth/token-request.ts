@@ -5,12 +5,14 @@ import type { Fetch } from '../core/ports.js';
 import { Secret } from '../core/secret.js';
 import type { AuthorizationRequest } from './authorization.js';
 import { quirks, type AuthorizationServer } from './authorization-server.js';
+import { dpopOption } from './dpop.js';
 import { grantedOrThrow, readTokenAnswer, type GrantedTokens, type TokenAnswer } from './token-answer.js';
 import { clientAuthentication, resourceParameter, wire, wireClient } from './wire.js';
 
 /**
  * Redeems the authorization code.
  * @param parameters - as `readAuthorizationResponse` returned them
+ * @param dpopKey - to bind the tokens to, where the resource wants that
  * @throws BrokerError `authorization_denied`, `client_refused` when the token endpoint refuses;
  *   `issuer_unreachable` when it gives no usable answer; `token_answer_invalid` when what it grants is flawed, its
  *   ID token included; `tls_untrusted`, `address_refused`
@@ -22,18 +24,21 @@ export async function exchangeCode(
   parameters: URLSearchParams,
   nowMs: number,
   signal: AbortSignal,
+  dpopKey?: Secret,
 ): Promise<GrantedTokens> {
   const { server, client, redirectUri, codeVerifier, resource, nonce } = request;
   const wired = wireClient(client);
-  const response = await oauth.authorizationCodeGrantRequest(
-    server,
-    wired,
-    clientAuthentication(client),
-    parameters,
-    redirectUri,
-    codeVerifier.reveal(),
-    { ...wire(fetch, server, signal), additionalParameters: resourceParameter(server, resource) },
-  );
+  const options = { ...wire(fetch, server, signal), ...(await dpopOption(dpopKey)) };
+  const send = () =>
+    oauth.authorizationCodeGrantRequest(
+      server,
+      wired,
+      clientAuthentication(client),
+      parameters,
+      redirectUri,
+      codeVerifier.reveal(),
+      { ...options, additionalParameters: resourceParameter(server, resource) },
+    );
   const validate = async (normalized: Response) => {
     const { id_token, ...others } = (await normalized.clone().json()) as Record<string, unknown>;
     const process = (answer: Response, expectedNonce?: string) =>
@@ -47,7 +52,12 @@ export async function exchangeCode(
   };
   const code = new Secret(parameters.get('code') ?? '');
   const answer = withoutOurs(
-    await readTokenAnswer(response, validate, nowMs, server[quirks]?.scopeSeparator),
+    await askedTwiceForNonce(send, (response) =>
+      readTokenAnswer(response, validate, nowMs, {
+        scopeSeparator: server[quirks]?.scopeSeparator,
+        isKeyProved: dpopKey !== undefined,
+      }),
+    ),
     [code, codeVerifier, client.clientSecret],
   );
   return grantedOrThrow(answer, server.issuer);
@@ -67,34 +77,40 @@ export async function refreshTokens(
   refreshToken: Secret,
   nowMs: number,
 ): Promise<TokenAnswer> {
-  const { client, resource } = credential;
+  const { client, resource, tokens } = credential;
   const wired = wireClient(client);
-  let response: Response;
-  try {
-    response = await oauth.refreshTokenGrantRequest(
-      server,
-      wired,
-      clientAuthentication(client),
-      refreshToken.reveal(),
-      {
-        ...wire(fetch, server),
-        additionalParameters: resourceParameter(server, resource),
-      },
-    );
-  } catch (error) {
-    if (error instanceof BrokerError && error.code === 'issuer_unreachable')
-      return { kind: 'unavailable', error };
-    throw error;
-  }
+  const options = { ...wire(fetch, server), ...(await dpopOption(tokens.dpopKey)) };
+  const send = () =>
+    oauth.refreshTokenGrantRequest(server, wired, clientAuthentication(client), refreshToken.reveal(), {
+      ...options,
+      additionalParameters: resourceParameter(server, resource),
+    });
   // The ID token says nothing new here, and a flaw in it must not cost us the refresh token beside it.
   const validate = async (normalized: Response) => {
     const { id_token, ...answer } = (await normalized.json()) as Record<string, unknown>;
     return oauth.processRefreshTokenResponse(server, wired, Response.json(answer));
   };
-  return withoutOurs(await readTokenAnswer(response, validate, nowMs, server[quirks]?.scopeSeparator), [
-    refreshToken,
-    client.clientSecret,
-  ]);
+  const read = (response: Response) =>
+    readTokenAnswer(response, validate, nowMs, {
+      scopeSeparator: server[quirks]?.scopeSeparator,
+      isKeyProved: tokens.dpopKey !== undefined,
+    });
+  try {
+    return withoutOurs(await askedTwiceForNonce(send, read), [refreshToken, client.clientSecret]);
+  } catch (error) {
+    if (error instanceof BrokerError && error.code === 'issuer_unreachable')
+      return { kind: 'unavailable', error };
+    throw error;
+  }
+}
+
+/** A server that wants a nonce in the proof says which, and has looked at nothing else yet (RFC 9449 §8). */
+export async function askedTwiceForNonce(
+  send: () => Promise<Response>,
+  read: (response: Response) => Promise<TokenAnswer>,
+): Promise<TokenAnswer> {
+  const answer = await read(await send());
+  return answer.kind === 'refused' && answer.error === 'use_dpop_nonce' ? read(await send()) : answer;
 }
 
 /** The words of a refusal are logged and shown, so nothing that we sent may come back in them. */

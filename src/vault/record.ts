@@ -45,6 +45,7 @@ const tokensSchema = v.variant('kind', [
     kind: v.literal('alive'),
     accessToken: secret,
     refreshToken: v.exactOptional(secret),
+    dpopKey: v.exactOptional(secret),
     issuedAtMs: instant,
     expiresAtMs: v.exactOptional(instant),
   }),

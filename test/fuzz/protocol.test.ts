@@ -206,7 +206,9 @@ describe('any token answer', () => {
     async ([text, status]) => {
       const { processGenericTokenEndpointResponse: check } = await import('oauth4webapi');
       const validate = (response: Response) => check({ issuer }, { client_id: 'ours' }, response);
-      const answer = await readTokenAnswer(new Response(text, { status }), validate, 0, ',');
+      const answer = await readTokenAnswer(new Response(text, { status }), validate, 0, {
+        scopeSeparator: ',',
+      });
       if (answer.kind === 'granted') assert.notEqual(answer.tokens.accessToken.reveal(), '');
       if (answer.kind === 'unavailable')
         assert.ok(hasCode(answer.error, 'issuer_unreachable', 'token_answer_invalid'));

@@ -14,6 +14,8 @@ describe('readBearerChallenge', () => {
       undefined,
     ],
     ['a bare challenge (RFC 6750 §3)', 'Bearer', {}],
+    ['one for bound tokens (RFC 9449 §7.1)', 'DPoP algs="ES256", scope="a"', { scopes: ['a'], isDpop: true }],
+    ['one for any token beside that', 'DPoP algs="ES256", Bearer scope="a"', { scopes: ['a'] }],
     ['a realm alone (RFC 6750 §3)', 'Bearer realm="mcp"', {}],
     [
       'the metadata address (RFC 9728 §5.1)',

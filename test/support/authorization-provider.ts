@@ -30,6 +30,8 @@ export function buildProvider(given: {
   readonly clients: readonly ClientMetadata[];
   readonly clientDocuments: readonly ClientMetadata[];
   readonly registration: boolean;
+  /** Whether it binds tokens to keys (RFC 9449), and then demands its own nonce in every proof. */
+  readonly bindsTokens: boolean;
   /** Whether every authorization request must be sent ahead (RFC 9126). */
   readonly pushedRequests: boolean;
   /** Asked whenever an access token is issued, so that a test can change it. */
@@ -68,6 +70,7 @@ export function buildProvider(given: {
         clientIdMetadataDocument: { enabled: true, ack: 'draft-02' },
       }),
       clientCredentials: { enabled: true },
+      dPoP: { enabled: given.bindsTokens, nonceSecret: randomBytes(32), requireNonce: () => true },
       introspection: {
         enabled: true,
         allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,

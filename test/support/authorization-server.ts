@@ -23,6 +23,8 @@ export interface AuthorizationServerOptions {
   readonly registration?: boolean;
   /** Whether every authorization request must be sent ahead (RFC 9126). */
   readonly pushedRequests?: boolean;
+  /** Whether it binds tokens to keys (RFC 9449), and then demands its own nonce in every proof. */
+  readonly bindsTokens?: boolean;
   readonly clients?: readonly ClientMetadata[];
   /** The metadata documents that clients may name themselves by, which are served at their ids. */
   readonly clientDocuments?: readonly ClientMetadata[];
@@ -95,6 +97,7 @@ export async function startAuthorizationServer(
     clients,
     clientDocuments,
     registration,
+    bindsTokens: options.bindsTokens ?? false,
     pushedRequests,
     accessTokenSeconds: () => accessTokenSeconds,
   });

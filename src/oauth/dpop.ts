@@ -1,0 +1,78 @@
+import * as oauth from 'oauth4webapi';
+import { Secret } from '../core/secret.js';
+import type { AuthorizationServer } from './authorization-server.js';
+
+/** The one algorithm that everybody who knows DPoP knows. */
+const algorithm = 'ES256';
+const curve = { name: 'ECDSA', namedCurve: 'P-256' };
+
+/** Each key with the nonces that servers have given for it. */
+const handles = new WeakMap<Secret, Promise<oauth.DPoPHandle>>();
+
+/**
+ * A new key for the tokens of a resource that wants them bound, as a private JWK.
+ * @returns undefined where bearer tokens will do, or `server` binds none (RFC 9449 §5.1)
+ */
+export async function keyFor(
+  wantsDpop: boolean | undefined,
+  { dpop_signing_alg_values_supported: offered }: AuthorizationServer,
+): Promise<Secret | undefined> {
+  return wantsDpop === true && offered?.includes(algorithm) === true ? newDpopKey() : undefined;
+}
+
+async function newDpopKey(): Promise<Secret> {
+  const { privateKey } = await oauth.generateKeyPair(algorithm, { extractable: true });
+  const { kty, crv, x, y, d } = await crypto.subtle.exportKey('jwk', privateKey);
+  return new Secret(JSON.stringify({ kty, crv, x, y, d }));
+}
+
+/** The option that makes oauth4webapi prove that we have `key`; none without one. */
+export async function dpopOption(key: Secret | undefined): Promise<{ readonly DPoP?: oauth.DPoPHandle }> {
+  return key === undefined ? {} : { DPoP: await handleOf(key) };
+}
+
+/**
+ * Proves that `token`, which is bound to `key`, is ours, for one request to a resource.
+ * @param nonce - what the resource has just asked for; it is used from then on
+ * @returns the value of the header `DPoP`, good for one use
+ * @see RFC 9449 §4 and §9
+ */
+export async function resourceProof(
+  key: Secret,
+  token: Secret,
+  method: string,
+  url: string,
+  nonce?: string,
+): Promise<string> {
+  const DPoP = await handleOf(key);
+  let proof = '';
+  // oauth4webapi makes proofs and keeps nonces only on the way of a request, so it is shown one that does not leave.
+  const pass = (answer: Response) =>
+    oauth.protectedResourceRequest(token.reveal(), method, new URL(url), undefined, undefined, {
+      DPoP,
+      // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so that it stands out
+      [oauth.allowInsecureRequests]: true,
+      [oauth.customFetch]: (_url, { headers }) => {
+        proof = new Headers(headers).get('dpop') ?? '';
+        return Promise.resolve(answer);
+      },
+    });
+  if (nonce !== undefined) await pass(new Response(null, { headers: { 'dpop-nonce': nonce } }));
+  await pass(new Response());
+  return proof;
+}
+
+function handleOf(key: Secret): Promise<oauth.DPoPHandle> {
+  const handle = handles.get(key) ?? open(key);
+  handles.set(key, handle);
+  return handle;
+}
+
+async function open(key: Secret): Promise<oauth.DPoPHandle> {
+  const { d, ...shared } = JSON.parse(key.reveal()) as Record<string, string>;
+  const [privateKey, publicKey] = await Promise.all([
+    crypto.subtle.importKey('jwk', { ...shared, ...(d !== undefined && { d }) }, curve, false, ['sign']),
+    crypto.subtle.importKey('jwk', shared, curve, true, ['verify']),
+  ]);
+  return oauth.DPoP({}, { privateKey, publicKey });
+}

@@ -66,8 +66,9 @@ export class Broker implements TokenSource {
     const { refresher } = renewals;
     const restored: LoaderParts['restored'] = (...read) => renewals.restored(...read);
     const loader = new Loader({ ...parts, vault, servers, holdings, restored, loaded: changed });
-    const signOuts = new SignOuts({ ...parts, leases, vault, servers, loader, holdings, issuers, changed });
     const clients = new Clients({ ...parts, vault });
+    const mine = { leases, vault, clients, servers, loader, holdings, issuers, changed };
+    const signOuts = new SignOuts({ ...parts, ...mine });
     void removeOutgrown(memento, log);
     this.#changes = changes;
     this.#servers = servers;

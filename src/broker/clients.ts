@@ -5,6 +5,7 @@ import type { Questions } from '../core/questions.js';
 import type { Server } from '../core/server.js';
 import type { AuthorizationServer } from '../oauth/authorization-server.js';
 import { metadataDocumentClient } from '../oauth/client-document.js';
+import { deleteRegistration } from '../oauth/registration-management.js';
 import { registerClient } from '../oauth/registration.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import { cancelled } from './failures.js';
@@ -73,6 +74,25 @@ export class Clients {
         `Our registration at ${JSON.stringify(client.issuer)} was not forgotten: ${describeError(failure)}`,
       );
     });
+  }
+
+  /**
+   * Deletes the registration `clientId` that `server` made for us when no account uses it any more, there and here.
+   * Where that is not offered it is kept, for the next sign-in.
+   * @throws BrokerError as `deleteRegistration`; it is forgotten here all the same
+   * @see RFC 7592 §2.3
+   */
+  async leave(server: AuthorizationServer, clientId: string): Promise<void> {
+    const { fetch, vault, log } = this.parts;
+    const { issuer } = server;
+    const client = await vault.client(issuer);
+    if (client?.management === undefined || client.clientId !== clientId) return;
+    await vault.look();
+    const isUsed = vault.list().some((one) => one.account.issuer === issuer && one.clientId === clientId);
+    if (isUsed) return;
+    await vault.forgetClient(client);
+    const isGone = await deleteRegistration(fetch, server, client.management);
+    log.info(`Our registration at ${JSON.stringify(issuer)} is ${isGone ? 'deleted' : 'left there'}.`);
   }
 
   async #configured(server: Server, issuer: AuthorizationServer, clientId: string): Promise<Client> {

@@ -1,4 +1,4 @@
-import { isAlive, keyOf, keyText, type LiveCredential } from '../core/credential.js';
+import { isAlive, keyOf, keyText, type Credential } from '../core/credential.js';
 import type { Audit } from '../core/audit.js';
 import { describeError } from '../core/errors.js';
 import type { Fetch, Log } from '../core/ports.js';
@@ -6,6 +6,7 @@ import type { ServerId } from '../core/server.js';
 import { revokeGrant } from '../oauth/revocation.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import type { BoundServers } from './bound-servers.js';
+import type { Clients } from './clients.js';
 import { newest } from './generation.js';
 import type { Holdings } from './holdings.js';
 import type { Issuers } from './issuers.js';
@@ -21,6 +22,7 @@ export interface SignOutsParts {
   readonly log: Log;
   readonly leases: KeptLeases;
   readonly vault: CredentialVault;
+  readonly clients: Clients;
   readonly servers: BoundServers;
   readonly loader: Loader;
   readonly holdings: Holdings;
@@ -66,20 +68,25 @@ export class SignOuts {
       await vault.remove(last);
       return last;
     });
-    const outcome = isAlive(removed) && (await this.#revoke(removed)) ? 'revoked' : 'forgotten';
+    const outcome = (await this.#leave(removed)) ? 'revoked' : 'forgotten';
     const { account, resource, generation } = removed;
     audit.record({ kind: 'sign-out', outcome, server: id, account, resource, generation });
     return outcome;
   }
 
-  async #revoke(credential: LiveCredential): Promise<boolean> {
-    const { fetch, issuers, log } = this.parts;
+  /** @returns whether the grant is revoked */
+  async #leave(credential: Credential): Promise<boolean> {
+    const { fetch, issuers, clients, log } = this.parts;
+    const { account, client, resource } = credential;
+    let isRevoked = false;
     try {
-      const issuer = await issuers.metadata(credential.account.issuer, credential.resource);
-      return await revokeGrant(fetch, issuer, credential);
+      const issuer = await issuers.metadata(account.issuer, resource);
+      // In this order: the revocation is the client's.
+      isRevoked = isAlive(credential) && (await revokeGrant(fetch, issuer, credential));
+      await clients.leave(issuer, client.clientId);
     } catch (error) {
-      log.warn(`The grant could not be revoked: ${describeError(error)}`);
-      return false;
+      log.warn(`The issuer could not be told of the sign-out: ${describeError(error)}`);
     }
+    return isRevoked;
   }
 }

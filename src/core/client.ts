@@ -19,6 +19,12 @@ export type ClientAuthMethod = (typeof clientAuthMethods)[number];
  */
 export const clientSources = ['configured', 'entered', 'metadata-document', 'dynamic'] as const;
 
+/** How a registration that an issuer made can be deleted again (RFC 7592 §3). */
+export interface ClientManagement {
+  readonly uri: string;
+  readonly token: Secret;
+}
+
 /** Our registration at an issuer. */
 export interface Client {
   readonly issuer: string;
@@ -33,4 +39,6 @@ export interface Client {
    * that compare it exactly although RFC 8252 §7.3 tells them to accept any loopback port.
    */
   readonly redirectUri?: string;
+  /** Of a dynamic one, where that is offered; kept with the registration alone, and not with credentials. */
+  readonly management?: ClientManagement;
 }

@@ -6,6 +6,7 @@ import { Secret } from '../core/secret.js';
 import { normalizedRegistration, readAnswer } from './normalized-answer.js';
 import { deviceCodeGrant } from './device-code.js';
 import { requirePkce, type AuthorizationServer } from './authorization-server.js';
+import { managementOf } from './registration-management.js';
 import { wire } from './wire.js';
 
 /**
@@ -41,12 +42,14 @@ export async function registerClient(
   }
   try {
     const registered = await oauth.processDynamicClientRegistrationResponse(await normalized(response));
+    const management = managementOf(registered);
     return {
       issuer: server.issuer,
       clientId: registered.client_id,
       ...secretOf(server, registered['client_secret'], registered['token_endpoint_auth_method']),
       source: 'dynamic',
       redirectUri,
+      ...(management !== undefined && { management }),
     };
   } catch (cause) {
     const reason =

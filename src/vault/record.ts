@@ -63,11 +63,18 @@ const credentialSchema = v.strictObject({
   tokens: tokensSchema,
 });
 
-const registrationSchema = v.strictObject({ version: v.literal(version), client: clientSchema });
+const registrationSchema = v.strictObject({
+  version: v.literal(version),
+  client: v.strictObject({
+    ...clientSchema.entries,
+    management: v.exactOptional(v.strictObject({ uri: v.string(), token: secret })),
+  }),
+});
 
 /** The one place where the secrets of a credential leave their type: on the way into the editor's SecretStorage. */
 export function serializeCredential(credential: Credential): string {
-  return JSON.stringify({ version, ...credential }, revealing);
+  const { management: _, ...client } = credential.client;
+  return JSON.stringify({ version, ...credential, client }, revealing);
 }
 
 /** @throws BrokerError `record_damaged`, without any of the text */

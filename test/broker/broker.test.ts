@@ -363,7 +363,7 @@ describe('the broker', () => {
     it('here and at the issuer, and puts nobody in the place of the one who left', async () => {
       await profile.keep(as('bob'));
       assert.equal(await broker.signOut(notes), 'revoked');
-      assert.deepEqual(issuer.revoked, ['refresh-1']);
+      assert.deepEqual(issuer.revoked, ['refresh-1', 'access-1']);
       assert.equal(broker.state(notes).kind, 'signed-out');
       await fails(broker.accessToken(notes), 'sign_in_required');
       await broker.close();
@@ -397,7 +397,7 @@ describe('the broker', () => {
       // The renewal has the lease; what it brings is given back first.
       request.answer();
       await Promise.all([renewing, leaving]);
-      assert.deepEqual(issuer.revoked, ['refresh-2', 'refresh-1']);
+      assert.deepEqual(issuer.revoked, ['refresh-2', 'access-2', 'refresh-1', 'access-1']);
       assert.deepEqual([...profile.secrets.values.keys()], ['journal-key']);
     });
 

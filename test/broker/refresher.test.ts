@@ -555,7 +555,7 @@ describe('the refresher', () => {
       request.answer();
       await work;
       assert.deepEqual([await stored(), holdings.get(key)], [undefined, undefined]);
-      assert.deepEqual(issuer.revoked, ['refresh-2']);
+      assert.deepEqual(issuer.revoked, ['refresh-2', 'access-2']);
     });
 
     it('removes what was just being saved', async () => {
@@ -566,7 +566,7 @@ describe('the refresher', () => {
       release();
       await work;
       assert.deepEqual([await stored(), vault.list(), holdings.get(key)], [undefined, [], undefined]);
-      assert.deepEqual(issuer.revoked, ['refresh-2']);
+      assert.deepEqual(issuer.revoked, ['refresh-2', 'access-2']);
     });
 
     it('does not ask for what is signed out before the request has left', async () => {

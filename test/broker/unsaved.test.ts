@@ -136,7 +136,7 @@ describe('a renewed credential that no storage takes', () => {
   it('lets the user of this window sign out, and nobody waits for it any more', async () => {
     await renewUnsaved(20);
     await broker.signOut(notes);
-    assert.deepEqual(issuer.revoked, ['refresh-2']);
+    assert.deepEqual(issuer.revoked, ['refresh-2', 'access-2']);
   });
 
   it('goes with the user who signs out', async () => {

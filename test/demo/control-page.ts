@@ -133,6 +133,7 @@ function sentence({ kind, subject, error }: AuthorizationEvent, server: string |
     revoked: `The editor signed ${who} out`,
     introspected: 'The editor asked whether a sign-in is still good',
     registered: 'The editor registered as a client',
+    unregistered: 'The editor deleted its registration',
     'registration-refused': `The registration was refused${why}`,
     'grants-revoked': `You revoked the grants of ${who}`,
     'clients-forgotten': 'You made the server forget its clients',

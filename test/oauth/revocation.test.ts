@@ -25,20 +25,31 @@ const credential: LiveCredential = {
 async function revoke(answer: Response | (() => Response), given: LiveCredential = credential) {
   const scripted = new ScriptedFetch({ [`POST ${revocation}`]: answer });
   const isRevoked = await revokeGrant(scripted.fetch, { issuer, revocation_endpoint: revocation }, given);
-  return { isRevoked, form: scripted.form };
+  const forms = scripted.seen.map(({ body }) => Object.fromEntries(new URLSearchParams(body)));
+  return { isRevoked, forms };
 }
 
 describe('revokeGrant (RFC 7009)', () => {
   it('revokes the refresh token, which ends the grant (RFC 7009 §2.1)', async () => {
-    const { isRevoked, form } = await revoke(new Response(null, { status: 200 }));
+    const { isRevoked, forms } = await revoke(new Response(null, { status: 200 }));
     assert.ok(isRevoked);
-    assert.deepEqual(form, { token: 'refresh-1', token_type_hint: 'refresh_token', client_id: 'c' });
+    assert.deepEqual(forms[0], { token: 'refresh-1', token_type_hint: 'refresh_token', client_id: 'c' });
+  });
+
+  it('then revokes the access token, which may outlive the grant, and does not mind if that fails', async () => {
+    let answers = 0;
+    const { isRevoked, forms } = await revoke(
+      () => new Response(null, { status: (answers += 1) === 1 ? 200 : 503 }),
+    );
+    assert.ok(isRevoked);
+    assert.deepEqual(forms[1], { token: 'access-1', token_type_hint: 'access_token', client_id: 'c' });
+    assert.equal(forms.length, 2);
   });
 
   it('revokes the access token when there is no other', async () => {
     const { refreshToken: _, ...without } = tokens;
-    const { form } = await revoke(new Response(null, { status: 200 }), { ...credential, tokens: without });
-    assert.deepEqual(form, { token: 'access-1', token_type_hint: 'access_token', client_id: 'c' });
+    const { forms } = await revoke(new Response(null, { status: 200 }), { ...credential, tokens: without });
+    assert.deepEqual(forms, [{ token: 'access-1', token_type_hint: 'access_token', client_id: 'c' }]);
   });
 
   it('says when the issuer did not do it (RFC 7009 §2.2.1)', async () => {

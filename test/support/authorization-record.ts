@@ -16,6 +16,7 @@ export type AuthorizationEventKind =
   /** A client asked whether its refresh token is still good. */
   | 'introspected'
   | 'registered'
+  | 'unregistered'
   | 'registration-refused'
   | 'grants-revoked'
   | 'clients-forgotten'
@@ -126,6 +127,9 @@ export class AuthorizationRecord {
       this.#keepSecrets(ctx.body, ['client_secret', 'registration_access_token']);
       this.note('registered', { clientId: client.clientId });
     });
+    provider.on('registration_delete.success', (_ctx, client) =>
+      this.note('unregistered', { clientId: client.clientId }),
+    );
     provider.on('registration_create.error', (_ctx, { error }) =>
       this.note('registration-refused', { error }),
     );

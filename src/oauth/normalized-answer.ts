@@ -12,7 +12,7 @@ export type Answer = Readonly<Record<string, unknown>>;
 export function normalizedTokenAnswer(body: Answer, scopeSeparator?: string): Answer {
   const answer = usersPart(body);
   const { scope, expires_in: lifetime, token_type: type } = answer;
-  const isLifetime = Number.parseFloat(String(lifetime)) > 0;
+  const isLifetime = (typeof lifetime === 'number' || typeof lifetime === 'string') && Number(lifetime) > 0;
   return {
     ...present({
       ...answer,
@@ -57,7 +57,7 @@ function usersPart(body: Answer): Answer {
 }
 
 function scopeText(scope: unknown, separator?: string): unknown {
-  if (Array.isArray(scope)) return scope.join(' ');
+  if (Array.isArray(scope)) return scope.filter((one) => typeof one === 'string').join(' ');
   if (typeof scope !== 'string' || separator === undefined) return scope;
   return scope.split(separator).join(' ');
 }

@@ -73,6 +73,9 @@ describe('an answer as real servers give it', () => {
     'expires_in is a text': { ...tokens, expires_in: '60' },
     'expires_in is null': { ...tokens, expires_in: null },
     'expires_in is no number': { ...tokens, expires_in: 'soon' },
+    // Found by fuzzing: turning these into texts throws.
+    'expires_in is an object without a text': { ...tokens, expires_in: [{ toString: false }] },
+    'scope is a list of objects without a text': { ...tokens, scope: ['a', { toString: false }] },
     'an ID token comes that nobody asked for, and is odd': { ...tokens, id_token: oddIdToken },
     'an ID token comes that nobody asked for, and is none': { ...tokens, id_token: 'none' },
     'an ID token is null': { ...tokens, id_token: null },

@@ -78,8 +78,8 @@ export class Clients {
 
   /**
    * Deletes the registration `clientId` that `server` made for us when no account uses it any more, there and here.
-   * Where that is not offered it is kept, for the next sign-in.
-   * @throws BrokerError as `deleteRegistration`; it is forgotten here all the same
+   * Where it is left there it is kept here, for the next sign-in.
+   * @throws BrokerError as `deleteRegistration`
    * @see RFC 7592 §2.3
    */
   async leave(server: AuthorizationServer, clientId: string): Promise<void> {
@@ -90,9 +90,9 @@ export class Clients {
     await vault.look();
     const isUsed = vault.list().some((one) => one.account.issuer === issuer && one.clientId === clientId);
     if (isUsed) return;
+    if (!(await deleteRegistration(fetch, server, client.management))) return;
     await vault.forgetClient(client);
-    const isGone = await deleteRegistration(fetch, server, client.management);
-    log.info(`Our registration at ${JSON.stringify(issuer)} is ${isGone ? 'deleted' : 'left there'}.`);
+    log.info(`Our registration at ${JSON.stringify(issuer)} is deleted.`);
   }
 
   async #configured(server: Server, issuer: AuthorizationServer, clientId: string): Promise<Client> {

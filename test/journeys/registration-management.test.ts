@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { authorizationServerWith } from '../support/changed-metadata.js';
 import { serversSetting, useGround, userOf } from '../support/ground.js';
 
 describe('our registration at an authorization server (RFC 7592)', () => {
@@ -28,26 +27,13 @@ describe('our registration at an authorization server (RFC 7592)', () => {
     for (const secret of issuer.issuedSecrets) assert.ok(!window.remains.includes(secret));
   });
 
-  it('is kept where it could not be deleted at a place that we may ask', async () => {
-    const issuer = await ground.issuer({
-      extraRoutes: authorizationServerWith({ registration_endpoint: undefined }),
-      clients: [
-        {
-          client_id: 'ours',
-          token_endpoint_auth_method: 'none',
-          application_type: 'native',
-          redirect_uris: ['http://127.0.0.1/callback'],
-          grant_types: ['authorization_code', 'refresh_token'],
-        },
-      ],
-    });
-    const server = await ground.server(issuer);
-    const { window } = ground.window({
-      user: serversSetting([server], { tickets: { auth: { clientId: 'ours' } } }),
-    });
+  it('is kept where it cannot be deleted there: the next sign-in uses it', async () => {
+    const issuer = await ground.issuer({ registrationManagement: false });
+    const { window } = ground.window({ user: serversSetting([await ground.server(issuer)]) });
     await window.signIn();
     await window.run('signOut');
     (await window.editor.window.message(/The access was revoked/)).close();
-    assert.equal(issuer.events.filter(({ kind }) => kind === 'unregistered').length, 0);
+    await window.signIn();
+    assert.equal(issuer.counts().registrations, 1);
   });
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { TestAuthorizationServer } from '../support/authorization-server.js';
+import type { AuthorizationServerOptions, TestAuthorizationServer } from '../support/authorization-server.js';
 import { Stores, until, type BrokerWindow } from '../support/broker-window.js';
 import { everythingIn } from '../support/encrypted.js';
 import { serversSetting, useGround } from '../support/ground.js';
@@ -34,8 +34,8 @@ function assertNothingReadable(issuer: TestAuthorizationServer, ...folders: read
 describe('a storage', () => {
   const ground = useGround();
 
-  async function parties() {
-    const issuer = await ground.issuer();
+  async function parties(options: AuthorizationServerOptions = {}) {
+    const issuer = await ground.issuer(options);
     const server = await ground.server(issuer);
     /** One window after the other, with what the settings say about storage. */
     const open = (stores: Stores, settings: Record<string, unknown>, environment = {}) =>
@@ -350,7 +350,7 @@ describe('a storage', () => {
     });
 
     it('deletes what was signed out, set aside, renamed and moved away as well', async () => {
-      const { open } = await parties();
+      const { open } = await parties({ registrationManagement: false });
       const [stores, elsewhere] = [new Stores(), scratchFolder()];
       const first = open(stores, { directory: elsewhere });
       await first.signIn();

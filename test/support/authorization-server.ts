@@ -21,6 +21,8 @@ export interface AuthorizationServerOptions {
   readonly users?: readonly TestUser[];
   /** Whether clients may register themselves. */
   readonly registration?: boolean;
+  /** Whether they may delete that again (RFC 7592). */
+  readonly registrationManagement?: boolean;
   /** Whether every authorization request must be sent ahead (RFC 9126). */
   readonly pushedRequests?: boolean;
   /** Whether it binds tokens to keys (RFC 9449), and then demands its own nonce in every proof. */
@@ -81,7 +83,7 @@ export async function startAuthorizationServer(
   options: AuthorizationServerOptions = {},
 ): Promise<TestAuthorizationServer> {
   const { users = [alice, bob], clients = [], clientDocuments = [] } = options;
-  const { registration = true, pushedRequests = false } = options;
+  const { registration = true, registrationManagement = true, pushedRequests = false } = options;
   let { accessTokenSeconds = 5 } = options;
   const signingKey = await makeSigningKey();
   const listener = await listen(options.host ?? '[::1]', options.port);
@@ -98,6 +100,7 @@ export async function startAuthorizationServer(
     clientDocuments,
     registration,
     bindsTokens: options.bindsTokens ?? false,
+    registrationManagement,
     pushedRequests,
     accessTokenSeconds: () => accessTokenSeconds,
   });

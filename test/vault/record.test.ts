@@ -138,6 +138,15 @@ describe('the stored form of a registration', () => {
     assert.deepEqual(back, client);
     assert.equal(back.clientSecret?.reveal(), 'client-secret-1');
   });
+  it('keeps what deletes it at the issuer, which no credential has', () => {
+    const management = { uri: `${issuer}/reg/c`, token: new Secret('manage-1') };
+    const back = parseClient(serializeClient({ ...client, management }));
+    assert.deepEqual([back.management?.uri, back.management?.token.reveal()], [management.uri, 'manage-1']);
+    const text = serializeCredential({ ...full, client: { ...client, management } });
+    assert.doesNotMatch(text, /manage/);
+    assertSame(parseCredential(text), full);
+  });
+
   it('is refused when it is damaged', () => {
     const wrong = ['', '{}', JSON.stringify({ version: 1, client: { ...client, clientSecret: 7 } })];
     for (const text of wrong)

@@ -33,7 +33,11 @@ describe('what an MCP server answers', () => {
 
   for (const status of [401, 403, 301, 302, 303, 307, 308, 300]) {
     it(`does not reach the caller when it is ${status}, which would start the editor’s own sign-in or lead it away`, async () => {
-      const { resource, url, headers } = await ground.signedInForScripted();
+      const { resource, url, headers, window } = await ground.signedInForScripted();
+      // Whoever asks for permissions gets them once, and is not believed again.
+      const allow = async () =>
+        (await window.editor.window.message(/needs more permissions/)).press('Allow…');
+      if (status === 403) void allow();
       resource.handle = (_req, res) =>
         void res
           .writeHead(status, {

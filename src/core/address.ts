@@ -16,7 +16,8 @@ export function isLoopback(url: URL): boolean {
  * @see MCP authorization, "Communication Security": all endpoints over HTTPS; RFC 8252 §8.3 for loopback
  */
 export function parseAddress(text: string): URL {
-  const address = text.replace(/:[/\\]*[^/\\?#]*@/, '://…@');
+  // Tabs and line breaks anywhere in it mean nothing (WHATWG URL §4.4), and would hide a name from the second step.
+  const address = text.replace(/[\t\n\r]/g, '').replace(/:[/\\]*[^/\\?#]*@/, '://…@');
   const refuse = (why: string) =>
     new BrokerError('address_refused', `${JSON.stringify(address)} ${why}.`, { details: { address, why } });
   if (!URL.canParse(text)) throw refuse('is not a URL');
@@ -49,8 +50,13 @@ const withoutBareSlash = (issuer: string): string =>
 export function covers(resource: string, address: string): boolean {
   if (!URL.canParse(resource) || !URL.canParse(address)) return false;
   const [owner, target] = [new URL(resource), new URL(address)];
+  // Other addresses share the origin "null", or borrow one of the web.
+  if (![owner, target].every(({ protocol }) => /^https?:$/.test(protocol))) return false;
   if (owner.origin !== target.origin) return false;
   if (owner.search !== '' && owner.search !== target.search) return false;
-  const parent = owner.pathname.endsWith('/') ? owner.pathname : `${owner.pathname}/`;
-  return target.pathname === owner.pathname || `${target.pathname}/`.startsWith(parent);
+  const [above, below] = [owner, target].map(({ pathname }) => `${pathname.replace(/\/$/, '')}/`) as [
+    string,
+    string,
+  ];
+  return below.startsWith(above);
 }

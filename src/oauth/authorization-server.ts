@@ -5,6 +5,7 @@ import type { Fetch } from '../core/ports.js';
 import type { Quirk } from '../core/quirk.js';
 import { guardedFetch } from './guarded-fetch.js';
 import { findDocument } from './metadata-document.js';
+import { wellTyped } from './well-typed.js';
 
 /** Under which an authorization server carries what is known about it: no document of a server can say that. */
 export const quirks = Symbol('quirks');
@@ -40,6 +41,8 @@ export async function discoverAuthorizationServer(
       details,
     });
   }
+  const unusable = (cause?: unknown) =>
+    new BrokerError('metadata_missing', `The metadata at ${found.address} is unusable.`, { cause, details });
   const another = (cause?: unknown) =>
     new BrokerError('issuer_mismatch', `The metadata at ${found.address} is another issuer's.`, {
       cause,
@@ -47,18 +50,17 @@ export async function discoverAuthorizationServer(
     });
   let server: AuthorizationServer;
   try {
-    server = await oauth.processDiscoveryResponse(url, found.response);
+    server = wellTyped(await oauth.processDiscoveryResponse(url, found.response));
   } catch (cause) {
     const isOther =
       cause instanceof oauth.OperationProcessingError && cause.code === oauth.JSON_ATTRIBUTE_COMPARISON;
     if (isOther) throw another(cause);
-    throw new BrokerError('metadata_missing', `The metadata at ${found.address} is unusable.`, {
-      cause,
-      details,
-    });
+    throw unusable(cause);
   }
   // oauth4webapi compares addresses, which may be equal although the texts are not.
   if (!isSameIssuer(server.issuer, issuer)) throw another();
+  // Nobody need sign in where no token can be had (RFC 8414 §2).
+  if (server.token_endpoint === undefined) throw unusable();
   return server;
 }
 

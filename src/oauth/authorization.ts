@@ -112,6 +112,8 @@ export function readAuthorizationResponse(request: AuthorizationRequest, redirec
         ...(named !== null && named !== server.issuer && { iss: JSON.stringify(named) }),
       },
     });
+  // Present, and another issuer than ours: oauth4webapi takes an empty one for none.
+  if (named === '') throw invalid();
   let parameters: URLSearchParams;
   try {
     parameters = oauth.validateAuthResponse(answering(server, redirect), wireClient(client), redirect, state);
@@ -127,7 +129,8 @@ export function readAuthorizationResponse(request: AuthorizationRequest, redirec
     }
     throw invalid(cause);
   }
-  if (parameters.getAll('code').length !== 1) throw invalid();
+  const codes = parameters.getAll('code');
+  if (codes.length !== 1 || codes[0] === '') throw invalid();
   return parameters;
 }
 

@@ -44,9 +44,16 @@ export async function missingScopes(challenges: readonly string[]): Promise<read
   return scopes !== undefined && scopes.length > 0 ? scopes : undefined;
 }
 
+/** Spaces before a comma say nothing (RFC 9110 §5.6.1), but oauth4webapi does not take them after a bare scheme. */
+const quotedOrSpace = /("(?:[^"\\]|\\.)*")|(?<![ \t])[ \t]+(?=,)/g;
+
 /** oauth4webapi reads challenges well but exports no parser; it throws what it has read out of any answer. */
 async function parseChallenges(headers: Headers): Promise<oauth.WWWAuthenticateChallenge[]> {
-  const answer = new Response(null, { status: 401, headers });
+  const header = headers.get('www-authenticate')?.replace(quotedOrSpace, '$1');
+  const answer = new Response(null, {
+    status: 401,
+    ...(header !== undefined && { headers: { 'www-authenticate': header } }),
+  });
   try {
     await oauth.processUserInfoResponse(
       { issuer: 'unused' },

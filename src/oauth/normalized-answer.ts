@@ -1,6 +1,9 @@
 /** A JSON object as it came. */
 export type Answer = Readonly<Record<string, unknown>>;
 
+/** Three centuries: whoever says more means no end, and its instant might be no number that can be stored. */
+const endlessSeconds = 1e10;
+
 /**
  * A token answer as RFC 6749 §5.1 wants it, of what real servers send and mean well: no `token_type`, or the kind of
  * account in it; nulls and empty text for missing members; a list of scopes, or one with commas; a lifetime that is
@@ -12,12 +15,13 @@ export type Answer = Readonly<Record<string, unknown>>;
 export function normalizedTokenAnswer(body: Answer, scopeSeparator?: string): Answer {
   const answer = usersPart(body);
   const { scope, expires_in: lifetime, token_type: type } = answer;
-  const isLifetime = (typeof lifetime === 'number' || typeof lifetime === 'string') && Number(lifetime) > 0;
+  const isNumeric = typeof lifetime === 'number' || typeof lifetime === 'string';
+  const seconds = isNumeric ? Number(lifetime) : 0;
   return {
     ...present({
       ...answer,
       scope: scopeText(scope, scopeSeparator),
-      expires_in: isLifetime ? lifetime : null,
+      expires_in: seconds > 0 && seconds < endlessSeconds ? lifetime : null,
     }),
     // Slack writes `user`. What it names is no other scheme, and none that we would know.
     token_type: typeof type !== 'string' || ['', 'user', 'bot'].includes(type) ? 'bearer' : type,
@@ -57,9 +61,9 @@ function usersPart(body: Answer): Answer {
 }
 
 function scopeText(scope: unknown, separator?: string): unknown {
-  if (Array.isArray(scope)) return scope.filter((one) => typeof one === 'string').join(' ');
-  if (typeof scope !== 'string' || separator === undefined) return scope;
-  return scope.split(separator).join(' ');
+  if (Array.isArray(scope)) return scope.filter((item) => typeof item === 'string').join(' ');
+  if (typeof scope !== 'string') return null;
+  return separator === undefined ? scope : scope.split(separator).join(' ');
 }
 
 const present = (answer: Answer): Answer =>

@@ -92,7 +92,11 @@ function parseMetadata(document: Answer, serverUrl: string): ProtectedResource {
   } = document;
   if (typeof resource !== 'string' || !covers(resource, serverUrl)) {
     throw new BrokerError('resource_mismatch', 'The metadata speaks for another resource.', {
-      details: { server: serverUrl, resource: JSON.stringify(resource) },
+      details: {
+        server: serverUrl,
+        // Anything but text may be as deep as the server likes.
+        resource: typeof resource === 'string' ? JSON.stringify(resource) : typeof resource,
+      },
     });
   }
   return {

@@ -109,6 +109,10 @@ function parse<T>(schema: v.GenericSchema<unknown, T>, text: string): T {
   }
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
-  const places = result.issues.map((issue) => v.getDotPath(issue) ?? 'the record itself');
-  throw new BrokerError('record_damaged', `The record is wrong at ${places.join(', ')}.`);
+  const places = result.issues.map(placeOf).join(', ');
+  throw new BrokerError('record_damaged', `The record is wrong at ${places}.`);
 }
+
+/** The name of a member that should not be there is text of the record, which may be half of a token. */
+const placeOf = (issue: v.BaseIssue<unknown>): string =>
+  issue.expected === 'never' ? 'a member that nobody knows' : (v.getDotPath(issue) ?? 'the record itself');

@@ -38,13 +38,18 @@ describe('parseAddress', () => {
       ));
   }
 
-  it('does not repeat a password in the error, which is logged and shown', () => {
-    assert.throws(
-      () => parseAddress('https://alice:open-sesame@example.com/mcp'),
-      (error) =>
-        hasCode(error, 'address_refused') &&
-        !/open-sesame/.test(JSON.stringify([error.message, error.details])),
-    );
+  it('does not repeat a name or a password in the error, which is logged and shown', () => {
+    for (const text of [
+      'https://alice:open-sesame@example.com/',
+      'https:/\t/alice:open-sesame@example.com/',
+    ]) {
+      assert.throws(
+        () => parseAddress(text),
+        (error) =>
+          hasCode(error, 'address_refused') &&
+          !/alice|open-sesame/.test(JSON.stringify([error.message, error.details])),
+      );
+    }
   });
 });
 
@@ -91,6 +96,13 @@ describe('covers (RFC 9728 §3.3)', () => {
     ['a parent domain', mcp, 'https://example.com/mcp', false],
     ['a longer host', mcp, 'https://mcp.example.com.attacker.example/mcp', false],
     ['the host as a user name', mcp, 'https://mcp.example.com@attacker.example/mcp', false],
+    ['a path above by an empty segment', `${mcp}//`, `${mcp}/`, false],
+    [
+      'an address that is not of the web',
+      'vscode://mcp.example.com/mcp',
+      'file://mcp.example.com/mcp',
+      false,
+    ],
     ['text that is no URL', mcp, 'mcp', false],
     ['a resource that is no URL', 'mcp', mcp, false],
   ];

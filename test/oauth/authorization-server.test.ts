@@ -78,6 +78,16 @@ describe('discoverAuthorizationServer', () => {
       'metadata_missing',
     ],
     ['that is absent', page(404), 'metadata_missing'],
+    [
+      'without a token endpoint (RFC 8414 §2)',
+      json({ issuer: 'https://as.example.com' }),
+      'metadata_missing',
+    ],
+    [
+      'whose token endpoint is no address of the web',
+      json({ issuer: 'https://as.example.com', token_endpoint: 'javascript:alert(1)' }),
+      'metadata_missing',
+    ],
   ];
   for (const [what, answer, code] of refused) {
     it(`refuses a document ${what}`, async () => {
@@ -85,6 +95,24 @@ describe('discoverAuthorizationServer', () => {
       await assert.rejects(discover('https://as.example.com', scripted), (error) => hasCode(error, code));
     });
   }
+
+  it('leaves out members of another type than RFC 8414 §2 gives them, as if they had not been said', async () => {
+    const sound = { issuer: 'https://as.example.com', token_endpoint: 'https://as.example.com/token' };
+    const scripted = new ScriptedFetch({
+      [at]: json({
+        ...sound,
+        registration_endpoint: null,
+        revocation_endpoint: 'revoke',
+        introspection_endpoint: 'file:///etc/passwd',
+        scopes_supported: ['openid', 7],
+        // Whoever looks for S256 in a text finds it.
+        code_challenge_methods_supported: 'not S256',
+        token_endpoint_auth_methods_supported: 7,
+      }),
+    });
+    const server = await discover('https://as.example.com', scripted);
+    assert.deepEqual(server, { ...sound, scopes_supported: ['openid'] });
+  });
 
   it('refuses a document of a tenant whose issuer has a slash more (RFC 8414 §3.3)', async () => {
     const tenant = 'https://as.example.com/t1';
@@ -130,7 +158,11 @@ describe('discoverAuthorizationServer', () => {
 
   it('finds the OpenID configuration of a tenant in the last place', async () => {
     const last = 'https://as.example.com/t1/.well-known/openid-configuration';
-    const scripted = new ScriptedFetch({ [`GET ${last}`]: json({ issuer: 'https://as.example.com/t1' }) });
+    const document = {
+      issuer: 'https://as.example.com/t1',
+      token_endpoint: 'https://as.example.com/t1/token',
+    };
+    const scripted = new ScriptedFetch({ [`GET ${last}`]: json(document) });
     assert.equal((await discover('https://as.example.com/t1', scripted)).issuer, 'https://as.example.com/t1');
     assert.equal(scripted.asked.length, 3);
   });

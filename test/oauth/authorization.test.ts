@@ -210,6 +210,7 @@ describe('readAuthorizationResponse', () => {
         `code=c&state=state-1&${ours}%3A443`,
         'authorization_response_invalid',
       ],
+      ['present and empty', plain, 'code=c&state=state-1&iss=', 'authorization_response_invalid'],
       ['twice', plain, `code=c&state=state-1&${ours}&${ours}`, 'authorization_response_invalid'],
       ['in an error, equal', announcing, `error=access_denied&state=state-1&${ours}`, 'authorization_denied'],
       [
@@ -241,6 +242,7 @@ describe('readAuthorizationResponse', () => {
       ['no state', 'code=c'],
       ['two states', 'code=c&state=state-1&state=state-1'],
       ['no code', 'state=state-1'],
+      ['an empty code', 'code=&state=state-1'],
       ['two codes', 'code=c&code=d&state=state-1'],
       ['an error with another state', 'error=access_denied&state=state-2'],
       ['an answer of the implicit flow', 'code=c&state=state-1&token_type=bearer&access_token=a&id_token=x'],

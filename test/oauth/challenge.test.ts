@@ -62,6 +62,11 @@ describe('readBearerChallenge', () => {
       'Negotiate YWJj==, Bearer scope="a", DPoP algs="ES256"',
       { scopes: ['a'] },
     ],
+    [
+      'a challenge after a bare scheme, a space and a comma (RFC 9110 §5.6.1)',
+      'Negotiate , Bearer scope="a , b"',
+      { scopes: ['a', ',', 'b'] },
+    ],
   ];
   for (const [what, header, expected] of rows) {
     it(`reads ${what}`, async () => {

@@ -122,6 +122,14 @@ describe('discoverResource', () => {
     }
   });
 
+  it('refuses a resource that is deeper than the stack', async () => {
+    const deep = `{"resource":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
+    const asking = discover({
+      [`GET ${root}/mcp`]: new Response(deep, { headers: { 'content-type': 'application/json' } }),
+    });
+    await assert.rejects(asking, (error) => hasCode(error, 'resource_mismatch'));
+  });
+
   it('passes over what is no text among issuers and scopes', async () => {
     const { found } = await discover({
       [`GET ${root}/mcp`]: json({
@@ -148,6 +156,16 @@ describe('discoverResource', () => {
       { [`GET ${root}/mcp`]: page(503), [`GET ${root}`]: json(metadata) },
       'issuer_unreachable',
     ],
+    [
+      'metadata that is not JSON after all',
+      {
+        [`GET ${root}/mcp`]: new Response('{"resource":', {
+          headers: { 'content-type': 'application/json' },
+        }),
+      },
+      'metadata_missing',
+    ],
+    ['metadata that is a list', { [`GET ${root}/mcp`]: json([metadata]) }, 'metadata_missing'],
     [
       'a challenge that points into the private network',
       { [`POST ${server}`]: challenged('resource_metadata="http://169.254.169.254/latest"') },

@@ -43,6 +43,17 @@ describe('readTokenAnswer', () => {
       ],
       ['one with a lifetime below nothing', { ...tokens, expires_in: -1 }, { ...full, seconds: undefined }],
       ['one with no life at all', { ...tokens, expires_in: 0 }, { ...full, seconds: undefined }],
+      [
+        'one with a lifetime whose end no record could hold',
+        { ...tokens, expires_in: 1e308 },
+        { ...full, seconds: undefined },
+      ],
+      [
+        'one with a lifetime that cannot even be text',
+        { ...tokens, expires_in: { toString: 1 } },
+        { ...full, seconds: undefined },
+      ],
+      ['one with a scope that is no text', { ...tokens, scope: 7 }, full],
       ['one with a fraction of a second', { ...tokens, expires_in: 0.5 }, { ...full, seconds: 0.5 }],
       ['one with narrower scopes', { ...tokens, scope: 'a  b ' }, { ...full, scopes: ['a', 'b'] }],
       ['one with an empty scope, which says nothing', { ...tokens, scope: '' }, full],

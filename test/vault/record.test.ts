@@ -82,6 +82,10 @@ describe('the stored form of a credential', () => {
     ['another version', () => JSON.stringify({ ...stored(), version: 2 })],
     ['no version', () => JSON.stringify({ ...stored(), version: undefined })],
     ['a member nobody knows', () => JSON.stringify({ ...stored(), access_token: 'access-1' })],
+    [
+      'a secret in the place of a name',
+      () => serializeCredential(full).replace('"accessToken":"access-1"', '"access-1":"accessToken"'),
+    ],
     ['no account', () => JSON.stringify({ ...stored(), account: undefined })],
     ['an account without a subject', () => JSON.stringify({ ...stored(), account: { issuer, label: 'a' } })],
     ['a generation of 0', () => JSON.stringify({ ...stored(), generation: 0 })],

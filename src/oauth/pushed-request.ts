@@ -10,7 +10,8 @@ import { clientAuthentication, wire, wireClient } from './wire.js';
  * the browser. Where it is only offered, the browser carries the request: that works with every client.
  * @returns `request` itself, or with the address to open instead
  * @throws BrokerError `authorization_denied` with `details.error` and `details.reason` when the request is refused;
- *   `client_refused`; `issuer_unreachable`, `tls_untrusted`, `address_refused`, `network_refused`
+ *   `client_refused`; `metadata_missing` without a place for it; `issuer_unreachable`, `tls_untrusted`,
+ *   `address_refused`, `network_refused`
  * @see RFC 9126 §2, §4 and §5
  */
 export async function pushIfRequired(
@@ -20,6 +21,11 @@ export async function pushIfRequired(
 ): Promise<AuthorizationRequest> {
   const { server, client } = request;
   if (server.require_pushed_authorization_requests !== true) return request;
+  if (server.pushed_authorization_request_endpoint === undefined) {
+    throw new BrokerError('metadata_missing', `${server.issuer} names no place to push requests to.`, {
+      details: { issuer: server.issuer },
+    });
+  }
   const url = new URL(request.url);
   const wired = wireClient(client);
   const response = await oauth.pushedAuthorizationRequest(
@@ -35,7 +41,13 @@ export async function pushIfRequired(
     throw new BrokerError(
       error === 'invalid_client' ? 'client_refused' : 'authorization_denied',
       `${server.issuer} refused the pushed request.`,
-      { details: { error, issuer: server.issuer, reason: JSON.stringify(description ?? error) } },
+      {
+        details: {
+          error,
+          issuer: server.issuer,
+          reason: JSON.stringify(typeof description === 'string' ? description : error),
+        },
+      },
     );
   }
   const { request_uri: reference } = await oauth

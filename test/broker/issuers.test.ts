@@ -14,7 +14,7 @@ describe('the metadata of issuers', () => {
     const answers: Response[] = [];
     const fetch = (url: string) => {
       asked.push(url);
-      return Promise.resolve(answers.shift() ?? Response.json({ issuer }));
+      return Promise.resolve(answers.shift() ?? Response.json({ issuer, token_endpoint: `${issuer}/token` }));
     };
     return { clock, closing, asked, answers, issuers: new Issuers(fetch, clock, closing.signal, () => []) };
   };

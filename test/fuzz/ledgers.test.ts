@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, globSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import type { Ledger } from '../../src/core/ledger.js';
+import { LedgerFiles } from '../../src/node/ledger-files.js';
+import { Kept, type KeptRules } from '../../src/vault/kept.js';
+import { MemoryLedger } from '../../src/vault/memory-ledger.js';
+import { accountSchema } from '../../src/vault/record.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { MemoryLeases } from '../support/memory-leases.js';
+import { RecordingLog } from '../support/recording-log.js';
+import { scratchFolder } from '../support/scratch-folder.js';
+import { holds } from './fuzz.js';
+import { anyText, damaged } from './texts.js';
+
+interface Change {
+  readonly key: string;
+  /** Undefined for a deletion. */
+  readonly label: string | undefined;
+}
+
+const keys = fc.oneof(fc.constantFrom('a', 'b', 'c'), anyText);
+const changes = fc.array(fc.record({ key: keys, label: fc.option(anyText, { nil: undefined }) }), {
+  maxLength: 12,
+});
+const accountOf = (label: string) => ({ issuer: 'https://as.example.com', subject: 'u', label });
+
+const rules = (wins: KeptRules['wins']): KeptRules => ({
+  what: 'accounts',
+  wins,
+  keepMs: () => 1e12,
+  keepCount: () => 1e6,
+});
+
+/** A window on a ledger, which has read what is there. */
+async function open(ledger: Ledger, wins: KeptRules['wins']) {
+  const [clock, log] = [new FakeClock(), new RecordingLog()];
+  const kept = new Kept({ ledger, clock, log }, accountSchema, rules(wins));
+  await kept.loaded;
+  return { kept, clock, log };
+}
+
+async function write(ledger: Ledger, wins: KeptRules['wins'], list: readonly Change[]): Promise<void> {
+  const { kept, clock } = await open(ledger, wins);
+  for (const { key, label } of list) {
+    if (label === undefined) kept.delete(key);
+    else kept.set(key, accountOf(label));
+    clock.advance(1);
+  }
+  await kept.close();
+}
+
+/** What should be left, by a map and two lines. */
+function expected(wins: KeptRules['wins'], list: readonly Change[]): Map<string, string> {
+  const left = new Map<string, string>();
+  for (const { key, label } of list) {
+    if (label === undefined) left.delete(key);
+    else if (wins === 'last' || !left.has(key)) left.set(key, label);
+  }
+  return left;
+}
+
+describe('a ledger', () => {
+  const ways = fc.constantFrom<KeptRules['wins']>('first', 'last');
+
+  holds('gives another window what was written', 20, [ways, changes], async (wins, list) => {
+    const ledger = new MemoryLedger();
+    await write(ledger, wins, list);
+    const { kept, log } = await open(ledger, wins);
+    const left = expected(wins, list);
+    for (const { key } of list)
+      assert.deepEqual(kept.get(key), left.has(key) ? accountOf(left.get(key) ?? '') : undefined);
+    assert.deepEqual([kept.size, log.text], [left.size, '']);
+    await kept.close();
+  });
+
+  holds(
+    'loses nothing but the lines that are damaged',
+    20,
+    [changes, fc.array(fc.oneof(anyText, damaged(anyText)), { maxLength: 5 }), fc.nat()],
+    async (list, litter, chance) => {
+      const ledger = new MemoryLedger();
+      await write(ledger, 'last', list);
+      litter.forEach((line, index) =>
+        ledger.lines.splice((chance * (index + 7)) % (ledger.lines.length + 1), 0, line),
+      );
+      const { kept, log } = await open(ledger, 'last');
+      for (const [key, label] of expected('last', list)) assert.deepEqual(kept.get(key), accountOf(label));
+      assert.equal(log.at('warn').length, litter.length === 0 ? 0 : 1);
+      await kept.close();
+    },
+  );
+
+  const lineOf = (key: string) => JSON.stringify({ version: 1, key, atMs: 1e12, value: accountOf('alice') });
+  holds(
+    'takes a line as it is or leaves it out, whatever has happened to it',
+    22,
+    [damaged(anyText.map(lineOf))],
+    async (line) => {
+      const ledger = new MemoryLedger();
+      ledger.lines = [line, lineOf('sound')];
+      const { kept } = await open(ledger, 'last');
+      assert.deepEqual(kept.get('sound'), accountOf('alice'));
+      kept.set('later', accountOf('bob'));
+      await kept.close();
+      const again = await open(ledger, 'last');
+      assert.deepEqual(again.kept.get('later'), accountOf('bob'));
+      assert.deepEqual(again.kept.get('sound'), accountOf('alice'));
+      await again.kept.close();
+    },
+  );
+
+  const litter = fc.array(fc.tuple(fc.nat(), fc.uint8Array({ maxLength: 20 })), { maxLength: 3 });
+  holds(
+    'in files gives back every whole line, whatever bytes lie among them',
+    2,
+    [changes, litter],
+    async (list, bytes) => {
+      const folder = join(scratchFolder(), 'ledger');
+      const clock = new FakeClock();
+      const ledger = () => new LedgerFiles(folder, new MemoryLeases(clock).window(), new RecordingLog());
+      await write(ledger(), 'last', list);
+      for (const path of globSync(join(folder, '*.ndjson'))) {
+        for (const [at, litter] of bytes) {
+          const lines = readFileSync(path, 'latin1').split('\n');
+          lines.splice(at % (lines.length + 1), 0, Buffer.from(litter).toString('latin1'));
+          writeFileSync(path, lines.join('\n'), 'latin1');
+        }
+        appendFileSync(path, '\n{"version":1,"key":"cut o');
+      }
+      await write(ledger(), 'last', [{ key: 'later', label: 'bob' }]);
+      const { kept } = await open(ledger(), 'last');
+      for (const [key, label] of expected('last', [...list, { key: 'later', label: 'bob' }]))
+        assert.deepEqual(kept.get(key), accountOf(label));
+      await kept.close();
+    },
+  );
+});

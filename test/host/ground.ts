@@ -1,4 +1,5 @@
 import type { AuthorizationServerOptions, TestAuthorizationServer } from '../support/authorization-server.js';
+import type { McpServerOptions } from '../support/mcp-endpoint.js';
 import type { TestMcpServer } from '../support/mcp-server.js';
 import type { TestUser } from '../support/test-users.js';
 import { startEditor, type Editor, type EditorWindow } from './editor.js';
@@ -34,10 +35,11 @@ export class Ground {
     auth: Readonly<Record<string, object>>,
     options: {
       issuer?: AuthorizationServerOptions;
+      servers?: Partial<McpServerOptions>;
       editor?: HostOptions | ((entries: Parties['settings']) => HostOptions);
     } = {},
   ): Promise<Ground> {
-    const parties = await Parties.start(auth, options.issuer);
+    const parties = await Parties.start(auth, options.issuer, options.servers);
     const own = typeof options.editor === 'function' ? options.editor(parties.settings) : options.editor;
     try {
       const editor = await startEditor({

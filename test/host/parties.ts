@@ -3,6 +3,7 @@ import {
   type AuthorizationServerOptions,
   type TestAuthorizationServer,
 } from '../support/authorization-server.js';
+import type { McpServerOptions } from '../support/mcp-endpoint.js';
 import { startMcpServer, type TestMcpServer } from '../support/mcp-server.js';
 import { TokenGate } from './token-gate.js';
 
@@ -20,10 +21,14 @@ export class Parties {
     readonly settings: Readonly<Record<string, object>>,
   ) {}
 
-  /** @param auth - label → the entry's `auth` in the settings; one MCP server is started for each */
+  /**
+   * @param auth - label → the entry's `auth` in the settings; one MCP server is started for each
+   * @param ofServers - what is different about all of these
+   */
   static async start(
     auth: Readonly<Record<string, object>>,
     options: AuthorizationServerOptions = {},
+    ofServers: Partial<McpServerOptions> = {},
   ): Promise<Parties> {
     const gate = new TokenGate();
     const issuer = await startAuthorizationServer({
@@ -34,7 +39,7 @@ export class Parties {
     const servers = new Map<string, TestMcpServer>();
     const settings: Record<string, object> = {};
     for (const [name, entryAuth] of Object.entries(auth)) {
-      const server = await startMcpServer({ issuer: issuer.issuer, name, answers: 'sse' });
+      const server = await startMcpServer({ issuer: issuer.issuer, name, answers: 'sse', ...ofServers });
       servers.set(name, server);
       settings[name] = { type: 'http', url: server.url, auth: entryAuth };
     }

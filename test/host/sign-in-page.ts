@@ -25,7 +25,8 @@ export async function signInOnPage(page: Page, user?: TestUser): Promise<string>
     await button('Sign in').click();
   }
   await allow.click();
-  await page.waitForURL(/^http:\/\/127\.0\.0\.1:\d+\/callback/);
+  // Back at the editor, or at the end of a sign-in for another device.
+  await page.waitForURL(/^http:\/\/127\.0\.0\.1:\d+\/callback|\/device\//);
   return page.locator('main').innerText();
 }
 

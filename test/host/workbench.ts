@@ -58,6 +58,17 @@ export class Workbench {
     await (await this.#row((name) => name.startsWith(label), label)).click();
   }
 
+  /** The text that was copied last. */
+  async clipboard(): Promise<string> {
+    await this.page.context().grantPermissions(['clipboard-read']);
+    return this.page.evaluate<string>('navigator.clipboard.readText()');
+  }
+
+  /** Waits for the input box whose text matches `prompt`. */
+  async inputBox(prompt: RegExp): Promise<void> {
+    await this.page.locator('.quick-input-widget:visible', { hasText: prompt }).waitFor();
+  }
+
   /** Writes into the open input box and accepts it. */
   async answerInputBox(text: string): Promise<void> {
     const input = this.#quickInput.locator('input').first();

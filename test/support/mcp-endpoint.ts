@@ -8,6 +8,8 @@ import { sendResponse, webRequest } from './web-request.js';
 export interface McpServerOptions {
   /** Whose tokens are accepted. */
   readonly issuer: string;
+  /** Authorization servers that the metadata names before that one. */
+  readonly otherIssuers?: readonly string[];
   /** What the server calls itself; the editor makes its tools' names from it. */
   readonly name: string;
   readonly host?: string;
@@ -185,7 +187,7 @@ export class McpEndpoint {
     return Response.json({
       resource: this.url,
       resource_name: this.#options.name,
-      authorization_servers: [this.#options.issuer],
+      authorization_servers: [...(this.#options.otherIssuers ?? []), this.#options.issuer],
       scopes_supported: [
         ...new Set([this.#requiredScopes, ...Object.values(this.#options.toolScopes ?? {})].flat()),
       ],

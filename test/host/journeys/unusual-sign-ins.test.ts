@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { startAuthorizationServer } from '../../support/authorization-server.js';
+import { publicClient } from '../../support/ground.js';
+import { alice } from '../../support/test-users.js';
+import { Ground } from '../ground.js';
+import { signInOnPage } from '../sign-in-page.js';
+
+const whoami = async (ground: Ground) => ground.editor.invokeTool(await ground.start('tickets', 'whoami'));
+
+describe('an authorization server that registers nobody', () => {
+  const secret = 'the-secret-that-the-administrator-gave';
+  let ground: Ground;
+
+  before(async () => {
+    const client = {
+      ...publicClient('refresh_token'),
+      token_endpoint_auth_method: 'client_secret_basic' as const,
+      client_secret: secret,
+    };
+    ground = await Ground.start({ tickets: {} }, { issuer: { clients: [client], registration: false } });
+  });
+  after(() => ground.stop());
+
+  it('asks for the client ID and its secret, and goes on', async () => {
+    const { editor } = ground;
+    await editor.runCommand('MCP Credentials: Sign In…');
+    await editor.inputBox(/enter its client ID/);
+    await editor.screenshot('client-id');
+    await editor.answerInputBox('ours');
+    await editor.inputBox(/Its client secret/);
+    await editor.answerInputBox(secret);
+    assert.match(await ground.finishSignIn(alice), /You are signed in/);
+    assert.equal(await whoami(ground), 'alice@example.com (Alice)');
+  });
+
+  it('is not asked for them again, and the secret lies nowhere but in the secret storage', async () => {
+    const { editor, issuer } = ground;
+    await editor.reload();
+    assert.equal(await whoami(ground), 'alice@example.com (Alice)');
+    assert.match(await ground.signIn(alice, 'Again as alice@example.com'), /You are signed in/);
+    assert.equal(issuer.counts().authorizationRequests, 2);
+    assert.deepEqual(await editor.find([secret]), []);
+  });
+});
+
+describe('a server that names two authorization servers', () => {
+  it('lets the user choose one, and remembers which', async () => {
+    const other = await startAuthorizationServer({});
+    const ground = await Ground.start({ tickets: {} }, { servers: { otherIssuers: [other.issuer] } });
+    try {
+      const { editor, issuer } = ground;
+      const { host } = new URL(issuer.issuer);
+      await editor.runCommand('MCP Credentials: Sign In…');
+      assert.equal((await editor.quickPickItems()).length, 2);
+      await editor.screenshot('two-authorization-servers');
+      await editor.pickQuickPick(host);
+      assert.match(await ground.finishSignIn(alice), /You are signed in/);
+      assert.equal(await whoami(ground), 'alice@example.com (Alice)');
+      assert.match(await ground.signIn(alice, 'Again as alice@example.com'), /You are signed in/);
+      assert.deepEqual(
+        [issuer, other].map((each) => each.counts().authorizationRequests),
+        [2, 0],
+      );
+    } finally {
+      await ground.stop();
+      await other.close();
+    }
+  });
+});
+
+describe('a browser that does not come back', () => {
+  let ground: Ground;
+
+  before(async () => {
+    ground = await Ground.start({ tickets: {} });
+  });
+  after(() => ground.stop());
+
+  it('is left for a code, which one click copies while it opens the page', async () => {
+    const { editor } = ground;
+    await editor.runCommand('MCP Credentials: Sign In…');
+    await (await editor.nextPage()).close();
+    const help = await editor.notification('Having trouble?', 60_000);
+    assert.deepEqual(help.buttons, ['Use a Code', 'Paste Address…', 'Cancel Sign-In']);
+    await editor.screenshot('having-trouble');
+    await editor.clickNotification('Having trouble?', 'Use a Code');
+    const { text } = await editor.notification('enter the code');
+    await editor.screenshot('code');
+    assert.equal(editor.openedPages.length, 1, 'No page opens without a click.');
+    await editor.clickNotification('enter the code', 'Copy Code and Open Page');
+    const page = await editor.nextPage();
+    assert.match(text, new RegExp(`enter the code ${await editor.clipboard()} at`));
+    await page.getByRole('button', { name: 'Continue' }).click();
+    assert.match(await signInOnPage(page, alice), /The device is signed in/);
+    await ground.status((item) => item.text.startsWith('alice@example.com'));
+    assert.equal(await whoami(ground), 'alice@example.com (Alice)');
+  });
+});

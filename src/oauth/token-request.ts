@@ -6,6 +6,7 @@ import { Secret } from '../core/secret.js';
 import type { AuthorizationRequest } from './authorization.js';
 import { quirks, type AuthorizationServer } from './authorization-server.js';
 import { dpopOption } from './dpop.js';
+import { isFinal } from './refusal.js';
 import { grantedOrThrow, readTokenAnswer, type GrantedTokens, type TokenAnswer } from './token-answer.js';
 import { clientAuthentication, resourceParameter, wire, wireClient } from './wire.js';
 
@@ -96,12 +97,26 @@ export async function refreshTokens(
       isKeyProved: tokens.dpopKey !== undefined,
     });
   try {
-    return withoutOurs(await askedTwiceForNonce(send, read), [refreshToken, client.clientSecret]);
+    const answer = await askedTwiceForNonce(send, read);
+    return unlessFinal(withoutOurs(answer, [refreshToken, client.clientSecret]));
   } catch (error) {
     if (error instanceof BrokerError && error.code === 'issuer_unreachable')
       return { kind: 'unavailable', error };
     throw error;
   }
+}
+
+/** A refusal that is not about the grant costs nobody the refresh token: what it is about may pass. */
+function unlessFinal(answer: TokenAnswer): TokenAnswer {
+  if (answer.kind !== 'refused' || isFinal(answer.error)) return answer;
+  const error = new BrokerError(
+    'issuer_unreachable',
+    'The token endpoint gives a reason that OAuth has not.',
+    {
+      details: { error: JSON.stringify(answer.error) },
+    },
+  );
+  return { kind: 'unavailable', error };
 }
 
 /** A server that wants a nonce in the proof says which, and has looked at nothing else yet (RFC 9449 §8). */

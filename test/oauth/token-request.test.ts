@@ -223,6 +223,20 @@ describe('refreshTokens (OAuth 2.1 §4.3)', () => {
     assert.ok(judged.kind === 'unavailable' && judged.error.code === 'issuer_unreachable');
   });
 
+  for (const error of ['forbidden', 'not_found', 'bad_request', 'rate_limited', 'unauthorized', 'timeout']) {
+    it(`does not take a gateway’s ${error} for the end of the grant`, async () => {
+      const { judged } = await refresh(json({ error }, 403));
+      assert.ok(judged.kind === 'unavailable' && judged.error.code === 'issuer_unreachable');
+    });
+  }
+
+  for (const error of ['invalid_grant', 'invalid_client', 'bad_refresh_token', 'login_required']) {
+    it(`takes ${error} for the end of the grant`, async () => {
+      const { judged } = await refresh(json({ error }, 400));
+      assert.equal(judged.kind, 'refused');
+    });
+  }
+
   it('throws when the certificate is not trusted: trying again does not help', () =>
     assert.rejects(
       refresh(() => {

@@ -9,12 +9,12 @@ const endlessSeconds = 1e10;
  * account in it; nulls and empty text for missing members; a list of scopes, or one with commas; a lifetime that is
  * none; the user's tokens in a member of their own. A flaw beside the tokens must not cost us the refresh token among
  * them. A lifetime of zero is none as well: taken at its word, a token that was granted this moment could never be
- * used, and would be renewed without end. It is used until the server refuses it.
+ * used, and would be renewed without end. It is used until the server refuses it. Of what else the answer holds,
+ * nothing is passed on: it may be nested deeper than anybody can write down again.
  * @param scopeSeparator - what stands between scopes, where that is not a space
  */
 export function normalizedTokenAnswer(body: Answer, scopeSeparator?: string): Answer {
-  const answer = usersPart(body);
-  const { scope, expires_in: lifetime, token_type: type } = answer;
+  const { scope, expires_in: lifetime, token_type: type, ...answer } = known(usersPart(body));
   const isNumeric = typeof lifetime === 'number' || typeof lifetime === 'string';
   const seconds = isNumeric ? Number(lifetime) : 0;
   return {
@@ -52,6 +52,20 @@ export async function readAnswer(response: Response): Promise<Answer | undefined
     return undefined;
   }
 }
+
+/** RFC 6749 §5.1, OpenID Connect Core §3.1.3.3, RFC 8693 §2.2.1. */
+const tokenMembers = [
+  'access_token',
+  'token_type',
+  'expires_in',
+  'refresh_token',
+  'scope',
+  'id_token',
+  'issued_token_type',
+];
+
+const known = (answer: Answer): Answer =>
+  Object.fromEntries(Object.entries(answer).filter(([name]) => tokenMembers.includes(name)));
 
 /** Slack puts what a user grants beside what a bot is granted. */
 function usersPart(body: Answer): Answer {

@@ -98,7 +98,7 @@ export async function refreshTokens(
     });
   try {
     const answer = await askedTwiceForNonce(send, read);
-    return unlessFinal(withoutOurs(answer, [refreshToken, client.clientSecret]));
+    return withoutOurs(unlessFinal(answer), [refreshToken, client.clientSecret]);
   } catch (error) {
     if (error instanceof BrokerError && error.code === 'issuer_unreachable')
       return { kind: 'unavailable', error };
@@ -109,13 +109,7 @@ export async function refreshTokens(
 /** A refusal that is not about the grant costs nobody the refresh token: what it is about may pass. */
 function unlessFinal(answer: TokenAnswer): TokenAnswer {
   if (answer.kind !== 'refused' || isFinal(answer.error)) return answer;
-  const error = new BrokerError(
-    'issuer_unreachable',
-    'The token endpoint gives a reason that OAuth has not.',
-    {
-      details: { error: JSON.stringify(answer.error) },
-    },
-  );
+  const error = new BrokerError('issuer_unreachable', 'The token endpoint refuses, but not by a code of OAuth.');
   return { kind: 'unavailable', error };
 }
 

@@ -110,7 +110,7 @@ describe('an answer as real servers give it', () => {
   });
 
   const refusals: Record<string, [status: number, body: unknown, type?: string]> = {
-    'status 200 (GitHub)': [200, { error: 'bad_verification_code', error_description: 'It is incorrect.' }],
+    'status 200 (GitHub)': [200, { error: 'bad_refresh_token', error_description: 'It is incorrect.' }],
     'text/plain': [400, { error: 'invalid_grant' }, 'text/plain'],
     'status 403': [403, { error: 'invalid_grant' }],
     'a null for a description': [400, { error: 'invalid_grant', error_description: null }],

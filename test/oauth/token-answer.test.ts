@@ -79,6 +79,13 @@ describe('readTokenAnswer', () => {
       });
     }
 
+    it('one with something beside it that is nested too deep to be written down again', async () => {
+      const text = JSON.stringify({ ...tokens, more: 'DEEP' });
+      const deep = '['.repeat(20_000) + ']'.repeat(20_000);
+      const answer = await read(new Response(text.replace('"DEEP"', deep)));
+      assert.equal(answer.kind === 'granted' && answer.tokens.refreshToken?.reveal(), 'refresh-2');
+    });
+
     it('an answer without a media type, or with the wrong one', async () => {
       for (const type of ['text/html', 'text/plain', 'application/json; charset=utf-8']) {
         const answer = new Response(JSON.stringify(tokens), { headers: { 'content-type': type } });

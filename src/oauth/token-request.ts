@@ -109,7 +109,10 @@ export async function refreshTokens(
 /** A refusal that is not about the grant costs nobody the refresh token: what it is about may pass. */
 function unlessFinal(answer: TokenAnswer): TokenAnswer {
   if (answer.kind !== 'refused' || isFinal(answer.error)) return answer;
-  const error = new BrokerError('issuer_unreachable', 'The token endpoint refuses, but not by a code of OAuth.');
+  const error = new BrokerError(
+    'issuer_unreachable',
+    'The token endpoint refuses, but not by a code of OAuth.',
+  );
   return { kind: 'unavailable', error };
 }
 

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { isAlive, type LiveCredential } from '../../src/core/credential.js';
 import { Secret } from '../../src/core/secret.js';
 import { renewed } from '../../src/broker/generation.js';
+import { isFinal } from '../../src/oauth/refusal.js';
 import { refreshTokens } from '../../src/oauth/token-request.js';
 import { parseCredential, serializeCredential } from '../../src/vault/record.js';
 import { holds } from './fuzz.js';
@@ -93,7 +94,7 @@ function expected(status: number, body: Record<string, unknown> | undefined): st
   if (status >= 500 || status === 408 || status === 429 || body === undefined) return 'unavailable';
   const { error } = body;
   if (typeof error === 'string' && /^[a-z][a-z0-9_]*$/.test(error))
-    return isOneOf(error, 'server_error', 'slow_down', 'temporarily_unavailable') ? 'unavailable' : 'refused';
+    return isFinal(error) ? 'refused' : 'unavailable';
   if (status !== 200) return 'unavailable';
   const isTyped = isOneOf(body['token_type'], undefined, null, '', 'user', 'Bearer', 'bearer');
   const isPlain =

@@ -71,9 +71,14 @@ export class Asking {
     try {
       server = await issuers.metadata(credential.account.issuer, credential.resource);
       earlier = await vault.attempts.begin(key, credential.generation);
-      // Right before the request leaves, since it cannot be taken back.
-      if (!(await lease.isHeld())) throw new BrokerError('issuer_unreachable', 'Another window took over.');
     } catch (error) {
+      return { kind: 'unavailable', error: asBrokerError(error) };
+    }
+    try {
+      // Right before the request leaves, since it cannot be taken back.
+      if (!(await lease.isHeld())) return { kind: 'unavailable', error: tookOver() };
+    } catch (error) {
+      await vault.attempts.end(key, credential.generation, earlier);
       return { kind: 'unavailable', error: asBrokerError(error) };
     }
     const answer = await refreshTokens(fetch, server, credential, refreshToken, clock.nowMs()).catch(
@@ -110,6 +115,9 @@ export function asBrokerError(error: unknown): BrokerError {
   if (hasCode(error, ...known)) return error;
   return new BrokerError('issuer_unreachable', 'The token could not be renewed.', { cause: error });
 }
+
+/** The note about the attempt stays: by now, it may be the other window's. */
+const tookOver = (): BrokerError => new BrokerError('issuer_unreachable', 'Another window took over.');
 
 /** An answer that says "not now" was given instead of tokens; without one, they may have been on their way. */
 const mayBeSpent = ({ code, details }: BrokerError): boolean =>

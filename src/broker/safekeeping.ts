@@ -73,7 +73,8 @@ export class Safekeeping {
   async keep(asked: LiveCredential, granted: GrantedTokens, lease: HeldLease): Promise<Credential> {
     const { clock, holdings, vault, log, notes } = this.parts;
     // Nothing but what has to be known stands between the answer and its saving: a crash here loses the grant.
-    if (!(await lease.isHeld())) await this.#catchUp(asked);
+    // Where it cannot be known whether the lease is held, it may not be; the grant is there all the same.
+    if (!(await lease.isHeld().catch(() => false))) await this.#catchUp(asked);
     const present = holdings.get(keyText(keyOf(asked)))?.credential;
     const generation = Math.max(asked.generation, present?.generation ?? 0) + 1;
     const next = renewed(asked, granted, generation, clock.nowMs());

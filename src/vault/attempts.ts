@@ -45,8 +45,13 @@ export class Attempts {
       log.warn(`The journal takes no note: ${describeError(error)}`);
       isNoted = false;
     }
-    // What comes back would have to go where this goes now.
-    if (!isNoted || !canSeal()) await this.#probe();
+    try {
+      // What comes back would have to go where this goes now.
+      if (!isNoted || !canSeal()) await this.#probe();
+    } catch (error) {
+      if (isNoted) await this.end(key, generation, earlier);
+      throw error;
+    }
     return earlier;
   }
 

@@ -14,6 +14,7 @@ import { isAlive, keyOf, keyText, type Credential, type LiveCredential } from '.
 import { hasCode, type ErrorCode } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 import { readTokenFile } from '../../src/node/token-file.js';
+import { Attempts } from '../../src/vault/attempts.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
 import { defaultRules } from '../support/default-rules.js';
 import { FakeClock } from '../support/fake-clock.js';
@@ -22,7 +23,7 @@ import { FakeNetwork } from '../support/fake-network.js';
 import { FakeSecretStore } from '../support/fake-secret-store.js';
 import type { Fault } from '../support/faults.js';
 import { MemoryJournal } from '../support/memory-journal.js';
-import { MemoryLeases } from '../support/memory-leases.js';
+import { MemoryLeases, type WindowLeases } from '../support/memory-leases.js';
 import { RecordingAudit } from '../support/recording-audit.js';
 import { RecordingLog } from '../support/recording-log.js';
 import { sealedBefore } from '../support/sealed-before.js';
@@ -49,6 +50,7 @@ describe('the refresher', () => {
   let audit: RecordingAudit;
   let secrets: FakeSecretStore;
   let journal: MemoryJournal;
+  let window: WindowLeases;
   let leases: KeptLeases;
   let vault: CredentialVault;
   let network: FakeNetwork;
@@ -63,7 +65,8 @@ describe('the refresher', () => {
     [clock, log, secrets] = [new FakeClock(), new RecordingLog(), sealedBefore(new FakeSecretStore())];
     network = new FakeNetwork();
     [counters, audit] = [new Counters(), new RecordingAudit()];
-    [journal, leases] = [new MemoryJournal(), new KeptLeases(new MemoryLeases(clock).window())];
+    [journal, window] = [new MemoryJournal(), new MemoryLeases(clock).window()];
+    leases = new KeptLeases(window);
     const closing = new AbortController().signal;
     vault = new CredentialVault({
       secrets,
@@ -400,6 +403,25 @@ describe('the refresher', () => {
       assert.equal(reasonOf(anew.get(key)?.credential), 'secret-missing');
     });
 
+    it('leaves no note about a token that was not spent, since nobody could say whether the lease is held', async () => {
+      window.failLooks(1);
+      await fails(refresher.refresh(key, 'call'), 'issuer_unreachable');
+      assert.equal(issuer.tokenRequests.length, 0);
+      issuer.rotateElsewhere();
+      await fails(refresher.refresh(key, 'call'), 'grant_refused');
+      assert.equal(reasonOf(await stored()), 'refused');
+    });
+
+    it('leaves no note about a token that was not spent, since the storage takes nothing', async () => {
+      const attempts = new Attempts({ secrets, journal, log, canSeal: () => false });
+      secrets.failNext('store', 1);
+      await fails(attempts.begin(keyOf(held), 1), 'vault_write_failed');
+      assert.deepEqual(
+        [...journal.texts.keys()].filter((name) => name.endsWith('-attempt')),
+        [],
+      );
+    });
+
     it('does not blame an earlier attempt that was answered, however unwillingly', async () => {
       issuer.failNext({ status: 503 });
       await fails(refresher.refresh(key, 'call'), 'issuer_unreachable');
@@ -429,6 +451,17 @@ describe('the refresher', () => {
       clock.advance(1_000);
       assert.deepEqual(tokensOf(await work), { access: 'access-2', refresh: 'refresh-2' });
       assert.deepEqual(tokensOf(await stored()), { access: 'access-2', refresh: 'refresh-2' });
+    });
+
+    it('saves the new tokens also when nobody can say whether the lease is held by then', async () => {
+      const request = issuer.hold();
+      const work = refresher.refresh(key, 'call');
+      await request.arrived;
+      window.failLooks(1);
+      request.answer();
+      await work;
+      for (const one of [await stored(), holdings.get(key)?.credential])
+        assert.deepEqual(tokensOf(one), { access: 'access-2', refresh: 'refresh-2' });
     });
 
     it('keeps the new tokens in memory at last: the old refresh token is spent', async () => {

@@ -20,6 +20,9 @@ import type { Place, World } from './world.js';
 /** How long a browser may take to send the user back. */
 const userTakesMs = [2_000, 60_000] as const;
 
+/** How often nobody can say whether a lease is still held. */
+const failedLooks = 0.01;
+
 /** One run of the extension in one window: the real broker, on ports that fail, stand still and die as the world has it. */
 export class MonthWindow implements Asker {
   readonly gate: Gate;
@@ -246,7 +249,10 @@ export class MonthWindow implements Asker {
         const asItGoes = async (lease: HeldLease) => {
           await this.gate.pass('lease taken');
           const own: HeldLease = {
-            isHeld: () => this.gate.through('lease looked at', () => lease.isHeld()),
+            isHeld: () => {
+              if (this.world.dice.chance(failedLooks)) this.#leases.failLooks(1);
+              return this.gate.through('lease looked at', () => lease.isHeld());
+            },
           };
           const result = await work(own);
           await this.gate.pass('lease is given back');

@@ -111,6 +111,7 @@ export class MemoryLeases {
 /** What one window has of them. */
 export class WindowLeases implements Leases {
   #isFrozen = false;
+  #looksToFail = 0;
   freezes = 0;
 
   constructor(private readonly shared: MemoryLeases) {}
@@ -122,10 +123,21 @@ export class WindowLeases implements Leases {
   async hold<T>(name: string, work: (lease: HeldLease) => Promise<T>, patienceMs?: number): Promise<T> {
     const turn = await this.shared.take(name, this, patienceMs);
     try {
-      return await work({ isHeld: () => Promise.resolve(this.shared.isHolder(name, turn)) });
+      return await work({ isHeld: () => this.#look(name, turn) });
     } finally {
       this.shared.giveBack(name, turn);
     }
+  }
+
+  /** Whether a lease is held cannot be found out the next `times`. */
+  failLooks(times: number): void {
+    this.#looksToFail = times;
+  }
+
+  #look(name: string, turn: Turn): Promise<boolean> {
+    if (this.#looksToFail === 0) return Promise.resolve(this.shared.isHolder(name, turn));
+    this.#looksToFail -= 1;
+    return Promise.reject(new Error('Too many open files.'));
   }
 
   /** The window's process is killed. What it was doing is for the test to stop. */

@@ -7,10 +7,15 @@ import type { ServerId } from '../core/server.js';
 /** More permission than an account has granted, which a server asks for. */
 export interface StepUp {
   readonly account: Account;
-  /** What the user is to allow now. */
+  /** What the user is to allow now; what they have allowed before only where the server asks for nothing else. */
   readonly missing: readonly string[];
-  /** What a sign-in has to ask for: the same, and all that was granted before (SEP-2350). */
+  /** What a sign-in has to ask for: what the server wants, and all that was granted before (SEP-2350). */
   readonly scopes: readonly string[];
+}
+
+/** One that is not answered yet, with all that the server asks for. */
+interface Wanted extends StepUp {
+  readonly asked: readonly string[];
 }
 
 export interface StepUpsParts {
@@ -26,7 +31,7 @@ export interface StepUpsParts {
  * @see MCP authorization 2026-07-28, "Scope Challenge Handling"
  */
 export class StepUps {
-  readonly #wanted = new Map<ServerId, StepUp>();
+  readonly #wanted = new Map<ServerId, Wanted>();
   /** What has been asked for already, in this window; asked for once more by a server, it was in vain. */
   readonly #vain = new Map<ServerId, Set<string>>();
 
@@ -50,9 +55,15 @@ export class StepUps {
     const vain = this.#vain.get(id);
     if (missing.every((scope) => vain?.has(nameOf(account, scope)) === true)) throw forbidden(account);
     const present = this.#wanted.get(id);
-    const others = present !== undefined && sameAccount(present.account, account) ? present.missing : [];
-    const all = [...new Set([...others, ...missing])];
-    this.#wanted.set(id, { account, missing: all, scopes: [...new Set([...scopes, ...all])] });
+    const others = present !== undefined && sameAccount(present.account, account) ? present.asked : [];
+    const asked = [...new Set([...others, ...missing])];
+    const fresh = asked.filter((scope) => !scopes.includes(scope));
+    this.#wanted.set(id, {
+      account,
+      asked,
+      missing: fresh.length > 0 ? fresh : asked,
+      scopes: [...new Set([...scopes, ...asked])],
+    });
     await this.#answered(id, signal);
   }
 
@@ -68,7 +79,7 @@ export class StepUps {
     }
     this.#wanted.delete(id);
     const before = this.#vain.get(id) ?? [];
-    const tried = answered.missing.map((scope) => nameOf(answered.account, scope));
+    const tried = answered.asked.map((scope) => nameOf(answered.account, scope));
     this.#vain.set(id, new Set([...before, ...tried]));
   }
 

@@ -5,7 +5,7 @@ describe('a call that needs more permissions than were granted', () => {
   const ground = useGround();
 
   const signedIn = () => ground.signedIn({ server: { toolScopes: { note: ['mcp:write'] } } });
-  const wanted = /“tickets” needs more permissions of alice@example\.com: "mcp:read", "mcp:write"/;
+  const wanted = /“tickets” needs more permissions of alice@example\.com: "mcp:write"/;
 
   it('asks for them in one notification, waits, and completes', async () => {
     const { issuer, server, window } = await signedIn();

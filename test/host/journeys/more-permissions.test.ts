@@ -17,10 +17,7 @@ describe('a tool that needs more permissions than were granted', () => {
     const { editor, issuer } = ground;
     const answer = whoami();
     const { text, buttons } = await editor.notification('needs more permissions');
-    assert.equal(
-      text,
-      'The MCP server “tickets” needs more permissions of alice@example.com: "mcp:read", "mcp:write".',
-    );
+    assert.equal(text, 'The MCP server “tickets” needs more permissions of alice@example.com: "mcp:write".');
     assert.deepEqual(buttons, ['Allow…']);
     await editor.screenshot('more-permissions');
     await editor.clickNotification('needs more permissions', 'Allow…');

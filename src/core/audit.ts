@@ -15,7 +15,6 @@ export const auditKinds = [
   'delivery',
   'lease-takeover',
   'import',
-  'storage',
 ] as const;
 
 export type AuditKind = (typeof auditKinds)[number];

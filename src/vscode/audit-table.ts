@@ -96,8 +96,6 @@ function kindText(l10n: L10n, kind: AuditKind): string {
       return l10n.t('Lease taken over');
     case 'import':
       return l10n.t('Import');
-    case 'storage':
-      return l10n.t('Storage');
     default:
       return assertNever(kind);
   }
@@ -108,7 +106,8 @@ function outcomeText(l10n: L10n, outcome: string): string {
   const texts: Readonly<Record<string, () => string>> = {
     completed: () => l10n.t('done'),
     renewed: () => l10n.t('done'),
-    overtaken: () => l10n.t('somebody else was faster'),
+    failed: () => l10n.t('failed'),
+    expired: () => l10n.t('removed long after its end'),
     unavailable: () => l10n.t('no usable answer'),
     refused: () => l10n.t('refused for good'),
     braked: () => l10n.t('held back, there were too many'),

@@ -43,10 +43,10 @@ describe('the record of an audit event', () => {
     const account = { issuer: `https://x/${token}`, subject: token, label: `Bearer ${token}` };
     const scopes = Array.from({ length: 80 }, () => token);
     const text = JSON.stringify(
-      of({ kind: 'storage', outcome: token, server: token, resource: token, account, scopes }),
+      of({ kind: 'refusal', outcome: token, server: token, resource: token, account, scopes }),
     );
     assert.doesNotMatch(text, /aaaa/);
-    const long = of({ kind: 'storage', server: 'x'.repeat(5_000), scopes });
+    const long = of({ kind: 'refusal', server: 'x'.repeat(5_000), scopes });
     assert.deepEqual([long.server?.length, long.scopes?.length], [300, 50]);
   });
 

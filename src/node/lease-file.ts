@@ -1,9 +1,10 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BrokerError, describeError, hasCode } from '../core/errors.js';
 import type { HeldLease, Leases } from '../core/lease.js';
 import type { Log } from '../core/ports.js';
+import { LeaseFile, lookAt, pathOf, type Claim } from './lease-claim.js';
 import { realSystem, type LeaseSystem } from './lease-system.js';
 
 /** How often a holder shows that it moves. */
@@ -23,17 +24,6 @@ const longestLookMs = 1_000;
 
 /** Too many open files, or a virus scanner at work: over in a moment, unlike a folder without rights. */
 const troubleLimit = 5;
-
-/** What a lease file says. */
-interface Claim {
-  readonly owner: string;
-  /** Where the owner's `pid` means the owner. */
-  readonly space: string;
-  readonly pid: number;
-  /** Counts up while the holder moves. */
-  readonly beat: number;
-  readonly isReleased: boolean;
-}
 
 /**
  * Where no lease can be kept, everybody waits for some part of this and then looks at what is stored. The same expiry
@@ -114,8 +104,8 @@ export class LeaseFiles implements Leases {
     let waitedMs = 0;
     for (;;) {
       const highest = await this.#highest(prefix);
-      const claim = highest === 0 ? undefined : await this.#read(prefix, highest);
-      const seen = `${highest} ${claim?.owner ?? ''} ${claim?.beat ?? ''}`;
+      const { claim, stamp } = await lookAt(pathOf(this.folder, prefix, highest));
+      const seen = `${highest} ${stamp}`;
       const nowMs = this.system.monotonicMs();
       const passedMs = hasWaited ? Math.min(nowMs - lookedAtMs, longestLookMs) : 0;
       waitedMs += passedMs;
@@ -140,7 +130,6 @@ export class LeaseFiles implements Leases {
   }
 
   #abandoned(claim: Claim | undefined, stillMs: number): Abandoned | undefined {
-    // A claim that cannot be read is being written, or was cut off while it was.
     const { space, isAlive } = this.system;
     if (claim?.space === space && !isAlive(claim.pid)) return 'dead';
     return stillMs >= frozenAfterMs ? 'frozen' : undefined;
@@ -173,7 +162,7 @@ export class LeaseFiles implements Leases {
   async #clean(prefix: string, below: number): Promise<void> {
     try {
       for (const name of await readdir(this.folder)) {
-        // What a heartbeat was writing when its window was killed begins with the lease's own name.
+        // What a window was writing when it was killed, or its disk full, begins with the lease's own name.
         const number = Number(name.slice(prefix.length + 1).replace(/\.lease.*$/, ''));
         if (name.startsWith(`${prefix}.`) && number < below)
           await rm(join(this.folder, name), { force: true });
@@ -183,78 +172,4 @@ export class LeaseFiles implements Leases {
       this.log.debug(`Old leases are left: ${describeError(error)}`);
     }
   }
-
-  async #read(prefix: string, number: number): Promise<Claim | undefined> {
-    try {
-      return JSON.parse(await readFile(pathOf(this.folder, prefix, number), 'utf8')) as Claim;
-    } catch {
-      return undefined;
-    }
-  }
 }
-
-/** One taking of a lease. */
-class LeaseFile implements HeldLease {
-  readonly #path: string;
-  #claim: Claim;
-  /** Writes follow each other, so that a late heartbeat cannot undo a release. */
-  #writes: Promise<void> = Promise.resolve();
-
-  constructor(
-    folder: string,
-    prefix: string,
-    private readonly number: number,
-    space: string,
-    private readonly highest: () => Promise<number>,
-  ) {
-    this.#claim = { owner: randomUUID(), space, pid: process.pid, beat: 0, isReleased: false };
-    this.#path = pathOf(folder, prefix, number);
-  }
-
-  /** @returns false when somebody else has taken this number */
-  async create(): Promise<boolean> {
-    try {
-      await writeFile(this.#path, JSON.stringify(this.#claim), { flag: 'wx', mode: 0o600 });
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-      throw error;
-    }
-  }
-
-  async isHeld(): Promise<boolean> {
-    return !this.#claim.isReleased && (await this.highest()) === this.number;
-  }
-
-  beat(): Promise<void> {
-    return this.#write({ ...this.#claim, beat: this.#claim.beat + 1 });
-  }
-
-  release(): Promise<void> {
-    return this.#write({ ...this.#claim, isReleased: true });
-  }
-
-  async remove(): Promise<void> {
-    await rm(this.#path, { force: true });
-  }
-
-  #write(claim: Claim): Promise<void> {
-    if (this.#claim.isReleased) return this.#writes;
-    this.#claim = claim;
-    const text = JSON.stringify(claim);
-    // A failed write makes others wait until they give us up; nothing worse.
-    this.#writes = this.#writes.then(() => this.#replace(text)).catch(() => undefined);
-    return this.#writes;
-  }
-
-  async #replace(text: string): Promise<void> {
-    // Only a file that is still there is replaced: a taker who has given us up may have removed it.
-    const scratch = `${this.#path}.${this.#claim.owner}`;
-    await writeFile(scratch, text, { mode: 0o600 });
-    if ((await this.highest()) === this.number) await rename(scratch, this.#path);
-    else await rm(scratch, { force: true });
-  }
-}
-
-const pathOf = (folder: string, prefix: string, number: number): string =>
-  join(folder, `${prefix}.${number}.lease`);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -67,7 +67,7 @@ describe('leases in files', () => {
   /** A lease as another window has left it. */
   function leave(number: number, claim: object | string): void {
     mkdirSync(folder, { recursive: true });
-    const known = { owner: 'o', space: here, pid: process.pid, beat: 0, isReleased: false };
+    const known = { owner: 'o', space: here, pid: process.pid, isReleased: false };
     writeFileSync(pathOf(number), typeof claim === 'string' ? claim : JSON.stringify({ ...known, ...claim }));
   }
 
@@ -171,13 +171,29 @@ describe('leases in files', () => {
       ...system,
       sleep: async () => {
         await system.sleep(0);
-        leave(3, { beat: Math.floor(system.looks / 5), isReleased: system.looks === 60 });
+        if (system.looks === 60) leave(3, { isReleased: true });
+        else if (system.looks % 5 === 0) utimesSync(pathOf(3), 0, system.looks);
       },
     };
     await leases(moving).hold(name, () => Promise.resolve());
     assert.ok(system.looks >= 60, `It was taken after ${system.looks} looks.`);
     assert.deepEqual(told, ['waits'], 'Once, and nothing was taken from anybody.');
   });
+
+  it('stay with a holder whose disk is full, and whoever wants them meanwhile leaves nothing behind', async function () {
+    if (process.platform !== 'linux') return this.skip();
+    const [holder, taker] = await Promise.all([child(), child()]);
+    holder.tell(`hold ${name}`);
+    await holder.says(/^held$/);
+    for (const one of [holder, taker]) one.fillDisk();
+    const takenAt = statSync(pathOf(1)).mtimeMs;
+    while (statSync(pathOf(1)).mtimeMs === takenAt) await wait(50);
+    taker.tell('hold another');
+    await taker.says(/^held$/);
+    assert.deepEqual(files(), [`${prefix}.1.lease`]);
+    holder.tell('release');
+    assert.equal(await holder.says(/^isHeld/), 'isHeld true');
+  }).timeout(childLimitMs);
 
   it('of a holder are not taken by a watcher that has slept itself', async () => {
     leave(3, {});
@@ -210,7 +226,7 @@ describe('leases in files', () => {
   it('leave no files behind but one for each name, also after crashes', async () => {
     leave(8, { isReleased: true });
     for (const old of [1, 2, 3]) leave(old, {});
-    writeFileSync(`${pathOf(8)}.0a1b`, 'what a heartbeat was writing');
+    writeFileSync(`${pathOf(8)}.0a1b`, 'what a window was writing');
     writeFileSync(join(folder, `${prefix}0.3.lease`), 'of another name');
     for (let round = 0; round < 5; round++) await leases().hold(name, () => Promise.resolve());
     assert.deepEqual(files(), [`${prefix}.13.lease`, `${prefix}0.3.lease`]);

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -53,6 +53,11 @@ export class Child {
 
   signal(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): void {
     this.#process.kill(signal);
+  }
+
+  /** From now on it can create files, but write nothing into them. On Linux only. */
+  fillDisk(): void {
+    execFileSync('prlimit', [`--pid=${this.pid}`, '--fsize=0:0']);
   }
 
   /** Ends it, however it stands. */

@@ -15,12 +15,14 @@ import { auditTrail } from './node/audit-files.js';
 import { JournalFiles } from './node/journal-files.js';
 import { LeaseFiles, type LeaseNews } from './node/lease-file.js';
 import { LedgerFiles } from './node/ledger-files.js';
+import { Profile } from './node/profile.js';
 import { readTokenFile } from './node/token-file.js';
 import type { ScryptCost } from './node/store-header.js';
 import type { Web } from './node/web.js';
 import { McpProxy } from './loopback/mcp-proxy.js';
 import { redirectReceiver } from './loopback/redirect-receiver.js';
 import { WindowStorage, type StorageSettings } from './storage/window-storage.js';
+import { ProfileSecrets } from './vault/profile-secrets.js';
 import { AccountActions } from './vscode/account-actions.js';
 import type { VSCode } from './vscode/api.js';
 import { Approvals } from './vscode/approvals.js';
@@ -85,6 +87,8 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   const quirks = keep(new IssuerQuirks(vs, settings, log));
   const signInWaitSeconds = () => settings.number('signInWaitSeconds');
   const counters = new Counters();
+  const globalFolder = context.globalStorageUri.fsPath;
+  const profile = new Profile(globalFolder, context.globalState, log);
   const storage: WindowStorage = keep(
     new WindowStorage({
       settings: {
@@ -92,9 +96,10 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
         directory: settings.text('storage.directory'),
         keyFile: settings.text('storage.keyFile'),
       },
-      secrets: context.secrets,
+      secrets: new ProfileSecrets(context.secrets, profile),
       memento: context.globalState,
-      globalFolder: context.globalStorageUri.fsPath,
+      globalFolder,
+      profile,
       filesIn: (folder) => sharedAmongWindows(folder, log, leaseNews(counters, audit)),
       passphrase: system.environment['MCP_CREDENTIALS_PASSPHRASE'],
       scryptCost: system.scryptCost,
@@ -113,6 +118,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
       maxFileBytes: () => settings.number('audit.maxFileMegabytes') * 1_000_000,
       maxFiles: () => settings.number('audit.maxFiles'),
     },
+    requireParent: () => storage.requireFolder(),
     clock,
     counters,
     log,

@@ -36,6 +36,8 @@ interface AuditRules {
 }
 
 interface AuditParts {
+  /** Rejects when the folder around the trail's is none to write to. */
+  readonly requireParent: () => Promise<void>;
   readonly rules: AuditRules;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly counters: Counters;
@@ -136,6 +138,7 @@ class AuditFiles implements AuditTrail {
   }
 
   async #append(text: string): Promise<void> {
+    await this.parts.requireParent();
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     const lines = Buffer.from(text);
     const file = await open(this.#path(await this.#current(lines.length)), 'a+', 0o600);

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { rename, rm } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { parseKeyText, type CredentialKey } from '../core/credential.js';
 import { describeError } from '../core/errors.js';
 import type { Log, Memento, SecretStore } from '../core/ports.js';
-import { encryptedIn, eraseFiles, holdsCredentials } from '../node/storage-folders.js';
+import { encryptedIn, eraseFiles } from '../node/storage-folders.js';
+import { unlessMissing } from '../node/unless-missing.js';
 import { indexedNames } from '../vault/moving.js';
+import { clearJournal, stampDeleted } from '../vault/place.js';
 import { copyOf, namesSetAside } from '../vault/quarantine.js';
 import { clientSecretNames, notedRegistrations } from '../vault/registrations.js';
 import {
@@ -17,6 +19,7 @@ import {
   usedDirectories,
   type StorageWish,
 } from '../vault/storage-record.js';
+import type { Files } from './place-finder.js';
 
 /** That the user wants to keep what is left behind while nothing new is stored. */
 const keptName = 'storage.kept';
@@ -24,11 +27,14 @@ const keptName = 'storage.kept';
 /** Which folders were moved out of the way. */
 const movedAwayName = 'storage.movedAway';
 
+const indexPrefix = 'credential:';
+
 export interface LeftoverParts {
   readonly secrets: SecretStore;
   readonly memento: Memento;
   /** @throws BrokerError `storage_unusable` */
   readonly folder: (wish: StorageWish) => string;
+  readonly filesIn: (folder: string) => Files;
   readonly log: Log;
 }
 
@@ -47,30 +53,44 @@ export class Leftovers {
     await this.parts.memento.update(keptName, true);
   }
 
-  /** Removes it, in the editor and in files: credentials, registrations, what was set aside, and the audit trail. */
+  /**
+   * Removes it, in the editor and in files: credentials, registrations, what was set aside, and the audit trail. What
+   * stays is a note for windows that still know it; they renew nothing from then on.
+   */
   async delete(): Promise<void> {
     const { secrets, memento, log } = this.parts;
+    const folders = await this.#folders();
+    for (const files of folders.values()) await stampDeleted(files);
+    await this.#deleteCredentials();
     const clients = clientSecretNames(memento, keysIn(memento));
     const aside = namesSetAside(memento).map(copyOf);
-    for (const name of [...indexedNames(memento), ...clients, ...aside, 'journal-key', 'canary'])
-      await secrets.delete(name);
-    await this.#eraseFolders();
+    for (const name of [...clients, ...aside, 'journal-key', 'canary']) await secrets.delete(name);
+    for (const [path, files] of folders) {
+      await clearJournal(files);
+      await eraseFiles(path);
+    }
     for (const path of movedAway(memento)) await rm(path, { recursive: true, force: true });
     for (const key of memento.keys()) await memento.update(key, undefined);
     log.info('What earlier windows had stored is deleted.');
   }
 
-  async #eraseFolders(): Promise<void> {
-    const { memento, folder, log } = this.parts;
-    const { inUse, leaving = inUse } = recordedStorage(memento) ?? { inUse: firstPlace };
-    const present = [inUse, leaving].map(folder);
-    for (const path of new Set(present)) await eraseFiles(path);
-    const former = usedDirectories(memento).map((directory) => folder({ ...firstPlace, directory }));
-    for (const path of former.filter((other) => !present.includes(other))) {
-      // Another profile may use it by now.
-      if (!(await holdsCredentials(path))) await eraseFiles(path);
-      else log.info(`What is in ${JSON.stringify(path)} is not of this profile, and stays.`);
+  /** Under their leases, since a renewal that has begun stores its outcome before it gives the lease up. */
+  async #deleteCredentials(): Promise<void> {
+    const { secrets, memento, folder, filesIn } = this.parts;
+    const { leases } = filesIn(folder((recordedStorage(memento) ?? { inUse: firstPlace }).inUse));
+    for (const name of everIndexed(memento))
+      await leases.hold(keyTextIn(name), async () => secrets.delete(name));
+  }
+
+  /** Every folder that was ever in use and is there, with what lies in it. */
+  async #folders(): Promise<ReadonlyMap<string, Files>> {
+    const { memento, folder, filesIn } = this.parts;
+    const folders = new Map<string, Files>();
+    for (const directory of usedDirectories(memento)) {
+      const path = folder({ ...firstPlace, directory });
+      if ((await unlessMissing(stat(path))) !== undefined) folders.set(path, filesIn(path));
     }
+    return folders;
   }
 
   /**
@@ -111,4 +131,16 @@ function movedAway(memento: Memento): readonly string[] {
 
 /** The keys of all credentials that `memento` knows. */
 const keysIn = (memento: Memento): readonly CredentialKey[] =>
-  indexedNames(memento).flatMap((name) => parseKeyText(name.slice('credential:'.length)) ?? []);
+  everIndexed(memento).flatMap((name) => parseKeyText(keyTextIn(name)) ?? []);
+
+/** The names of the secrets of all credentials that are in the index, or were set aside there as damaged. */
+const everIndexed = (memento: Memento): readonly string[] => [
+  ...new Set(
+    memento
+      .keys()
+      .map((key) => key.replace(/^damaged:/, ''))
+      .filter((key) => key.startsWith(indexPrefix)),
+  ),
+];
+
+const keyTextIn = (name: string): string => name.slice(indexPrefix.length);

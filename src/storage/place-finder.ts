@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Counters } from '../core/counters.js';
 import { BrokerError, describeError } from '../core/errors.js';
 import type { Clock, Log, Memento, SecretStore } from '../core/ports.js';
@@ -6,7 +7,7 @@ import { Secret } from '../core/secret.js';
 import { EncryptedFolder } from '../node/encrypted-folder.js';
 import { openEncrypted, type ClosedStore } from '../node/encrypted-opening.js';
 import { EncryptedStore } from '../node/encrypted-store.js';
-import { requireUsableFolder } from '../node/private-folder.js';
+import { requirePrivateFolder, requireUsableFolder } from '../node/private-folder.js';
 import { encryptedIn, folderOf } from '../node/storage-folders.js';
 import type { ScryptCost } from '../node/store-header.js';
 import { unlessMissing } from '../node/unless-missing.js';
@@ -29,11 +30,13 @@ export type Files = Pick<Place, 'journal' | 'leases' | 'ledgers'>;
 export interface FinderParts {
   /** What the settings ask for. */
   readonly wish: StorageWish;
-  /** The editor's SecretStorage and globalState. */
+  /** What this profile has in the editor's SecretStorage, and globalState. */
   readonly secrets: SecretStore;
   readonly memento: Memento;
   /** The editor's folder for this extension, in this profile. */
   readonly globalFolder: string;
+  /** Names what is this profile's in a directory that several may use. */
+  readonly profile: { readonly id: string };
   /** What the windows share in a folder; asked once for each folder. */
   readonly filesIn: (folder: string) => Files;
   /** The passphrase of the environment; undefined or empty when there is none. */
@@ -112,9 +115,19 @@ export class PlaceFinder {
 
   /** The folder of a place. @throws BrokerError `storage_unusable` when it is relative */
   folder({ directory }: StorageWish): string {
-    return directory === ''
-      ? this.parts.globalFolder
-      : folderOf('mcpCredentials.storage.directory', directory);
+    const { globalFolder, profile } = this.parts;
+    return directory === '' ? globalFolder : join(directoryOf(directory), profile.id);
+  }
+
+  /**
+   * Sees to it that the folder of a place is there, and that nobody else can put something into it.
+   * @throws BrokerError `storage_unusable`
+   */
+  async requireFolder(wish: StorageWish): Promise<void> {
+    if (wish.directory === '') return;
+    await requireUsableFolder(directoryOf(wish.directory));
+    // In a directory to which everybody may add, something of theirs may be in the place of ours.
+    await requirePrivateFolder(this.folder(wish));
   }
 
   async #move(from: StorageWish): Promise<Found> {
@@ -188,9 +201,8 @@ export class PlaceFinder {
   async #wanted(last: StorageWish, mayMake: boolean): Promise<Place | ClosedStore> {
     const { wish } = this.parts;
     this.#lookedAt = wish;
-    const folder = this.folder(wish);
     if (!mayMake) await this.#requireThere(wish);
-    if (wish.directory !== '') await requireUsableFolder(folder);
+    await this.requireFolder(wish);
     return this.#openPlace(wish, last, mayMake);
   }
 
@@ -198,6 +210,7 @@ export class PlaceFinder {
   async #former(wish: StorageWish): Promise<Place | ClosedStore> {
     this.#lookedAt = wish;
     await this.#requireThere(wish);
+    await this.requireFolder(wish);
     return this.#openPlace(wish, wish, false);
   }
 
@@ -249,3 +262,6 @@ export class PlaceFinder {
     return files;
   }
 }
+
+/** @throws BrokerError `storage_unusable` when it is relative */
+const directoryOf = (text: string): string => folderOf('mcpCredentials.storage.directory', text);

@@ -99,6 +99,14 @@ export class WindowStorage implements Storage, Disposable {
     }
   }
 
+  /**
+   * Sees to it that `folder` is there and that nobody else can put something into it.
+   * @throws BrokerError `storage_unusable`
+   */
+  async requireFolder(): Promise<void> {
+    await this.#finder.requireFolder(this.#wish);
+  }
+
   get health(): StorageHealth {
     const { settings } = this.parts;
     const state = this.#state;

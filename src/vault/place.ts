@@ -31,7 +31,7 @@ export function memoryPlace(): Place {
 const stampName = 'storage';
 
 /** Says to all windows that work in `place` that from now on `identity` is in use. */
-export async function stamp(place: Place, identity: string): Promise<void> {
+export async function stamp(place: Pick<Place, 'journal'>, identity: string): Promise<void> {
   await place.journal.write(stampName, identity);
 }
 
@@ -41,8 +41,21 @@ export function readStamp(place: Place): Promise<string | undefined> {
 }
 
 /**
- * Leases that are not given any more once another window has moved the credentials away: whatever is renewed here
- * from then on would not be seen there.
+ * Says to all windows that work in `place` that what they know was deleted: whatever they would store from now on would
+ * bring it back.
+ */
+export async function stampDeleted(place: Pick<Place, 'journal'>): Promise<void> {
+  await stamp(place, `deleted ${crypto.randomUUID()}`);
+}
+
+/** Removes everything from the journal of `place` but what it says about places. */
+export async function clearJournal({ journal }: Pick<Place, 'journal'>): Promise<void> {
+  for (const name of await journal.names()) if (name !== stampName) await journal.remove(name);
+}
+
+/**
+ * Leases that are not given any more once another window has moved the credentials away, or deleted them: whatever
+ * is renewed here from then on would not be seen there, or would be back.
  * @param before - the stamp when this window began
  */
 export function leasesUntilMoved(place: Place, before: string | undefined): Leases {
@@ -53,7 +66,7 @@ export function leasesUntilMoved(place: Place, before: string | undefined): Leas
         if (now !== before && now !== place.identity)
           throw new BrokerError(
             'record_elsewhere',
-            'The credentials have been moved; this window is to be reloaded.',
+            'The credentials have been moved or deleted; this window is to be reloaded.',
           );
         return work(lease);
       };

@@ -87,7 +87,9 @@ describe('secrets', () => {
       authMethod: 'client_secret_basic',
       source: 'dynamic',
     };
-    window.stores.secrets.values.set(`client:${issuer.issuer}`, JSON.stringify({ version: 1, client }));
+    const { stores } = window;
+    const name = stores.secretName(`client:${issuer.issuer}`);
+    stores.secrets.values.set(name, JSON.stringify({ version: 1, client }));
     await window.signIn();
     const { call } = await window.connect('tickets');
     window.clock.leap(pastTheEndMs);
@@ -101,8 +103,8 @@ describe('secrets', () => {
 
   it('that an issuer sends back in its words stay out of the log and the messages', async () => {
     const { issuer, window } = await ground.signedIn();
-    const stored =
-      [...window.stores.secrets.values.entries()].find(([key]) => /^credential:/.test(key))?.[1] ?? '';
+    const { credentialKeys, secrets } = window.stores;
+    const stored = secrets.values.get(credentialKeys[0] ?? '') ?? '';
     const { refreshToken } = (JSON.parse(stored) as { tokens: { refreshToken: string } }).tokens;
     issuer.failNext('token', {
       status: 400,
@@ -116,8 +118,8 @@ describe('secrets', () => {
 
   it('that a page quotes stay out of the log', async () => {
     const { issuer, window } = await ground.signedIn();
-    const stored =
-      [...window.stores.secrets.values.entries()].find(([key]) => /^credential:/.test(key))?.[1] ?? '';
+    const { credentialKeys, secrets } = window.stores;
+    const stored = secrets.values.get(credentialKeys[0] ?? '') ?? '';
     const { refreshToken } = (JSON.parse(stored) as { tokens: { refreshToken: string } }).tokens;
     issuer.failNext('token', { status: 502, body: `<p>cannot forward refresh_token=${refreshToken}</p>` });
     window.clock.leap(pastTheEndMs);

@@ -159,4 +159,25 @@ describe('somebody who can write to the files of the storage', () => {
     assert.ok(shown(window).includes('chmod go-w'), shown(window));
     assert.deepEqual(readdirSync(directory), []);
   });
+
+  it('cannot put links in the place of what is ours in a directory that everybody may add to', async () => {
+    const issuer = await ground.issuer();
+    const server = await ground.server(issuer);
+    const directory = scratchFolder();
+    chmodSync(directory, 0o1777);
+    const user = { ...serversSetting([server]), 'mcpCredentials.storage.directory': directory };
+    const { window } = ground.window({ user });
+    await window.signIn();
+    await window.close();
+    const theirs = scratchFolder();
+    for (const name of readdirSync(directory)) {
+      renameSync(join(directory, name), join(scratchFolder(), name));
+      symlinkSync(theirs, join(directory, name));
+    }
+    const again = ground.window({ stores: window.stores, user, browse: undefined }).window;
+    await again.ready;
+    assert.match(shown(again), /a link or a file is in the place of the folder/);
+    await again.close();
+    assert.deepEqual(readdirSync(theirs), []);
+  });
 });

@@ -76,7 +76,7 @@ export class FullProfile {
 
   /** Only what decides, without the doubles of an editor. */
   broker(clock = new CountingClock()): Broker {
-    const { secrets, memento } = this.stores;
+    const { ownSecrets: secrets, memento } = this.stores;
     return new Broker({
       ...this.#files(),
       rules: defaultRules,
@@ -124,8 +124,8 @@ export class FullProfile {
   }
 
   async #fill(): Promise<void> {
-    const { memento } = this.stores;
-    const secrets = sealedBefore(this.stores.secrets);
+    const { ownSecrets: secrets, memento } = this.stores;
+    sealedBefore(this.stores.secrets, this.stores.secretName('journal-key'));
     const { journal, leases, ledgers } = this.#files();
     const clock = new CountingClock();
     const closing = AbortSignal.abort();

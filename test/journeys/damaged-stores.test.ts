@@ -35,7 +35,7 @@ describe('a damaged entry in what is stored', () => {
       const again = ground.window({ stores, user }, userOf('alice'));
       await works(again, 'home');
       const { window } = again;
-      assert.equal(stores.secrets.values.get(`damaged:${work}`), text);
+      assert.equal(stores.secrets.values.get(work.replace('/', '/damaged:')), text);
       assert.match(window.log(/is set aside/) ?? '', /^error /);
 
       const connected = window.connect('work');

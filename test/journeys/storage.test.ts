@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AuthorizationServerOptions, TestAuthorizationServer } from '../support/authorization-server.js';
@@ -16,8 +16,15 @@ const whoami = async (window: BrokerWindow) => (await window.connect('tickets'))
 const alice = 'alice@example.com (Alice)';
 const sesame = 'open sesame, please';
 
-/** What lies in the editor's folder, beside the audit trail. */
-const filesIn = ({ folder }: Stores) => readdirSync(folder).filter((name) => name !== 'audit');
+/** What lies in the editor's folder, beside the audit trail and the profile's id. */
+const filesIn = ({ folder }: Stores) =>
+  readdirSync(folder).filter((name) => name !== 'audit' && name !== 'profile');
+
+/** What lies in files after everything was deleted, beside the profile's id and what other windows are told. */
+const remains = (folder: string) =>
+  globSync(join(folder, '**'), { withFileTypes: true })
+    .filter((entry) => entry.isFile() && !['profile', 'storage.json'].includes(entry.name))
+    .map(({ name }) => name);
 
 /** What the tooltip and the menu say about storage. */
 const shown = (window: BrokerWindow): string =>
@@ -73,7 +80,7 @@ describe('a storage', () => {
       await until(() => /Stored in: .* · works/.test(shown(again)));
       assertNothingReadable(issuer, stores.folder, elsewhere);
       if (name.startsWith('encryptedFile')) assert.deepEqual([...stores.secrets.values], []);
-      if ('directory' in settings) assert.deepEqual(readdirSync(stores.folder), []);
+      if ('directory' in settings) assert.deepEqual(readdirSync(stores.folder), ['profile']);
     });
   }
 
@@ -244,14 +251,13 @@ describe('a storage', () => {
         assert.equal(await whoami(window), alice, JSON.stringify(settings));
         window.clock.leap(55_000);
         assert.equal(await whoami(window), alice);
-        const isInEditor = [...stores.secrets.values.keys()].some((name) => name.startsWith('credential:'));
-        assert.equal(isInEditor, settings.backend !== 'encryptedFile');
+        assert.equal(stores.credentialKeys.length > 0, settings.backend !== 'encryptedFile');
         assertNothingReadable(issuer, stores.folder, elsewhere);
         await window.close();
       }
       assert.deepEqual([issuer.counts().signIns, issuer.counts().refusedRefreshes], [1, 0]);
       assert.deepEqual(
-        readdirSync(join(directory, 'encrypted')).filter((name) => name.endsWith('.entry')),
+        globSync(join(directory, '*', 'encrypted', '*')).filter((name) => name.endsWith('.entry')),
         [],
       );
     });
@@ -325,6 +331,50 @@ describe('a storage', () => {
     });
   });
 
+  describe('of two profiles of one editor', () => {
+    async function twoProfiles() {
+      const { issuer, open } = await parties();
+      const mine = new Stores();
+      const other = new Stores(mine.secrets);
+      for (const stores of [mine, other]) {
+        const window = open(stores, {});
+        await window.signIn();
+        await window.close();
+      }
+      return { issuer, open, mine, other };
+    }
+
+    it('has a client and a credential for each, so that none spends the refresh token of the other', async () => {
+      const { issuer, open, mine, other } = await twoProfiles();
+      for (const stores of [mine, other]) {
+        assert.deepEqual([stores.credentialKeys.length, stores.secretNames('client:').length], [1, 1]);
+        const window = open(stores, {});
+        window.clock.leap(55_000);
+        assert.equal(await whoami(window), alice);
+      }
+      const { registrations, refusedRefreshes } = issuer.counts();
+      assert.deepEqual([registrations, refusedRefreshes], [2, 0]);
+    });
+
+    it('leaves what is the other’s alone when one moves, and when one deletes', async () => {
+      const { open, mine, other } = await twoProfiles();
+      const theirs = () => other.secretNames().map((name) => [name, other.secrets.values.get(name)]);
+      const before = theirs();
+      assert.ok(before.length >= 3);
+      const moved = open(mine, { backend: 'encryptedFile', keyFile: join(scratchFolder(), 'mcp.key') });
+      assert.equal(await whoami(moved), alice);
+      await moved.close();
+      assert.deepEqual([mine.secretNames(), theirs()], [[], before]);
+      const back = open(mine, {});
+      assert.equal(await whoami(back), alice);
+      await back.close();
+      const last = open(mine, { backend: 'memory' });
+      (await last.editor.window.message(/still there/)).press('Delete Stored Credentials');
+      await until(() => mine.memento.keys().length === 0);
+      assert.deepEqual([mine.secretNames(), theirs()], [[], before]);
+    });
+  });
+
   describe('of memory, after another one', () => {
     async function leftBehind() {
       const { issuer, open } = await parties();
@@ -346,7 +396,22 @@ describe('a storage', () => {
       notice.press('Delete Stored Credentials');
       await until(() => stores.memento.keys().length === 0);
       await window.close();
-      assert.deepEqual([[...stores.secrets.values], readdirSync(stores.folder)], [[], []]);
+      assert.deepEqual([[...stores.secrets.values], remains(stores.folder)], [[], []]);
+    });
+
+    it('keeps a window that was not reloaded from storing again what was deleted', async () => {
+      const { open } = await parties();
+      const stores = new Stores();
+      const old = open(stores, {});
+      await old.signIn();
+      const { call } = await old.connect('tickets');
+      const window = open(stores, { backend: 'memory' });
+      const notice = await window.editor.window.message(/still there/);
+      notice.press('Delete Stored Credentials');
+      await until(() => window.log(/What earlier windows had stored is deleted/) !== undefined);
+      old.clock.leap(55_000);
+      assert.match(await call('whoami'), /Reload this window/);
+      assert.deepEqual(stores.credentialKeys, []);
     });
 
     it('deletes what was signed out, set aside, renamed and moved away as well', async () => {
@@ -357,7 +422,7 @@ describe('a storage', () => {
       await first.run('signOut');
       (await first.editor.window.message(/Signed out/)).close();
       await first.close();
-      assert.ok([...stores.secrets.values.keys()].some((name) => name.startsWith('client:')));
+      assert.ok(stores.secretNames('client:').length > 0);
       const locked = { backend: 'encryptedFile' };
       const second = open(stores, locked, { MCP_CREDENTIALS_PASSPHRASE: sesame });
       await second.signIn();
@@ -369,12 +434,12 @@ describe('a storage', () => {
       await running;
       await third.close();
       assert.ok(readdirSync(stores.folder).some((name) => name.startsWith('encrypted.')));
-      assert.deepEqual(readdirSync(elsewhere).includes('audit'), true);
+      assert.equal(globSync(join(elsewhere, '*', 'audit')).length, 1);
       const last = open(stores, { backend: 'memory' });
       (await last.editor.window.message(/still there/)).press('Delete Stored Credentials');
       await until(() => stores.memento.keys().length === 0);
       await last.close();
-      const left = [stores.folder, elsewhere].flatMap((folder) => readdirSync(folder));
+      const left = [stores.folder, elsewhere].flatMap(remains);
       assert.deepEqual([[...stores.secrets.values], left], [[], []]);
     });
 

@@ -44,6 +44,7 @@ describe('an audit trail in files', () => {
         maxFileBytes: () => rules.maxFileBytes,
         maxFiles: () => rules.maxFiles,
       },
+      requireParent: () => Promise.resolve(),
       clock: { nowMs: () => nowMs },
       counters,
       log,
@@ -114,7 +115,7 @@ describe('an audit trail in files', () => {
   });
 
   it('is nowhere when nothing may be kept', async () => {
-    const parts = { rules: {} as never, clock: {} as never, counters, log };
+    const parts = { rules: {} as never, requireParent: {} as never, clock: {} as never, counters, log };
     const audit = auditTrail(undefined, parts);
     audit.record({ kind: 'sign-in' });
     await audit.settled();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Counters } from '../../src/core/counters.js';
 import { hasCode } from '../../src/core/errors.js';
@@ -51,12 +51,13 @@ describe('the storage of a window', () => {
     for (const window of windows) window.dispose();
   });
 
-  const open = (settings: Partial<StorageSettings> = {}, passphrase?: string) => {
+  const open = (settings: Partial<StorageSettings> = {}, passphrase?: string, profile = 'ours') => {
     const window = new WindowStorage({
       settings: { backend: 'secretStorage', directory: '', keyFile: '', ...settings },
       secrets,
       memento,
       globalFolder,
+      profile: { id: profile },
       filesIn: (folder) => ({
         journal: new JournalFiles(join(folder, 'journal'), log),
         leases: new LeaseFiles(join(folder, 'leases'), log),
@@ -89,7 +90,7 @@ describe('the storage of a window', () => {
   it('has no folder where nothing is kept, or where the settings name none', () => {
     assert.equal(open({ backend: 'memory' }).folder, undefined);
     assert.equal(open({ directory: 'relative' }).folder, undefined);
-    assert.equal(open({ directory: '/srv/mcp' }).folder, '/srv/mcp');
+    assert.equal(open({ directory: '/srv/mcp' }).folder, '/srv/mcp/ours');
   });
 
   it('watches its journal from the moment in which it is unlocked', async () => {
@@ -147,8 +148,9 @@ describe('the storage of a window', () => {
   describe('that was moved out of encrypted files whose passphrase nobody knows any more', () => {
     const oldPlace = { backend: 'encryptedFile', keyFile: '' } as const;
     const there = (path: string) => readdirSync(path).sort();
+    const oursIn = (path: string) => there(join(path, 'ours'));
     const entriesIn = (path: string) =>
-      there(join(path, 'encrypted')).filter((file) => file.endsWith('.entry'));
+      there(join(path, 'ours', 'encrypted')).filter((file) => file.endsWith('.entry'));
     let old: string;
 
     beforeEach(async () => {
@@ -185,7 +187,7 @@ describe('the storage of a window', () => {
       const window = open(wish);
       await assert.rejects(async () => window.secrets.get(name), isLocked);
       await window.startAnew();
-      assert.match(there(old).join(), /^encrypted\.[0-9a-f]{8},journal/);
+      assert.match(oursIn(old).join(), /^encrypted\.[0-9a-f]{8},journal/);
       assert.deepEqual(there(globalFolder), ['journal', 'leases'], 'What is in use is left alone.');
       assert.equal(await open(wish).secrets.get(name), record, 'Nothing is lost with it.');
     });
@@ -198,7 +200,7 @@ describe('the storage of a window', () => {
       const window = open(wish, 'of another profile');
       await assert.rejects(async () => window.secrets.get(name), isLocked);
       await window.startAnew();
-      assert.match(there(old).join(), /^encrypted\.[0-9a-f]{8}/);
+      assert.match(oursIn(old).join(), /^encrypted\.[0-9a-f]{8}/);
       const again = open(wish, 'of another profile');
       assert.deepEqual([await again.secrets.get('x'), await again.secrets.get(name)], ['one', undefined]);
     });
@@ -209,24 +211,43 @@ describe('the storage of a window', () => {
       const window = open({ ...oldPlace, directory: old });
       await assert.rejects(async () => window.secrets.get(name), isLocked);
       assert.ok(window.canStartAnew);
-      mkdirSync(join(old, 'journal'), { recursive: true });
+      mkdirSync(join(old, 'ours', 'journal'), { recursive: true });
       await window.startAnew();
-      assert.ok(there(old).includes('journal'));
-      assert.ok(!there(old).includes('encrypted'));
+      assert.ok(oursIn(old).includes('journal'));
+      assert.ok(!oursIn(old).includes('encrypted'));
       assert.equal(await open({ ...oldPlace, directory: old }, 'a new passphrase').secrets.get(name), record);
     });
   });
 
   it('deletes files where they were, but not those of another profile', async () => {
-    const [ours, shared] = [scratchFolder(), scratchFolder()];
-    await memento.update('storage.directories', ['', ours, shared]);
+    const shared = scratchFolder();
+    await memento.update('storage.directories', ['', shared]);
     await open().secrets.store('a', 'one');
-    mkdirSync(join(ours, 'audit'));
-    for (const name of ['audit', 'encrypted']) mkdirSync(join(shared, name));
-    writeFileSync(join(shared, 'encrypted', 'x.entry'), 'of somebody else');
+    for (const profile of ['ours', 'theirs'])
+      for (const name of ['audit', 'encrypted']) mkdirSync(join(shared, profile, name), { recursive: true });
     await open({ backend: 'memory' }).deleteLeftBehind();
-    assert.deepEqual([readdirSync(ours), readdirSync(globalFolder), memento.keys()], [[], [], []]);
-    assert.ok(existsSync(join(shared, 'audit')));
+    const left = [globalFolder, join(shared, 'ours'), join(shared, 'theirs')].map((path) =>
+      readdirSync(path),
+    );
+    assert.deepEqual([left, memento.keys()], [[['journal'], ['journal'], ['audit', 'encrypted']], []]);
+    assert.deepEqual(readdirSync(join(shared, 'ours', 'journal')), ['storage.json']);
+  });
+
+  it('deletes what belongs to entries of the index that were set aside', async () => {
+    secrets.values.set(name, record);
+    await memento.update(`damaged:${name}`, { account: 'alice' });
+    await open({ backend: 'memory' }).deleteLeftBehind();
+    assert.deepEqual([...secrets.values], []);
+  });
+
+  it('keeps two profiles apart in one directory', async () => {
+    const directory = scratchFolder();
+    const inUse = { backend: 'secretStorage', directory, keyFile: '' };
+    await memento.update('storage.place', { version: 1, inUse });
+    const [ours, theirs] = [open({ directory }), open({ directory }, undefined, 'theirs')];
+    await ours.journal.write('x', 'text');
+    assert.equal(await theirs.journal.read('x'), undefined);
+    assert.deepEqual(readdirSync(directory).sort(), ['ours', 'theirs']);
   });
 
   it('says why it cannot be used, to everybody who wants to use it', async () => {

@@ -10,6 +10,7 @@ const [folder = '', name = '', count = '', maxFileBytes = ''] = process.argv.sli
 const counters = new Counters();
 const audit = auditTrail(folder, {
   rules: { isEnabled: () => true, maxFileBytes: () => Number(maxFileBytes), maxFiles: () => 1_000_000 },
+  requireParent: () => Promise.resolve(),
   clock: { nowMs: () => Date.now() },
   counters,
   log: new RecordingLog(),

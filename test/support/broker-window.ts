@@ -5,8 +5,10 @@ import { pathToFileURL } from 'node:url';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import type { ExtensionContext } from 'vscode';
 import type { Disposable } from '../../src/core/announcer.js';
-import type { Fetch } from '../../src/core/ports.js';
+import type { Fetch, SecretStore } from '../../src/core/ports.js';
+import { Profile } from '../../src/node/profile.js';
 import { Web } from '../../src/node/web.js';
+import { nameInProfile, ProfileSecrets } from '../../src/vault/profile-secrets.js';
 import { openWindow, type OpenWindow } from '../../src/window.js';
 import { manifest } from './editor-settings.js';
 import { cheap } from './encrypted.js';
@@ -17,6 +19,7 @@ import { FakeNetwork } from './fake-network.js';
 import { FakeSecretStore } from './fake-secret-store.js';
 import type { Visit } from './form-browser.js';
 import { LeapingClock } from './leaping-clock.js';
+import { RecordingLog } from './recording-log.js';
 import { scratchFolder } from './scratch-folder.js';
 
 /** A call waits for the user for two minutes; the scheduler wakes at least once a minute. */
@@ -24,11 +27,29 @@ const longestOtherTimerMs = 90_000;
 
 /** What outlives a window. */
 export class Stores {
-  readonly secrets = new FakeSecretStore();
   readonly memento = new FakeMemento();
   /** What the editor calls the extension's global storage: a folder that the windows of a profile share. */
   readonly folder = scratchFolder();
   readonly #journal = join(this.folder, 'journal');
+  readonly #profile = new Profile(this.folder, this.memento, new RecordingLog());
+
+  /** @param secrets - all profiles of one editor have the same */
+  constructor(readonly secrets = new FakeSecretStore()) {}
+
+  /** This profile's part of them. */
+  get ownSecrets(): SecretStore {
+    return new ProfileSecrets(this.secrets, this.#profile);
+  }
+
+  /** The name that a secret of this profile has in the editor. */
+  secretName(name: string): string {
+    return nameInProfile(this.#profile.id, name);
+  }
+
+  /** The names of this profile's secrets that begin with `kind`. */
+  secretNames(kind = ''): readonly string[] {
+    return [...this.secrets.values.keys()].filter((name) => name.startsWith(this.secretName(kind)));
+  }
 
   /** What the editor keeps is all that is left, as after a move to another computer. */
   loseJournal(): void {
@@ -68,7 +89,7 @@ export class Stores {
   }
 
   get credentialKeys(): readonly string[] {
-    return [...this.secrets.values.keys()].filter((key) => key.startsWith('credential:'));
+    return this.secretNames('credential:');
   }
 }
 

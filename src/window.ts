@@ -45,7 +45,7 @@ import { SignInNotifications } from './vscode/sign-in-notifications.js';
 import { StorageNotices } from './vscode/storage-notices.js';
 import { StatusBar } from './vscode/status-bar.js';
 import { StatusMenu } from './vscode/status-menu.js';
-import { failureText, outcomeText } from './vscode/texts.js';
+import { failureText, outcomeText } from './vscode/failure-texts.js';
 import { Unlocking } from './vscode/unlocking.js';
 
 /** What the window takes from the system it runs on. */

@@ -8,7 +8,8 @@ import type { Storage } from '../core/storage.js';
 import type { VSCode } from './api.js';
 import { choose } from './menu.js';
 import type { SignInHelp } from './sign-in-help.js';
-import { durationText, failureText } from './texts.js';
+import { failureText } from './failure-texts.js';
+import { durationText } from './state-texts.js';
 import { unlinked } from './unlinked.js';
 import type { Unlocking } from './unlocking.js';
 

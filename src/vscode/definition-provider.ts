@@ -8,7 +8,7 @@ import type { Storage } from '../core/storage.js';
 import type { McpProxy } from '../loopback/mcp-proxy.js';
 import type { VSCode } from './api.js';
 import { CalmLook } from './calm.js';
-import { failureText } from './texts.js';
+import { failureText } from './failure-texts.js';
 
 /** The editor gives a resolve no time limit and its user no way to cancel one. */
 const readyLimitMs = 20_000;

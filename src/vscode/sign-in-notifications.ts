@@ -5,7 +5,7 @@ import type { Clock } from '../core/ports.js';
 import type { Storage } from '../core/storage.js';
 import type { AccountActions } from './account-actions.js';
 import type { VSCode } from './api.js';
-import { reasonText } from './texts.js';
+import { reasonText } from './state-texts.js';
 import { unlinked } from './unlinked.js';
 
 /** By then the editor has put a notification that nobody answers behind the bell, where it may stay for days. */

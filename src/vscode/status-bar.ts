@@ -10,7 +10,7 @@ import { CalmLook } from './calm.js';
 import type { ConfiguredServers } from './configured-servers.js';
 import type { SettingsProblems } from './settings-problems.js';
 import { healthText, setAsideText } from './storage-texts.js';
-import { durationText, stateText } from './texts.js';
+import { durationText, stateText } from './state-texts.js';
 
 /** How often the time to expiry is looked at; it is shown in minutes. */
 const tickMs = 20_000;

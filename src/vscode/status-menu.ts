@@ -8,7 +8,7 @@ import { choose, type Choice } from './menu.js';
 import type { Storage } from '../core/storage.js';
 import type { SettingsProblems } from './settings-problems.js';
 import { healthText, setAsideText } from './storage-texts.js';
-import { stateText } from './texts.js';
+import { stateText } from './state-texts.js';
 import type { Unlocking } from './unlocking.js';
 
 export interface StatusMenuParts {

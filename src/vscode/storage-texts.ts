@@ -2,7 +2,7 @@ import { assertNever } from '../core/assert-never.js';
 import type { StorageHealth } from '../core/storage.js';
 import type { VSCode } from './api.js';
 import { placeText } from './place-text.js';
-import { durationText } from './texts.js';
+import { durationText } from './state-texts.js';
 
 type L10n = VSCode['l10n'];
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { BrokerError, type ErrorCode, type ErrorDetails } from '../../src/core/errors.js';
 import type { ServerId } from '../../src/core/server.js';
 import type { VSCode } from '../../src/vscode/api.js';
-import { failureText } from '../../src/vscode/texts.js';
+import { failureText } from '../../src/vscode/failure-texts.js';
 import { translate } from '../support/editor-values.js';
 import { WindowCrowd } from '../support/window-crowd.js';
 

@@ -3,7 +3,8 @@ import { BrokerError, type ErrorCode, type ErrorDetails } from '../../src/core/e
 import { refusalReasons, type RefusalReason } from '../../src/core/refusal.js';
 import type { ServerId } from '../../src/core/server.js';
 import type { CredentialState } from '../../src/core/state.js';
-import { durationText, failureText, outcomeText, reasonText, stateText } from '../../src/vscode/texts.js';
+import { failureText, outcomeText } from '../../src/vscode/failure-texts.js';
+import { durationText, reasonText, stateText } from '../../src/vscode/state-texts.js';
 import type { StoragePlace } from '../../src/vscode/place-text.js';
 import { FakeEditor } from '../support/fake-editor.js';
 

@@ -1,0 +1,102 @@
+import { assertNever } from '../core/assert-never.js';
+import type { RefusalReason } from '../core/refusal.js';
+import type { CredentialState } from '../core/state.js';
+import type { VSCode } from './api.js';
+import { placeText, type StoragePlace } from './place-text.js';
+
+type L10n = VSCode['l10n'];
+
+const minuteMs = 60_000;
+
+/**
+ * Why the issuer no longer gives out tokens, as a sentence.
+ * @param place - where this window stores credentials
+ */
+export function reasonText(l10n: L10n, reason: RefusalReason, account: string, place: StoragePlace): string {
+  switch (reason) {
+    case 'revoked':
+      return l10n.t('The access of {0} was revoked.', account);
+    case 'expired':
+      return l10n.t('The sign-in of {0} has expired.', account);
+    case 'password-changed':
+      return l10n.t('The password of {0} was changed, which ended the sign-in.', account);
+    case 'access-removed':
+      return l10n.t('An administrator or a policy no longer allows the access of {0}.', account);
+    case 'refused':
+      return l10n.t(
+        'The sign-in of {0} was ended by the authorization server: it has expired or was revoked.',
+        account,
+      );
+    case 'client-gone':
+      return l10n.t('The authorization server no longer knows this editor as a client of {0}.', account);
+    case 'not-renewable':
+      return l10n.t('The sign-in of {0} has ended, and the authorization server offers no renewal.', account);
+    case 'secret-missing':
+      return l10n.t('The sign-in of {0} is gone from {1}.', account, placeText(l10n, place));
+    case 'window-lost':
+      return l10n.t(
+        'The sign-in of {0} has ended: a window was closed or stopped while it renewed it, and the new tokens were lost with it.',
+        account,
+      );
+    case 'answer-lost':
+      return l10n.t(
+        'The sign-in of {0} has ended: the network broke off while it was renewed, and the new tokens were lost on the way.',
+        account,
+      );
+    default:
+      return assertNever(reason);
+  }
+}
+
+/** A state in a few words, for a line in a menu or a tooltip. */
+export function stateText(l10n: L10n, state: CredentialState, nowMs: number): string {
+  switch (state.kind) {
+    case 'signed-out':
+      return state.mustChoose === true ? l10n.t('choose an account') : l10n.t('signed out');
+    case 'locked':
+      return l10n.t('locked, waits for the passphrase');
+    case 'signing-in':
+      return l10n.t('signing in, the browser is waiting');
+    case 'ready':
+      return state.expiresAtMs === undefined
+        ? l10n.t('signed in')
+        : l10n.t('signed in, token renews within {0}', durationText(l10n, state.expiresAtMs - nowMs));
+    case 'refreshing':
+      return l10n.t('signed in, renewing the token');
+    case 'retrying': {
+      const next = durationText(l10n, state.nextAttemptAtMs - nowMs);
+      switch (state.code) {
+        case 'tls_untrusted':
+          return l10n.t('the authorization server’s certificate is not trusted; next attempt in {0}', next);
+        case 'record_elsewhere':
+          return l10n.t('another window has a newer sign-in; reload this window');
+        case 'renewed_elsewhere':
+          return l10n.t('another window renews it and cannot store it; next attempt in {0}', next);
+        case 'vault_write_failed':
+          return l10n.t(
+            'the storage takes nothing, so it is not renewed; make room on the disk or unlock the keyring; next attempt in {0}',
+            next,
+          );
+        case 'network_down':
+          return l10n.t('this computer is not connected to a network; renewing goes on when it is back');
+        case 'too_many_attempts':
+          return l10n.t('renewed too often within a minute, so there is a pause; next attempt in {0}', next);
+        default:
+          return l10n.t('the authorization server does not answer; next attempt in {0}', next);
+      }
+    }
+    case 'needs-sign-in':
+      return l10n.t('sign-in needed');
+    default:
+      return assertNever(state);
+  }
+}
+
+/** A span of time as somebody says it, rounded up so that it never promises too little. */
+export function durationText(l10n: L10n, ms: number): string {
+  if (ms <= minuteMs) return l10n.t('1 min');
+  const minutes = Math.ceil(ms / minuteMs);
+  if (minutes < 100) return l10n.t('{0} min', minutes);
+  const hours = Math.ceil(minutes / 60);
+  return hours < 48 ? l10n.t('{0} h', hours) : l10n.t('{0} days', Math.ceil(hours / 24));
+}

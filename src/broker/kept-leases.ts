@@ -19,21 +19,24 @@ interface Tenure {
  */
 export class KeptLeases implements Leases {
   readonly #tenures = new Map<string, Tenure>();
+  /** Those that this window waits for; each settles when the wait is over. */
+  readonly #taking = new Map<string, Promise<void>>();
 
   constructor(private readonly leases: Leases) {}
 
   /** @throws BrokerError `renewed_elsewhere` when another window does not give the lease back for two minutes */
   async hold<T>(name: string, work: (lease: HeldLease) => Promise<T>): Promise<T> {
-    const tenure = this.#tenures.get(name);
-    if (tenure?.kept !== undefined) {
-      const unlessLost = async (lease: HeldLease) =>
-        (await lease.isHeld()) ? { result: await work(lease) } : undefined;
-      const done = await run(tenure, unlessLost);
-      if (done !== undefined) return done.result;
-      // Another window has given this one up for frozen.
-      this.#end(name, tenure);
-    }
-    return this.#take(name, work);
+    // Whoever comes before us in this window may keep the lease, and would be waited for in vain.
+    for (let busy = this.#busy(name); busy !== undefined; busy = this.#busy(name)) await busy;
+    const kept = this.#tenures.get(name);
+    if (kept === undefined) return this.#take(name, work);
+    const unlessLost = async (lease: HeldLease) =>
+      (await lease.isHeld()) ? { result: await work(lease) } : undefined;
+    const done = await run(kept, unlessLost);
+    if (done !== undefined) return done.result;
+    // Another window has given this one up for frozen.
+    this.#end(name, kept);
+    return this.hold(name, work);
   }
 
   /**
@@ -64,6 +67,13 @@ export class KeptLeases implements Leases {
     if (tenure?.kept !== undefined) this.#end(name, tenure);
   }
 
+  /** Settles when it is worth looking again; undefined when the lease is to be taken now, or is kept. */
+  #busy(name: string): Promise<unknown> | undefined {
+    const tenure = this.#tenures.get(name);
+    if (tenure === undefined) return this.#taking.get(name);
+    return tenure.kept === undefined ? tenure.work : undefined;
+  }
+
   #end(name: string, tenure: Tenure): void {
     if (this.#tenures.get(name) === tenure) this.#tenures.delete(name);
     void tenure.work.then(tenure.kept?.end);
@@ -71,10 +81,12 @@ export class KeptLeases implements Leases {
 
   /** A lease that is kept keeps nobody from the result of the work. */
   #take<T>(name: string, work: (lease: HeldLease) => Promise<T>): Promise<T> {
+    const waited = this.#wait(name);
     return new Promise<T>((resolve, reject) => {
       const hold = async (lease: HeldLease): Promise<T> => {
         const tenure: Tenure = { lease, work: Promise.resolve() };
         this.#tenures.set(name, tenure);
+        waited();
         const result = run(tenure, work);
         await tenure.work;
         if (tenure.kept !== undefined) {
@@ -83,8 +95,19 @@ export class KeptLeases implements Leases {
         } else if (this.#tenures.get(name) === tenure) this.#tenures.delete(name);
         return result;
       };
-      this.leases.hold(name, hold, patienceMs).then(resolve, reject);
+      this.leases.hold(name, hold, patienceMs).finally(waited).then(resolve, reject);
     });
+  }
+
+  /** @returns what ends the wait, once */
+  #wait(name: string): () => void {
+    let end = (): void => undefined;
+    const waiting = new Promise<void>((resolve) => (end = resolve));
+    this.#taking.set(name, waiting);
+    return () => {
+      if (this.#taking.get(name) === waiting) this.#taking.delete(name);
+      end();
+    };
   }
 }
 

@@ -94,9 +94,11 @@ export class Unsaved implements Chore {
   }
 
   async #save(key: string, pending: Pending): Promise<void> {
-    const { counters, vault, holdings, log } = this.parts;
+    const { counters, vault, holdings, leases, log } = this.parts;
     const { credential, renewedFrom } = pending;
     if (this.#pending.get(key) !== pending) return;
+    // Another window may have given this one up for frozen, so that the lease has been taken anew.
+    leases.keep(key);
     // What is held has come from elsewhere, and is saved; or nothing is, since the user has signed out.
     if (holdings.get(key)?.credential !== credential) {
       this.#drop(key);

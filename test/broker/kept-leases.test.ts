@@ -52,6 +52,28 @@ describe('leases that are kept beyond their work', () => {
     assert.deepEqual(order, ['first, held: true', 'second', 'there']);
   });
 
+  it('let work of their own window go on that has waited since before they were kept', async () => {
+    const isKept = here.hold('one', async () => {
+      await soon();
+      here.keep('one');
+    });
+    const waiting = [1, 2].map((n) => here.hold('one', () => Promise.resolve(n)));
+    assert.deepEqual(await Promise.all([isKept, ...waiting]), [undefined, 1, 2]);
+    assert.deepEqual(shared.held, ['one']);
+    here.release('one');
+  });
+
+  it('let work of their own window go on that has waited with it for another window', async () => {
+    let finish = (): void => undefined;
+    const elsewhere = there.hold('one', () => new Promise<void>((resolve) => (finish = resolve)));
+    const isKept = keep();
+    const waiting = here.hold('one', () => Promise.resolve('went on'));
+    await soon();
+    finish();
+    assert.deepEqual(await Promise.all([elsewhere, isKept, waiting]), [undefined, 'done', 'went on']);
+    here.release('one');
+  });
+
   it('are taken anew when the window was given up for frozen', async () => {
     await keep();
     window.freeze();

@@ -3,24 +3,27 @@ import type { Broker } from '../../src/broker/broker.js';
 import type { Counters } from '../../src/core/counters.js';
 import { hasCode } from '../../src/core/errors.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
+import type { WindowLeases } from '../support/memory-leases.js';
 import { ScriptedIssuer } from './scripted-issuer.js';
 import { notes, Profile, serverAt } from './window.js';
 
 const quickDelaysMs = [200, 1_000, 3_000];
 const againAfterMs = 30_000;
 const patienceMs = 120_000;
+const frozenAfterMs = 15_000;
 
 describe('a renewed credential that no storage takes', () => {
   let issuer: ScriptedIssuer;
   let profile: Profile;
   let broker: Broker;
   let counters: Counters;
+  let leases: WindowLeases;
 
   beforeEach(async () => {
     issuer = await ScriptedIssuer.start();
     profile = new Profile();
     await profile.keep(issuer.credential(profile.clock.nowMs()));
-    ({ broker, counters } = profile.window());
+    ({ broker, counters, leases } = profile.window());
     await broker.setServers([serverAt()]);
   });
   afterEach(async () => {
@@ -98,6 +101,19 @@ describe('a renewed credential that no storage takes', () => {
     await elsewhere;
     assert.equal((await other.accessToken(notes)).token.reveal(), 'access-2');
     assert.equal(issuer.tokenRequests.length, 1);
+  });
+
+  it('keeps them from it again after this window was frozen and has lost the lease', async () => {
+    await renewUnsaved(20);
+    const [key = ''] = profile.leases.held;
+    leases.freeze();
+    const other = profile.leases.window();
+    const taken = other.hold(key, () => Promise.resolve());
+    profile.clock.advance(frozenAfterMs);
+    await taken;
+    leases.thaw();
+    await attempt();
+    assert.deepEqual(profile.leases.held, [key]);
   });
 
   it('does not make another window wait for ever', async () => {

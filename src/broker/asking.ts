@@ -22,6 +22,8 @@ export interface AskingParts {
   readonly vault: CredentialVault;
   readonly issuers: Issuers;
   readonly grants: Grants;
+  /** The end of this window. */
+  readonly closing: AbortSignal;
 }
 
 /**
@@ -64,12 +66,14 @@ export class Asking {
   }
 
   async #spend(credential: LiveCredential, refreshToken: Secret, lease: HeldLease): Promise<TokenAnswer> {
-    const { fetch, clock, vault, issuers } = this.parts;
+    const { fetch, clock, vault, issuers, closing } = this.parts;
     const key = keyOf(credential);
     let server: AuthorizationServer;
     let earlier: CutOff | undefined;
     try {
       server = await issuers.metadata(credential.account.issuer, credential.resource);
+      // Nobody may be there any more when the answer comes.
+      if (closing.aborted) throw new BrokerError('issuer_unreachable', 'The window is closing.');
       earlier = await vault.attempts.begin(key, credential.generation);
     } catch (error) {
       return { kind: 'unavailable', error: asBrokerError(error) };

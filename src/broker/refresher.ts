@@ -45,6 +45,8 @@ export interface RefresherParts {
   readonly queue: RefreshQueue;
   readonly unsaved: Unsaved;
   readonly network: Network;
+  /** The end of this window. */
+  readonly closing: AbortSignal;
 }
 
 /** How a renewal ended that the issuer did not refuse. */

@@ -76,7 +76,8 @@ export class Renewals {
   async close(): Promise<void> {
     this.#scheduler.dispose();
     this.#queue.close();
-    await this.refresher.settled();
+    // A renewal may wait for another window, and what is only in memory does not wait with it.
+    await Promise.all([this.refresher.settled(), this.#unsaved.saveAll()]);
     await this.#unsaved.close();
   }
 }

@@ -27,6 +27,9 @@ export function memoryPlace(): Place {
   };
 }
 
+/** A window may keep a lease for as long as it cannot save, and nobody who moves waits for ever. */
+const patienceMs = 2 * 60_000;
+
 /** The text in a place's journal that says which place is in use. */
 const stampName = 'storage';
 
@@ -78,11 +81,12 @@ export function leasesUntilMoved(place: Place, before: string | undefined): Leas
 /**
  * Holds the leases of that name in both places, in the same order in every window, so that no two wait for each
  * other.
+ * @throws BrokerError `renewed_elsewhere` when another window does not give one of them back for two minutes
  */
 export function holdBoth<T>(a: Place, b: Place, name: string, work: () => Promise<T>): Promise<T> {
-  if (a.leases === b.leases) return a.leases.hold(name, work);
+  if (a.leases === b.leases) return a.leases.hold(name, work, patienceMs);
   const [first, second] = a.identity < b.identity ? [a, b] : [b, a];
-  return first.leases.hold(name, () => second.leases.hold(name, work));
+  return first.leases.hold(name, () => second.leases.hold(name, work, patienceMs), patienceMs);
 }
 
 /** The parts of a place that is found out only later. Each operation waits for it, and fails as `found` does. */

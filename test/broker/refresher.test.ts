@@ -57,6 +57,7 @@ describe('the refresher', () => {
   let holdings: Holdings;
   let unsaved: Unsaved;
   let refresher: Refresher;
+  let closes: AbortController;
   let held: LiveCredential;
   let key: string;
 
@@ -67,7 +68,8 @@ describe('the refresher', () => {
     [counters, audit] = [new Counters(), new RecordingAudit()];
     [journal, window] = [new MemoryJournal(), new MemoryLeases(clock).window()];
     leases = new KeptLeases(window);
-    const closing = new AbortController().signal;
+    closes = new AbortController();
+    const closing = closes.signal;
     vault = new CredentialVault({
       secrets,
       memento: new FakeMemento(),
@@ -91,7 +93,20 @@ describe('the refresher', () => {
     const issuers = new Issuers(fetch, clock, new AbortController().signal, () => []);
     const leads = new Leads(defaultRules.refreshLeadMs, random);
     const queue = new RefreshQueue(counters, log);
-    const basics = { counters, audit, fetch, clock, random, log, network, vault, leases, holdings: mine };
+    const closing = closes.signal;
+    const basics = {
+      counters,
+      audit,
+      fetch,
+      clock,
+      random,
+      log,
+      network,
+      vault,
+      leases,
+      holdings: mine,
+      closing,
+    };
     unsaved = new Unsaved({ ...basics, changed: () => undefined });
     const grants = new Grants({ ...basics, issuers, readTokenFile });
     return new Refresher({ ...basics, issuers, grants, leads, queue, unsaved, ...changed });
@@ -753,6 +768,17 @@ describe('the refresher', () => {
     request.answer();
     await Promise.all([work, settling]);
     assert.ok(!refresher.isRenewing(key));
+  });
+
+  it('spends nothing when its turn comes after the end of the window', async () => {
+    let giveBack = (): void => undefined;
+    const elsewhere = leases.hold(key, () => new Promise<void>((resolve) => (giveBack = resolve)));
+    const work = fails(refresher.refresh(key, 'background'), 'issuer_unreachable');
+    await new Promise((resolve) => setImmediate(resolve));
+    closes.abort();
+    giveBack();
+    await Promise.all([elsewhere, work]);
+    assert.equal(issuer.tokenRequests.length, 0);
   });
 
   it('gives the scheduler nothing to spin on while the keyring takes its time', async () => {

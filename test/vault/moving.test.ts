@@ -268,6 +268,22 @@ describe('moving', () => {
     });
   });
 
+  it('does not wait for ever for a window that keeps a lease', async () => {
+    let giveBack = (): void => undefined;
+    const kept = from.leases.hold(
+      keyText(keyOf(alice)),
+      () => new Promise<void>((resolve) => (giveBack = resolve)),
+    );
+    const failing = assert.rejects(move().copy(), (error) => hasCode(error, 'renewed_elsewhere'));
+    await clock.armed(120_000);
+    clock.advance(120_000);
+    await failing;
+    giveBack();
+    await kept;
+    await move().copy();
+    assert.equal(await tokenIn(to, alice), 'refresh-alice-1');
+  });
+
   it('brings back nothing that was signed out, when two windows move at the same time', async () => {
     await move().copy();
     await stamp(from, to.identity);

@@ -31,7 +31,8 @@ export class Quarantine {
     try {
       await secrets.store(copyOf(name), text);
       await this.#notes.set(name, {});
-      await secrets.delete(name);
+      // Another window may have stored something sound meanwhile.
+      if ((await secrets.get(name)) === text) await secrets.delete(name);
     } catch (error) {
       log.warn(`Setting it aside failed: ${describeError(error)}`);
     }

@@ -13,7 +13,7 @@ import { newestKey, type SealingKey } from './sealing-key.js';
 export type Latest = { readonly generation: number } & (
   | { readonly kind: 'record'; readonly credential: Credential }
   | { readonly kind: 'removed' }
-  /** Sealed by another window with a key that this window cannot see. */
+  /** Written by another window with a key that this window cannot see, or in the form of a newer version of us. */
   | { readonly kind: 'unreadable' }
   /** It cannot be read now; with the generation that this window has seen last, 0 when it has seen none. */
   | { readonly kind: 'unread' }
@@ -34,6 +34,12 @@ const entrySchema = v.strictObject({
     v.strictObject({ kind: v.literal('sealed'), key: v.string(), data: v.string() }),
     v.strictObject({ kind: v.literal('removed'), atMs: v.number() }),
   ]),
+});
+
+/** What every later form of an entry must have in common with ours, so that nobody takes it for nothing. */
+const newerSchema = v.looseObject({
+  version: v.pipe(v.number(), v.integer(), v.minValue(2)),
+  generation: entrySchema.entries.generation,
 });
 
 type Entry = v.InferOutput<typeof entrySchema>;
@@ -116,11 +122,11 @@ export class SealedJournal {
 
   /** Reads what the journal has now, whichever window wrote it. */
   async latest(key: CredentialKey): Promise<Latest | undefined> {
-    let isRead = true;
-    const entry = await this.#read(await journalName(key), () => {
-      isRead = false;
+    const hidden: Latest[] = [];
+    const entry = await this.#read(await journalName(key), (newer) => {
+      hidden.push(newer === undefined ? this.#seen(key) : { kind: 'unreadable', generation: newer });
     });
-    if (!(isRead as boolean)) return this.#seen(key);
+    if (hidden[0] !== undefined) return hidden[0];
     if (entry === undefined) return undefined;
     if (keyText(keyOfEntry(entry)) !== keyText(key)) {
       this.log.error(
@@ -199,18 +205,30 @@ export class SealedJournal {
     }
   }
 
-  /** @param onFailure - is called when nothing can be read; what can be read and is damaged is like nothing */
-  async #read(name: string, onFailure = (): void => undefined): Promise<Entry | undefined> {
+  /**
+   * What can be read and is damaged is like nothing.
+   * @param onHidden - is called when nothing can be read, or with the generation of what a newer version has written
+   */
+  async #read(
+    name: string,
+    onHidden: (newer?: number) => void = () => undefined,
+  ): Promise<Entry | undefined> {
     let text: string | undefined;
     try {
       text = await this.journal.read(name);
     } catch (error) {
       this.#report(error);
-      onFailure();
+      onHidden();
     }
     if (text === undefined) return undefined;
     try {
-      const entry = v.parse(entrySchema, JSON.parse(text));
+      const value: unknown = JSON.parse(text);
+      const newer = v.safeParse(newerSchema, value);
+      if (newer.success) {
+        onHidden(newer.output.generation);
+        return undefined;
+      }
+      const entry = v.parse(entrySchema, value);
       this.#remember(entry);
       return entry;
     } catch (error) {

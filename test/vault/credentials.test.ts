@@ -189,6 +189,21 @@ describe('the vault', () => {
     assert.ok(secrets.values.has(nameOf(alice)));
   });
 
+  it('leaves alone what another window has stored in the place of a damaged record', async () => {
+    await vault.put(alice);
+    journal.texts.clear();
+    const sound = secrets.values.get(nameOf(alice)) ?? '';
+    secrets.values.set(nameOf(alice), '{');
+    const release = secrets.hold('store');
+    secrets.asked.length = 0;
+    const reading = vault.get(keyOf(alice));
+    while (secrets.asked.at(-1)?.[0] !== 'store') await new Promise((resolve) => setImmediate(resolve));
+    secrets.values.set(nameOf(alice), sound);
+    release();
+    await reading;
+    assert.equal(secrets.values.get(nameOf(alice)), sound);
+  });
+
   it('does not take a record for what its name says', async () => {
     await vault.put(bob);
     journal.texts.clear();

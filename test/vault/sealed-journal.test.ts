@@ -498,6 +498,17 @@ describe('the journal beside SecretStorage', () => {
     });
   });
 
+  it('is waited for when its form is that of a newer version of us, and is not overwritten', async () => {
+    await vault.put(alice(1));
+    rewrite({ version: 2, generation: 3, content: 'of another kind' });
+    const { text } = entry();
+    const other = opened();
+    await assert.rejects(other.get(key), (error) => hasCode(error, 'record_elsewhere'));
+    assert.equal(await other.put(alice(2), 1), 'overtaken');
+    assert.equal(entry().text, text);
+    assert.equal(await other.put(alice(4)), 'saved', 'A sign-in comes after it.');
+  });
+
   describe('does not believe', () => {
     const tampered: Record<string, () => void> = {
       'other data': () =>
@@ -508,7 +519,7 @@ describe('the journal beside SecretStorage', () => {
       'another client': () => rewrite({ clientId: 'd' }),
       'another resource': () => rewrite({ resource: 'https://evil.example.com/mcp' }),
       'no JSON': () => journal.texts.set(entry().name, '{'),
-      'another version': () => rewrite({ version: 2 }),
+      'another version': () => rewrite({ version: 0 }),
       'a member nobody knows': () => rewrite({ token: 'x' }),
     };
     for (const [what, tamper] of Object.entries(tampered)) {

@@ -56,7 +56,7 @@ type NewFamily = Omit<Family, 'current'>;
 
 export interface IssuerEvents {
   /** A refresh token that had been presented before, or that belongs to a dead family. */
-  presentedAgain(token: RefreshToken, by: Asker): void;
+  presentedAgain(token: RefreshToken, asked: Asked): void;
   /** Something was sent where it should not have been. */
   misdirected(what: string): void;
 }
@@ -67,6 +67,8 @@ export interface Asked {
   readonly method: string;
   readonly body: string;
   readonly by: Asker;
+  /** When the request left its window. */
+  readonly leftAtMs: number;
 }
 
 /** The answer, and what is to be noted when it arrives or gets lost. */
@@ -127,7 +129,8 @@ export class Issuer {
     family.deathCause ??= cause;
   }
 
-  answer({ url, method, body, by }: Asked): Answered {
+  answer(asked: Asked): Answered {
+    const { url, method, body, by } = asked;
     const form = new URLSearchParams(body);
     switch (`${method} ${url.pathname}`) {
       case 'GET /.well-known/oauth-authorization-server':
@@ -139,7 +142,7 @@ export class Issuer {
         return { status: 201, body: { ...registered, client_id: clientId } };
       }
       case 'POST /token':
-        return form.get('grant_type') === 'refresh_token' ? this.#renew(form, by) : this.#redeem(form, by);
+        return form.get('grant_type') === 'refresh_token' ? this.#renew(form, asked) : this.#redeem(form, by);
       case 'POST /revoke': {
         // The grant has ended with its refresh token; an access token that is revoked after it may be forgotten here.
         if (form.get('token_type_hint') === 'access_token') return { status: 200, body: {} };
@@ -181,7 +184,8 @@ export class Issuer {
     return this.#grant({ issuer: this, clientId, subject, resource, bornAtMs: this.nowMs() }, by, []);
   }
 
-  #renew(form: URLSearchParams, by: Asker): Answered {
+  #renew(form: URLSearchParams, asked: Asked): Answered {
+    const { by } = asked;
     const token = this.#refreshTokens.get(form.get('refresh_token') ?? '');
     const refused = { status: 400, body: { error: 'invalid_grant' } };
     if (token === undefined) {
@@ -193,7 +197,7 @@ export class Issuer {
       this.events.misdirected('a refresh token in a wrong request');
       return refused;
     }
-    if (presentations.length > 0) this.events.presentedAgain(token, by);
+    if (presentations.length > 0) this.events.presentedAgain(token, asked);
     if (presentations.length > 0 || family.deathCause !== undefined) {
       this.end(family, 'lost');
       const presentation: Presentation = {

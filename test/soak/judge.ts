@@ -1,4 +1,4 @@
-import type { Asker, Family, Issuer, IssuerEvents, RefreshToken } from './issuer.js';
+import type { Asked, Asker, Family, Issuer, IssuerEvents, RefreshToken } from './issuer.js';
 import { unsealed } from './quick-crypto.js';
 
 /** What is kept about one credential, where a crash of all windows would leave it. */
@@ -52,14 +52,15 @@ export class Judge implements IssuerEvents {
 
   // What an issuer has seen.
 
-  presentedAgain(token: RefreshToken, by: Asker): void {
+  presentedAgain(token: RefreshToken, asked: Asked): void {
     const { family } = token;
+    const { by } = asked;
     const [first] = token.presentations;
     if (first?.successor === undefined) {
       this.count('tokens of dead grants presented again');
       return;
     }
-    const cause = causeOf(first.successor, by, this.nowMs());
+    const cause = causeOf(first.successor, asked, this.nowMs());
     this.count(`refresh tokens presented twice: ${cause ?? 'without need'}`);
     if (cause === undefined) {
       this.violated(
@@ -266,8 +267,13 @@ interface StoredRecord {
 const resourceOf = (key: string): string => (JSON.parse(key) as string[])[1] ?? '';
 
 /** Why a token had to be presented although it had been: nobody could know `successor`. Undefined when somebody could. */
-function causeOf({ given, wasSaved }: RefreshToken, by: Asker, nowMs: number): string | undefined {
-  if (by.isGone) return 'its window died while its request was on its way';
+function causeOf(
+  { given, wasSaved }: RefreshToken,
+  { by, leftAtMs }: Asked,
+  nowMs: number,
+): string | undefined {
+  // Whoever has taken over from it has been faster than its request; what left later should have known.
+  if (by.isGone && leftAtMs <= given.atMs) return 'its window died while its request was on its way';
   const stoodStill = 'its window stood still while it asked';
   // Either had looked before it stood still, and went on where it was when it had been given up.
   const sinceMs = nowMs - takeoverTakesMs;

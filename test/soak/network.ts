@@ -21,6 +21,7 @@ export function networkOf(world: World, gate: Gate, by: Asker): Fetch {
   async function ask(url: URL, method: string, body: string): Promise<Response> {
     const startedAtMs = clock.nowMs();
     await gate.pass('request leaves');
+    const leftAtMs = clock.nowMs();
     judge.count('requests');
     if (faults.isOffline) {
       judge.count('faults: no network');
@@ -36,7 +37,7 @@ export function networkOf(world: World, gate: Gate, by: Asker): Fetch {
       judge.count(`faults: ${trouble}`);
       return inTrouble(trouble);
     }
-    const answered = issuer.answer({ url, method, body, by });
+    const answered = issuer.answer({ url, method, body, by, leftAtMs });
     if (isToken && faults.storageFailsNextForMs > 0) failStorage();
     if (isToken && dice.chance(faults.lostAnswers)) {
       judge.count('faults: answer lost');

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { Dice } from './dice.js';
+import { Issuer, type Asker, type RefreshToken } from './issuer.js';
+import { Judge } from './judge.js';
+
+const startMs = Date.parse('2026-01-01T00:00:00Z');
+const hourMs = 3_600_000;
+const resource = 'https://rs.example/mcp';
+
+/** A window whose fate a test decides. */
+type TestWindow = { -readonly [P in keyof Asker]: Asker[P] };
+
+const windowCalled = (name: string): TestWindow => ({
+  name,
+  isGone: false,
+  isFrozen: false,
+  thawedAtMs: -Infinity,
+  saveFailedAtMs: -Infinity,
+});
+
+describe('the judge of a month', () => {
+  let nowMs: number;
+  let judge: Judge;
+  let issuer: Issuer;
+  let [one, other]: TestWindow[] = [];
+  let token: RefreshToken;
+
+  /** `by` presents a refresh token in a request that left at `leftAtMs`. */
+  function present(by: Asker, leftAtMs = nowMs): void {
+    issuer.answer({ ...request({ grant_type: 'refresh_token', refresh_token: token.text }), by, leftAtMs });
+  }
+
+  /** A request for tokens by the client of `token`. */
+  const request = (form: Record<string, string>) => ({
+    url: new URL(`${issuer.origin}/token`),
+    method: 'POST',
+    body: new URLSearchParams({ client_id: clientId, resource, ...form }).toString(),
+  });
+  let clientId: string;
+
+  const successor = (): RefreshToken => {
+    const found = token.presentations[0]?.successor;
+    assert.ok(found);
+    return found;
+  };
+
+  const first = () => {
+    assert.ok(one && other);
+    return { one, other };
+  };
+
+  beforeEach(() => {
+    nowMs = startMs;
+    const issuers: Issuer[] = [];
+    judge = new Judge(() => nowMs, issuers);
+    issuer = new Issuer('https://as.example', 3_600, () => nowMs, new Dice(1), judge);
+    issuers.push(issuer);
+    [one, other] = [windowCalled('one'), windowCalled('other')];
+    const by = one;
+    const leftAtMs = nowMs;
+    const registered = issuer.answer({
+      url: new URL(`${issuer.origin}/register`),
+      method: 'POST',
+      body: '{}',
+      by,
+      leftAtMs,
+    });
+    clientId = (registered.body as { client_id: string }).client_id;
+    const query = { client_id: clientId, resource, redirect_uri: 'http://127.0.0.1/callback', state: 's' };
+    const address = `${issuer.origin}/authorize?${new URLSearchParams(query).toString()}`;
+    const code = issuer.authorize(new URL(address), 'alice').searchParams.get('code') ?? '';
+    const granted = issuer.answer({ ...request({ code }), by, leftAtMs });
+    assert.ok(granted.presentation?.successor);
+    token = granted.presentation.successor;
+    nowMs += hourMs;
+  });
+
+  it('finds that a refresh token comes twice whose successor was saved', () => {
+    const { one, other } = first();
+    present(one);
+    successor().wasSaved = true;
+    nowMs += 2_000;
+    present(other);
+    assert.equal(judge.violations.length, 1);
+  });
+
+  it('finds that a refresh token comes twice whose successor is only in a living window', () => {
+    const { one, other } = first();
+    present(one);
+    nowMs += 2_000;
+    present(other);
+    assert.equal(judge.violations.length, 1);
+  });
+
+  it('excuses the request of a dead window that had left before another one took over', () => {
+    const { one, other } = first();
+    const leftAtMs = nowMs;
+    one.isGone = true;
+    nowMs += 20_000;
+    present(other);
+    successor().wasSaved = true;
+    nowMs += 5_000;
+    present(one, leftAtMs);
+    assert.deepEqual(judge.violations, []);
+  });
+
+  it('does not excuse the request of a dead window that left when the successor was there', () => {
+    const { one, other } = first();
+    present(other);
+    successor().wasSaved = true;
+    nowMs += 2_000;
+    const leftAtMs = nowMs;
+    one.isGone = true;
+    nowMs += 200;
+    present(one, leftAtMs);
+    assert.equal(judge.violations.length, 1);
+  });
+
+  it('excuses a second request after an answer that got lost', () => {
+    const { one, other } = first();
+    present(one);
+    successor().given.answer = 'lost';
+    nowMs += 10_000;
+    present(other);
+    assert.deepEqual(judge.violations, []);
+  });
+
+  it('excuses a second request after a window died that had saved nothing', () => {
+    const { one, other } = first();
+    present(one);
+    one.isGone = true;
+    nowMs += 30_000;
+    present(other);
+    assert.deepEqual(judge.violations, []);
+  });
+
+  it('does not excuse a second request after a window died that had saved what it got', () => {
+    const { one, other } = first();
+    present(one);
+    successor().wasSaved = true;
+    one.isGone = true;
+    nowMs += 30_000;
+    present(other);
+    assert.equal(judge.violations.length, 1);
+  });
+
+  it('excuses a second request while the window stands still that has the answer', () => {
+    const { one, other } = first();
+    present(one);
+    one.isFrozen = true;
+    nowMs += 30_000;
+    present(other);
+    assert.deepEqual(judge.violations, []);
+  });
+
+  it('excuses a window that stood still between looking and asking, for as long as a takeover takes', () => {
+    const { one, other } = first();
+    present(other);
+    successor().wasSaved = true;
+    nowMs += 60_000;
+    one.thawedAtMs = nowMs;
+    present(one);
+    assert.deepEqual(judge.violations, []);
+  });
+
+  it('does not excuse a window that stood still long before', () => {
+    const { one, other } = first();
+    one.thawedAtMs = nowMs - hourMs;
+    present(other);
+    successor().wasSaved = true;
+    nowMs += 60_000;
+    present(one);
+    assert.equal(judge.violations.length, 1);
+  });
+});

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { KeptLeases } from '../../src/broker/kept-leases.js';
 import { Counters } from '../../src/core/counters.js';
 import { keyOf, keyText, type Credential, type LiveCredential } from '../../src/core/credential.js';
 import { hasCode } from '../../src/core/errors.js';
@@ -291,6 +292,19 @@ describe('moving', () => {
     await vaultIn(to).put(credentialOf('bob', 2));
     await move().copy();
     assert.deepEqual([await tokenIn(to, alice), await tokenIn(to, bob)], [undefined, 'refresh-bob-2']);
+  });
+
+  it('waits for a window that keeps its lease until its newest tokens are stored', async () => {
+    const name = keyText(keyOf(alice));
+    const leases = new KeptLeases(from.leases);
+    await leases.hold(name, () => Promise.resolve(leases.keep(name)));
+    const copying = move().copy();
+    for (let turn = 0; turn < 1_000; turn++) await Promise.resolve();
+    assert.ok(!to.secrets.values.has(nameOf(alice)), 'Nobody brings what has been spent.');
+    await vaultIn(from).put(credentialOf('alice', 2), 1);
+    leases.release(name);
+    await copying;
+    assert.equal(await tokenIn(to, alice), 'refresh-alice-2');
   });
 
   it('takes along the registration at an issuer at which nobody is signed in', async () => {

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import type { Broker } from '../../src/broker/broker.js';
 import type { Counters } from '../../src/core/counters.js';
+import { keyOf, keyText } from '../../src/core/credential.js';
 import { hasCode } from '../../src/core/errors.js';
+import type { ServerId } from '../../src/core/server.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
 import type { WindowLeases } from '../support/memory-leases.js';
 import { ScriptedIssuer } from './scripted-issuer.js';
-import { notes, Profile, serverAt } from './window.js';
+import { notes, Profile, serverAt, until } from './window.js';
 
 const quickDelaysMs = [200, 1_000, 3_000];
 const againAfterMs = 30_000;
@@ -81,6 +83,24 @@ describe('a renewed credential that no storage takes', () => {
     assert.ok(!isStored('refresh-2'));
     await broker.close();
     assert.ok(isStored('refresh-2'));
+  });
+
+  it('is offered when the window closes, also while another renewal waits for another window', async () => {
+    const [url, other] = ['https://files.example.com/mcp', 'files' as ServerId];
+    const credential = issuer.credential(profile.clock.nowMs(), { resource: url });
+    await profile.keep(credential);
+    await broker.setServers([serverAt(), serverAt(url, {}, other)]);
+    await renewUnsaved(0);
+    let giveBack = (): void => undefined;
+    const elsewhere = profile.leases
+      .window()
+      .hold(keyText(keyOf(credential)), () => new Promise<void>((resolve) => (giveBack = resolve)));
+    const waiting = assert.rejects(broker.refreshNow(other), (error) => hasCode(error, 'issuer_unreachable'));
+    await until(broker, () => broker.state(other).kind === 'refreshing');
+    const closing = broker.close();
+    while (!isStored('refresh-2')) await new Promise((resolve) => setImmediate(resolve));
+    giveBack();
+    await Promise.all([elsewhere, waiting, closing]);
   });
 
   it('is not offered any more once a later one is saved', async () => {

@@ -2,7 +2,7 @@ import { hasCode } from '../core/errors.js';
 import type { HeldLease, Leases } from '../core/lease.js';
 
 /** Longer than a renewal takes that waits for each of its answers as long as it may. */
-const patienceMs = 2 * 60_000;
+const longPatienceMs = 2 * 60_000;
 
 /** A lease from when it is taken until it is given back. */
 interface Tenure {
@@ -24,19 +24,26 @@ export class KeptLeases implements Leases {
 
   constructor(private readonly leases: Leases) {}
 
-  /** @throws BrokerError `renewed_elsewhere` when another window does not give the lease back for two minutes */
-  async hold<T>(name: string, work: (lease: HeldLease) => Promise<T>): Promise<T> {
+  /**
+   * @param patienceMs - for how long it waits for another window; two minutes when undefined
+   * @throws BrokerError `renewed_elsewhere` when that is over
+   */
+  async hold<T>(
+    name: string,
+    work: (lease: HeldLease) => Promise<T>,
+    patienceMs = longPatienceMs,
+  ): Promise<T> {
     // Whoever comes before us in this window may keep the lease, and would be waited for in vain.
     for (let busy = this.#busy(name); busy !== undefined; busy = this.#busy(name)) await busy;
     const kept = this.#tenures.get(name);
-    if (kept === undefined) return this.#take(name, work);
+    if (kept === undefined) return this.#take(name, work, patienceMs);
     const unlessLost = async (lease: HeldLease) =>
       (await lease.isHeld()) ? { result: await work(lease) } : undefined;
     const done = await run(kept, unlessLost);
     if (done !== undefined) return done.result;
     // Another window has given this one up for frozen.
     this.#end(name, kept);
-    return this.hold(name, work);
+    return this.hold(name, work, patienceMs);
   }
 
   /**
@@ -80,7 +87,7 @@ export class KeptLeases implements Leases {
   }
 
   /** A lease that is kept keeps nobody from the result of the work. */
-  #take<T>(name: string, work: (lease: HeldLease) => Promise<T>): Promise<T> {
+  #take<T>(name: string, work: (lease: HeldLease) => Promise<T>, patienceMs: number): Promise<T> {
     const waited = this.#wait(name);
     return new Promise<T>((resolve, reject) => {
       const hold = async (lease: HeldLease): Promise<T> => {

@@ -29,6 +29,12 @@ import { Safekeeping } from './safekeeping.js';
 import { isUsable, retryDelayMs } from './schedule.js';
 import type { Unsaved } from './unsaved.js';
 
+/**
+ * Whoever waits for another window takes one of the few places at an issuer. Long enough to see that a holder is frozen;
+ * longer than that, the retry waits elsewhere.
+ */
+const patienceMs = 20_000;
+
 export interface RefresherParts {
   readonly counters: Counters;
   readonly audit: Audit;
@@ -111,7 +117,7 @@ export class Refresher {
     holdings.setActivity(key, { kind: 'refreshing' });
     try {
       await turn.begun;
-      const outcome = await leases.hold(key, (lease) => this.#renew(key, before, lease));
+      const outcome = await leases.hold(key, (lease) => this.#renew(key, before, lease), patienceMs);
       if (outcome.kind === 'renewed') return aliveOrThrow(outcome.credential);
       throw this.#postpone(key, before, asBrokerError(outcome.error), outcome.retryAfterMs);
     } catch (error) {

@@ -50,6 +50,7 @@ describe('the refresher', () => {
   let audit: RecordingAudit;
   let secrets: FakeSecretStore;
   let journal: MemoryJournal;
+  let shared: MemoryLeases;
   let window: WindowLeases;
   let leases: KeptLeases;
   let vault: CredentialVault;
@@ -66,7 +67,8 @@ describe('the refresher', () => {
     [clock, log, secrets] = [new FakeClock(), new RecordingLog(), sealedBefore(new FakeSecretStore())];
     network = new FakeNetwork();
     [counters, audit] = [new Counters(), new RecordingAudit()];
-    [journal, window] = [new MemoryJournal(), new MemoryLeases(clock).window()];
+    [journal, shared] = [new MemoryJournal(), new MemoryLeases(clock)];
+    window = shared.window();
     leases = new KeptLeases(window);
     closes = new AbortController();
     const closing = closes.signal;
@@ -945,6 +947,22 @@ describe('the refresher', () => {
       holdings.take(local);
       assert.equal((await refresherOf(holdings).refresh(keyText(keyOf(local)), 'call')).generation, 2);
     });
+  });
+
+  it('gives its place at the issuer up when another window keeps the lease, and goes on later', async () => {
+    let giveBack = (): void => undefined;
+    const kept = shared.window().hold(key, () => new Promise<void>((resolve) => (giveBack = resolve)));
+    const work = fails(refresher.refresh(key, 'background'), 'renewed_elsewhere');
+    await clock.armed(20_000);
+    assert.equal(counters.get('refreshes.running'), 1);
+    clock.advance(20_000);
+    await work;
+    assert.equal(counters.get('refreshes.running'), 0);
+    assert.equal(activity()?.kind, 'retrying');
+    giveBack();
+    await kept;
+    await refresher.refresh(key, 'background');
+    assert.equal(issuer.tokenRequests.length, 1);
   });
 
   describe('waits for its turn', () => {

@@ -56,11 +56,12 @@ describe('somebody who looks after an account', () => {
   it('reads why the server itself refuses a call, and is not asked by the editor to sign in', async () => {
     const { editor } = ground;
     const tickets = ground.server('tickets');
-    tickets.deny(403);
+    tickets.acceptOnly('bob');
     assert.match(
       await editor.invokeTool(whoami),
       /The MCP server “tickets” does not allow alice@example\.com to do this\. Sign in with an account that may/,
     );
+    tickets.acceptOnly(undefined);
     // Once for the token that was there, and once for the new one.
     tickets.deny(401, 2);
     assert.match(

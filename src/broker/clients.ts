@@ -62,12 +62,12 @@ export class Clients {
   /**
    * Forgets `client` when `error` says that the issuer does not take it, so that the next sign-in registers or asks
    * anew. An authorization server that does not know a client tells the browser and nobody else (RFC 6749 §4.1.2.1),
-   * which to us looks like a sign-in that nobody finished.
+   * which to us looks like a sign-in that nobody finished; what somebody has typed in is not given up for that.
    */
   async forgetIfUnknown(client: Client, error: unknown): Promise<void> {
     const { vault, log } = this.parts;
     const isTold = hasCode(error, 'client_refused');
-    const mayBe = client.source !== 'configured' && hasCode(error, 'sign_in_timeout');
+    const mayBe = client.source === 'dynamic' && hasCode(error, 'sign_in_timeout');
     if (!isTold && !mayBe) return;
     await vault.forgetClient(client).catch((failure: unknown) => {
       log.warn(

@@ -46,6 +46,8 @@ export class Upstream {
       outgoing.on('error', (error) =>
         reject(signal.aborted ? (signal.reason as Error) : unreachable(url, error)),
       );
+      // An answer that is none, such as 101, ends a request without either; after them this says nothing.
+      outgoing.on('close', () => reject(unreachable(url, new Error('It was closed without an answer.'))));
       body.sendTo(outgoing);
     });
   }

@@ -133,6 +133,8 @@ function send(url: URL, init: FetchInit, { lookup, onReused }: Connecting): Prom
     });
     outgoing.on('response', resolve);
     outgoing.on('error', reject);
+    // An answer that is none, such as 101, ends a request without either; after them this says nothing.
+    outgoing.on('close', () => reject(new Error('The connection was closed without an answer.')));
     outgoing.end(body === undefined || body === null ? undefined : String(body as string | URLSearchParams));
   });
 }

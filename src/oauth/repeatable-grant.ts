@@ -99,6 +99,8 @@ export async function requestGrant(
   const isAssertion = request.parameters['requested_token_type'] === idJag;
   const validate = async (normalized: Response) => {
     const { id_token: _, ...answer } = (await normalized.json()) as Record<string, unknown>;
+    // Anything else that the identity provider may give out is worth something to whoever gets it.
+    if (isAssertion && answer['issued_token_type'] !== idJag) throw new TypeError('This is no assertion.');
     // An assertion is no access token, and says so by the type N_A (RFC 8693 §2.2.1).
     const read = isAssertion ? { ...answer, token_type: 'bearer' } : answer;
     return oauth.processGenericTokenEndpointResponse(server, wired, Response.json(read));

@@ -57,13 +57,20 @@ function parseAuth(auth: unknown): ServerAuth {
   const { issuer, clientId, clientAuthentication, grant, scopes, account } = auth;
   if (grant !== undefined && clientId === undefined)
     throw new Mistake('"auth.grant" needs the client that it is for, as "auth.clientId"');
+  const parsedGrant = grant === undefined ? undefined : parseGrant(grant);
+  // The token is worth something to whoever gets it, and the server could name anybody.
+  const isGivenToken = parsedGrant?.kind === 'jwt_bearer' || parsedGrant?.kind === 'token_exchange';
+  if (isGivenToken && issuer === undefined)
+    throw new Mistake(
+      '"auth.grant" needs the authorization server that may have the token, as "auth.issuer"',
+    );
   return {
     ...(issuer !== undefined && { issuer: address(issuer, '"auth.issuer"') }),
     ...(clientId !== undefined && { clientId: text(clientId, '"auth.clientId"') }),
     ...(clientAuthentication !== undefined && {
       clientAuthentication: choice(clientAuthentication, clientAuthMethods, '"auth.clientAuthentication"'),
     }),
-    ...(grant !== undefined && { grant: parseGrant(grant) }),
+    ...(parsedGrant && { grant: parsedGrant }),
     ...(scopes !== undefined && { scopes: scopeList(scopes) }),
     ...(account !== undefined && { account: text(account, '"auth.account"') }),
   };

@@ -34,6 +34,9 @@ const monsters: Record<string, Answer> = {
   'a page': text('<!doctype html><title>Sign in</title>', { 'content-type': 'text/html' }),
   'a page that says it is JSON': text('<!doctype html>'),
   'half an object': text('{"issuer":"https'),
+  'a switch to another protocol': (_req, res) => {
+    res.socket?.end('HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n');
+  },
   null: text('null'),
   'a number': text('1e999'),
   'a list': text('[]'),

@@ -32,13 +32,15 @@ const grants: Readonly<Record<string, (context: Context) => Readonly<Record<stri
 };
 
 /** The configuration that goes with the context of a scenario; most have none. */
-export function configurationFor(context: Context): Configuration {
+export async function configurationFor(context: Context, serverUrl: string): Promise<Configuration> {
   const { name = '', client_id: clientId, client_secret: secret, private_key_pem: key } = context;
   const grant = grants[name]?.(context);
+  // Whoever gives a token out of the hand says to whom.
+  const issuer = grant?.['type'] === 'jwt_bearer' ? await issuerOf(serverUrl) : undefined;
   const told = (value: string | undefined) =>
     Promise.resolve(value === undefined ? undefined : new Secret(value));
   return {
-    auth: { ...(clientId !== undefined && { clientId }), ...(grant && { grant }) },
+    auth: { ...(clientId !== undefined && { clientId }), ...(grant && { grant }), ...(issuer && { issuer }) },
     clientMetadataUrl,
     questions: {
       issuer: (_server, issuers) => Promise.resolve(issuers[0]),
@@ -46,6 +48,14 @@ export function configurationFor(context: Context): Configuration {
       proof: (_server, _issuer, _clientId, what) => told(what === 'private key' ? key : secret),
     },
   };
+}
+
+/** What an administrator would have looked up. */
+async function issuerOf(serverUrl: string): Promise<string | undefined> {
+  const { origin, pathname } = new URL(serverUrl);
+  const answer = await fetch(`${origin}/.well-known/oauth-protected-resource${pathname}`);
+  const { authorization_servers: issuers } = (await answer.json()) as { authorization_servers: string[] };
+  return issuers[0];
 }
 
 /** A file that is there as long as this process. */

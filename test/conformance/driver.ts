@@ -41,7 +41,7 @@ const clock: Clock = {
   },
 };
 
-const { auth, clientMetadataUrl, questions } = configurationFor(context);
+const { auth, clientMetadataUrl, questions } = await configurationFor(context, serverUrl);
 const entries = { conformance: { type: 'http', url: serverUrl, auth } };
 const { servers, problems } = parseServers(entries, 'the configuration');
 const [server] = servers;

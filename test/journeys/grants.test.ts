@@ -85,7 +85,8 @@ describe('a server that the client calls for itself', () => {
   it('cannot be proposed by a workspace', async () => {
     const issuer = await ground.issuer({ clients: [service] });
     const server = await ground.server(issuer);
-    const auth = { clientId: 'our-service', grant: { type: 'jwt_bearer', tokenFile: '/etc/passwd' } };
+    const grant = { type: 'jwt_bearer', tokenFile: '/etc/passwd' };
+    const auth = { issuer: issuer.issuer, clientId: 'our-service', grant };
     const { window: mine } = ground.window({
       workspace: serversSetting([server], { tickets: { auth } }),
       folder: 'file:///home/alice/project',

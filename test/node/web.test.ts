@@ -35,6 +35,12 @@ describe('Web', () => {
     await there.close();
   });
 
+  it('does not wait for ever after a switch to another protocol, which nobody asked for', async () => {
+    answer = (_req, res) =>
+      void res.socket?.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n');
+    await assert.rejects(new Web().fetch(here.origin, {}), /closed without an answer|hang up/);
+  });
+
   it('sends method, headers and forms, and hands on status, headers and body', async () => {
     answer = (_req, res) => res.writeHead(418, { 'set-cookie': ['a=1', 'b=2'], 'x-test': '1' }).end('short');
     const body = new URLSearchParams({ a: 'b c' });

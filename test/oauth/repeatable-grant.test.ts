@@ -66,6 +66,14 @@ describe('a grant that is repeated', () => {
     assert.ok(got.kind === 'granted');
   });
 
+  it('hands on nothing that is no assertion, such as an access token of the identity provider', async () => {
+    for (const type of ['urn:ietf:params:oauth:token-type:access_token', undefined]) {
+      const answer = json({ ...granted, issued_token_type: type });
+      const { got } = await ask(identityAssertion(proof, 'https://mcp-as.example.com'), answer);
+      assert.equal(got.kind, 'unavailable');
+    }
+  });
+
   it('does not take N_A for an access token', async () => {
     const { got } = await ask(assertionGrant(proof), json({ ...granted, token_type: 'N_A' }));
     assert.equal(got.kind, 'unavailable');

@@ -62,6 +62,15 @@ describe('the setting mcpCredentials.servers', () => {
       /^"auth\.grant\.tokenFile" must be a text that is not empty, not nothing$/,
     ],
     [
+      'has a grant that gives a token to whomever the server names',
+      {
+        type: 'http',
+        url,
+        auth: { clientId: 'c', grant: { type: 'jwt_bearer', tokenFile: '/run/token' } },
+      },
+      /^"auth\.grant" needs the authorization server that may have the token, as "auth\.issuer"$/,
+    ],
+    [
       'has a grant with a secret in it',
       { type: 'http', url, auth: { clientId: 'c', grant: { type: 'client_credentials', secret: 's' } } },
       /^"auth\.grant\.secret" is not known here; there is "auth\.grant\.type"$/,

@@ -8,6 +8,7 @@ import { quirks, type AuthorizationServer } from './authorization-server.js';
 import { scopesToAskFor } from './authorization.js';
 import { normalizedDeviceAnswer, readAnswer } from './normalized-answer.js';
 import { dpopOption } from './dpop.js';
+import { redacted } from './redaction.js';
 import { readTokenAnswer, type GrantedTokens } from './token-answer.js';
 import { clientAuthentication, resourceParameter, wire, wireClient } from './wire.js';
 
@@ -66,7 +67,7 @@ export async function requestDeviceCode(
     wire(fetch, server, signal),
   );
   const body = (await readAnswer(response)) ?? {};
-  if (response.status !== 200) throw refusedCode(server, response.status, body);
+  if (response.status !== 200) throw refusedCode(server, client, response.status, body);
   const answer = await oauth
     .processDeviceAuthorizationResponse(server, wired, Response.json(normalizedDeviceAnswer(body)))
     .catch((cause: unknown) => {
@@ -145,7 +146,11 @@ export async function redeemDeviceCode(
         answer.reason === 'client-gone' ? 'client_refused' : 'authorization_denied',
         'The device code was refused.',
         {
-          details: { error: answer.error, reason: JSON.stringify(answer.description), issuer: server.issuer },
+          details: {
+            error: redacted(answer.error, [deviceCode, client.clientSecret]),
+            reason: JSON.stringify(redacted(answer.description, [deviceCode, client.clientSecret])),
+            issuer: server.issuer,
+          },
         },
       );
   }
@@ -164,6 +169,7 @@ export function requireDeviceCodes({
 
 function refusedCode(
   { issuer }: AuthorizationServer,
+  { clientSecret }: Client,
   status: number,
   body: Readonly<Record<string, unknown>>,
 ) {
@@ -173,7 +179,8 @@ function refusedCode(
       details: { issuer },
     });
   const isClient = error === 'invalid_client' || error === 'unauthorized_client';
-  const reason = JSON.stringify(body['error_description'] ?? error ?? status);
+  const words = [body['error_description'], error].find((text) => typeof text === 'string') ?? `${status}`;
+  const reason = JSON.stringify(redacted(words, [clientSecret]));
   return new BrokerError(
     isClient ? 'client_refused' : 'device_code_unsupported',
     'No device code was given.',

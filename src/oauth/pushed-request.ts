@@ -3,6 +3,7 @@ import { BrokerError } from '../core/errors.js';
 import type { Fetch } from '../core/ports.js';
 import type { AuthorizationRequest } from './authorization.js';
 import { readAnswer } from './normalized-answer.js';
+import { redacted } from './redaction.js';
 import { clientAuthentication, wire, wireClient } from './wire.js';
 
 /**
@@ -43,9 +44,11 @@ export async function pushIfRequired(
       `${server.issuer} refused the pushed request.`,
       {
         details: {
-          error,
+          error: redacted(error, [client.clientSecret]),
           issuer: server.issuer,
-          reason: JSON.stringify(typeof description === 'string' ? description : error),
+          reason: JSON.stringify(
+            redacted(typeof description === 'string' ? description : error, [client.clientSecret]),
+          ),
         },
       },
     );

@@ -6,6 +6,7 @@ import { Secret } from '../core/secret.js';
 import type { AuthorizationRequest } from './authorization.js';
 import { quirks, type AuthorizationServer } from './authorization-server.js';
 import { dpopOption } from './dpop.js';
+import { redacted } from './redaction.js';
 import { isFinal } from './refusal.js';
 import { grantedOrThrow, readTokenAnswer, type GrantedTokens, type TokenAnswer } from './token-answer.js';
 import { clientAuthentication, resourceParameter, wire, wireClient } from './wire.js';
@@ -128,7 +129,9 @@ export async function askedTwiceForNonce(
 /** The words of a refusal are logged and shown, so nothing that we sent may come back in them. */
 export function withoutOurs(answer: TokenAnswer, sent: readonly (Secret | undefined)[]): TokenAnswer {
   if (answer.kind !== 'refused') return answer;
-  const values = sent.map((secret) => secret?.reveal() ?? '').filter((value) => value !== '');
-  const clean = (text: string) => values.reduce((rest, value) => rest.replaceAll(value, '[redacted]'), text);
-  return { ...answer, error: clean(answer.error), description: clean(answer.description) };
+  return {
+    ...answer,
+    error: redacted(answer.error, sent),
+    description: redacted(answer.description, sent),
+  };
 }

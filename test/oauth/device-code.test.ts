@@ -125,6 +125,15 @@ describe('a device code (RFC 8628)', () => {
     assert.deepEqual(await redeemDeviceCode(never, code, 0, signal), { kind: 'pending', longerByMs: 7_000 });
   });
 
+  it('is refused in words that do not repeat it', async () => {
+    const refusal = redeem({ error: 'access_denied', error_description: 'device-1 is not good.' }, 403);
+    await assert.rejects(
+      refusal,
+      (error) =>
+        hasCode(error, 'authorization_denied') && error.details['reason'] === '"[redacted] is not good."',
+    );
+  });
+
   it('ends when it has expired or is refused', async () => {
     await fails(redeem({ error: 'expired_token' }), 'sign_in_timeout');
     await fails(redeem({ error: 'access_denied' }, 403), 'authorization_denied');

@@ -3,6 +3,7 @@ import type { Log } from '../core/ports.js';
 import type { Quirk } from '../core/quirk.js';
 import type { VSCode } from './api.js';
 import { variableFor } from './environment.js';
+import { parseEntries } from './setting-entries.js';
 import { address, isRecord, Mistake, rejectUnknown, show, text } from './setting-values.js';
 import type { Settings } from './settings.js';
 import type { ProblemSource, SettingsProblem } from './settings-problems.js';
@@ -91,19 +92,7 @@ export function parseQuirks(
   value: unknown,
   place: string,
 ): { readonly quirks: readonly Quirk[]; readonly problems: readonly SettingsProblem[] } {
-  if (value === undefined) return { quirks: [], problems: [] };
-  if (!isRecord(value))
-    return { quirks: [], problems: [{ place, message: 'must be an object: issuer → exceptions' }] };
-  const quirks: Quirk[] = [];
-  const problems: SettingsProblem[] = [];
-  for (const [issuer, entry] of Object.entries(value)) {
-    try {
-      quirks.push(parseQuirk(issuer, entry));
-    } catch (error) {
-      if (!(error instanceof Mistake)) throw error;
-      problems.push({ place, label: issuer, message: error.message });
-    }
-  }
+  const { entries: quirks, problems } = parseEntries(value, place, 'issuer → exceptions', parseQuirk);
   return { quirks, problems };
 }
 

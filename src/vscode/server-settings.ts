@@ -1,6 +1,7 @@
 import { clientAuthMethods } from '../core/client.js';
 import type { Server, ServerAuth, ServerId } from '../core/server.js';
 import { parseGrant } from './grant-setting.js';
+import { parseEntries } from './setting-entries.js';
 import { address, choice, isRecord, Mistake, rejectUnknown, show, text } from './setting-values.js';
 import type { SettingsProblem } from './settings-problems.js';
 
@@ -18,19 +19,7 @@ const authKeys = ['issuer', 'clientId', 'clientAuthentication', 'grant', 'scopes
  * @param place - where the value stands: the setting's name, or the environment variable's
  */
 export function parseServers(value: unknown, place: string): ParsedServers {
-  if (value === undefined) return { servers: [], problems: [] };
-  if (!isRecord(value))
-    return { servers: [], problems: [{ place, message: 'must be an object: label → server' }] };
-  const servers: Server[] = [];
-  const problems: SettingsProblem[] = [];
-  for (const [label, entry] of Object.entries(value)) {
-    try {
-      servers.push(parseServer(label, entry));
-    } catch (error) {
-      if (!(error instanceof Mistake)) throw error;
-      problems.push({ place, label, message: error.message });
-    }
-  }
+  const { entries: servers, problems } = parseEntries(value, place, 'label → server', parseServer);
   return { servers, problems };
 }
 

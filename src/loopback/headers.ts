@@ -40,15 +40,16 @@ export function forwardedResponseHeaders(rawHeaders: readonly string[]): string[
 }
 
 function without(rawHeaders: readonly string[], names: ReadonlySet<string>): string[] {
-  const named = namedByConnection(rawHeaders);
-  return pairs(rawHeaders).flatMap(([name, value]) => {
+  const all = pairs(rawHeaders);
+  const named = namedByConnection(all);
+  return all.flatMap(([name, value]) => {
     const lower = name.toLowerCase();
     return names.has(lower) || named.includes(lower) ? [] : [name, value];
   });
 }
 
-function namedByConnection(rawHeaders: readonly string[]): string[] {
-  return pairs(rawHeaders)
+function namedByConnection(headers: readonly (readonly [string, string])[]): string[] {
+  return headers
     .filter(([name]) => name.toLowerCase() === 'connection')
     .flatMap(([, value]) => value.split(',').map((token) => token.trim().toLowerCase()));
 }

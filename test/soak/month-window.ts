@@ -96,9 +96,9 @@ export class MonthWindow implements Asker {
     return this.#timers.size;
   }
 
-  /** Whether it waits for nothing but timers. */
+  /** Whether it waits for nothing but timers: neither for what is outside of it nor for somebody in a browser. */
   get isQuiet(): boolean {
-    return this.#underWay === 0;
+    return this.#underWay === 0 && this.#arrivals.size === 0;
   }
 
   async open(): Promise<void> {

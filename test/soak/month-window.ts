@@ -222,7 +222,7 @@ export class MonthWindow implements Asker {
           if (faults.journalWritesFail) this.saveFailedAtMs = this.world.clock.nowMs();
           failing(() => faults.journalWritesFail, 'journal takes nothing');
           await journal.write(name, text);
-          judge.journalled(text);
+          judge.journalled(name, text);
         }),
       remove: (name) => this.#disk('journal entry removed', () => journal.remove(name)),
       watch: (listener) => {

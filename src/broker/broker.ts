@@ -9,7 +9,6 @@ import type { LentToken, TokenSource } from '../core/token-source.js';
 import { Bindings } from '../vault/bindings.js';
 import { CredentialVault } from '../vault/credentials.js';
 import { keyOfEntry } from '../vault/index-entry.js';
-import { removeOutgrown } from '../vault/outgrown.js';
 import { Sessions } from '../vault/sessions.js';
 import { BoundServers } from './bound-servers.js';
 import type { BrokerParts } from './broker-parts.js';
@@ -49,7 +48,7 @@ export class Broker implements TokenSource {
   readonly #closing = new AbortController();
 
   constructor(private readonly parts: BrokerParts) {
-    const { rules, counters, fetch, clock, log, memento, ledgers, workspace } = parts;
+    const { rules, counters, fetch, clock, log, ledgers, workspace } = parts;
     const closing = this.#closing.signal;
     const onListenerError = (error: unknown) => log.error(`A listener failed: ${describeError(error)}`);
     const changes = new Announcer<undefined>(onListenerError);
@@ -69,7 +68,6 @@ export class Broker implements TokenSource {
     const clients = new Clients({ ...parts, vault });
     const mine = { leases, vault, clients, servers, loader, holdings, issuers, changed };
     const signOuts = new SignOuts({ ...parts, ...mine });
-    void removeOutgrown(memento, log);
     this.#changes = changes;
     this.#servers = servers;
     this.#bindings = bindings;

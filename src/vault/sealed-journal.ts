@@ -57,6 +57,8 @@ interface Known {
  */
 export class SealedJournal {
   readonly #known = new Map<string, Known>();
+  /** What was digested once: each look at a credential asks for its name. */
+  readonly #fileNames = new Map<string, Promise<string>>();
   #changes = 0;
   #key: SealingKey | undefined;
 
@@ -123,7 +125,7 @@ export class SealedJournal {
   /** Reads what the journal has now, whichever window wrote it. */
   async latest(key: CredentialKey): Promise<Latest | undefined> {
     const hidden: Latest[] = [];
-    const entry = await this.#read(await journalName(key), (newer) => {
+    const entry = await this.#read(await this.#nameOf(key), (newer) => {
       hidden.push(newer === undefined ? this.#seen(key) : { kind: 'unreadable', generation: newer });
     });
     if (hidden[0] !== undefined) return hidden[0];
@@ -196,6 +198,13 @@ export class SealedJournal {
     });
   }
 
+  #nameOf(key: CredentialKey): Promise<string> {
+    const text = keyText(key);
+    const name = this.#fileNames.get(text) ?? journalName(key);
+    this.#fileNames.set(text, name);
+    return name;
+  }
+
   async #names(): Promise<readonly string[]> {
     try {
       return (await this.journal.names()).filter(isEntryName);
@@ -223,23 +232,23 @@ export class SealedJournal {
     if (text === undefined) return undefined;
     try {
       const value: unknown = JSON.parse(text);
-      const newer = v.safeParse(newerSchema, value);
-      if (newer.success) {
-        onHidden(newer.output.generation);
-        return undefined;
+      const entry = v.safeParse(entrySchema, value);
+      if (entry.success) {
+        this.#remember(entry.output);
+        return entry.output;
       }
-      const entry = v.parse(entrySchema, value);
-      this.#remember(entry);
-      return entry;
+      const newer = v.safeParse(newerSchema, value);
+      if (!newer.success) throw new v.ValiError(entry.issues);
+      onHidden(newer.output.generation);
     } catch (error) {
       this.#report(error);
-      return undefined;
     }
+    return undefined;
   }
 
   async #save(entry: Entry): Promise<void> {
     try {
-      await this.journal.write(await journalName(keyOfEntry(entry)), JSON.stringify(entry));
+      await this.journal.write(await this.#nameOf(keyOfEntry(entry)), JSON.stringify(entry));
     } catch (cause) {
       throw new BrokerError('vault_write_failed', 'The journal takes nothing.', { cause });
     }

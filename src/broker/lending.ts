@@ -148,7 +148,7 @@ export class Lending {
     }
     const { dpopKey } = tokens;
     if (dpopKey === undefined) return { token, account, resource };
-    return { token, account, resource, prove: (...about) => resourceProof(dpopKey, token, ...about) };
+    return { token, account, resource, prove: (...request) => resourceProof(dpopKey, token, ...request) };
   }
 }
 

@@ -59,6 +59,8 @@ export type ErrorCode =
   | 'session_account_changed'
   /** The server refuses a token that the issuer has only just given out. */
   | 'token_rejected'
+  /** The server wants a new nonce in the proof of a request that is too large to be sent again (RFC 9449 §9). */
+  | 'nonce_wanted'
   /** The server forbids the request, or is not content with the permissions that it asked for (RFC 6750 §3.1). */
   | 'access_forbidden'
   /** The server wants permissions that the account has not granted yet, and the user can (RFC 6750 §3.1). */

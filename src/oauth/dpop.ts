@@ -1,5 +1,6 @@
 import * as oauth from 'oauth4webapi';
 import { Secret } from '../core/secret.js';
+import type { Proof } from '../core/token-source.js';
 import type { AuthorizationServer } from './authorization-server.js';
 
 /** The one algorithm that everybody who knows DPoP knows. */
@@ -33,33 +34,30 @@ export async function dpopOption(key: Secret | undefined): Promise<{ readonly DP
 
 /**
  * Proves that `token`, which is bound to `key`, is ours, for one request to a resource.
- * @param nonce - what the resource has just asked for; it is used from then on
- * @returns the value of the header `DPoP`, good for one use
  * @see RFC 9449 §4 and §9
  */
-export async function resourceProof(
-  key: Secret,
-  token: Secret,
-  method: string,
-  url: string,
-  nonce?: string,
-): Promise<string> {
+export async function resourceProof(key: Secret, token: Secret, method: string, url: string): Promise<Proof> {
   const DPoP = await handleOf(key);
-  let proof = '';
-  // oauth4webapi makes proofs and keeps nonces only on the way of a request, so it is shown one that does not leave.
-  const pass = (answer: Response) =>
-    oauth.protectedResourceRequest(token.reveal(), method, new URL(url), undefined, undefined, {
+  return new Promise((resolve, reject) => {
+    // oauth4webapi makes proofs and keeps nonces only on the way of a request, so it is shown one that somebody else
+    // sends, and of its answer the nonce.
+    const whole = oauth.protectedResourceRequest(token.reveal(), method, new URL(url), undefined, undefined, {
       DPoP,
       // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so that it stands out
       [oauth.allowInsecureRequests]: true,
-      [oauth.customFetch]: (_url, { headers }) => {
-        proof = new Headers(headers).get('dpop') ?? '';
-        return Promise.resolve(answer);
-      },
+      [oauth.customFetch]: (_url, { headers }) =>
+        new Promise((answered) =>
+          resolve({
+            header: new Headers(headers).get('dpop') ?? '',
+            noted: async (nonce) => {
+              answered(new Response(null, { headers: { 'dpop-nonce': nonce } }));
+              await whole;
+            },
+          }),
+        ),
     });
-  if (nonce !== undefined) await pass(new Response(null, { headers: { 'dpop-nonce': nonce } }));
-  await pass(new Response());
-  return proof;
+    whole.catch(reject);
+  });
 }
 
 function handleOf(key: Secret): Promise<oauth.DPoPHandle> {

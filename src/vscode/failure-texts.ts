@@ -181,6 +181,11 @@ export function failureText(
       ) +
       ' ' +
       signIn,
+    nonce_wanted: () =>
+      l10n.t(
+        'The MCP server “{0}” wanted something new in a request that is too large to be sent twice. Make the call again.',
+        server,
+      ),
     scope_required: () =>
       l10n.t('The MCP server “{0}” needs more permissions of {1}.', server, account) + ' ' + signIn,
     access_forbidden: () =>

@@ -24,7 +24,9 @@ async function read(proof: string) {
 describe('a proof that a bound token is ours (RFC 9449)', () => {
   it('is for one request, one token and one key, and shows the public half alone', async () => {
     const key = await newKey();
-    const { typ, jwk, payload } = await read(await resourceProof(key, token, 'POST', `${url}?tenant=a`));
+    const { typ, jwk, payload } = await read(
+      (await resourceProof(key, token, 'POST', `${url}?tenant=a`)).header,
+    );
     const ath = createHash('sha256').update(token.reveal()).digest('base64url');
     assert.deepEqual([typ, payload['htm'], payload['htu'], payload['ath']], ['dpop+jwt', 'POST', url, ath]);
     const { d, ...shared } = JSON.parse(key.reveal()) as JWK;
@@ -35,7 +37,7 @@ describe('a proof that a bound token is ours (RFC 9449)', () => {
   it('is never the same', async () => {
     const key = await newKey();
     const ids = [1, 2].map(
-      async () => (await read(await resourceProof(key, token, 'POST', url))).payload.jti,
+      async () => (await read((await resourceProof(key, token, 'POST', url)).header)).payload.jti,
     );
     const [one, other] = await Promise.all(ids);
     assert.notEqual(one, other);
@@ -43,12 +45,15 @@ describe('a proof that a bound token is ours (RFC 9449)', () => {
 
   it('carries the last nonce of the server that it is for, and no other’s', async () => {
     const key = await newKey();
-    const nonceAt = async (address: string, nonce?: string) =>
-      (await read(await resourceProof(key, token, 'POST', address, nonce))).payload['nonce'];
-    assert.equal(await nonceAt(url), undefined);
-    assert.equal(await nonceAt(url, 'n-1'), 'n-1');
+    const nonceAt = async (address: string, next?: string) => {
+      const proof = await resourceProof(key, token, 'POST', address);
+      if (next !== undefined) await proof.noted(next);
+      return (await read(proof.header)).payload['nonce'];
+    };
+    assert.equal(await nonceAt(url, 'n-1'), undefined);
     assert.equal(await nonceAt(url), 'n-1');
-    assert.equal(await nonceAt(url, 'n-2'), 'n-2');
+    assert.equal(await nonceAt(url, 'n-2'), 'n-1');
+    assert.equal(await nonceAt(url), 'n-2');
     assert.equal(await nonceAt('https://other.example.com/mcp'), undefined);
   });
 

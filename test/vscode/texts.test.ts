@@ -68,6 +68,7 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
   browser_unavailable: [{}, /then sign in again\.$/],
   session_account_changed: [{}, /Try again\.$/],
   token_rejected: [{ account: 'alice@example.com' }, runSignIn],
+  nonce_wanted: [{}, /Make the call again/],
   scope_required: [{ account: 'alice@example.com' }, runSignIn],
   access_forbidden: [{ account: 'alice@example.com' }, /Sign in with an account that may, or ask/],
   server_unreachable: [{ host: 'tickets.example.com' }, /Check that it runs .* then try again\.$/],

@@ -81,7 +81,11 @@ export class Broker implements TokenSource {
       changed,
     });
     this.#stepUps = stepUps;
-    this.#lending = new Lending({ ...parts, loader, sessions, holdings, refresher, stepUps });
+    this.#lending = new Lending({
+      ...parts,
+      ...{ loader, sessions, holdings, refresher, stepUps },
+      signInSilently: (id) => this.#signIns.signInSilently(id),
+    });
     const asking = { ...parts, leases, vault, issuers, clients, grants };
     this.#signIns = new SignIns({ ...asking, servers, holdings, stepUps, closing, changed });
     this.#signOuts = signOuts;
@@ -186,6 +190,11 @@ export class Broker implements TokenSource {
     return this.#signIns.paste(id, text);
   }
 
+  /** Whether the sign-in for `id` waits for the browser to come back. */
+  isInBrowser(id: ServerId): boolean {
+    return this.#signIns.isInBrowser(id);
+  }
+
   /** Gives up the sign-in that is under way for `id`, if there is one. */
   cancelSignIn(id: ServerId): void {
     this.#signIns.cancel(id);
@@ -224,6 +233,11 @@ export class Broker implements TokenSource {
   /** The permissions that a call to `id` waits for, although somebody is signed in. */
   stepUp(id: ServerId): StepUp | undefined {
     return this.#stepUps.wanted(id);
+  }
+
+  /** Takes the user's no to those permissions. */
+  declineStepUp(id: ServerId): void {
+    this.#stepUps.decline(id);
   }
 
   signedIn(id: ServerId, signal: AbortSignal): Promise<void> {

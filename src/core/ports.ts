@@ -1,4 +1,5 @@
 import type { Disposable } from './announcer.js';
+import type { Client } from './client.js';
 import type { Secret } from './secret.js';
 
 /** Time as the broker sees it. */
@@ -65,6 +66,8 @@ export interface CodePrompt {
   readonly code: string;
   /** The page's address, validated. */
   readonly page: string;
+  /** Whose code it is. */
+  readonly issuer: string;
   /** Opens the page in the browser. @throws (from the result) BrokerError `network_refused` */
   open(): PromiseLike<boolean>;
 }
@@ -77,10 +80,12 @@ export type SignInOutcome =
   | { readonly kind: 'signed-in'; readonly account: string; readonly server: string }
   | { readonly kind: 'failed'; readonly error: unknown; readonly server: string };
 
-/** One wait for one redirect on this computer (RFC 8252 §7.3). */
+/** One wait for one redirect (RFC 8252 §7). */
 export interface RedirectWait extends Disposable {
   /** The `redirect_uri` to send. */
   readonly redirectUri: string;
+  /** As it has to be registered by hand: without a port where any will do (RFC 8252 §7.3). */
+  readonly registrableUri: string;
   /** The URL that the browser was sent to. Rejects when disposed before. */
   readonly arrived: Promise<URL>;
   /** Answers the browser that arrived. Called once; until then the browser's tab waits. */
@@ -91,7 +96,9 @@ export interface RedirectWait extends Disposable {
 export interface RedirectReceiver {
   /**
    * @param state - only a redirect that carries exactly this `state` is taken; others are turned away
-   * @param preferredPort - a port to take when it is free
+   * @param client - the one that asks, whose registered place is taken where that can be; undefined when it is still to
+   *   be registered
+   * @throws (from the result) BrokerError `redirect_port_taken`, `redirect_unavailable`
    */
-  open(state: string, preferredPort?: number): Promise<RedirectWait>;
+  open(state: string, client?: Pick<Client, 'source' | 'redirectUri'>): Promise<RedirectWait>;
 }

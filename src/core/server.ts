@@ -26,4 +26,6 @@ export interface Server {
   /** The MCP endpoint, exactly as configured: https, or http on this computer. */
   readonly url: string;
   readonly auth: ServerAuth;
+  /** A workspace has proposed it, and the user has allowed it. */
+  readonly isProposed?: true;
 }

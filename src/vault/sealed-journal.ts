@@ -170,8 +170,9 @@ export class SealedJournal {
   async write(credential: Credential): Promise<void> {
     if (this.#key === undefined)
       throw new BrokerError('vault_write_failed', 'This window cannot see the sealing key.');
-    const { account, client, resource, scopes, generation } = credential;
-    const entry = { account, clientId: client.clientId, resource, scopes: [...scopes], generation };
+    const { account, client, resource, scopes, grant, generation } = credential;
+    const listed = { account, clientId: client.clientId, resource, scopes: [...scopes] };
+    const entry = { ...listed, ...(grant && { grant }), generation };
     const data = await this.#key.seal(serializeCredential(credential), contextOf(entry));
     await this.#save({ version: 1, ...entry, content: { kind: 'sealed', key: this.#key.fingerprint, data } });
   }
@@ -255,9 +256,9 @@ export class SealedJournal {
     this.#remember(entry);
   }
 
-  #remember({ account, clientId, resource, scopes, generation, content }: Entry): void {
+  #remember({ account, clientId, resource, scopes, grant, generation, content }: Entry): void {
     const key = keyText(keyOfEntry({ account, clientId, resource }));
-    const listed = { account, clientId, resource, scopes };
+    const listed = { account, clientId, resource, scopes, ...(grant && { grant }) };
     const before = this.#known.get(key);
     const known = { listed, generation, isRemoved: content.kind === 'removed' };
     this.#known.set(key, known);

@@ -47,9 +47,10 @@ export class SecretRecords {
     const key = keyOf(credential);
     const stored = await this.get(key).catch(() => undefined);
     if (stored !== undefined && isOlder(credential, stored)) return;
-    const { account, client, resource, scopes } = credential;
+    const { account, client, resource, scopes, grant } = credential;
     await this.parts.secrets.store(nameOf(key), serializeCredential(credential));
-    const entry = { account, clientId: client.clientId, resource, scopes: [...scopes] };
+    const listed = { account, clientId: client.clientId, resource, scopes: [...scopes] };
+    const entry = { ...listed, ...(grant && { grant }) };
     // The editor writes all of its state for each change, and a renewal changes none of this.
     if (JSON.stringify(entry) === JSON.stringify(this.#index.get(keyText(key)))) return;
     await this.#index.set(keyText(key), entry);

@@ -170,6 +170,10 @@ export function failureText(
         'The port {0}, to which the browser is to come back, is taken by another program. End that one or change “mcpCredentials.redirect.port” in the settings, then sign in again.',
         detail('port'),
       ),
+    redirect_unavailable: () =>
+      l10n.t(
+        'The editor gives out no address to which the browser could come back. Set “mcpCredentials.redirect.via” to “loopback” if the browser runs on the computer of the extensions, then try again.',
+      ),
     browser_unavailable: () =>
       l10n.t('The browser could not be opened. Set a default browser, then sign in again.'),
     session_account_changed: () => l10n.t('“{0}” uses another account now. Try again.', server),
@@ -181,6 +185,12 @@ export function failureText(
       ) +
       ' ' +
       signIn,
+    dpop_unsupported: () =>
+      l10n.t(
+        'The MCP server “{0}” takes only tokens that are bound to a key (DPoP), and {1} does not bind them with ES256. Ask whoever runs the server.',
+        server,
+        detail('issuer'),
+      ),
     nonce_wanted: () =>
       l10n.t(
         'The MCP server “{0}” wanted something new in a request that is too large to be sent twice. Make the call again.',

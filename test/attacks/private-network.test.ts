@@ -86,6 +86,24 @@ describe('a server that would lead the broker into a more private network than i
     assert.match((await window.signIn()).text, /You are signed in/);
   });
 
+  it('may not be, where a workspace says so and the user has only allowed it', async () => {
+    const inside = await victim();
+    const resource = await ground.resource({ issuer: inside.origin }, '::1');
+    const { window } = ground.window({
+      workspace: serversSetting([resource], { tickets: { auth: { issuer: inside.origin } } }),
+      folder: 'file:///home/alice/project',
+      browse: undefined,
+      web: new Web(undefined, world),
+    });
+    await window.ready;
+    (await window.editor.window.message(/wants to use the MCP server/)).press('Allow');
+    await window.offers('tickets');
+    const run = window.run('signIn');
+    (await window.editor.window.message(refused)).close();
+    await run;
+    assert.deepEqual(inside.asked, []);
+  });
+
   for (const endpoint of ['registration_endpoint', 'authorization_endpoint', 'token_endpoint']) {
     it(`is not followed by its authorization server’s ${endpoint}`, async () => {
       const inside = await victim();

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { decodeProtectedHeader, importJWK, jwtVerify, type JWK } from 'jose';
+import { hasCode } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
-import { keyFor, resourceProof } from '../../src/oauth/dpop.js';
+import { keyFor, requireBound, resourceProof } from '../../src/oauth/dpop.js';
 
 const server = { issuer: 'https://as.example.com', dpop_signing_alg_values_supported: ['ES256'] };
 const token = new Secret('bound-token');
@@ -57,10 +58,21 @@ describe('a proof that a bound token is ours (RFC 9449)', () => {
     assert.equal(await nonceAt('https://other.example.com/mcp'), undefined);
   });
 
-  it('needs a key only where the resource wants one and the issuer knows what to do with it', async () => {
-    assert.equal(await keyFor(undefined, server), undefined);
-    assert.equal(await keyFor(true, { issuer: server.issuer }), undefined);
+  it('is of no use beside a token that anybody could use: an unbound answer is refused', async () => {
+    const key = await newKey();
+    const granted = { accessToken: token };
+    requireBound(key, { ...granted, isBound: true }, server.issuer);
+    requireBound(undefined, granted, server.issuer);
+    assert.throws(
+      () => requireBound(key, granted, server.issuer),
+      (error) => hasCode(error, 'dpop_unsupported'),
+    );
+  });
+
+  it('needs a key only where the resource wants one, and is refused where the issuer cannot use it', async () => {
+    assert.equal(await keyFor(undefined, { issuer: server.issuer }), undefined);
     const others = { ...server, dpop_signing_alg_values_supported: ['RS256'] };
-    assert.equal(await keyFor(true, others), undefined);
+    for (const unable of [{ issuer: server.issuer }, others])
+      await assert.rejects(keyFor(true, unable), (error) => hasCode(error, 'dpop_unsupported'));
   });
 });

@@ -270,6 +270,7 @@ export class MonthWindow implements Asker {
       open: (state) =>
         Promise.resolve({
           redirectUri: 'http://127.0.0.1:4711/callback',
+          registrableUri: 'http://127.0.0.1/callback',
           arrived: new Promise<URL>((resolve) => this.#arrivals.set(state, resolve)),
           answer: () => undefined,
           dispose: () => this.#arrivals.delete(state),

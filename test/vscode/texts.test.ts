@@ -68,6 +68,8 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
   browser_unavailable: [{}, /then sign in again\.$/],
   session_account_changed: [{}, /Try again\.$/],
   token_rejected: [{ account: 'alice@example.com' }, runSignIn],
+  dpop_unsupported: [{ issuer: 'https://login.example.com' }, /Ask whoever runs the server/],
+  redirect_unavailable: [{}, /Set “mcpCredentials\.redirect\.via”/],
   nonce_wanted: [{}, /Make the call again/],
   scope_required: [{ account: 'alice@example.com' }, runSignIn],
   access_forbidden: [{ account: 'alice@example.com' }, /Sign in with an account that may, or ask/],

@@ -1,3 +1,4 @@
+import type { ExtensionContext } from 'vscode';
 import type { Disposable } from '../core/announcer.js';
 import type { Log, RedirectReceiver } from '../core/ports.js';
 import { redirectReceiver, type ReceiverParts } from '../loopback/redirect-receiver.js';
@@ -11,7 +12,7 @@ export interface RedirectsParts extends Pick<ReceiverParts, 'template' | 'descri
   readonly settings: Settings;
   readonly log: Log;
   /** Our extension as the editor knows it. */
-  readonly extension: { readonly id: string; readonly extensionKind: number };
+  readonly extension: Pick<ExtensionContext['extension'], 'id' | 'extensionKind'>;
 }
 
 /** Where browsers come back: each sign-in in the way that fits where the browser is, and the client. */

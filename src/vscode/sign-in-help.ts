@@ -50,10 +50,11 @@ export class SignInHelp {
       paste,
       cancel,
     );
-    if (ended.aborted) return;
+    const isOver = () => ended.aborted;
+    if (isOver()) return;
     if (choice === code) {
       await useCode?.();
-      if (!ended.aborted) await this.#offer(id, undefined, ended);
+      if (!isOver()) await this.#offer(id, undefined, ended);
     } else if (choice === paste) this.#paste(id, ended);
     else if (choice === cancel) this.broker.cancelSignIn(id);
   }

@@ -1,8 +1,5 @@
 import type { Client } from '../core/client.js';
 
-/** The values of `mcpCredentials.redirect.via`. */
-export const redirectVias = ['auto', 'loopback', 'editor'] as const;
-
 /**
  * How the browser comes back after a sign-in.
  * - `loopback`: to a port of the computer that the extension runs on
@@ -13,7 +10,7 @@ export type WayBack = 'loopback' | 'forwarded' | 'editor';
 
 /** Where the browser and the extension are, and what the user says about it. */
 export interface BrowserPlace {
-  readonly via: (typeof redirectVias)[number];
+  readonly via: 'auto' | 'loopback' | 'editor';
   /** The extension runs on another computer than the editor's window. */
   readonly isRemote: boolean;
   /** The window is a page in a browser. */

@@ -230,7 +230,7 @@ export class CredentialVault {
     return this.#registrations.put(client);
   }
 
-  /** Forgets `client`, unless another one has taken its place. */
+  /** Forgets `client`, unless another one, or another secret of it, has taken its place. */
   forgetClient(client: Client): Promise<void> {
     return this.#registrations.forget(client);
   }

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { Client } from '../core/client.js';
+import { haveSameProof, type Client } from '../core/client.js';
 import type { CredentialKey } from '../core/credential.js';
 import type { Log, Memento, SecretStore } from '../core/ports.js';
 import type { Quarantine } from './quarantine.js';
@@ -35,10 +35,11 @@ export class Registrations {
     await this.parts.secrets.store(clientSecretName(name), serializeClient(client));
   }
 
-  /** Forgets `client`, unless another one has taken its place. */
+  /** As `CredentialVault.forgetClient`. */
   async forget(client: Client): Promise<void> {
     const name = nameOf(client);
-    if ((await this.#read(name))?.clientId !== client.clientId) return;
+    const stored = await this.#read(name);
+    if (stored?.clientId !== client.clientId || !haveSameProof(stored, client)) return;
     await this.parts.secrets.delete(clientSecretName(name));
     await this.#notes.delete(name);
   }

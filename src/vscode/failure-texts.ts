@@ -105,12 +105,17 @@ export function failureText(
         server,
       ),
     client_refused: () =>
-      l10n.t(
-        'The authorization server {0} does not know the client: {1}. Check "auth.clientId" of “{2}” in the settings.',
-        detail('issuer'),
-        detail('reason'),
-        server,
-      ),
+      error.details['nextAttemptAtMs'] !== undefined
+        ? l10n.t(
+            'The authorization server for “{0}” refuses its client, so the token is not renewed; the sign-in is kept. Have the client mended there, then run “MCP Credentials: Refresh Now”; if it has a new secret, run “MCP Credentials: Sign In” to enter it.',
+            server,
+          )
+        : l10n.t(
+            'The authorization server {0} does not know the client: {1}. Check "auth.clientId" of “{2}” in the settings.',
+            detail('issuer'),
+            detail('reason'),
+            server,
+          ),
     client_key_unusable: () =>
       l10n.t(
         'The private key of your client cannot be used: the authorization server takes {0}, and the key must be PKCS #8 in PEM. Sign in again and enter another key, or ask who runs the server.',

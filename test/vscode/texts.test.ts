@@ -125,6 +125,14 @@ describe('the text of a failure', () => {
     );
   });
 
+  it('says of a client that is not taken that the sign-in is kept, and who can help', () => {
+    const error = new BrokerError('client_refused', '', { details: { nextAttemptAtMs: nowMs + 600_000 } });
+    assert.match(
+      failureText(l10n, error, tickets, nowMs, editor),
+      /for “tickets” refuses its client.*the sign-in is kept\. Have the client mended there, then run “MCP Credentials: Refresh Now”/,
+    );
+  });
+
   it('names the place that has taken nothing, and what to look at there', () => {
     const error = new BrokerError('vault_write_failed', '');
     assert.equal(
@@ -188,6 +196,10 @@ describe('the text of a state', () => {
     [
       { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 600_000, code: 'tls_untrusted' },
       'the authorization server’s certificate is not trusted; next attempt in 10 min',
+    ],
+    [
+      { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 600_000, code: 'client_refused' },
+      'the authorization server refuses the client; have it mended there, or sign in again to enter its new secret; next attempt in 10 min',
     ],
     [
       { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 10_000, code: 'record_elsewhere' },

@@ -51,6 +51,17 @@ export class BoundServers {
     return [...this.#servers.values()];
   }
 
+  /** Whether the user has typed `issuer` for one of them; what a workspace says, they have seen and allowed. */
+  isTypedIssuer(issuer: string): boolean {
+    return this.all()
+      .filter(({ isProposed }) => isProposed !== true)
+      .flatMap(({ auth: { issuer: own, grant } }) => [
+        own,
+        grant && 'idpIssuer' in grant ? grant.idpIssuer : undefined,
+      ])
+      .some((typed) => typed !== undefined && isSameIssuer(typed, issuer));
+  }
+
   has(id: ServerId): boolean {
     return this.#servers.has(id);
   }

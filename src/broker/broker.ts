@@ -56,10 +56,11 @@ export class Broker implements TokenSource {
     const leases = new KeptLeases(parts.leases);
     const vault = new CredentialVault({ ...parts, leases, closing });
     const holdings = new Holdings(onListenerError);
-    const issuers = new Issuers(fetch, clock, closing, rules.issuerQuirks);
-    const grants = new Grants({ ...parts, issuers });
     const bindings = new Bindings({ ...parts, ledger: ledgers.bindings }, workspace);
     const servers = new BoundServers(bindings, vault, parts.audit);
+    const isTyped = (issuer: string) => servers.isTypedIssuer(issuer);
+    const issuers = new Issuers(fetch, clock, closing, rules.issuerQuirks, isTyped);
+    const grants = new Grants({ ...parts, issuers });
     const sessions = new Sessions({ ...parts, ledger: ledgers.sessions }, rules);
     const renewals = new Renewals({ ...parts, leases, vault, servers, holdings, issuers, grants, closing });
     const { refresher } = renewals;

@@ -72,10 +72,7 @@ export async function signIn(parts: SignInParts, wish: SignInWish): Promise<Acco
   const { server, signal } = wish;
   const resource = await discoverResource(parts.fetch, server.url, signal);
   const issuer = await chooseIssuer({ ...wish, vault: parts.vault }, resource, wish.account?.issuer);
-  // What a workspace says was seen by the user, and not typed.
-  const isTyped = server.auth.issuer !== undefined && server.isProposed !== true;
-  const namedBy = isTyped ? undefined : server.url;
-  const authorizationServer = await parts.issuers.metadata(issuer, resource.resource, namedBy);
+  const authorizationServer = await parts.issuers.metadata(issuer, resource.resource);
   for (const quirk of parts.issuers.quirksOf(authorizationServer.issuer))
     parts.log.info(
       `An exception is made for ${JSON.stringify(quirk.issuer)}: ${JSON.stringify(quirk.reason)}`,

@@ -40,7 +40,7 @@ export type Fetch = (url: string, init: FetchInit) => Promise<Response>;
 
 export interface FetchInit extends RequestInit {
   /**
-   * The address of whoever named this one, and has answered before; missing when the user did. Nobody may lead into a
+   * The address of whoever named this one; missing when the user did. Nobody may lead into a
    * more private network than their own.
    */
   readonly namedBy?: string;

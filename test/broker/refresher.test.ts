@@ -92,7 +92,13 @@ describe('the refresher', () => {
   afterEach(() => issuer.close());
 
   function refresherOf(mine: Holdings, changed: Partial<RefresherParts> = {}): Refresher {
-    const issuers = new Issuers(fetch, clock, new AbortController().signal, () => []);
+    const issuers = new Issuers(
+      fetch,
+      clock,
+      new AbortController().signal,
+      () => [],
+      () => false,
+    );
     const leads = new Leads(defaultRules.refreshLeadMs, random);
     const queue = new RefreshQueue(counters, log);
     const closing = closes.signal;
@@ -243,6 +249,7 @@ describe('the refresher', () => {
         clock,
         new AbortController().signal,
         () => [],
+        () => false,
       );
       await fails(refresherOf(holdings, { issuers }).refresh(key, 'call'), 'issuer_unreachable');
       assert.deepEqual(tokensOf(await stored()), tokensOf(held));

@@ -67,6 +67,28 @@ describe('a server that takes bound tokens only', () => {
     return { issuer, resource, proving, user, window };
   }
 
+  it('is not signed in for where its authorization server binds none: the user is told, before any browser', async () => {
+    const issuer = await ground.issuer();
+    const resource = await ground.resource(issuer);
+    resource.metadata = { dpop_bound_access_tokens_required: true };
+    const { window } = ground.window({ user: serversSetting([resource]), browse: undefined });
+    await window.ready;
+    const run = window.run('signIn');
+    (await window.editor.window.message(/takes only tokens that are bound to a key/)).close();
+    await run;
+    assert.equal(issuer.counts().registrations, 0);
+  });
+
+  it('has its code bound to the same key as its tokens (RFC 9449 §10)', async () => {
+    const { proving, window, resource } = await signedIn();
+    const { url, headers } = await window.definition('tickets');
+    const call = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' });
+    await fetch(url, { method: 'POST', headers, body: call });
+    const { searchParams } = new URL(window.editor.opened[0] ?? '');
+    assert.deepEqual([searchParams.get('dpop_jkt')], [...proving.keys]);
+    assert.deepEqual([...proving.addresses], [resource.url]);
+  });
+
   it('may give the nonce of the next request with every answer, and need not ask for it', async () => {
     const { resource, proving, window } = await signedIn();
     proving.isRotating = true;

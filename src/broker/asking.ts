@@ -1,5 +1,6 @@
 import { keyOf, keyText, type LiveCredential } from '../core/credential.js';
 import { BrokerError, hasCode } from '../core/errors.js';
+import type { IssuerGrant } from '../core/grant.js';
 import type { HeldLease } from '../core/lease.js';
 import type { Clock, Fetch } from '../core/ports.js';
 import type { CutOff, RefusalReason } from '../core/refusal.js';
@@ -47,7 +48,7 @@ export class Asking {
     if (!this.#brake.admits(name))
       return { kind: 'unavailable', error: tooMany(this.#brake.opensAtMs(name)) };
     const { refreshToken } = credential.tokens;
-    return refreshToken === undefined
+    return refreshToken === undefined || credential.grant?.kind === 'google'
       ? this.#repeat(credential)
       : this.#spend(credential, refreshToken, lease);
   }
@@ -59,10 +60,20 @@ export class Asking {
     const wishes = { resource, scopes, ...(tokens.dpopKey && { dpopKey: tokens.dpopKey }) };
     try {
       if (grant === undefined) throw refused(credential);
+      if (grant.kind === 'google') return await this.#issue(credential, grant);
       return await grants.request(await issuers.metadata(account.issuer, resource), client, grant, wishes);
     } catch (error) {
       return { kind: 'unavailable', error: asBrokerError(error) };
     }
+  }
+
+  async #issue({ account, scopes, tokens }: LiveCredential, grant: IssuerGrant): Promise<TokenAnswer> {
+    const { refreshToken } = tokens;
+    const wishes = { scopes, ...(refreshToken && { refreshToken }) };
+    const answer = await this.parts.grants.issue(account.issuer, grant, wishes);
+    if (answer.kind !== 'granted') return answer;
+    const { token: accessToken, account: _, ...granted } = answer.token;
+    return { kind: 'granted', tokens: { accessToken, ...granted } };
   }
 
   async #spend(credential: LiveCredential, refreshToken: Secret, lease: HeldLease): Promise<TokenAnswer> {

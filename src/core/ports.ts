@@ -77,7 +77,15 @@ export type ShowCode = (prompt: CodePrompt, signal: AbortSignal) => void;
 
 /** What the person in the browser is told when the redirect has been dealt with. */
 export type SignInOutcome =
-  | { readonly kind: 'signed-in'; readonly account: string; readonly server: string }
+  | {
+      readonly kind: 'signed-in';
+      readonly account: string;
+      readonly server: string;
+      /** What the server needs and was not granted, in words. */
+      readonly missing?: readonly string[];
+    }
+  /** The authorization server has to be asked once more, in another tab. */
+  | { readonly kind: 'once-more'; readonly account: string; readonly server: string }
   | { readonly kind: 'failed'; readonly error: unknown; readonly server: string };
 
 /** One wait for one redirect (RFC 8252 §7). */

@@ -67,13 +67,13 @@ export class Asking {
     }
   }
 
-  async #issue({ account, scopes, tokens }: LiveCredential, grant: IssuerGrant): Promise<TokenAnswer> {
-    const { refreshToken } = tokens;
+  async #issue({ account, scopes, tokens: held }: LiveCredential, grant: IssuerGrant): Promise<TokenAnswer> {
+    const { refreshToken } = held;
     const wishes = { scopes, ...(refreshToken && { refreshToken }) };
     const answer = await this.parts.grants.issue(account.issuer, grant, wishes);
     if (answer.kind !== 'granted') return answer;
-    const { token: accessToken, account: _, ...granted } = answer.token;
-    return { kind: 'granted', tokens: { accessToken, ...granted } };
+    const { account: _, ...tokens } = answer.token;
+    return { kind: 'granted', tokens };
   }
 
   async #spend(credential: LiveCredential, refreshToken: Secret, lease: HeldLease): Promise<TokenAnswer> {

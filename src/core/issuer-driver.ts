@@ -58,12 +58,13 @@ export type IssuerAnswer =
 
 export interface IssuedToken {
   /** An access token, or an ID token where the grant names an audience. */
-  readonly token: Secret;
-  readonly account: Account;
+  readonly accessToken: Secret;
+  /** Whom it speaks for, where the credentials say so; else the issuer has to be asked. */
+  readonly account?: Account;
   /** Missing when the issuer does not say. */
   readonly lifetimeSeconds?: number;
   /** Missing when they are those that were asked for. */
   readonly scopes?: readonly string[];
-  /** In the place of the one that was used, which is spent. */
+  /** What to ask with from now on, in the place of the one in the file. */
   readonly refreshToken?: Secret;
 }

@@ -53,6 +53,12 @@ export interface FetchInit extends RequestInit {
 export type ReadTokenFile = (path: string) => Promise<Secret>;
 
 /**
+ * Reads the text of a file that is secret as a whole.
+ * @throws (from the result) BrokerError `token_file_unusable` with `details.path` and `details.why`
+ */
+export type ReadTextFile = (path: string) => Promise<Secret>;
+
+/**
  * Opens the system's browser at exactly this URL; false when it could not be opened.
  * @param namedBy - as for a request
  * @throws (from the result) BrokerError `network_refused`

@@ -200,6 +200,8 @@ export const googleServices: readonly GoogleService[] = [
       'chat.messages.reactions.create',
       'chat.messages.reactions.readonly',
     ],
+    ['chat.messages.reactions.create', 'add reactions'],
+    ['chat.messages.reactions.readonly', 'see reactions'],
     ['chat.spaces', 'make and change spaces', 'chat.spaces.readonly', 'chat.spaces.create'],
     ['chat.spaces.readonly', 'see spaces'],
     ['chat.spaces.create', 'make spaces'],

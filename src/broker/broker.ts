@@ -6,6 +6,7 @@ import type { Quirk } from '../core/quirk.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { CredentialState } from '../core/state.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
+import { AllowedOrigins } from '../vault/allowed-origins.js';
 import { Bindings } from '../vault/bindings.js';
 import { CredentialVault } from '../vault/credentials.js';
 import { keyOfEntry } from '../vault/index-entry.js';
@@ -20,6 +21,7 @@ import { Issuers } from './issuers.js';
 import { KeptLeases } from './kept-leases.js';
 import { Lending } from './lending.js';
 import { Loader, type LoaderParts } from './loader.js';
+import { Reaches } from './reaches.js';
 import { Renewals } from './renewals.js';
 import type { SignInWay } from './sign-in.js';
 import { SignIns } from './sign-ins.js';
@@ -56,10 +58,12 @@ export class Broker implements TokenSource {
     const leases = new KeptLeases(parts.leases);
     const vault = new CredentialVault({ ...parts, leases, closing });
     const holdings = new Holdings(onListenerError);
+    const allowedOrigins = new AllowedOrigins(parts.memento, log);
     const bindings = new Bindings({ ...parts, ledger: ledgers.bindings }, workspace);
     const servers = new BoundServers(bindings, vault, parts.audit);
     const isTyped = (issuer: string) => servers.isTypedIssuer(issuer);
-    const issuers = new Issuers(fetch, clock, closing, rules.issuerQuirks, isTyped);
+    const issuers = new Issuers(fetch, clock, closing, rules.issuerQuirks, isTyped, parts.drivers);
+    const reaches = new Reaches(issuers, allowedOrigins);
     const grants = new Grants({ ...parts, issuers });
     const sessions = new Sessions({ ...parts, ledger: ledgers.sessions }, rules);
     const renewals = new Renewals({ ...parts, leases, vault, servers, holdings, issuers, grants, closing });
@@ -84,7 +88,7 @@ export class Broker implements TokenSource {
     this.#stepUps = stepUps;
     this.#lending = new Lending({
       ...parts,
-      ...{ loader, sessions, holdings, refresher, stepUps },
+      ...{ loader, sessions, holdings, refresher, reaches, stepUps },
       signInSilently: (id) => this.#signIns.signInSilently(id),
     });
     const asking = { ...parts, leases, vault, issuers, clients, grants };

@@ -1,4 +1,5 @@
 import type { Account } from './account.js';
+import type { Reach } from './reach.js';
 import type { Secret } from './secret.js';
 import type { ServerId } from './server.js';
 
@@ -14,8 +15,7 @@ export interface Proof {
 export interface LentToken {
   readonly token: Secret;
   readonly account: Account;
-  /** The protected resource that the token is for. */
-  readonly resource: string;
+  readonly reach: Reach;
   /** Only for a token that is bound to a key of ours; such a one is worth nothing without. */
   readonly prove?: (method: string, url: string) => Promise<Proof>;
 }

@@ -1,17 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { covers } from '../core/address.js';
 import { BrokerError, canUserHelp, describeError, hasCode } from '../core/errors.js';
 import type { Clock, Log } from '../core/ports.js';
+import { reaches } from '../core/reach.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
 import { failureAnswer } from './answer.js';
 import { readBody, type Body } from './body.js';
-import { forwardedRequestHeaders, forwardedResponseHeaders } from './headers.js';
+import { forwardedRequestHeaders, forwardedResponseHeaders, withHeader } from './headers.js';
 import { sendLent } from './lent-request.js';
 import type { Upstream } from './upstream.js';
 
 /** What is kept of a request so that it can be sent again with a newer token. */
 const replayLimitBytes = 1_048_576;
+
+/** Which project Google's APIs charge for a call. */
+const quotaProjectHeader = 'x-goog-user-project';
 
 export interface ExchangeParts {
   readonly tokens: TokenSource;
@@ -126,16 +129,13 @@ export class Exchange {
   }
 
   async #send({ method, headers, body }: Call, lent: LentToken): Promise<IncomingMessage> {
-    const { url } = this.server;
-    const { resource } = lent;
+    const { url, auth } = this.server;
     // The settings may have changed while the call waited; a token for the new address is not for the old one.
-    if (!covers(resource, url)) {
-      throw new BrokerError('resource_mismatch', 'The token is for another address than the call.', {
-        details: { server: url, resource: JSON.stringify(resource) },
-      });
-    }
+    if (!reaches(lent.reach, url)) throw outOfReach(url, lent);
+    const { quotaProject } = auth;
+    const all = quotaProject === undefined ? headers : withHeader(headers, quotaProjectHeader, quotaProject);
     const { upstream } = this.parts;
-    return sendLent(upstream, { url: new URL(url), method, headers, body, signal: this.#gone }, lent);
+    return sendLent(upstream, { url: new URL(url), method, headers: all, body, signal: this.#gone }, lent);
   }
 
   #noteSession({ method, session }: Call, answer: IncomingMessage, lent: LentToken): void {
@@ -179,6 +179,16 @@ export class Exchange {
     const headers = answer.body === undefined ? {} : { 'content-type': 'application/json' };
     response.writeHead(answer.status, headers).end(answer.body);
   }
+}
+
+function outOfReach(url: string, { reach, account }: LentToken): BrokerError {
+  if (reach.kind === 'origins')
+    return new BrokerError('origin_not_allowed', 'The token may not go there.', {
+      details: { account: account.label, origin: new URL(url).origin },
+    });
+  return new BrokerError('resource_mismatch', 'The token is for another address than the call.', {
+    details: { server: url, resource: JSON.stringify(reach.resource) },
+  });
 }
 
 function requirePassable(answer: IncomingMessage, { account }: LentToken): void {

@@ -14,6 +14,7 @@ import type {
 import type { Questions } from '../core/questions.js';
 import type { Secret } from '../core/secret.js';
 import type { Server } from '../core/server.js';
+import { withinLimit } from '../core/waiting.js';
 import { authorizationRequest, newState, readAuthorizationResponse } from '../oauth/authorization.js';
 import type { AuthorizationServer } from '../oauth/authorization-server.js';
 import { requireDeviceCodes } from '../oauth/device-code.js';
@@ -144,7 +145,8 @@ async function inBrowser(parts: SignInParts, wish: SignInWish, flow: Flow): Prom
   if (!(await openBrowser(request.url, authorizationServer.issuer))) {
     throw new BrokerError('browser_unavailable', 'The browser could not be opened.');
   }
-  const redirect = await withinLimit(clock, Promise.race([wait.arrived, wish.pasted.arrived]), signal);
+  const arrived = () => Promise.race([wait.arrived, wish.pasted.arrived]);
+  const redirect = await withinLimit(clock, browserLimitMs, nobodyCameBack(), arrived, signal);
   const code = readAuthorizationResponse(request, redirect);
   const tokens = await exchangeCode(fetch, request, code, clock.nowMs(), signal, dpopKey);
   return { tokens, scopes: request.scopes };
@@ -207,18 +209,5 @@ function requireWanted(account: Account, { account: same, server }: SignInWish):
   });
 }
 
-async function withinLimit<T>(clock: Clock, work: Promise<T>, signal: AbortSignal): Promise<T> {
-  work.catch(() => undefined); // It ends with the sign-in, for which nobody may wait any more.
-  signal.throwIfAborted();
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = () => reject(signal.reason as Error);
-    const onTimeout = () => reject(new BrokerError('sign_in_timeout', 'Nobody came back from the browser.'));
-    const timer = clock.after(browserLimitMs, onTimeout);
-    signal.addEventListener('abort', onAbort, { once: true });
-    const settled = () => {
-      timer.dispose();
-      signal.removeEventListener('abort', onAbort);
-    };
-    work.then(resolve, reject).finally(settled);
-  });
-}
+const nobodyCameBack = (): BrokerError =>
+  new BrokerError('sign_in_timeout', 'Nobody came back from the browser.');

@@ -7,6 +7,7 @@ import type { Server, ServerId } from '../core/server.js';
 import type { CredentialState } from '../core/state.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
 import { AllowedOrigins } from '../vault/allowed-origins.js';
+import { until } from '../core/waiting.js';
 import { Bindings } from '../vault/bindings.js';
 import { CredentialVault } from '../vault/credentials.js';
 import { keyOfEntry } from '../vault/index-entry.js';
@@ -130,11 +131,6 @@ export class Broker implements TokenSource {
     return this.#servers.all();
   }
 
-  /** When the background service looks again, in milliseconds since the epoch; undefined while it has nothing to do. */
-  get wakesAtMs(): number | undefined {
-    return this.#renewals.wakesAtMs;
-  }
-
   /** What is to be shown about `id` now. */
   state(id: ServerId): CredentialState {
     const bound = this.#servers.boundTo(id);
@@ -246,35 +242,18 @@ export class Broker implements TokenSource {
   }
 
   signedIn(id: ServerId, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const isIn = () =>
-        !['locked', 'signed-out', 'signing-in', 'needs-sign-in'].includes(this.state(id).kind);
-      let hasAsked = false;
-      const done = () => {
-        listening.dispose();
-        signal.removeEventListener('abort', onAbort);
-      };
-      const onAbort = () => {
-        done();
-        reject(signal.reason as Error);
-      };
-      const look = () => {
-        if (isIn()) {
-          done();
-          resolve();
-        } else if (!hasAsked && !this.#loader.isLocked) {
-          hasAsked = true;
-          this.wantSignIn(id);
-        }
-      };
-      const listening = this.onDidChange(look);
-      signal.addEventListener('abort', onAbort, { once: true });
-      if (signal.aborted) onAbort();
-      else {
-        if (this.#loader.isLocked) this.parts.lock.ask();
-        look();
+    let hasAsked = false;
+    const isIn = () => {
+      const { kind } = this.state(id);
+      if (!['locked', 'signed-out', 'signing-in', 'needs-sign-in'].includes(kind)) return true;
+      if (!hasAsked && !this.#loader.isLocked) {
+        hasAsked = true;
+        this.wantSignIn(id);
       }
-    });
+      return false;
+    };
+    if (!signal.aborted && this.#loader.isLocked) this.parts.lock.ask();
+    return until((listener) => this.onDidChange(listener), isIn, signal);
   }
 
   /** Lets the user know that something waits for a sign-in, or for the lock; asked about once for each cause. */

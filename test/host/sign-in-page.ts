@@ -27,7 +27,7 @@ export async function signInOnPage(page: Page, user?: TestUser, where = 'main'):
   }
   await allow.click();
   // Back at the editor, or at the end of a sign-in for another device.
-  await page.waitForURL(/^http:\/\/127\.0\.0\.1:\d+\/callback|\/device\//);
+  await page.waitForURL(/^http:\/\/127\.0\.0\.1:\d+\/(.*\/)?callback\?|\/device\//);
   return page.locator(where).innerText();
 }
 

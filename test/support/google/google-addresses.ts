@@ -39,9 +39,11 @@ export const googleAddresses: GoogleAddresses = {
 
 /** All of them at one origin, with the same paths. */
 export function addressesAt(origin: string): GoogleAddresses {
-  const moved = Object.entries(googleAddresses).map(([name, address]) => {
-    const { pathname } = new URL(address as string);
-    return [name, origin + (pathname === '/' ? '' : pathname)];
-  });
-  return Object.fromEntries(moved) as unknown as GoogleAddresses;
+  const { issuer: _issuer, iamCredentials: _iam, ...endpoints } = googleAddresses;
+  const moved = Object.entries(endpoints).map(([name, address]) => [
+    name,
+    origin + new URL(address).pathname,
+  ]);
+  const paths = Object.fromEntries(moved) as typeof endpoints;
+  return { ...paths, issuer: origin, iamCredentials: origin };
 }

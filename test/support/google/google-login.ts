@@ -215,7 +215,7 @@ export class GoogleLogin {
 /** What the consent page is about: everything asked for when the client wants it so, else what is new. */
 function asked({ params, prompt }: Interaction): readonly string[] {
   const { missingOIDCScope = [] } = prompt.details as { readonly missingOIDCScope?: readonly string[] };
-  const isWanted = String(params['prompt'] ?? '').includes('consent');
+  const isWanted = typeof params['prompt'] === 'string' && params['prompt'].includes('consent');
   return isWanted || missingOIDCScope.length === 0
     ? String(params['scope']).split(' ').filter(Boolean)
     : missingOIDCScope;

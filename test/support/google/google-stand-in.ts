@@ -215,8 +215,10 @@ export class GoogleStandIn implements Omit<TestGoogle, 'close'> {
   ): Promise<void> {
     const { authorization } = req.headers;
     switch (endpoint) {
-      case 'discovery':
-        return send(res, { status: 200, body: googleMetadata(this.addresses) });
+      case 'discovery': {
+        send(res, { status: 200, body: googleMetadata(this.addresses) });
+        return;
+      }
       case 'authorization':
         return this.#authorize(url, req, res);
       case 'pages':
@@ -225,26 +227,39 @@ export class GoogleStandIn implements Omit<TestGoogle, 'close'> {
       case 'devicePage':
       case 'jwks':
         return this.#callback(req, res);
-      case 'pemCertificates':
-        return send(res, { status: 200, body: asPem(this.key) });
+      case 'pemCertificates': {
+        send(res, { status: 200, body: asPem(this.key) });
+        return;
+      }
       case 'token':
         return this.#tokenEndpoint.token(req, res, await readBody(req));
       case 'deviceCode':
         return this.#tokenEndpoint.deviceCode(req, res, await readBody(req));
-      case 'revoke':
-        return send(res, await this.#revoke(form(await readBody(req), url)));
+      case 'revoke': {
+        send(res, await this.#revoke(form(await readBody(req), url)));
+        return;
+      }
       case 'tokenInfo': {
         const asked = form(await readBody(req), url);
-        return send(res, await tokenInfo(asked, authorization, this.#access, this.idTokens, this.#clock));
+        send(res, await tokenInfo(asked, authorization, this.#access, this.idTokens, this.#clock));
+        return;
       }
-      case 'userInfo':
-        return send(res, userInfo(authorization, this.#access));
-      case 'sts':
-        return send(res, await this.#exchange.exchange(form(await readBody(req), url)));
-      case 'stsOAuthToken':
-        return send(res, this.#exchange.renew(form(await readBody(req), url), authorization));
-      case 'iam':
-        return send(res, await this.#iam.answer(url.pathname, authorization, await readBody(req)));
+      case 'userInfo': {
+        send(res, userInfo(authorization, this.#access));
+        return;
+      }
+      case 'sts': {
+        send(res, await this.#exchange.exchange(form(await readBody(req), url)));
+        return;
+      }
+      case 'stsOAuthToken': {
+        send(res, this.#exchange.renew(form(await readBody(req), url), authorization));
+        return;
+      }
+      case 'iam': {
+        send(res, await this.#iam.answer(url.pathname, authorization, await readBody(req)));
+        return;
+      }
     }
   }
 
@@ -254,19 +269,27 @@ export class GoogleStandIn implements Omit<TestGoogle, 'close'> {
     const client = this.#state.clients.get(asked.get('client_id') ?? '');
     const refuse = (status: number, error: string, why: string) =>
       show(res, status, errorPage(`Error ${status}: ${error}`, why));
-    if (client === undefined) return refuse(401, 'invalid_client', 'The OAuth client was not found.');
+    if (client === undefined) {
+      refuse(401, 'invalid_client', 'The OAuth client was not found.');
+      return;
+    }
     const redirectUri = asked.get('redirect_uri') ?? '';
     if (!allowsRedirect(client, redirectUri)) {
       const why = `You can’t sign in because ${client.name} sent an invalid request. redirect_uri=${redirectUri}`;
-      return refuse(400, 'redirect_uri_mismatch', why);
+      refuse(400, 'redirect_uri_mismatch', why);
+      return;
     }
     const scopes = writtenOut(asked.get('scope') ?? '');
     const isKnown = (scope: string) => knownScopes.includes(scope);
-    if (scopes.length === 0) return refuse(400, 'invalid_request', 'Missing required parameter: scope');
+    if (scopes.length === 0) {
+      refuse(400, 'invalid_request', 'Missing required parameter: scope');
+      return;
+    }
     if (!scopes.every(isKnown)) {
       const [valid, invalid] = [scopes.filter(isKnown), scopes.filter((scope) => !isKnown(scope))];
       const named = `{valid=[${valid.join(', ')}], invalid=[${invalid.join(', ')}]}`;
-      return refuse(400, 'invalid_scope', `Some requested scopes were invalid. ${named}`);
+      refuse(400, 'invalid_scope', `Some requested scopes were invalid. ${named}`);
+      return;
     }
     asked.set('scope', scopes.join(' '));
     req.url = url.pathname + url.search;

@@ -28,8 +28,9 @@ export class GoogleTokenEndpoint {
     },
     private readonly devicePage: string,
   ) {
-    provider.on('grant.error', (ctx, { error_detail: detail }) => {
-      if (detail !== undefined) this.#reasons.set(ctx, detail);
+    provider.on('grant.error', (ctx, { error_detail: detail, cause }) => {
+      const reason = cause instanceof Error ? cause.message : detail;
+      if (reason !== undefined) this.#reasons.set(ctx, reason);
     });
     provider.use(async (ctx, next) => {
       await next();
@@ -55,11 +56,18 @@ export class GoogleTokenEndpoint {
     const client = this.state.clients.get(form.get('client_id') ?? '');
     const scopes = writtenOut(form.get('scope') ?? '');
     const foreign = scopes.filter((scope) => !deviceScopes.includes(scope));
-    if (client === undefined) return send(res, refusals.clientUnknown);
-    if (client.kind !== 'tv') return send(res, refusal(401, 'invalid_client', 'Invalid client type.'));
+    if (client === undefined) {
+      send(res, refusals.clientUnknown);
+      return;
+    }
+    if (client.kind !== 'tv') {
+      send(res, refusal(401, 'invalid_client', 'Invalid client type.'));
+      return;
+    }
     if (foreign.length > 0 || scopes.length === 0) {
       const named = foreign.join(' ');
-      return send(res, refusal(400, 'invalid_scope', `Invalid device flow scope: ${named}`));
+      send(res, refusal(400, 'invalid_scope', `Invalid device flow scope: ${named}`));
+      return;
     }
     // Google asks for the secret only when the code is redeemed.
     form.set('client_secret', client.secret);
@@ -119,7 +127,7 @@ export class GoogleTokenEndpoint {
     const { AccessToken: access, RefreshToken: refresh } = oidc.entities;
     const client = this.state.clients.get(oidc.client?.clientId ?? '');
     if (access === undefined || client === undefined) throw new Error('A token was granted to nobody.');
-    const { accountId: subject, grantId = '' } = access;
+    const { accountId: subject, grantId } = access;
     const scopes = (access.scope ?? '').split(' ').filter(Boolean);
     this.#keepAccess(String(body['access_token']), { subject, scopes, grantId, client });
     const isRenewal = oidc.params?.['grant_type'] === 'refresh_token';
@@ -185,7 +193,7 @@ export class GoogleTokenEndpoint {
         return refusals.scopeInvalid;
       case 'invalid_grant':
         if (/redirect_uri/.test(reason)) return refusals.redirectMismatch;
-        if (/PKCE/.test(reason)) {
+        if (/code_verifier/.test(reason)) {
           return ctx.oidc.params?.['code_verifier'] === undefined
             ? refusals.verifierMissing
             : refusals.verifierWrong;

@@ -97,19 +97,18 @@ export class ServiceAccounts {
     const assertion = form.get('assertion') ?? '';
     const { account, refused } = await this.#signer(assertion);
     if (account === undefined) return refused;
-    const claims = decodeJwt<Record<string, unknown>>(assertion);
-    const audience = claims['target_audience'];
+    const claims = decodeJwt<{ readonly target_audience?: unknown; readonly scope?: string }>(assertion);
+    const audience = claims.target_audience;
     if (typeof audience === 'string') {
       return { status: 200, body: { id_token: await this.given.idTokens.forAccount(account, audience) } };
     }
-    const scopes = String(claims['scope'] ?? '')
-      .split(' ')
-      .filter(Boolean);
+    const { scope = '' } = claims;
+    const scopes = scope.split(' ').filter(Boolean);
     if (scopes.length === 0 || scopes.some((scope) => !knownScopes.includes(scope))) return invalid.wanted;
     const { sub } = claims;
     return sub === undefined || sub === account.email
       ? this.grant(account, scopes)
-      : this.#delegate(account, sub as string, scopes);
+      : this.#delegate(account, sub, scopes);
   }
 
   /** An access token of its own. */

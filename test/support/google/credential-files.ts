@@ -1,7 +1,9 @@
+import { googleAddresses } from './google-addresses.js';
 import type { GoogleClient } from './google-clients.js';
 import type { WorkforceLogin, WorkloadPool } from './token-exchange.js';
 
-const iam = 'https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/';
+const impersonationUrl = (serviceAccount: string, { iamCredentials } = googleAddresses): string =>
+  `${iamCredentials}/v1/projects/-/serviceAccounts/${serviceAccount}:generateAccessToken`;
 const text = (file: object): string => `${JSON.stringify(file, undefined, 2)}\n`;
 
 /** What `gcloud auth application-default login` writes for a person. */
@@ -24,7 +26,7 @@ export const authorizedUserFile = (
 export const impersonatedFile = (serviceAccount: string, sourceFile: string): string =>
   text({
     delegates: [],
-    service_account_impersonation_url: `${iam}${serviceAccount}:generateAccessToken`,
+    service_account_impersonation_url: impersonationUrl(serviceAccount),
     source_credentials: JSON.parse(sourceFile) as object,
     type: 'impersonated_service_account',
   });
@@ -34,16 +36,17 @@ export const externalAccountFile = (
   pool: Pick<WorkloadPool, 'audience'>,
   tokenFile: string,
   serviceAccount?: string,
+  addresses = googleAddresses,
 ): string =>
   text({
     universe_domain: 'googleapis.com',
     type: 'external_account',
     audience: pool.audience,
     subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
-    token_url: 'https://sts.googleapis.com/v1/token',
+    token_url: addresses.sts,
     ...(serviceAccount === undefined
       ? {}
-      : { service_account_impersonation_url: `${iam}${serviceAccount}:generateAccessToken` }),
+      : { service_account_impersonation_url: impersonationUrl(serviceAccount, addresses) }),
     credential_source: { file: tokenFile, format: { type: 'text' } },
   });
 

@@ -13,7 +13,10 @@ export interface CloudRunOptions {
  * An MCP server that knows nothing of tokens, on Cloud Run behind IAM: only an ID token for the service's address
  * gets past, and everybody else gets a page.
  */
-export function cloudRunServer(google: TestGoogle, options: CloudRunOptions): GoogleMcpEndpoint {
+export function cloudRunServer(
+  google: Omit<TestGoogle, 'close'>,
+  options: CloudRunOptions,
+): GoogleMcpEndpoint {
   const { origin, pathname } = new URL(options.url);
   const judge = async ({ url, req, bearer }: Parameters<GoogleMcpEndpointJudge>[0]): Promise<Judgement> => {
     const forbidden = {

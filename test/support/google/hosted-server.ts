@@ -16,7 +16,10 @@ export interface HostedServerOptions {
  * One of the MCP servers that Google runs: everybody may look, and whoever calls a tool without a token is sent to
  * metadata that are not there.
  */
-export function hostedServer(google: TestGoogle, options: HostedServerOptions): GoogleMcpEndpoint {
+export function hostedServer(
+  google: Omit<TestGoogle, 'close'>,
+  options: HostedServerOptions,
+): GoogleMcpEndpoint {
   const { origin, pathname } = new URL(options.url);
   const metadata = {
     resource: options.url,

@@ -7,7 +7,11 @@ import type { TestGoogle } from './google-server.js';
 type Options = ConstructorParameters<typeof OAuth2Client>[0] & object;
 
 /** Google's own client for people's accounts, which finds the stand-in by its option `endpoints`. */
-export function libraryClient(google: TestGoogle, client: GoogleClient, options: Options = {}): OAuth2Client {
+export function libraryClient(
+  google: Omit<TestGoogle, 'close'>,
+  client: GoogleClient,
+  options: Options = {},
+): OAuth2Client {
   return new OAuth2Client({
     clientId: client.id,
     clientSecret: client.secret,

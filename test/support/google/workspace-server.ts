@@ -13,7 +13,10 @@ export interface WorkspaceServerOptions {
  * google_workspace_mcp over HTTP with `EXTERNAL_OAUTH21_PROVIDER=true`: it holds no token, wants one with every
  * request, `initialize` included, and asks Google's userinfo endpoint whose it is.
  */
-export function workspaceServer(google: TestGoogle, options: WorkspaceServerOptions): GoogleMcpEndpoint {
+export function workspaceServer(
+  google: Omit<TestGoogle, 'close'>,
+  options: WorkspaceServerOptions,
+): GoogleMcpEndpoint {
   const { origin, pathname } = new URL(options.url);
   const metadataUrl = `${origin}/.well-known/oauth-protected-resource${pathname}`;
   const ask = options.fetch ?? fetch;

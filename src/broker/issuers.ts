@@ -51,7 +51,7 @@ export class Issuers {
    * @throws BrokerError `metadata_missing` when none is known
    */
   issuerOf(grant: IssuerGrant): string {
-    const driver = this.drivers.find(({ grantKind }) => grantKind === grant.kind);
+    const driver = this.drivers.find(({ grantKinds }) => grantKinds.includes(grant.kind));
     if (driver !== undefined) return driver.quirk.issuer;
     throw new BrokerError('metadata_missing', `No issuer is known that has ${JSON.stringify(grant.kind)}.`);
   }

@@ -18,7 +18,7 @@ export interface GoogleDriverParts extends GoogleHome {
 export function googleDriver(parts: GoogleDriverParts): IssuerDriver {
   return {
     quirk: googleQuirk(parts.endpoints),
-    grantKind: 'google',
+    grantKinds: ['google'],
     missingScopes: missingGoogleScopes,
     scopeText: googleScopeText,
     refusalReason: googleRefusal,

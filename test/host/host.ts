@@ -23,8 +23,19 @@ export type HostOptions = {
   readonly homeDir?: string;
   /** Options of the VS Code server itself, such as `enable-smoke-test-driver`. */
   readonly serverOptions?: readonly string[];
+  /** Names that lead somewhere in the browser, which otherwise leaves the computer for none. */
+  readonly browserNames?: BrowserNames;
   /** Opens the browser where somebody can see it. */
   readonly headed?: boolean;
+};
+
+export type BrowserNames = {
+  /** As certificates have them; `*.` stands for one label. */
+  readonly names: readonly string[];
+  /** Where they lead, as `host:port`. */
+  readonly address: string;
+  /** The public key (SHA-256 of it) that the browser takes there, whoever has signed it. */
+  readonly spkiHash: string;
 };
 
 /** An editor server and a browser profile of its own, with no window open yet. */
@@ -59,14 +70,25 @@ const quietSettings = {
   'git.enabled': false,
 };
 
+/** Of the computer that the extensions run on. The editor takes it for another one than the browser's, which it is not. */
+const machineSettings = { 'mcpCredentials.redirect.via': 'loopback' };
+
 /** Keeps the browser to loopback: neither its own background traffic nor the workbench's leaves the computer. */
-const isolation = [
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1 , EXCLUDE [::1] , EXCLUDE ::1',
-];
+function isolation(known: BrowserNames | undefined): string[] {
+  const own = known?.names.map((name) => `MAP ${name} ${known.address}`) ?? [];
+  const none = [
+    'MAP * ~NOTFOUND',
+    ...['localhost', '127.0.0.1', '[::1]', '::1'].map((name) => `EXCLUDE ${name}`),
+  ];
+  return [
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--no-first-run',
+    `--host-resolver-rules=${[...own, ...none].join(' , ')}`,
+    ...(known === undefined ? [] : [`--ignore-certificate-errors-spki-list=${known.spkiHash}`]),
+  ];
+}
 
 let packaged: Promise<string> | undefined;
 let companion: Promise<string> | undefined;
@@ -103,7 +125,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       // Chromium refuses to build its sandbox for root.
       chromiumSandbox: process.getuid?.() !== 0,
       viewport: { width: 1400, height: 900 },
-      args: isolation,
+      args: isolation(options.browserNames),
     });
     stops.push(() => context.close());
     const dialogs: string[] = [];
@@ -139,6 +161,7 @@ async function packages({ broker, extraExtensions = [] }: HostOptions): Promise<
 
 async function writeSettings(home: Home, { settings, workspaceSettings }: HostOptions): Promise<void> {
   await writeJson(join(home.userDataDir, 'User'), { ...quietSettings, ...settings });
+  await writeJson(join(home.userDataDir, 'Machine'), machineSettings);
   await mkdir(home.workspaceDir, { recursive: true });
   if (workspaceSettings !== undefined) {
     await writeJson(join(home.workspaceDir, '.vscode'), workspaceSettings);

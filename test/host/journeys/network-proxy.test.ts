@@ -19,7 +19,6 @@ describe('an editor behind a proxy', () => {
       const { method = '', url = '', headers } = req;
       passed.push(`${method} ${url.split('?')[0] ?? ''}`);
       const onward = request(url, { method, headers, agent: false }, (answer) => {
-        console.log(method, url, answer.statusCode, JSON.stringify(req.rawHeaders.filter((_, i) => i % 2 === 0)));
         res.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
         answer.pipe(res);
       });

@@ -5,7 +5,7 @@ import { googleScope } from '../../src/google/scopes.js';
 import { serializeClient } from '../../src/vault/record.js';
 import { clientSecretName } from '../../src/vault/registrations.js';
 import { Secret } from '../../src/core/secret.js';
-import { Stores, type BrokerWindowOptions } from '../support/broker-window.js';
+import { Stores, until, type BrokerWindowOptions } from '../support/broker-window.js';
 import type { BrowserUser } from '../support/form-browser.js';
 import { googleClient, type GoogleClient } from '../support/google/google-clients.js';
 import { GoogleParties, type StartedMcpServer } from '../support/google/google-parties.js';
@@ -101,9 +101,10 @@ describe('servers of Google’s world', () => {
       await window.ready;
       const starting = window.connect('gmail');
       const notice = await window.editor.window.message(/“gmail” needs you to sign in/);
-      notice.press('Sign In');
       await assert.rejects(starting);
-      const visit = await window.editor.visits.at(-1);
+      notice.press('Sign In');
+      await until(() => window.editor.visits.length > 0);
+      const visit = await window.editor.visits[0];
       const parameters = asked(visit?.visited ?? []);
       assert.equal(parameters.get('access_type'), 'offline');
       assert.equal(parameters.get('prompt'), 'consent');
@@ -306,11 +307,12 @@ describe('servers of Google’s world', () => {
     }
 
     it('announce the end of a week two days ahead', async () => {
-      const { hosted, window: open } = await world(googleClient({ status: 'testing' }));
+      const { google, hosted, window: open } = await world(googleClient({ status: 'testing' }));
       const { window } = await open({ gmail: { server: await hosted('gmail', [modify]) } });
       await window.signIn();
       assert.doesNotMatch(tooltipOf(window), /sign-in itself ends/);
       window.clock.leap(5.2 * dayMs);
+      google.advanceClock(5.2 * dayMs);
       await window.run('refreshNow');
       assert.match(tooltipOf(window), /the sign-in itself ends in 44 h, so sign in again before/);
     });
@@ -322,18 +324,18 @@ describe('servers of Google’s world', () => {
       const mine = await parties.workspace({ scopes: [modify] });
       const { window } = await open({ mine: { server: mine } }, { own: [] });
       await window.ready;
-      const signIn = window.run('signIn');
-      const question = await window.editor.window.message(
-        /Send tokens of the account that you are about to sign in with to http:\/\/127\.0\.0\.1:\d+, where the MCP server “mine” is\?/,
+      window.editor.window.planModal(
+        /^Send tokens of the account that you are about to sign in with to http:\/\/127\.0\.0\.1:\d+, where the MCP server “mine” is\?$/,
+        'Allow',
       );
-      question.press('Allow');
-      await signIn;
+      await window.signIn();
       assert.match(await (await window.connect('mine')).call('whoami'), /alice@example\.com/);
-      await window.run('signIn', /mine|Again as/, /Again as/);
-      assert.equal(
-        window.editor.window.messages.filter(({ text }) => text.startsWith('Send tokens')).length,
-        1,
+      assert.match(
+        window.editor.window.modals[0]?.detail ?? '',
+        /They allow: Gmail: read, write and send mail\. Whoever gets one can use it everywhere/,
       );
+      await window.signIn(/Again as/);
+      assert.equal(window.editor.window.modals.length, 1);
     });
 
     it('get none when the user has not allowed it', async () => {
@@ -341,8 +343,8 @@ describe('servers of Google’s world', () => {
       const mine = await parties.workspace({ scopes: [modify] });
       const { window } = await open({ mine: { server: mine } }, { own: [] });
       await window.ready;
+      window.editor.window.planModal(/^Send tokens/, undefined);
       const signIn = window.run('signIn');
-      (await window.editor.window.message(/^Send tokens/)).close();
       (await window.editor.window.message(/may not be sent to http:\/\/127\.0\.0\.1/)).close();
       await signIn;
       assert.equal(window.editor.visits.length, 0);

@@ -3,10 +3,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Disposable } from '../core/announcer.js';
 import { Secret } from '../core/secret.js';
 import type { Server, ServerId } from '../core/server.js';
+import type { ServerMemory } from '../core/server-memory.js';
 import { Exchange, type ExchangeParts } from './exchange.js';
+import { BeforeSignIn } from './before-sign-in.js';
 import { isAdmitted } from './guard.js';
 import { Hold, type HoldParts } from './hold.js';
 import { listen, type Listener } from './listener.js';
+import { LocalSessions } from './local-sessions.js';
+import { Memory } from './memory.js';
 import { Upstream } from './upstream.js';
 
 const capabilityBytes = 32;
@@ -17,7 +21,10 @@ export interface Endpoint {
   readonly capability: Secret;
 }
 
-export type ProxyParts = Omit<ExchangeParts, 'upstream' | 'hold' | 'heldStreams'> & HoldParts;
+export interface ProxyParts extends HoldParts, Pick<ExchangeParts, 'tokens' | 'log' | 'explain'> {
+  /** What servers said when they were reached last. */
+  readonly serverMemory: ServerMemory;
+}
 
 interface Route {
   readonly server: Server;
@@ -37,7 +44,9 @@ export class McpProxy implements Disposable {
 
   private constructor(parts: ProxyParts) {
     const [hold, heldStreams] = [new Hold(parts), new Hold(parts)];
-    this.#parts = { ...parts, upstream: this.#upstream, hold, heldStreams };
+    const [memory, sessions] = [new Memory(parts.serverMemory), new LocalSessions()];
+    const beforeSignIn = new BeforeSignIn({ ...parts, memory, sessions });
+    this.#parts = { ...parts, upstream: this.#upstream, hold, heldStreams, memory, sessions, beforeSignIn };
   }
 
   static async start(parts: ProxyParts): Promise<McpProxy> {
@@ -64,6 +73,17 @@ export class McpProxy implements Disposable {
     const path = pathOf(id);
     const route = this.#routes.get(path);
     return route && { url: `http://127.0.0.1:${this.#port}${path}`, capability: route.capability };
+  }
+
+  /** Whether a start of `id` can do without the server, since it is known what that said before. */
+  async remembers(id: ServerId): Promise<boolean> {
+    const route = this.#routes.get(pathOf(id));
+    return route !== undefined && (await this.#parts.memory.knows(route.server));
+  }
+
+  /** Whether a client of `id` works in a session that began before anybody had signed in. */
+  hasLocalSession(id: ServerId): boolean {
+    return this.#parts.sessions.has(id);
   }
 
   dispose(): void {

@@ -12,6 +12,9 @@ import { quotedReason, readShort } from './refusal.js';
 import type { Reply } from './reply.js';
 import type { Upstream } from './upstream.js';
 
+/** A server that sends further on than this is lost itself. */
+const hopLimit = 3;
+
 export interface AskingParts {
   readonly tokens: TokenSource;
   readonly clock: Clock;
@@ -42,6 +45,8 @@ export class Asking {
   constructor(
     private readonly parts: AskingParts,
     private readonly server: Server,
+    /** Where the server is asked: its own address, or one that it named. */
+    private readonly address: string,
     private readonly reply: Reply,
     /** Whether it is for a stream on which the server speaks first: nobody waits for that. */
     private readonly isForStream: boolean,
@@ -120,25 +125,51 @@ export class Asking {
     return hold.wait(because, isKeptAlive ? 'kept-alive' : 'silent', reply.gone, work);
   }
 
+  /** Sends it where the server is, and where that sends it on to without leaving what the credential is for. */
   async #send({ method, headers, body }: Call, lent: LentToken): Promise<IncomingMessage> {
-    const { url } = this.server;
-    const { resource } = lent;
     // The settings may have changed while the call waited; a token for the new address is not for the old one.
-    if (!covers(resource, url)) {
+    if (!mayGo(lent, this.address)) {
       throw new BrokerError('resource_mismatch', 'The token is for another address than the call.', {
-        details: { server: url, resource: JSON.stringify(resource) },
+        details: { server: this.address, resource: JSON.stringify(lent.resource) },
       });
     }
-    const request = {
-      url: new URL(url),
-      method,
-      // What goes into a stream of ours must be readable for whoever reads that.
-      headers: this.reply.hasBegun ? withoutHeader(headers, 'accept-encoding') : headers,
-      body,
-      signal: this.reply.gone,
-    };
-    return sendLent(this.parts.upstream, request, lent);
+    const { reply } = this;
+    let url = new URL(this.address);
+    for (let hops = 0; ; hops++) {
+      const request = {
+        url,
+        method,
+        // What goes into a stream of ours must be readable for whoever reads that.
+        headers: reply.hasBegun ? withoutHeader(headers, 'accept-encoding') : headers,
+        body,
+        signal: reply.gone,
+      };
+      const answer = await sendLent(this.parts.upstream, request, lent);
+      const next = hops < hopLimit ? redirectOf(answer, request) : undefined;
+      if (next?.origin !== url.origin || !mayGo(lent, next.href)) return answer;
+      answer.resume();
+      url = next;
+    }
   }
+}
+
+/** Whether `lent` may be sent to `address`. */
+export const mayGo = ({ resource }: LentToken, address: string): boolean => covers(resource, address);
+
+/**
+ * Where an answer leads the same request: never one that would become another (RFC 9110 §15.4).
+ * @returns undefined when it leads nowhere, or the body has gone
+ */
+function redirectOf(
+  { statusCode = 0, headers: { location } }: IncomingMessage,
+  { url, method, body }: { readonly url: URL; readonly method: string; readonly body: Body },
+): URL | undefined {
+  const keeps = method === 'GET' ? [301, 302, 303, 307, 308] : [307, 308];
+  if (!keeps.includes(statusCode) || body.whole === undefined || location === undefined) return undefined;
+  if (!URL.canParse(location, url.href)) return undefined;
+  const next = new URL(location, url);
+  next.hash = '';
+  return next.username === '' && next.password === '' ? next : undefined;
 }
 
 /**

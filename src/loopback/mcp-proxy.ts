@@ -8,9 +8,11 @@ import { Exchange, type ExchangeParts } from './exchange.js';
 import { BeforeSignIn } from './before-sign-in.js';
 import { isAdmitted } from './guard.js';
 import { Hold, type HoldParts } from './hold.js';
+import { LegacyEndpoints } from './legacy-sse.js';
 import { listen, type Listener } from './listener.js';
 import { LocalSessions } from './local-sessions.js';
 import { Memory } from './memory.js';
+import { ProtocolVersions } from './protocol-versions.js';
 import { Upstream } from './upstream.js';
 
 const capabilityBytes = 32;
@@ -46,7 +48,17 @@ export class McpProxy implements Disposable {
     const [hold, heldStreams] = [new Hold(parts), new Hold(parts)];
     const [memory, sessions] = [new Memory(parts.serverMemory), new LocalSessions()];
     const beforeSignIn = new BeforeSignIn({ ...parts, memory, sessions });
-    this.#parts = { ...parts, upstream: this.#upstream, hold, heldStreams, memory, sessions, beforeSignIn };
+    this.#parts = {
+      ...parts,
+      upstream: this.#upstream,
+      hold,
+      heldStreams,
+      memory,
+      sessions,
+      beforeSignIn,
+      versions: new ProtocolVersions(),
+      legacy: new LegacyEndpoints(),
+    };
   }
 
   static async start(parts: ProxyParts): Promise<McpProxy> {
@@ -96,14 +108,25 @@ export class McpProxy implements Disposable {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const route = this.#routes.get(request.url ?? '');
-    if (route === undefined || !isAdmitted(request, { port: this.#port, capability: route.capability })) {
+    const { path, key } = placeIn(request.url ?? '');
+    const route = this.#routes.get(path);
+    const legacy = route && key !== undefined ? this.#parts.legacy.find(route.server.id, key) : undefined;
+    const isServed = route !== undefined && (key === undefined || legacy !== undefined);
+    if (!isServed || !isAdmitted(request, { port: this.#port, capability: route.capability })) {
       response.writeHead(404, { connection: 'close' }).end();
       return;
     }
-    await new Exchange(this.#parts, route.server, request, response).run();
+    await new Exchange(this.#parts, { server: route.server, path, legacy }, request, response).run();
   }
 }
 
+/** The path of a server, and what is below it: the key of an endpoint that a stream of it has led to. */
+function placeIn(path: string): { readonly path: string; readonly key?: string } {
+  const end = path.indexOf('/', prefix.length);
+  return end < 0 ? { path } : { path: path.slice(0, end), key: path.slice(end + 1) };
+}
+
+const prefix = '/mcp/';
+
 /** A label may hold anything; the path holds letters, digits, `-` and `_`. */
-const pathOf = (id: ServerId): string => `/mcp/${Buffer.from(id).toString('base64url')}`;
+const pathOf = (id: ServerId): string => `${prefix}${Buffer.from(id).toString('base64url')}`;

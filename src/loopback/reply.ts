@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream';
+import { pipeline, type Transform } from 'node:stream';
 import type { Disposable } from '../core/announcer.js';
 import { describeError } from '../core/errors.js';
 import type { Clock, Log } from '../core/ports.js';
@@ -12,6 +12,14 @@ const quietMs = 2_000;
 
 /** Whatever is in between takes a connection for dead after 30 s of silence or more. */
 const heartbeatMs = 15_000;
+
+/** What happens to an answer of the server on its way. */
+export interface Passage {
+  /** The caller's name for the session, where the server has another. */
+  readonly session?: string | undefined;
+  /** What its body goes through. */
+  readonly through?: Transform | undefined;
+}
 
 /** The reason why everything ends that was for a caller. */
 export class CallerGone extends Error {
@@ -75,9 +83,8 @@ export class Reply {
 
   /**
    * Gives what the server answered, which must fit: once `hasBegun`, only an event stream or a JSON document does.
-   * @param session - the caller's name for the session, where the server has another
    */
-  handOn(answer: IncomingMessage, session?: string): void {
+  handOn(answer: IncomingMessage, { session, through }: Passage = {}): void {
     const { response } = this;
     this.#settle();
     const onEnd = (error?: Error | null) => {
@@ -86,7 +93,8 @@ export class Reply {
       response.destroy();
     };
     if (this.#hasBegun) {
-      if (isEventStream(answer)) pipeline(answer, response, onEnd);
+      if (through !== undefined) pipeline(answer, through, response, onEnd);
+      else if (isEventStream(answer)) pipeline(answer, response, onEnd);
       else pipeline(answer, asEvent(), response, onEnd);
       return;
     }
@@ -94,6 +102,10 @@ export class Reply {
     response.writeHead(answer.statusCode ?? 502, session === undefined ? headers : renamed(headers, session));
     // A stream may be silent for long; any other body goes out together with its headers.
     if (isEventStream(answer)) response.flushHeaders();
+    if (through !== undefined) {
+      pipeline(answer, through, response, onEnd);
+      return;
+    }
     answer.on('error', onEnd);
     answer.pipe(response);
   }

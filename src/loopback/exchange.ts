@@ -135,7 +135,7 @@ export class Exchange {
       server: server.id,
       address: server.url,
       pathOf: (key) => `${entrance.path}/${key}`,
-      isAllowed: (url) => new URL(url).origin === origin && mayGo(lent, url),
+      isAllowed: (url) => URL.canParse(url) && new URL(url).origin === origin && mayGo(lent, url),
       opened: (name) => {
         opened = name;
         tokens.sessionOpened(server.id, name, lent);

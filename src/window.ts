@@ -12,17 +12,19 @@ import type { Ledgers } from './core/ledger.js';
 import type { Network } from './core/network.js';
 import type { Clock, Log, Random } from './core/ports.js';
 import { noServerMemory } from './core/server-memory.js';
+import { googleDriver } from './google/driver.js';
+import { googleEndpoints, type GoogleEndpoints } from './google/endpoints.js';
 import { auditTrail } from './node/audit-files.js';
 import { JournalFiles } from './node/journal-files.js';
 import { LeaseFiles, type LeaseNews } from './node/lease-file.js';
 import { LedgerFiles } from './node/ledger-files.js';
 import { Profile } from './node/profile.js';
 import { ServerMemoryFiles } from './node/server-memory-files.js';
+import { readTextFile } from './node/text-file.js';
 import { readTokenFile } from './node/token-file.js';
 import type { ScryptCost } from './node/store-header.js';
 import type { Web } from './node/web.js';
 import { McpProxy } from './loopback/mcp-proxy.js';
-import { redirectReceiver } from './loopback/redirect-receiver.js';
 import { WindowStorage, type StorageSettings } from './storage/window-storage.js';
 import { ProfileSecrets } from './vault/profile-secrets.js';
 import { AccountActions } from './vscode/account-actions.js';
@@ -38,6 +40,7 @@ import type { Variables } from './vscode/environment.js';
 import { IssuerQuirks } from './vscode/issuer-quirks.js';
 import { channelLog } from './vscode/log.js';
 import { sessionName } from './vscode/session.js';
+import { Redirects } from './vscode/redirects.js';
 import { Settings, type SettingsManifest } from './vscode/settings.js';
 import { SettingsProblems } from './vscode/settings-problems.js';
 import { ShownDocuments } from './vscode/shown-documents.js';
@@ -62,6 +65,8 @@ export interface SystemParts {
   readonly platform: string;
   /** The work that a new passphrase makes, where it is not to be as much as there should be. */
   readonly scryptCost?: ScryptCost;
+  /** Google's addresses, where they are not Google's. */
+  readonly google?: GoogleEndpoints;
 }
 
 /** The extension's life in one window. */
@@ -153,16 +158,22 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
       return vs.env.openExternal(url as unknown as Parameters<typeof vs.env.openExternal>[0]);
     },
     showCode: codePrompts(vs, log),
-    redirects: redirectReceiver({
-      place: () => ({ host: settings.text('redirect.host'), port: settings.number('redirect.port') }),
-      template: async () =>
-        new TextDecoder().decode(
-          await vs.workspace.fs.readFile(vs.Uri.joinPath(context.extensionUri, 'media', 'signed-in.html')),
-        ),
-      describe: (outcome) => outcomeText(vs.l10n, outcome, clock.nowMs(), storage.health),
-    }),
+    redirects: keep(
+      new Redirects({
+        ...{ vs, settings, log },
+        extension: context.extension,
+        template: async () =>
+          new TextDecoder().decode(
+            await vs.workspace.fs.readFile(vs.Uri.joinPath(context.extensionUri, 'media', 'signed-in.html')),
+          ),
+        describe: (outcome) => outcomeText(vs.l10n, outcome, clock.nowMs(), storage.health),
+      }),
+    ),
     questions: signInQuestions(vs),
     readTokenFile,
+    drivers: [
+      googleDriver({ ...googleHome(system), endpoints: system.google ?? googleEndpoints, readTextFile }),
+    ],
   });
   const configured = keep(new ConfiguredServers(vs, settings, new Approvals(vs, memento), log));
 
@@ -272,6 +283,12 @@ function leaseNews(counters: Counters, audit: Audit): LeaseNews {
       audit.record({ kind: 'lease-takeover', outcome: why, ...about });
     },
   };
+}
+
+/** Where Google's own tools keep what they have. */
+function googleHome({ environment, platform }: SystemParts) {
+  const homeFolder = environment['HOME'] ?? environment['USERPROFILE'] ?? '';
+  return { environment, homeFolder, isWindows: platform.startsWith('win32') };
 }
 
 /** Bindings are kept per workspace; windows without one share theirs. */

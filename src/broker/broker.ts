@@ -6,10 +6,11 @@ import type { Quirk } from '../core/quirk.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { CredentialState } from '../core/state.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
+import { AllowedOrigins } from '../vault/allowed-origins.js';
+import { until } from '../core/waiting.js';
 import { Bindings } from '../vault/bindings.js';
 import { CredentialVault } from '../vault/credentials.js';
 import { keyOfEntry } from '../vault/index-entry.js';
-import { removeOutgrown } from '../vault/outgrown.js';
 import { Sessions } from '../vault/sessions.js';
 import { BoundServers } from './bound-servers.js';
 import type { BrokerParts } from './broker-parts.js';
@@ -21,6 +22,7 @@ import { Issuers } from './issuers.js';
 import { KeptLeases } from './kept-leases.js';
 import { Lending } from './lending.js';
 import { Loader, type LoaderParts } from './loader.js';
+import { Reaches } from './reaches.js';
 import { Renewals } from './renewals.js';
 import type { SignInWay } from './sign-in.js';
 import { SignIns } from './sign-ins.js';
@@ -49,7 +51,7 @@ export class Broker implements TokenSource {
   readonly #closing = new AbortController();
 
   constructor(private readonly parts: BrokerParts) {
-    const { rules, counters, fetch, clock, log, memento, ledgers, workspace } = parts;
+    const { rules, counters, fetch, clock, log, ledgers, workspace } = parts;
     const closing = this.#closing.signal;
     const onListenerError = (error: unknown) => log.error(`A listener failed: ${describeError(error)}`);
     const changes = new Announcer<undefined>(onListenerError);
@@ -57,10 +59,13 @@ export class Broker implements TokenSource {
     const leases = new KeptLeases(parts.leases);
     const vault = new CredentialVault({ ...parts, leases, closing });
     const holdings = new Holdings(onListenerError);
-    const issuers = new Issuers(fetch, clock, closing, rules.issuerQuirks);
-    const grants = new Grants({ ...parts, issuers });
+    const allowedOrigins = new AllowedOrigins(parts.memento, log);
     const bindings = new Bindings({ ...parts, ledger: ledgers.bindings }, workspace);
     const servers = new BoundServers(bindings, vault, parts.audit);
+    const isTyped = (issuer: string) => servers.isTypedIssuer(issuer);
+    const issuers = new Issuers(fetch, clock, closing, rules.issuerQuirks, isTyped, parts.drivers);
+    const reaches = new Reaches(issuers, allowedOrigins);
+    const grants = new Grants({ ...parts, issuers });
     const sessions = new Sessions({ ...parts, ledger: ledgers.sessions }, rules);
     const renewals = new Renewals({ ...parts, leases, vault, servers, holdings, issuers, grants, closing });
     const { refresher } = renewals;
@@ -69,7 +74,6 @@ export class Broker implements TokenSource {
     const clients = new Clients({ ...parts, vault });
     const mine = { leases, vault, clients, servers, loader, holdings, issuers, changed };
     const signOuts = new SignOuts({ ...parts, ...mine });
-    void removeOutgrown(memento, log);
     this.#changes = changes;
     this.#servers = servers;
     this.#bindings = bindings;
@@ -83,7 +87,11 @@ export class Broker implements TokenSource {
       changed,
     });
     this.#stepUps = stepUps;
-    this.#lending = new Lending({ ...parts, loader, sessions, holdings, refresher, stepUps });
+    this.#lending = new Lending({
+      ...parts,
+      ...{ loader, sessions, holdings, refresher, reaches, stepUps },
+      signInSilently: (id) => this.#signIns.signInSilently(id),
+    });
     const asking = { ...parts, leases, vault, issuers, clients, grants };
     this.#signIns = new SignIns({ ...asking, servers, holdings, stepUps, closing, changed });
     this.#signOuts = signOuts;
@@ -121,11 +129,6 @@ export class Broker implements TokenSource {
 
   servers(): readonly Server[] {
     return this.#servers.all();
-  }
-
-  /** When the background service looks again, in milliseconds since the epoch; undefined while it has nothing to do. */
-  get wakesAtMs(): number | undefined {
-    return this.#renewals.wakesAtMs;
   }
 
   /** What is to be shown about `id` now. */
@@ -188,6 +191,11 @@ export class Broker implements TokenSource {
     return this.#signIns.paste(id, text);
   }
 
+  /** Whether the sign-in for `id` waits for the browser to come back. */
+  isInBrowser(id: ServerId): boolean {
+    return this.#signIns.isInBrowser(id);
+  }
+
   /** Gives up the sign-in that is under way for `id`, if there is one. */
   cancelSignIn(id: ServerId): void {
     this.#signIns.cancel(id);
@@ -228,37 +236,25 @@ export class Broker implements TokenSource {
     return this.#stepUps.wanted(id);
   }
 
+  /** Takes the user's no to those permissions. */
+  declineStepUp(id: ServerId): void {
+    this.#stepUps.decline(id);
+  }
+
   signedIn(id: ServerId, signal: AbortSignal, manner?: 'quietly'): Promise<void> {
     const isAsking = manner !== 'quietly';
-    return new Promise((resolve, reject) => {
-      const isIn = () =>
-        !['locked', 'signed-out', 'signing-in', 'needs-sign-in'].includes(this.state(id).kind);
-      let hasAsked = false;
-      const done = () => {
-        listening.dispose();
-        signal.removeEventListener('abort', onAbort);
-      };
-      const onAbort = () => {
-        done();
-        reject(signal.reason as Error);
-      };
-      const look = () => {
-        if (isIn()) {
-          done();
-          resolve();
-        } else if (isAsking && !hasAsked && !this.#loader.isLocked) {
-          hasAsked = true;
-          this.#wants.want(id, true);
-        }
-      };
-      const listening = this.onDidChange(look);
-      signal.addEventListener('abort', onAbort, { once: true });
-      if (signal.aborted) onAbort();
-      else {
-        if (isAsking && this.#loader.isLocked) this.parts.lock.ask();
-        look();
+    let hasAsked = false;
+    const isIn = () => {
+      const { kind } = this.state(id);
+      if (!['locked', 'signed-out', 'signing-in', 'needs-sign-in'].includes(kind)) return true;
+      if (isAsking && !hasAsked && !this.#loader.isLocked) {
+        hasAsked = true;
+        this.#wants.want(id, true);
       }
-    });
+      return false;
+    };
+    if (isAsking && !signal.aborted && this.#loader.isLocked) this.parts.lock.ask();
+    return until((listener) => this.onDidChange(listener), isIn, signal);
   }
 
   /** Lets the user know that a start found nobody signed in, or the lock closed; asked about once for each cause. */

@@ -1,7 +1,9 @@
 import type { Client } from '../core/client.js';
+import type { Grant as RepeatableGrant } from '../core/grant.js';
 import { BrokerError } from '../core/errors.js';
 import type { Clock, Fetch, OpenBrowser, ShowCode } from '../core/ports.js';
 import type { Secret } from '../core/secret.js';
+import { pause } from '../core/waiting.js';
 import type { AuthorizationServer } from '../oauth/authorization-server.js';
 import { redeemDeviceCode, requestDeviceCode, type DeviceCode } from '../oauth/device-code.js';
 import type { GrantedTokens } from '../oauth/token-answer.js';
@@ -26,6 +28,8 @@ export interface CodeWish {
 export interface Grant {
   readonly tokens: GrantedTokens;
   readonly scopes: readonly string[];
+  /** How it came about, where that can be repeated without the user. */
+  readonly grant?: RepeatableGrant;
 }
 
 /**
@@ -42,7 +46,7 @@ export async function authorizeByCode(
   const code = await requestDeviceCode(parts.fetch, server, client, wish, signal);
   const shown = new AbortController();
   const open = () => parts.openBrowser(code.page, server.issuer);
-  const prompt = { server: wish.server, code: code.userCode, page: code.page, open };
+  const prompt = { server: wish.server, code: code.userCode, page: code.page, issuer: server.issuer, open };
   parts.showCode(prompt, AbortSignal.any([signal, shown.signal]));
   try {
     return { tokens: await poll(parts, code, wish.dpopKey, signal), scopes: code.scopes };
@@ -65,19 +69,4 @@ async function poll(
     if (answer.kind === 'granted') return answer.tokens;
     intervalMs += answer.longerByMs;
   }
-}
-
-function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      timer.dispose();
-      reject(signal.reason as Error);
-    };
-    const timer = clock.after(delayMs, () => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    });
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
 }

@@ -3,6 +3,7 @@ import type { Disposable } from '../core/announcer.js';
 import type { Credential } from '../core/credential.js';
 import { BrokerError } from '../core/errors.js';
 import type { ServerId } from '../core/server.js';
+import { until } from '../core/waiting.js';
 
 /** More permission than an account has granted, which a server asks for. */
 export interface StepUp {
@@ -35,6 +36,9 @@ export class StepUps {
   /** What has been asked for already, in this window; asked for once more by a server, it was in vain. */
   readonly #vain = new Map<ServerId, Set<string>>();
 
+  /** What the user has said no to, until somebody signs in. */
+  readonly #declined = new Map<ServerId, Set<string>>();
+
   constructor(private readonly parts: StepUpsParts) {}
 
   /** What is wanted of the account that `id` uses. */
@@ -44,7 +48,8 @@ export class StepUps {
 
   /**
    * Resolves when the user has signed in with `missing` for `id`.
-   * @throws BrokerError `access_forbidden` when that was done before and did not help; or the signal's reason
+   * @throws BrokerError `access_forbidden` when that was done before and did not help; `scope_required` when the user
+   *   says no, or has before; or the signal's reason
    */
   async allowed(
     id: ServerId,
@@ -54,6 +59,7 @@ export class StepUps {
   ): Promise<void> {
     const vain = this.#vain.get(id);
     if (missing.every((scope) => vain?.has(nameOf(account, scope)) === true)) throw forbidden(account);
+    this.#requireOpen(id, account, missing);
     const present = this.#wanted.get(id);
     const others = present !== undefined && sameAccount(present.account, account) ? present.asked : [];
     const asked = [...new Set([...others, ...missing])];
@@ -65,6 +71,16 @@ export class StepUps {
       scopes: [...new Set([...scopes, ...asked])],
     });
     await this.#answered(id, signal);
+    this.#requireOpen(id, account, missing);
+  }
+
+  /** Takes the user's no to what is wanted for `id`: whoever waits is told, and nobody asks again before a sign-in. */
+  decline(id: ServerId): void {
+    const wanted = this.#wanted.get(id);
+    if (wanted === undefined) return;
+    this.#wanted.delete(id);
+    this.#declined.set(id, new Set(wanted.asked.map((scope) => nameOf(wanted.account, scope))));
+    this.parts.changed();
   }
 
   /**
@@ -72,6 +88,7 @@ export class StepUps {
    * for what was in vain before.
    */
   signedIn(id: ServerId): void {
+    this.#declined.delete(id);
     const answered = this.#wanted.get(id);
     if (answered === undefined) {
       this.#vain.delete(id);
@@ -83,27 +100,20 @@ export class StepUps {
     this.#vain.set(id, new Set([...before, ...tried]));
   }
 
+  #requireOpen(id: ServerId, account: Account, scopes: readonly string[]): void {
+    const declined = this.#declined.get(id);
+    if (!scopes.some((scope) => declined?.has(nameOf(account, scope)) === true)) return;
+    throw new BrokerError('scope_required', 'The user does not allow more.', {
+      details: { account: account.label },
+    });
+  }
+
   #answered(id: ServerId, signal: AbortSignal): Promise<void> {
     const { want, onDidChange, changed } = this.parts;
-    return new Promise((resolve, reject) => {
-      const done = () => {
-        listening.dispose();
-        signal.removeEventListener('abort', onAbort);
-      };
-      const onAbort = () => {
-        done();
-        reject(signal.reason as Error);
-      };
-      const listening = onDidChange(() => {
-        if (this.#wanted.has(id)) return;
-        done();
-        resolve();
-      });
-      signal.addEventListener('abort', onAbort, { once: true });
-      changed();
-      if (signal.aborted) onAbort();
-      else want(id);
-    });
+    const answered = until(onDidChange, () => !this.#wanted.has(id), signal);
+    changed();
+    if (!signal.aborted) want(id);
+    return answered;
   }
 }
 

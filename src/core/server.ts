@@ -16,6 +16,8 @@ export interface ServerAuth {
   readonly grant?: Grant;
   /** Scopes to ask for instead of those that the server names. */
   readonly scopes?: readonly string[];
+  /** The project that is charged for what this server does, as Google's APIs want it (`x-goog-user-project`). */
+  readonly quotaProject?: string;
   /** E-mail address, name or subject of the only account that this server may use. */
   readonly account?: string;
 }
@@ -26,4 +28,6 @@ export interface Server {
   /** The MCP endpoint, exactly as configured: https, or http on this computer. */
   readonly url: string;
   readonly auth: ServerAuth;
+  /** A workspace has proposed it, and the user has allowed it. */
+  readonly isProposed?: true;
 }

@@ -1,16 +1,20 @@
 import type { IncomingMessage } from 'node:http';
-import { covers } from '../core/address.js';
 import { BrokerError, canUserHelp, hasCode } from '../core/errors.js';
 import type { Clock } from '../core/ports.js';
+import { reaches } from '../core/reach.js';
 import type { Server } from '../core/server.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
 import { replayLimitBytes, type Body } from './body.js';
+import { withHeader } from './headers.js';
 import type { Hold } from './hold.js';
 import { sendLent } from './lent-request.js';
 import { isRequest, parseMessages, type Message } from './message.js';
 import { quotedReason, readShort } from './refusal.js';
 import type { Reply } from './reply.js';
 import type { Upstream } from './upstream.js';
+
+/** Which project Google's APIs charge for a call. */
+const quotaProjectHeader = 'x-goog-user-project';
 
 /** A server that sends further on than this is lost itself. */
 const hopLimit = 3;
@@ -128,19 +132,17 @@ export class Asking {
   /** Sends it where the server is, and where that sends it on to without leaving what the credential is for. */
   async #send({ method, headers, body }: Call, lent: LentToken): Promise<IncomingMessage> {
     // The settings may have changed while the call waited; a token for the new address is not for the old one.
-    if (!mayGo(lent, this.address)) {
-      throw new BrokerError('resource_mismatch', 'The token is for another address than the call.', {
-        details: { server: this.address, resource: JSON.stringify(lent.resource) },
-      });
-    }
-    const { reply } = this;
+    if (!mayGo(lent, this.address)) throw outOfReach(this.address, lent);
+    const { reply, server } = this;
+    const { quotaProject } = server.auth;
+    const all = quotaProject === undefined ? headers : withHeader(headers, quotaProjectHeader, quotaProject);
     let url = new URL(this.address);
     for (let hops = 0; ; hops++) {
       const request = {
         url,
         method,
         // What goes into a stream of ours must be readable for whoever reads that.
-        headers: reply.hasBegun ? withoutHeader(headers, 'accept-encoding') : headers,
+        headers: reply.hasBegun ? withoutHeader(all, 'accept-encoding') : all,
         body,
         signal: reply.gone,
       };
@@ -154,7 +156,17 @@ export class Asking {
 }
 
 /** Whether `lent` may be sent to `address`. */
-export const mayGo = ({ resource }: LentToken, address: string): boolean => covers(resource, address);
+export const mayGo = ({ reach }: LentToken, address: string): boolean => reaches(reach, address);
+
+function outOfReach(url: string, { reach, account }: LentToken): BrokerError {
+  if (reach.kind === 'origins')
+    return new BrokerError('origin_not_allowed', 'The token may not go there.', {
+      details: { account: account.label, origin: new URL(url).origin },
+    });
+  return new BrokerError('resource_mismatch', 'The token is for another address than the call.', {
+    details: { server: url, resource: JSON.stringify(reach.resource) },
+  });
+}
 
 /**
  * Where an answer leads the same request: never one that would become another (RFC 9110 §15.4).

@@ -39,6 +39,11 @@ export function forwardedResponseHeaders(rawHeaders: readonly string[]): string[
   return without(rawHeaders, notForCaller);
 }
 
+/** The headers with `name` set to `value`, and to nothing else. */
+export function withHeader(rawHeaders: readonly string[], name: string, value: string): string[] {
+  return [...without(rawHeaders, new Set([name])), name, value];
+}
+
 function without(rawHeaders: readonly string[], names: ReadonlySet<string>): string[] {
   const all = pairs(rawHeaders);
   const named = namedByConnection(all);

@@ -28,7 +28,7 @@ const clientSchema = v.strictObject({
   redirectUri: v.exactOptional(v.string()),
 });
 
-const grantSchema = v.variant('kind', [
+export const grantSchema = v.variant('kind', [
   v.strictObject({ kind: v.literal('client_credentials') }),
   v.strictObject({ kind: v.literal('jwt_bearer'), tokenFile: v.string() }),
   v.strictObject({ kind: v.literal('token_exchange'), tokenFile: v.string(), tokenType: v.string() }),
@@ -37,6 +37,13 @@ const grantSchema = v.variant('kind', [
     tokenFile: v.string(),
     idpIssuer: v.string(),
     idpClientId: v.string(),
+  }),
+  v.strictObject({
+    kind: v.literal('google'),
+    credentialsFile: v.exactOptional(v.string()),
+    subject: v.exactOptional(v.string()),
+    impersonate: v.exactOptional(v.string()),
+    audience: v.exactOptional(v.string()),
   }),
 ]);
 
@@ -47,6 +54,8 @@ const tokensSchema = v.variant('kind', [
     refreshToken: v.exactOptional(secret),
     dpopKey: v.exactOptional(secret),
     issuedAtMs: instant,
+    grantedAtMs: v.exactOptional(instant),
+    grantEndsAtMs: v.exactOptional(instant),
     expiresAtMs: v.exactOptional(instant),
   }),
   v.strictObject({ kind: v.literal('refused'), reason: v.picklist(refusalReasons), refusedAtMs: instant }),

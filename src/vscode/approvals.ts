@@ -58,5 +58,8 @@ const keyOf = ({ url, auth }: Server): string =>
   `approval:${JSON.stringify([url, auth.issuer ?? null, auth.clientId ?? null, auth.scopes ?? null, ...unusual(auth)])}`;
 
 /** At the end and only when there is any, so that what was answered before it could be said stays answered. */
-const unusual = ({ clientAuthentication }: ServerAuth): readonly string[] =>
-  clientAuthentication === undefined ? [] : [clientAuthentication];
+const unusual = ({ clientAuthentication, account, quotaProject }: ServerAuth): readonly string[] => [
+  ...(clientAuthentication === undefined ? [] : [clientAuthentication]),
+  ...(account === undefined ? [] : [`account: ${account}`]),
+  ...(quotaProject === undefined ? [] : [`quota project: ${quotaProject}`]),
+];

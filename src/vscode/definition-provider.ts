@@ -5,6 +5,7 @@ import { BrokerError, canUserHelp } from '../core/errors.js';
 import type { Clock } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
 import type { Storage } from '../core/storage.js';
+import { withinLimit } from '../core/waiting.js';
 import type { McpProxy } from '../loopback/mcp-proxy.js';
 import type { VSCode } from './api.js';
 import { CalmLook } from './calm.js';
@@ -89,9 +90,9 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
   }
 
   async #tokenWithin(proxy: McpProxy, id: ServerId, limitMs: number): Promise<void> {
-    const { broker } = this.parts;
+    const { broker, clock } = this.parts;
     try {
-      await this.#limited(limitMs, slowIssuer(), () => broker.accessToken(id));
+      await withinLimit(clock, limitMs, slowIssuer(), () => broker.accessToken(id));
     } catch (error) {
       if (!canUserHelp(error)) throw error;
       if (await proxy.remembers(id)) return;
@@ -100,27 +101,7 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
         throw error;
       }
       const waitMs = Math.min(this.parts.signInWaitSeconds() * 1000, startLimitMs);
-      await this.#limited(waitMs, error, (signal) => broker.signedIn(id, signal));
-    }
-  }
-
-  async #limited(
-    limitMs: number,
-    late: BrokerError,
-    work: (signal: AbortSignal) => Promise<unknown>,
-  ): Promise<void> {
-    const limit = new AbortController();
-    let timer: Disposable | undefined;
-    const end = new Promise<never>((_, reject) => {
-      timer = this.parts.clock.after(limitMs, () => {
-        limit.abort(late);
-        reject(late);
-      });
-    });
-    try {
-      await Promise.race([work(limit.signal), end]);
-    } finally {
-      timer?.dispose();
+      await withinLimit(clock, waitMs, error, (signal) => broker.signedIn(id, signal));
     }
   }
 

@@ -5,7 +5,7 @@ import type { RefusalReason } from '../core/refusal.js';
 import type { ServerId } from '../core/server.js';
 import type { VSCode } from './api.js';
 import { placeText, type StoragePlace } from './place-text.js';
-import { durationText, reasonText } from './state-texts.js';
+import { durationText, missingText, reasonText } from './state-texts.js';
 
 type L10n = VSCode['l10n'];
 
@@ -104,13 +104,41 @@ export function failureText(
         detail('reason'),
         server,
       ),
-    client_refused: () =>
+    client_rule_missing: () =>
       l10n.t(
-        'The authorization server {0} does not know the client: {1}. Check "auth.clientId" of “{2}” in the settings.',
+        'None of your clients for {0} is for this account. Run “MCP Credentials: Add Google Client…” from the Command Palette and say for whom it is, then sign in for “{1}” again.',
         detail('issuer'),
-        detail('reason'),
         server,
       ),
+    origin_not_allowed: () =>
+      l10n.t(
+        'The tokens of {0} may not be sent to {1}, where the MCP server “{2}” is.',
+        account,
+        detail('origin'),
+        server,
+      ) +
+      ' ' +
+      l10n.t(
+        'If you trust that address with everything they allow, run “MCP Credentials: Sign In” from the Command Palette, choose “{0}” and allow it.',
+        server,
+      ),
+    identity_missing: () =>
+      l10n.t(
+        'The authorization server {0} does not say who has signed in, so nothing was stored. Sign in again, or ask who runs it.',
+        detail('issuer'),
+      ),
+    client_refused: () =>
+      error.details['nextAttemptAtMs'] !== undefined
+        ? l10n.t(
+            'The authorization server for “{0}” refuses its client, so the token is not renewed; the sign-in is kept. Have the client mended there, then run “MCP Credentials: Refresh Now”; if it has a new secret, run “MCP Credentials: Sign In” to enter it.',
+            server,
+          )
+        : l10n.t(
+            'The authorization server {0} does not know the client: {1}. Check "auth.clientId" of “{2}” in the settings.',
+            detail('issuer'),
+            detail('reason'),
+            server,
+          ),
     client_key_unusable: () =>
       l10n.t(
         'The private key of your client cannot be used: the authorization server takes {0}, and the key must be PKCS #8 in PEM. Sign in again and enter another key, or ask who runs the server.',
@@ -170,6 +198,10 @@ export function failureText(
         'The port {0}, to which the browser is to come back, is taken by another program. End that one or change “mcpCredentials.redirect.port” in the settings, then sign in again.',
         detail('port'),
       ),
+    redirect_unavailable: () =>
+      l10n.t(
+        'The editor gives out no address to which the browser could come back. Set “mcpCredentials.redirect.via” to “loopback” if the browser runs on the computer of the extensions, then try again.',
+      ),
     browser_unavailable: () =>
       l10n.t('The browser could not be opened. Set a default browser, then sign in again.'),
     session_account_changed: () => l10n.t('“{0}” uses another account now. Try again.', server),
@@ -182,6 +214,17 @@ export function failureText(
       ) +
       ' ' +
       signIn,
+    dpop_unsupported: () =>
+      l10n.t(
+        'The MCP server “{0}” takes only tokens that are bound to a key (DPoP), and {1} does not bind them with ES256. Ask whoever runs the server.',
+        server,
+        detail('issuer'),
+      ),
+    nonce_wanted: () =>
+      l10n.t(
+        'The MCP server “{0}” wanted something new in a request that is too large to be sent twice. Make the call again.',
+        server,
+      ),
     scope_required: () =>
       l10n.t('The MCP server “{0}” needs more permissions of {1}.', server, account) + ' ' + signIn,
     access_forbidden: () =>
@@ -274,7 +317,16 @@ export function outcomeText(
     case 'signed-in':
       return {
         title: l10n.t('You are signed in'),
-        message: l10n.t('{0} is ready for the MCP server “{1}”.', outcome.account, outcome.server),
+        message: signedInText(l10n, outcome),
+      };
+    case 'once-more':
+      return {
+        title: l10n.t('One more step'),
+        message: l10n.t(
+          'The authorization server asks {0} once more about “{1}”, in another tab of your browser.',
+          outcome.account,
+          outcome.server,
+        ),
       };
     case 'failed':
       return {
@@ -284,4 +336,12 @@ export function outcomeText(
     default:
       return assertNever(outcome);
   }
+}
+
+function signedInText(
+  l10n: L10n,
+  { account, server, missing = [] }: Extract<SignInOutcome, { kind: 'signed-in' }>,
+): string {
+  const ready = l10n.t('{0} is ready for the MCP server “{1}”.', account, server);
+  return missing.length === 0 ? ready : `${ready} ${missingText(l10n, missing, server)}`;
 }

@@ -24,17 +24,20 @@ export function signInQuestions(vs: VSCode): Questions {
       return (await window.showQuickPick(items, { title: titleFor(server), placeHolder }))?.issuer;
     },
 
-    client: async (server, issuer): Promise<EnteredClient | undefined> => {
+    client: async (server, issuer, redirectUri): Promise<EnteredClient | undefined> => {
       const host = hostOf(issuer);
-      const clientId = await ask(
-        server,
-        l10n.t(
-          '{0} does not register this editor by itself. Create a client there with the redirect URI {1}, and enter its client ID.',
-          host,
-          'http://127.0.0.1/callback',
-        ),
-        false,
-      );
+      const needsClient =
+        redirectUri === undefined
+          ? l10n.t(
+              '{0} does not register this editor by itself. Create a client for device codes there, and enter its client ID.',
+              host,
+            )
+          : l10n.t(
+              '{0} does not register this editor by itself. Create a client there with the redirect URI {1}, and enter its client ID.',
+              host,
+              redirectUri,
+            );
+      const clientId = await ask(server, needsClient, false);
       if (clientId === undefined) return undefined;
       const prompt = l10n.t('Its client secret; leave this empty when it has none.');
       const secret = await ask(server, prompt, true, true);
@@ -44,6 +47,20 @@ export function signInQuestions(vs: VSCode): Questions {
         clientId: clientId.trim(),
         ...(clientSecret !== '' && { clientSecret: new Secret(clientSecret) }),
       };
+    },
+
+    mayReceive: async (server, account, scopes, origin) => {
+      const allow = l10n.t('Allow');
+      const who = account ?? l10n.t('the account that you are about to sign in with');
+      const question = l10n.t(
+        'Send tokens of {0} to {1}, where the MCP server “{2}” is?',
+        who,
+        origin,
+        server,
+      );
+      const allowed = scopes.length === 0 ? '' : `${l10n.t('They allow: {0}.', scopes.join(', '))} `;
+      const detail = `${allowed}${l10n.t('Whoever gets one can use it everywhere for as long as it lasts. Allow it only if you trust that address.')}`;
+      return (await window.showWarningMessage(question, { modal: true, detail }, allow)) === allow;
     },
 
     proof: async (server, issuer, clientId, what) => {
@@ -58,7 +75,7 @@ function proofPrompt({ l10n }: VSCode, host: string, clientId: string, what: Cli
     case 'client secret':
       return l10n.t('The client secret of “{0}” at {1}', clientId, host);
     case 'private key':
-      return l10n.t('The private key of “{0}” at {1}, in PEM (PKCS #8)', clientId, host);
+      return l10n.t('The private key of “{0}” at {1}, in PEM (PKCS #8) or as a JWK', clientId, host);
   }
 }
 

@@ -16,6 +16,8 @@ export type HostOptions = {
   readonly extraExtensions?: readonly string[];
   /** User settings, on top of those that keep the editor quiet. */
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** Settings of the computer that the extensions run on, where the editor looks for some and not in the user's. */
+  readonly machineSettings?: Readonly<Record<string, unknown>>;
   readonly workspaceSettings?: Readonly<Record<string, unknown>>;
   /** Environment variables for the extension host. */
   readonly env?: Readonly<Record<string, string>>;
@@ -65,7 +67,7 @@ const isolation = [
   '--disable-component-update',
   '--disable-sync',
   '--no-first-run',
-  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1 , EXCLUDE [::1] , EXCLUDE ::1',
+  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1 , EXCLUDE 127.0.0.2 , EXCLUDE [::1] , EXCLUDE ::1',
 ];
 
 let packaged: Promise<string> | undefined;
@@ -137,8 +139,12 @@ async function packages({ broker, extraExtensions = [] }: HostOptions): Promise<
   return [...(ours === false ? [] : [ours]), await (companion ??= packageCompanion()), ...extraExtensions];
 }
 
-async function writeSettings(home: Home, { settings, workspaceSettings }: HostOptions): Promise<void> {
+async function writeSettings(
+  home: Home,
+  { settings, machineSettings, workspaceSettings }: HostOptions,
+): Promise<void> {
   await writeJson(join(home.userDataDir, 'User'), { ...quietSettings, ...settings });
+  if (machineSettings !== undefined) await writeJson(join(home.userDataDir, 'Machine'), machineSettings);
   await mkdir(home.workspaceDir, { recursive: true });
   if (workspaceSettings !== undefined) {
     await writeJson(join(home.workspaceDir, '.vscode'), workspaceSettings);

@@ -57,6 +57,10 @@ export class TokensOnTable implements TokenSource {
     const answer = this.answers.length > 1 ? this.answers.shift() : this.answers[0];
     if (answer instanceof BrokerError) return Promise.reject(answer);
     const account = { issuer: 'https://as.example.com', subject: 'u-1', label: 'alice@example.com' };
-    return Promise.resolve({ token: new Secret(answer ?? ''), account, resource: this.resource() });
+    return Promise.resolve({
+      token: new Secret(answer ?? ''),
+      account,
+      reach: { kind: 'resource', resource: this.resource() } as const,
+    });
   }
 }

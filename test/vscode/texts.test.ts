@@ -42,6 +42,15 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
     /set its id as "auth\.clientId"/,
   ],
   client_refused: [{ issuer: 'https://login.example.com', reason: '"no"' }, /Check "auth\.clientId"/],
+  client_rule_missing: [
+    { issuer: 'https://accounts.google.com' },
+    /Run “MCP Credentials: Add Google Client…” .* then sign in for “tickets” again\.$/,
+  ],
+  origin_not_allowed: [
+    { account: 'alice@example.com', origin: 'https://mcp.example.com' },
+    /sent to https:\/\/mcp\.example\.com, .* run “MCP Credentials: Sign In” .* and allow it\.$/,
+  ],
+  identity_missing: [{ issuer: 'https://login.example.com' }, /Sign in again, or ask who runs it/],
   client_key_unusable: [{ offered: '["ES256"]' }, /enter another key, or ask who runs the server/],
   token_file_unusable: [
     { path: '/run/token', why: 'cannot be read' },
@@ -68,6 +77,9 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
   browser_unavailable: [{}, /then sign in again\.$/],
   session_account_changed: [{}, /Try again\.$/],
   token_rejected: [{ account: 'alice@example.com' }, runSignIn],
+  dpop_unsupported: [{ issuer: 'https://login.example.com' }, /Ask whoever runs the server/],
+  redirect_unavailable: [{}, /Set “mcpCredentials\.redirect\.via”/],
+  nonce_wanted: [{}, /Make the call again/],
   scope_required: [{ account: 'alice@example.com' }, runSignIn],
   access_forbidden: [{ account: 'alice@example.com' }, /Sign in with an account that may, or ask/],
   server_unreachable: [{ host: 'tickets.example.com' }, /Check that it runs .* then try again\.$/],
@@ -125,6 +137,14 @@ describe('the text of a failure', () => {
     );
   });
 
+  it('says of a client that is not taken that the sign-in is kept, and who can help', () => {
+    const error = new BrokerError('client_refused', '', { details: { nextAttemptAtMs: nowMs + 600_000 } });
+    assert.match(
+      failureText(l10n, error, tickets, nowMs, editor),
+      /for “tickets” refuses its client.*the sign-in is kept\. Have the client mended there, then run “MCP Credentials: Refresh Now”/,
+    );
+  });
+
   it('names the place that has taken nothing, and what to look at there', () => {
     const error = new BrokerError('vault_write_failed', '');
     assert.equal(
@@ -147,6 +167,12 @@ describe('the text of a refusal', () => {
     expired: /has expired/,
     'password-changed': /password .* was changed/,
     'access-removed': /administrator or a policy/,
+    'testing-expired': /after 7 days, .* in testing\. Publish the app in the Google Cloud console/,
+    unused: /nobody used it for six months/,
+    'session-control': /wants its people to sign in anew after some hours/,
+    'admin-policy': /Ask them to trust the client ID, or sign in with another account/,
+    'too-many-tokens': /signed in too often with this client .* Sign out where you do not need it/,
+    'client-mismatch': /belongs to another client .* Check the client/,
     refused: /ended by the authorization server/,
     'client-gone': /no longer knows this editor/,
     'not-renewable': /offers no renewal/,
@@ -188,6 +214,10 @@ describe('the text of a state', () => {
     [
       { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 600_000, code: 'tls_untrusted' },
       'the authorization server’s certificate is not trusted; next attempt in 10 min',
+    ],
+    [
+      { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 600_000, code: 'client_refused' },
+      'the authorization server refuses the client; have it mended there, or sign in again to enter its new secret; next attempt in 10 min',
     ],
     [
       { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 10_000, code: 'record_elsewhere' },

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { alice } from '../../support/test-users.js';
+import { startMcpServer } from '../../support/mcp-server.js';
+import { Ground } from '../ground.js';
+
+const whoIsAlice = 'alice@example.com (Alice)';
+
+describe('the proxy in the editor', () => {
+  let ground: Ground;
+  let whoami: string;
+
+  before(async () => {
+    ground = await Ground.start({ tickets: {} });
+    await ground.signIn(alice);
+    whoami = await ground.start('tickets', 'whoami');
+    assert.equal(await ground.editor.invokeTool(whoami), whoIsAlice);
+  });
+  after(() => ground.stop());
+  // The editor's own sign-in would begin with one.
+  afterEach(() => assert.deepEqual(ground.editor.everyDialog(), []));
+
+  it('lets a call go on although the server has forgotten its session', async () => {
+    const server = ground.server('tickets');
+    const before = server.sessions.length;
+    await server.endSessions();
+    assert.equal(await ground.editor.invokeTool(whoami), whoIsAlice);
+    assert.equal(server.sessions.length, before + 1);
+  });
+
+  it('says which server is away, and works again when it is back', async () => {
+    const { editor, issuer } = ground;
+    const { port, name } = ground.server('tickets');
+    await ground.server('tickets').close();
+    const said = await editor.invokeTool(whoami);
+    assert.match(said, new RegExp(`“tickets” at 127\\.0\\.0\\.1:${port} does not answer`));
+    const again = await startMcpServer({ issuer: issuer.issuer, name, answers: 'sse', port });
+    try {
+      assert.equal(await editor.invokeTool(whoami), whoIsAlice);
+    } finally {
+      await again.endSessions();
+    }
+  });
+
+  it('starts a server while nobody is signed in, and its first call leads to the sign-in', async () => {
+    const { editor } = ground;
+    await editor.runCommand('MCP Credentials: Sign Out…');
+    await editor.notification('Signed out');
+    await editor.reload();
+    await editor.startServer(ground.serverId('tickets'));
+    assert.equal(await ground.tool('tickets', 'whoami'), whoami);
+    assert.equal(
+      (await editor.notifications()).some(({ text }) => text.includes('“tickets” needs you')),
+      false,
+      'A start asks for nothing.',
+    );
+    const calls = [1, 2].map(() => editor.invokeTool(whoami));
+    await editor.clickNotification('“tickets” needs you to sign in', 'Sign In');
+    // The way through the sign-in page takes longer than the moment after which a stream with heartbeats begins.
+    await ground.finishSignIn(alice);
+    for (const call of calls) assert.equal(await call, whoIsAlice);
+    assert.equal(await editor.invokeTool(whoami), whoIsAlice);
+  });
+});

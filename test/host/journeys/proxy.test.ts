@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
-import { alice } from '../../support/test-users.js';
+import { LegacySseServer } from '../../support/legacy-sse-server.js';
 import { startMcpServer } from '../../support/mcp-server.js';
+import { buildMcpServer } from '../../support/mcp-tools.js';
+import { ScriptedResource } from '../../support/scripted-resource.js';
+import { alice } from '../../support/test-users.js';
 import { Ground } from '../ground.js';
+import { until } from '../until.js';
 
 const whoIsAlice = 'alice@example.com (Alice)';
 
@@ -18,6 +22,30 @@ describe('the proxy in the editor', () => {
   after(() => ground.stop());
   // The editor's own sign-in would begin with one.
   afterEach(() => assert.deepEqual(ground.editor.everyDialog(), []));
+
+  it('serves a server of the older transport, after a sign-in that its start had asked for', async () => {
+    const { editor, issuer } = ground;
+    const resource = await ScriptedResource.start(issuer.issuer);
+    const legacy = new LegacySseServer({
+      build: () => buildMcpServer('older', []),
+      endpoint: (session) => `/mcp/messages?sessionId=${session}`,
+      messagesPath: '/mcp/messages',
+    });
+    resource.handle = (req, res, body) => legacy.handle(req, res, body);
+    try {
+      const entries = { tickets: ground.entry('tickets'), older: { type: 'http', url: resource.url } };
+      await editor.updateSetting('mcpCredentials.servers', entries);
+      await ground.signIn(alice, 'older');
+      const fail = await ground.start('older', 'fail');
+      assert.equal(await editor.invokeTool(fail), 'This tool always fails.');
+      assert.equal(legacy.openStreams, 1);
+      await editor.stopServer(ground.serverId('older'));
+      await until('end of the stream', () => Promise.resolve(legacy.openStreams === 0));
+    } finally {
+      await editor.updateSetting('mcpCredentials.servers', { tickets: ground.entry('tickets') });
+      await resource.close();
+    }
+  });
 
   it('lets a call go on although the server has forgotten its session', async () => {
     const server = ground.server('tickets');

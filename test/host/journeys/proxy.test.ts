@@ -23,7 +23,7 @@ describe('the proxy in the editor', () => {
   // The editor's own sign-in would begin with one.
   afterEach(() => assert.deepEqual(ground.editor.everyDialog(), []));
 
-  it('serves a server of the older transport, after a sign-in that its start had asked for', async () => {
+  it('serves a server of the older transport', async () => {
     const { editor, issuer } = ground;
     const resource = await ScriptedResource.start(issuer.issuer);
     const legacy = new LegacySseServer({
@@ -87,5 +87,25 @@ describe('the proxy in the editor', () => {
     await ground.finishSignIn(alice);
     for (const call of calls) assert.equal(await call, whoIsAlice);
     assert.equal(await editor.invokeTool(whoami), whoIsAlice);
+  });
+});
+
+describe('a server that was never reached', () => {
+  let ground: Ground;
+
+  before(async () => {
+    ground = await Ground.start({ tickets: {} });
+  });
+  after(() => ground.stop());
+
+  it('fails its start with instructions, and is started by itself after the sign-in', async () => {
+    const { editor } = ground;
+    await editor.startServer(ground.serverId('tickets')).catch(() => undefined);
+    assert.deepEqual(ground.server('tickets').sessions, []);
+    await editor.clickNotification('“tickets” needs you to sign in', 'Sign In');
+    await ground.finishSignIn(alice);
+    const whoami = await ground.tool('tickets', 'whoami');
+    assert.equal(await editor.invokeTool(whoami), whoIsAlice);
+    assert.equal(ground.server('tickets').sessions.length, 1);
   });
 });

@@ -11,6 +11,7 @@ import type { Leases } from './core/lease.js';
 import type { Ledgers } from './core/ledger.js';
 import type { Network } from './core/network.js';
 import type { Clock, Log, Random } from './core/ports.js';
+import { noServerMemory } from './core/server-memory.js';
 import { googleDriver } from './google/driver.js';
 import { googleEndpoints, type GoogleEndpoints } from './google/endpoints.js';
 import { auditTrail } from './node/audit-files.js';
@@ -18,6 +19,7 @@ import { JournalFiles } from './node/journal-files.js';
 import { LeaseFiles, type LeaseNews } from './node/lease-file.js';
 import { LedgerFiles } from './node/ledger-files.js';
 import { Profile } from './node/profile.js';
+import { ServerMemoryFiles } from './node/server-memory-files.js';
 import { readTextFile } from './node/text-file.js';
 import { readTokenFile } from './node/token-file.js';
 import type { ScryptCost } from './node/store-header.js';
@@ -179,6 +181,10 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     tokens: broker,
     clock,
     log,
+    serverMemory:
+      folder === undefined
+        ? noServerMemory
+        : new ServerMemoryFiles(join(folder, 'servers'), () => storage.requireFolder(), log),
     signInWaitSeconds,
     explain: (error, server) => failureText(vs.l10n, error, server, clock.nowMs(), storage.health),
   }).then(keep);

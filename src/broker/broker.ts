@@ -82,7 +82,7 @@ export class Broker implements TokenSource {
     this.#renewals = renewals;
     this.#loader = loader;
     const stepUps = new StepUps({
-      want: (id) => this.#wants.want(id),
+      want: (id) => this.#wants.want(id, true),
       onDidChange: (listener) => this.onDidChange(listener),
       changed,
     });
@@ -250,27 +250,28 @@ export class Broker implements TokenSource {
     this.#stepUps.decline(id);
   }
 
-  signedIn(id: ServerId, signal: AbortSignal): Promise<void> {
+  signedIn(id: ServerId, signal: AbortSignal, manner?: 'quietly'): Promise<void> {
+    const isAsking = manner !== 'quietly';
     let hasAsked = false;
     const isIn = () => {
       if (isSignedIn(this.state(id))) return true;
-      if (!hasAsked && !this.#loader.isLocked) {
+      if (isAsking && !hasAsked && !this.#loader.isLocked) {
         hasAsked = true;
-        this.wantSignIn(id);
+        this.#wants.want(id, true);
       }
       return false;
     };
-    if (!signal.aborted && this.#loader.isLocked) this.parts.lock.ask();
+    if (isAsking && !signal.aborted && this.#loader.isLocked) this.parts.lock.ask();
     return until((listener) => this.onDidChange(listener), isIn, signal);
   }
 
-  /** Lets the user know that something waits for a sign-in, or for the lock; asked about once for each cause. */
+  /** Lets the user know that a start found nobody signed in, or the lock closed; asked about once for each cause. */
   wantSignIn(id: ServerId): void {
     if (this.#loader.isLocked) {
       this.parts.lock.ask();
       return;
     }
-    this.#wants.want(id);
+    this.#wants.want(id, false);
   }
 
   sessionOpened(id: ServerId, session: string, { account }: LentToken): void {

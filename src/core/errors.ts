@@ -67,6 +67,8 @@ export type ErrorCode =
   | 'browser_unavailable'
   /** The session belongs to another account than the one the server is bound to now. */
   | 'session_account_changed'
+  /** The session cannot go on: the server is another one than the client was told. */
+  | 'session_lost'
   /** The server refuses a token that the issuer has only just given out. */
   | 'token_rejected'
   /** The server wants a new nonce in the proof of a request that is too large to be sent again (RFC 9449 §9). */
@@ -77,6 +79,10 @@ export type ErrorCode =
   | 'scope_required'
   /** The MCP server gave no answer. */
   | 'server_unreachable'
+  /** The MCP server answered with a status that is no answer to the call. */
+  | 'server_failed'
+  /** So many calls wait for the user that one more finds no place. */
+  | 'too_many_waiting'
   /** The MCP server wants the request sent to another address. */
   | 'redirect_refused'
   /** There is no such server in the settings, or it is not allowed yet. */

@@ -1,217 +1,338 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Transform } from 'node:stream';
+import type { Disposable } from '../core/announcer.js';
 import { BrokerError, canUserHelp, describeError, hasCode } from '../core/errors.js';
-import type { Clock, Log } from '../core/ports.js';
-import { reaches } from '../core/reach.js';
+import type { Log } from '../core/ports.js';
 import type { Server, ServerId } from '../core/server.js';
-import type { LentToken, TokenSource } from '../core/token-source.js';
-import { failureAnswer } from './answer.js';
-import { readBody, type Body } from './body.js';
-import { forwardedRequestHeaders, forwardedResponseHeaders, withHeader } from './headers.js';
-import { sendLent } from './lent-request.js';
-import type { Upstream } from './upstream.js';
+import type { LentToken } from '../core/token-source.js';
+import { failureAnswer, isRpcResponse } from './answer.js';
+import { Asking, mayBecomeStream, mayGo, type Answered, type AskingParts, type Call } from './asking.js';
+import { headersInSession, type BeforeSignIn } from './before-sign-in.js';
+import { readBody, replayLimitBytes, type Body } from './body.js';
+import { forwardedRequestHeaders } from './headers.js';
+import { mayInquire, readInquiry, recordOf, type Inquiry } from './inquiry.js';
+import type { LegacyEndpoint, LegacyEndpoints } from './legacy-sse.js';
+import { LocalSessions, type LocalSession } from './local-sessions.js';
+import type { Memory } from './memory.js';
+import { findId } from './message.js';
+import type { ProtocolVersions } from './protocol-versions.js';
+import { quotedReason, readShort } from './refusal.js';
+import { isEventStream, Reply } from './reply.js';
 
-/** What is kept of a request so that it can be sent again with a newer token. */
-const replayLimitBytes = 1_048_576;
+/** How long the rest of a large request is waited for, to find its id. */
+const edgesPatienceMs = 5_000;
 
-/** Which project Google's APIs charge for a call. */
-const quotaProjectHeader = 'x-goog-user-project';
+/** A server that is restarted is back within seconds; one that stays away is asked now and then. */
+const firstRetryMs = 1_000;
+const longestRetryMs = 30_000;
 
-export interface ExchangeParts {
-  readonly tokens: TokenSource;
-  readonly clock: Clock;
+export interface ExchangeParts extends AskingParts {
   readonly log: Log;
-  /** Seconds that a call waits for the user, as configured now. */
-  readonly signInWaitSeconds: () => number;
   /** The words in which a failure reaches the model and the user. */
   readonly explain: (error: unknown, server: ServerId) => string;
-  readonly upstream: Upstream;
+  readonly memory: Memory;
+  readonly sessions: LocalSessions;
+  readonly beforeSignIn: BeforeSignIn;
+  readonly versions: ProtocolVersions;
+  readonly legacy: LegacyEndpoints;
 }
 
-/** One request on its way through. */
-interface Call {
-  readonly method: string;
-  readonly headers: readonly string[];
-  readonly session: string | undefined;
-  readonly body: Body;
+/** Where a request has come in. */
+export interface Entrance {
+  readonly server: Server;
+  /** The path at which the server is offered. */
+  readonly path: string;
+  /** The older transport's way in, where it is that. */
+  readonly legacy?: LegacyEndpoint | undefined;
 }
 
 /** One request of an admitted caller, and its answer: a list of passes, whose order is that of `run`. */
 export class Exchange {
-  readonly #hungUp = new AbortController();
-  /** Aborts when the caller hangs up. */
-  readonly #gone = this.#hungUp.signal;
+  private readonly server: Server;
+  readonly #reply: Reply;
+  readonly #gone: AbortSignal;
+  readonly #method: string;
+  readonly #asking: Asking;
+  /** Whether the server speaks first in it; a client that is refused it once does without it from then on. */
+  readonly #isBackChannel: boolean;
+  /** The caller's session, where it began before the server's own. */
+  #local: LocalSession | undefined;
 
   constructor(
     private readonly parts: ExchangeParts,
-    private readonly server: Server,
+    private readonly entrance: Entrance,
     private readonly request: IncomingMessage,
-    private readonly response: ServerResponse,
+    response: ServerResponse,
   ) {
-    response.on('close', () => {
-      if (!response.writableFinished) this.#hungUp.abort(new Error('The caller hung up.'));
-    });
+    const { server, legacy } = entrance;
+    this.server = server;
+    const { clock, log } = parts;
+    const { method = '', headers } = request;
+    this.#method = method;
+    this.#reply = new Reply(response, legacy === undefined ? headers.accept : undefined, clock, log);
+    this.#gone = this.#reply.gone;
+    const speaksFirst = method === 'GET' || headers['mcp-method'] === 'subscriptions/listen';
+    this.#isBackChannel = speaksFirst && this.#reply.acceptsStream;
+    this.#asking = new Asking(parts, server, legacy?.url ?? server.url, this.#reply, this.#isBackChannel);
   }
 
   /** Resolves when the answer has begun, or will not come; never rejects. */
   async run(): Promise<void> {
-    const { method = '', rawHeaders, headers } = this.request;
+    const { parts, server, request } = this;
     let body: Body | undefined;
     try {
-      body = await readBody(this.request, replayLimitBytes);
-      const session = single(headers['mcp-session-id']);
-      const call = { method, headers: forwardedRequestHeaders(rawHeaders), session, body };
-      const { answer, lent } = await this.#answered(call);
-      requirePassable(answer, lent);
+      body = await readBody(request, replayLimitBytes);
+      const session = this.entrance.legacy?.session ?? single(request.headers['mcp-session-id']);
+      const call = { method: this.#method, headers: this.#headers(session), session, body };
+      if (LocalSessions.isLocal(session)) this.#enter(session);
+      const inquiry = body.whole && mayInquire(body.whole) ? readInquiry(body.whole) : undefined;
+      const isNew = inquiry !== undefined || this.#local !== undefined;
+      const remembered = isNew && (await parts.beforeSignIn.answer(server, call, inquiry, this.#local));
+      if (remembered) {
+        this.#reply.say(remembered);
+        return;
+      }
+      const { answer, lent } = await (this.#isBackChannel ? this.#stream(call) : this.#answered(call));
+      await this.#requirePassable(answer, lent);
       this.#noteSession(call, answer, lent);
-      this.#handOn(answer);
+      if (inquiry !== undefined) void this.#learn(inquiry, answer, lent);
+      this.#reply.handOn(answer, {
+        session: this.#local?.id,
+        through: this.#legacyStream(call, answer, lent),
+      });
     } catch (error) {
       if (this.#gone.aborted) return;
-      this.#fail(method, body?.whole, error);
+      await this.#fail(body, error);
     }
   }
 
-  /** What the server says to `call`, asked again with the token that it wants, and the token that it took. */
-  async #answered(call: Call): Promise<{ answer: IncomingMessage; lent: LentToken }> {
-    let lent = await this.#token(call);
-    let answer = await this.#send(call, lent);
-    if (answer.statusCode === 401) {
-      answer.resume();
-      lent = await this.#token(call, lent);
-      if (call.body.whole === undefined) throw tooLargeToRepeat();
-      answer = await this.#send(call, lent);
-    }
-    if (answer.statusCode === 403 && call.method === 'POST' && call.body.whole !== undefined) {
-      answer.resume();
-      lent = await this.#wider(call, lent, answer.headersDistinct['www-authenticate'] ?? []);
-      answer = await this.#send(call, lent);
-    }
-    return { answer, lent };
+  /** The headers that the server gets, with the version that the session speaks if the client leaves it out. */
+  #headers(session: string | undefined): string[] {
+    const { rawHeaders, headers } = this.request;
+    const forwarded = forwardedRequestHeaders(rawHeaders);
+    if (session === undefined || headers['mcp-protocol-version'] !== undefined) return forwarded;
+    const version = this.parts.versions.of(session);
+    return version === undefined ? forwarded : [...forwarded, 'mcp-protocol-version', version];
   }
 
-  /** A token for `call`, newer than `refused` when given; waits for the user when only the user can help. */
-  async #token(call: Call, refused?: LentToken): Promise<LentToken> {
-    const { tokens } = this.parts;
-    const { id } = this.server;
-    const { session } = call;
-    try {
-      return await (refused === undefined
-        ? tokens.accessToken(id, session)
-        : tokens.newerToken(id, session, refused));
-    } catch (error) {
-      // Nobody is asked to sign in so that a session can end: the editor ends those of a server that was signed out.
-      const canWait = call.method !== 'DELETE' && canUserHelp(error);
-      if (!canWait) throw error;
-      await this.#withinPatience(error, (signal) => tokens.signedIn(id, signal));
-    }
-    return tokens.accessToken(id, session);
+  async #learn(inquiry: Inquiry, answer: IncomingMessage, { token }: LentToken): Promise<void> {
+    const { memory, versions } = this.parts;
+    const session = single(answer.headers['mcp-session-id']);
+    const result = await memory.listen(this.server, inquiry, answer, token);
+    const { protocolVersion } = recordOf(result);
+    if (inquiry.method === 'initialize' && session !== undefined && typeof protocolVersion === 'string')
+      versions.learn(session, protocolVersion);
   }
 
-  /** A token that may do what the server has just found `lent` too narrow for. */
-  #wider({ session }: Call, lent: LentToken, challenges: readonly string[]): Promise<LentToken> {
-    const because = new BrokerError('scope_required', 'The server wants more permissions.', {
-      details: { account: lent.account.label },
+  /** What a stream has to go through that may turn out to be of the older transport. */
+  #legacyStream({ session }: Call, answer: IncomingMessage, lent: LentToken): Transform | undefined {
+    if (this.#method !== 'GET' || session !== undefined || !isEventStream(answer)) return undefined;
+    const { legacy, tokens, log } = this.parts;
+    const { server, entrance } = this;
+    const { origin } = new URL(server.url);
+    let opened: string | undefined;
+    const stream = legacy.stream({
+      server: server.id,
+      address: server.url,
+      pathOf: (key) => `${entrance.path}/${key}`,
+      isAllowed: (url) => URL.canParse(url) && new URL(url).origin === origin && mayGo(lent, url),
+      opened: (name) => {
+        opened = name;
+        tokens.sessionOpened(server.id, name, lent);
+      },
+      refused: (url) =>
+        log.warn(
+          `${JSON.stringify(server.id)} wants to be told at ${JSON.stringify(url)}, which its credential is not for.`,
+        ),
     });
-    return this.#withinPatience(because, (signal) =>
-      this.parts.tokens.widerToken(this.server.id, session, lent, challenges, signal),
-    );
+    stream.once('close', () => opened !== undefined && tokens.sessionClosed(server.id, opened));
+    return stream;
   }
 
-  /** Waits for what needs the user, as long as a caller can be kept waiting; then `because` is what it is told. */
-  async #withinPatience<T>(because: BrokerError, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { clock, signInWaitSeconds } = this.parts;
-    const limit = new AbortController();
-    const timer = clock.after(signInWaitSeconds() * 1000, () => limit.abort(because));
-    try {
-      return await work(AbortSignal.any([this.#gone, limit.signal]));
-    } finally {
-      timer.dispose();
+  /** @throws BrokerError `session_lost` */
+  #enter(session: string): void {
+    const local = this.parts.sessions.find(this.server.id, session);
+    if (local === undefined) throw new BrokerError('session_lost', 'The session has ended.');
+    this.#local = local;
+    if (!this.#isBackChannel) return;
+    local.streams++;
+    this.#reply.whenOver(() => local.streams--);
+  }
+
+  /** What the server says to `call`; in a session that began here, when that is tied to the server's own. */
+  async #answered(call: Call): Promise<Answered> {
+    const local = this.#local;
+    if (local === undefined) return this.#asking.answered(call);
+    const { beforeSignIn } = this.parts;
+    if (local.tying === undefined) await this.#asking.token({ ...call, session: undefined });
+    const ask = (one: Call) => this.#asking.answered(one);
+    const { session, version } = await beforeSignIn.tied(this.server, local, ask, this.#gone);
+    const isVersioned = this.request.headers['mcp-protocol-version'] !== undefined;
+    this.#announceNews(local, call);
+    return this.#asking.answered({
+      ...call,
+      session,
+      headers: headersInSession(call.headers, session, isVersioned ? undefined : version),
+    });
+  }
+
+  /** Tells the client what is not as it was told, on its stream, or before the answer to a call when it has none. */
+  #announceNews(local: LocalSession, { body }: Call): void {
+    const canTell =
+      this.#isBackChannel || (local.streams === 0 && this.#reply.acceptsStream && mayBecomeStream(body));
+    if (local.news.length === 0 || !canTell) return;
+    this.#reply.announce(local.news.map((method) => JSON.stringify({ jsonrpc: '2.0', method })));
+    local.news = [];
+  }
+
+  /** The server's stream as soon as it can be had; the client's own is held open until then. */
+  async #stream(call: Call): Promise<Answered> {
+    for (let delayMs = firstRetryMs; ; delayMs = Math.min(2 * delayMs, longestRetryMs)) {
+      try {
+        return await this.#answered(call);
+      } catch (error) {
+        if (this.#gone.aborted || !isPassing(error)) throw error;
+        this.parts.log.debug(`A stream of ${JSON.stringify(this.server.id)} waits: ${describeError(error)}`);
+        this.#reply.keepAlive();
+        await this.#pause(delayMs);
+      }
     }
   }
 
-  async #send({ method, headers, body }: Call, lent: LentToken): Promise<IncomingMessage> {
-    const { url, auth } = this.server;
-    // The settings may have changed while the call waited; a token for the new address is not for the old one.
-    if (!reaches(lent.reach, url)) throw outOfReach(url, lent);
-    const { quotaProject } = auth;
-    const all = quotaProject === undefined ? headers : withHeader(headers, quotaProjectHeader, quotaProject);
-    const { upstream } = this.parts;
-    return sendLent(upstream, { url: new URL(url), method, headers: all, body, signal: this.#gone }, lent);
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = this.parts.clock.after(delayMs, () => {
+        this.#gone.removeEventListener('abort', onAbort);
+        resolve();
+      });
+      const onAbort = () => {
+        timer.dispose();
+        reject(this.#gone.reason as Error);
+      };
+      this.#gone.addEventListener('abort', onAbort, { once: true });
+    });
   }
 
-  #noteSession({ method, session }: Call, answer: IncomingMessage, lent: LentToken): void {
-    const { tokens } = this.parts;
+  #noteSession({ session: known }: Call, answer: IncomingMessage, lent: LentToken): void {
+    const { tokens, sessions } = this.parts;
+    if (this.entrance.legacy !== undefined) return;
+    const session = this.#local === undefined ? known : this.#local.tie?.session;
     const opened = single(answer.headers['mcp-session-id']);
-    if (session === undefined && opened !== undefined) tokens.sessionOpened(this.server.id, opened, lent);
-    const isOver = answer.statusCode === 404 || (method === 'DELETE' && (answer.statusCode ?? 500) < 300);
-    if (session !== undefined && isOver) tokens.sessionClosed(this.server.id, session);
+    if (known === undefined && opened !== undefined) tokens.sessionOpened(this.server.id, opened, lent);
+    const isOver =
+      answer.statusCode === 404 || (this.#method === 'DELETE' && (answer.statusCode ?? 500) < 300);
+    if (session !== undefined && isOver) this.#closed(session);
+    if (this.#local !== undefined && isOver) sessions.close(this.#local);
   }
 
-  #handOn(answer: IncomingMessage): void {
-    const { response } = this;
-    response.writeHead(answer.statusCode ?? 502, forwardedResponseHeaders(answer.rawHeaders));
-    // A stream may be silent for long; any other body goes out together with its headers.
-    if (isEventStream(answer)) response.flushHeaders();
-    answer.on('error', (error) => {
-      if (!this.#gone.aborted) this.parts.log.debug(`An answer broke off: ${describeError(error)}`);
-      response.destroy();
-    });
-    answer.pipe(response);
+  #closed(session: string): void {
+    this.parts.tokens.sessionClosed(this.server.id, session);
+    this.parts.versions.forget(session);
   }
 
-  #fail(method: string, body: Buffer | undefined, error: unknown): void {
+  /** @throws BrokerError for an answer that the caller must not or cannot get */
+  async #requirePassable(answer: IncomingMessage, { account, token }: LentToken): Promise<void> {
+    const { statusCode: status = 502 } = answer;
+    const details = { account: account.label };
+    if (status === 401) {
+      answer.resume();
+      throw new BrokerError('token_rejected', 'The server refuses a new token.', { details });
+    }
+    if (status === 403) {
+      const reason = quotedReason(answer, await readShort(answer, this.parts.clock), token.reveal());
+      throw new BrokerError('access_forbidden', 'The server forbids the request.', {
+        details: { ...details, ...(reason !== undefined && { reason }) },
+      });
+    }
+    if (status >= 300 && status < 400 && status !== 304) {
+      answer.resume();
+      throw new BrokerError('redirect_refused', 'The server redirects.', {
+        details: { location: JSON.stringify(answer.headers.location ?? '') },
+      });
+    }
+    if (!this.#reply.hasBegun || isContent(answer)) return;
+    if (this.#isBackChannel) {
+      // The client asks again at once, and then hears the status itself.
+      answer.resume();
+      throw new BrokerError('server_failed', 'There is no stream.', { details: { status } });
+    }
+    const body = await readShort(answer, this.parts.clock);
+    if (isRpcResponse(body)) throw new AnsweredInError(body);
+    throw new BrokerError('server_failed', `The server answers with ${status}.`, { details: { status } });
+  }
+
+  async #fail(body: Body | undefined, error: unknown): Promise<void> {
     const { log, explain } = this.parts;
-    const { response, server } = this;
-    const text = `A request to ${JSON.stringify(server.id)} ends here: ${describeError(error)}`;
-    // The editor ends a session after a sign-out, when there is no token to end it with; that is no trouble.
-    if (method === 'DELETE') log.debug(text);
-    else log.warn(text);
-    if (response.headersSent) {
-      response.destroy();
+    if (error instanceof AnsweredInError) {
+      this.#reply.say({ status: 200, body: error.body });
       return;
     }
-    if (hasCode(error, 'session_account_changed')) {
+    const text = `A request to ${JSON.stringify(this.server.id)} ends here: ${describeError(error)}`;
+    // The editor ends a session after a sign-out, when there is no token to end it with; that is no trouble.
+    if (this.#method === 'DELETE' || this.#isBackChannel) log.debug(text);
+    else log.warn(text);
+    if (this.#reply.isGiven) {
+      this.#reply.breakOff();
+      return;
+    }
+    if (this.#isBackChannel && this.#reply.hasBegun) {
+      this.#reply.say({ status: 200 });
+      return;
+    }
+    const isOver = hasCode(error, 'session_account_changed', 'session_lost');
+    if (isOver && this.#local !== undefined) this.parts.sessions.close(this.#local);
+    if (isOver && !this.#reply.hasBegun) {
       // MCP, "Session Management": a client that gets 404 for its session opens a new one.
-      response.writeHead(404).end();
+      this.#reply.say({ status: 404 });
       return;
     }
     const code = error instanceof BrokerError ? error.code : 'internal';
-    const answer = failureAnswer(method, body, explain(error, server.id), code);
-    const headers = answer.body === undefined ? {} : { 'content-type': 'application/json' };
-    response.writeHead(answer.status, headers).end(answer.body);
+    const words = explain(error, this.server.id);
+    const id = body === undefined || body.whole !== undefined ? undefined : await this.#idOf(body);
+    const answer = failureAnswer(this.#method, body?.whole, words, code, id);
+    const { legacy } = this.entrance;
+    if (legacy !== undefined && answer.body !== undefined) {
+      legacy.say(answer.body);
+      this.#reply.say({ status: 202 });
+    } else this.#reply.say(answer);
+  }
+
+  /** The id of a request that went past; not waited for long, since what is left of it may be endless. */
+  async #idOf(body: Body): Promise<string | number | undefined> {
+    let timer: Disposable | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = this.parts.clock.after(edgesPatienceMs, () => resolve(undefined));
+    });
+    const edges = await Promise.race([body.edges(), late]);
+    timer?.dispose();
+    return edges && findId(edges.head, edges.tail);
   }
 }
 
-function outOfReach(url: string, { reach, account }: LentToken): BrokerError {
-  if (reach.kind === 'origins')
-    return new BrokerError('origin_not_allowed', 'The token may not go there.', {
-      details: { account: account.label, origin: new URL(url).origin },
-    });
-  return new BrokerError('resource_mismatch', 'The token is for another address than the call.', {
-    details: { server: url, resource: JSON.stringify(reach.resource) },
-  });
+/** A response to the call that came with a status of its own, which there is no place for any more. */
+class AnsweredInError extends Error {
+  constructor(readonly body: string) {
+    super('The answer is in the error.');
+  }
 }
 
-function requirePassable(answer: IncomingMessage, { account }: LentToken): void {
-  const { statusCode: status = 502 } = answer;
-  const isRedirect = status >= 300 && status < 400 && status !== 304;
-  if (status !== 401 && status !== 403 && !isRedirect) return;
-  answer.resume();
-  const details = { account: account.label };
-  if (status === 401) throw new BrokerError('token_rejected', 'The server refuses a new token.', { details });
-  if (status === 403)
-    throw new BrokerError('access_forbidden', 'The server forbids the request.', { details });
-  throw new BrokerError('redirect_refused', 'The server redirects.', {
-    details: { location: JSON.stringify(answer.headers.location ?? '') },
-  });
-}
+/** Whether a stream may wait for what stands against it now. */
+const isPassing = (error: unknown): boolean =>
+  canUserHelp(error) ||
+  hasCode(
+    error,
+    'server_unreachable',
+    'issuer_unreachable',
+    'network_down',
+    'tls_untrusted',
+    'refresh_queue_full',
+    'renewed_elsewhere',
+    'too_many_attempts',
+  );
+
+const isContent = (answer: IncomingMessage): boolean =>
+  answer.statusCode === 200 &&
+  (isEventStream(answer) || answer.headers['content-type']?.startsWith('application/json') === true);
 
 const single = (header: string | string[] | undefined): string | undefined =>
   Array.isArray(header) ? header[0] : header;
-
-const isEventStream = ({ headers }: IncomingMessage): boolean =>
-  headers['content-type']?.startsWith('text/event-stream') === true;
-
-const tooLargeToRepeat = (): BrokerError =>
-  new BrokerError('token_rejected', 'The request is too large to be repeated with a newer token.', {
-    details: { limitBytes: replayLimitBytes },
-  });

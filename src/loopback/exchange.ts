@@ -149,6 +149,10 @@ export class Exchange {
   #handOn(answer: IncomingMessage): void {
     const { response } = this;
     response.writeHead(answer.statusCode ?? 502, forwardedResponseHeaders(answer.rawHeaders));
+    if (answer.complete) {
+      response.end(answer.read());
+      return;
+    }
     // A stream may be silent for long; any other body goes out together with its headers.
     if (isEventStream(answer)) response.flushHeaders();
     answer.on('error', (error) => {

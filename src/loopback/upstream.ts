@@ -36,11 +36,14 @@ export class Upstream {
           ? ['authorization', `Bearer ${token.reveal()}`]
           : ['authorization', `DPoP ${token.reveal()}`, 'dpop', proof];
       const all = ['host', url.host, ...headers, ...credential, ...length];
-      const options = { method, headers: all, signal };
+      const options = { method, headers: all };
       const outgoing =
         url.protocol === 'https:'
           ? httpsRequest(url, { ...options, agent: this.#https })
           : httpRequest(url, { ...options, agent: this.#http });
+      const hangUp = () => outgoing.destroy();
+      signal.addEventListener('abort', hangUp);
+      if (signal.aborted) hangUp();
       outgoing.on('response', resolve);
       // Not sent again by us: the server may have acted on it before the connection broke.
       outgoing.on('error', (error) =>

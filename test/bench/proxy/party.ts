@@ -56,7 +56,7 @@ export class Party {
   }
 }
 
-type Question = 'usage' | 'watch' | 'growth';
+type Question = 'cpu' | 'usage' | 'watch' | 'growth';
 
 function answerOf(process: ChildProcess): Promise<unknown> {
   return new Promise((resolve, reject) => {
@@ -81,6 +81,10 @@ export function takePart(address: Address): void {
       const { user, system } = process.cpuUsage();
       const { rss, heapUsed } = process.memoryUsage();
       return { cpuMicroseconds: user + system, residentBytes: rss, heapBytes: heapUsed } satisfies Usage;
+    },
+    cpu: () => {
+      const { user, system } = process.cpuUsage();
+      return user + system;
     },
     watch: () => {
       globalThis.gc?.();

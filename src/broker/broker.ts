@@ -78,7 +78,7 @@ export class Broker implements TokenSource {
     this.#renewals = renewals;
     this.#loader = loader;
     const stepUps = new StepUps({
-      want: (id) => this.#wants.want(id),
+      want: (id) => this.#wants.want(id, true),
       onDidChange: (listener) => this.onDidChange(listener),
       changed,
     });
@@ -228,7 +228,8 @@ export class Broker implements TokenSource {
     return this.#stepUps.wanted(id);
   }
 
-  signedIn(id: ServerId, signal: AbortSignal): Promise<void> {
+  signedIn(id: ServerId, signal: AbortSignal, manner?: 'quietly'): Promise<void> {
+    const isAsking = manner !== 'quietly';
     return new Promise((resolve, reject) => {
       const isIn = () =>
         !['locked', 'signed-out', 'signing-in', 'needs-sign-in'].includes(this.state(id).kind);
@@ -245,28 +246,28 @@ export class Broker implements TokenSource {
         if (isIn()) {
           done();
           resolve();
-        } else if (!hasAsked && !this.#loader.isLocked) {
+        } else if (isAsking && !hasAsked && !this.#loader.isLocked) {
           hasAsked = true;
-          this.wantSignIn(id);
+          this.#wants.want(id, true);
         }
       };
       const listening = this.onDidChange(look);
       signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) onAbort();
       else {
-        if (this.#loader.isLocked) this.parts.lock.ask();
+        if (isAsking && this.#loader.isLocked) this.parts.lock.ask();
         look();
       }
     });
   }
 
-  /** Lets the user know that something waits for a sign-in, or for the lock; asked about once for each cause. */
+  /** Lets the user know that a start found nobody signed in, or the lock closed; asked about once for each cause. */
   wantSignIn(id: ServerId): void {
     if (this.#loader.isLocked) {
       this.parts.lock.ask();
       return;
     }
-    this.#wants.want(id);
+    this.#wants.want(id, false);
   }
 
   sessionOpened(id: ServerId, session: string, { account }: LentToken): void {

@@ -1,25 +1,23 @@
+import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Writable } from 'node:stream';
+import { edgeBytes } from './message.js';
+
+const nothing = Buffer.alloc(0);
+const noEdges = { head: nothing, tail: nothing };
 
 /** A request body on its way to the server. */
 export interface Body {
   /** All of it, when it is small enough to be sent twice. */
   readonly whole: Buffer | undefined;
+  /** Its first and last bytes, once all of it has come; empty where it is `whole`. */
+  readonly edges: () => Promise<{ readonly head: Buffer; readonly tail: Buffer }>;
   /** Sends it. A body that is not `whole` can be sent once. */
   sendTo(upstream: Writable): void;
 }
 
 /** Reads up to `limitBytes`; what is larger is left flowing, with the part that has been read in front. */
 export async function readBody(request: IncomingMessage, limitBytes: number): Promise<Body> {
-  // A small body comes in one packet with its headers and is read together with them, but told a moment later.
-  await undefined;
-  const size = request.readableLength;
-  if (size === Number(request.headers['content-length']) && size <= limitBytes)
-    return wholeBody(request.read() as Buffer);
-  return readSlowly(request, limitBytes);
-}
-
-async function readSlowly(request: IncomingMessage, limitBytes: number): Promise<Body> {
   const chunks: Buffer[] = [];
   let size = 0;
   const isWhole = await new Promise<boolean>((resolve, reject) => {
@@ -39,14 +37,26 @@ async function readSlowly(request: IncomingMessage, limitBytes: number): Promise
     const onClose = () => settle(() => reject(new Error('The caller hung up.')));
     request.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
   });
-  if (isWhole) return wholeBody(Buffer.concat(chunks));
+  if (isWhole) {
+    const whole = Buffer.concat(chunks);
+    return { whole, edges: () => Promise.resolve(noEdges), sendTo: (upstream) => upstream.end(whole) };
+  }
+  const head = Buffer.from(Buffer.concat(chunks).subarray(0, edgeBytes));
+  let [before, last]: Buffer[] = [];
   return {
     whole: undefined,
+    edges: async () => {
+      request.unpipe();
+      request.resume();
+      if (!request.readableEnded && !request.destroyed) await once(request, 'close').catch(() => undefined);
+      return { head, tail: Buffer.concat([before ?? nothing, last ?? nothing]).subarray(-edgeBytes) };
+    },
     sendTo: (upstream) => {
+      request.on('data', (chunk: Buffer) => {
+        [before, last] = [last, chunk];
+      });
       for (const chunk of chunks.splice(0)) upstream.write(chunk);
       request.pipe(upstream);
     },
   };
 }
-
-const wholeBody = (whole: Buffer): Body => ({ whole, sendTo: (upstream) => upstream.end(whole) });

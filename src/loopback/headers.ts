@@ -40,23 +40,21 @@ export function forwardedResponseHeaders(rawHeaders: readonly string[]): string[
 }
 
 function without(rawHeaders: readonly string[], names: ReadonlySet<string>): string[] {
-  const all = pairs(rawHeaders);
-  const named = namedByConnection(all);
-  return all.flatMap(([name, value]) => {
+  const named = namedByConnection(rawHeaders);
+  const kept: string[] = [];
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const [name = '', value = ''] = [rawHeaders[at], rawHeaders[at + 1]];
     const lower = name.toLowerCase();
-    return names.has(lower) || named.includes(lower) ? [] : [name, value];
-  });
+    if (!names.has(lower) && !named.includes(lower)) kept.push(name, value);
+  }
+  return kept;
 }
 
-function namedByConnection(headers: readonly (readonly [string, string])[]): string[] {
-  return headers
-    .filter(([name]) => name.toLowerCase() === 'connection')
-    .flatMap(([, value]) => value.split(',').map((token) => token.trim().toLowerCase()));
-}
-
-function pairs(rawHeaders: readonly string[]): (readonly [string, string])[] {
-  const result: (readonly [string, string])[] = [];
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2)
-    result.push([rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '']);
-  return result;
+function namedByConnection(rawHeaders: readonly string[]): string[] {
+  const named: string[] = [];
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    if (rawHeaders[at]?.toLowerCase() !== 'connection') continue;
+    for (const name of rawHeaders[at + 1]?.split(',') ?? []) named.push(name.trim().toLowerCase());
+  }
+  return named;
 }

@@ -71,8 +71,12 @@ export class Reply {
       return;
     }
     response.writeHead(answer.statusCode ?? 502, forwardedResponseHeaders(answer.rawHeaders));
-    // A stream may be silent for long; any other body goes out together with its headers.
-    if (isEventStream(answer)) response.flushHeaders();
+    if (answer.complete) {
+      response.end(answer.read());
+      return;
+    }
+    // A stream may be silent for long; what has come of a body goes out together with its headers.
+    if (isEventStream(answer) && answer.readableLength === 0) response.flushHeaders();
     answer.on('error', onEnd);
     answer.pipe(response);
   }

@@ -30,27 +30,34 @@ export class Upstream {
    */
   send({ url, method, headers, token, proof, body, signal }: UpstreamRequest): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
+      signal.throwIfAborted();
       const length = body.whole === undefined ? [] : ['content-length', String(body.whole.length)];
       const credential =
         proof === undefined
           ? ['authorization', `Bearer ${token.reveal()}`]
           : ['authorization', `DPoP ${token.reveal()}`, 'dpop', proof];
       const all = ['host', url.host, ...headers, ...credential, ...length];
-      const options = { method, headers: all };
+      const options = { ...placeOf(url), method, headers: all };
       const outgoing =
         url.protocol === 'https:'
-          ? httpsRequest(url, { ...options, agent: this.#https })
-          : httpRequest(url, { ...options, agent: this.#http });
-      const hangUp = () => outgoing.destroy();
-      signal.addEventListener('abort', hangUp);
-      if (signal.aborted) hangUp();
-      outgoing.on('response', resolve);
+          ? httpsRequest({ ...options, agent: this.#https })
+          : httpRequest({ ...options, agent: this.#http });
+      let isAnswered = false;
+      outgoing.on('response', (answer) => {
+        isAnswered = true;
+        resolve(answer);
+      });
       // Not sent again by us: the server may have acted on it before the connection broke.
       outgoing.on('error', (error) =>
         reject(signal.aborted ? (signal.reason as Error) : unreachable(url, error)),
       );
-      // An answer that is none, such as 101, ends a request without either; after them this says nothing.
-      outgoing.on('close', () => reject(unreachable(url, new Error('It was closed without an answer.'))));
+      const hangUp = () => outgoing.destroy();
+      signal.addEventListener('abort', hangUp);
+      outgoing.on('close', () => {
+        signal.removeEventListener('abort', hangUp);
+        // An answer that is none, such as 101, ends a request without one and without an error.
+        if (!isAnswered) reject(unreachable(url, new Error('It was closed without an answer.')));
+      });
       body.sendTo(outgoing);
     });
   }
@@ -59,6 +66,11 @@ export class Upstream {
     this.#http.destroy();
     this.#https.destroy();
   }
+}
+
+/** What Node's client wants to know of an address; its own way from a URL to that copies the URL. */
+function placeOf({ protocol, hostname, port, pathname, search }: URL) {
+  return { protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port, path: `${pathname}${search}` };
 }
 
 function unreachable(url: URL, cause: unknown): BrokerError {

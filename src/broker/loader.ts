@@ -74,7 +74,8 @@ export class Loader implements Disposable {
    */
   async held(id: ServerId): Promise<Held | undefined> {
     const { vault, servers } = this.parts;
-    await Promise.all([vault.open(), servers.loaded]);
+    await vault.open();
+    await servers.loaded;
     const bound = servers.boundTo(id);
     return bound && this.#load(bound);
   }

@@ -40,21 +40,14 @@ export function forwardedResponseHeaders(rawHeaders: readonly string[]): string[
 }
 
 function without(rawHeaders: readonly string[], names: ReadonlySet<string>): string[] {
-  const named = namedByConnection(rawHeaders);
   const kept: string[] = [];
+  const named: string[] = [];
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const [name = '', value = ''] = [rawHeaders[at], rawHeaders[at + 1]];
     const lower = name.toLowerCase();
-    if (!names.has(lower) && !named.includes(lower)) kept.push(name, value);
+    if (lower === 'connection') named.push(...value.split(',').map((token) => token.trim().toLowerCase()));
+    if (!names.has(lower)) kept.push(name, value);
   }
-  return kept;
-}
-
-function namedByConnection(rawHeaders: readonly string[]): string[] {
-  const named: string[] = [];
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    if (rawHeaders[at]?.toLowerCase() !== 'connection') continue;
-    for (const name of rawHeaders[at + 1]?.split(',') ?? []) named.push(name.trim().toLowerCase());
-  }
-  return named;
+  // As a rule it names only the connection itself.
+  return named.every((name) => name === 'close' || names.has(name)) ? kept : without(kept, new Set(named));
 }

@@ -24,7 +24,8 @@ export async function sendLent(
   return send(nonce);
 }
 
-function wantedNonce({ statusCode, headers, headersDistinct }: IncomingMessage): string | undefined {
-  const isAskedFor = statusCode === 401 && /\buse_dpop_nonce\b/.test(headers['www-authenticate'] ?? '');
-  return isAskedFor ? headersDistinct['dpop-nonce']?.[0] : undefined;
+function wantedNonce(answer: IncomingMessage): string | undefined {
+  const isAskedFor =
+    answer.statusCode === 401 && /\buse_dpop_nonce\b/.test(answer.headers['www-authenticate'] ?? '');
+  return isAskedFor ? answer.headersDistinct['dpop-nonce']?.[0] : undefined;
 }

@@ -80,6 +80,12 @@ export class Loader implements Disposable {
     return bound && this.#load(bound);
   }
 
+  /** The same when it is in memory already, so that a call does not wait; undefined says nothing about the storage. */
+  atHand(id: ServerId): Held | undefined {
+    const bound = this.parts.servers.boundTo(id);
+    return bound && this.parts.holdings.get(keyText(keyOfEntry(bound)));
+  }
+
   /** @throws BrokerError `server_unknown`; `sign_in_required`, `account_choice_required`; as `held` */
   async heldOrThrow(id: ServerId): Promise<Held> {
     const { servers } = this.parts;

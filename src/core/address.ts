@@ -53,7 +53,8 @@ export function covers(resource: string, address: string): boolean {
   const target = resource === address ? owner : URL.parse(address);
   if (owner === null || target === null) return false;
   // Other addresses share the origin "null", or borrow one of the web.
-  if (![owner, target].every(({ protocol }) => /^https?:$/.test(protocol))) return false;
+  if (![owner, target].every(({ protocol }) => protocol === 'https:' || protocol === 'http:')) return false;
+  if (owner === target) return true;
   if (owner.origin !== target.origin) return false;
   if (owner.search !== '' && owner.search !== target.search) return false;
   const [above, below] = [owner, target].map(({ pathname }) => `${pathname.replace(/\/$/, '')}/`) as [

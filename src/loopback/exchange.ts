@@ -192,17 +192,17 @@ export class Exchange {
   }
 
   async #send({ headers, body }: Call, lent: LentToken): Promise<IncomingMessage> {
-    const { url } = this.server;
+    const place = placeOf(this.server);
     const { resource } = lent;
     // The settings may have changed while the call waited; a token for the new address is not for the old one.
-    if (!covers(resource, url)) {
+    if (!isFor(resource, place)) {
       throw new BrokerError('resource_mismatch', 'The token is for another address than the call.', {
-        details: { server: url, resource: JSON.stringify(resource) },
+        details: { server: this.server.url, resource: JSON.stringify(resource) },
       });
     }
     const { upstream } = this.parts;
     const request = {
-      url: new URL(url),
+      url: place.url,
       method: this.#method,
       // What goes into a stream of ours must be readable for whoever reads that.
       headers: this.#reply.hasBegun ? withoutEncodings(headers) : headers,
@@ -291,6 +291,30 @@ export class Exchange {
     timer?.dispose();
     return edges && findId(edges.head, edges.tail);
   }
+}
+
+/** Where a server is, and the resource of which it was found to be part: every call asks about the same. */
+interface Place {
+  readonly url: URL;
+  knownResource?: string;
+}
+
+/** By the entry of the settings, which is another one when the address has changed. */
+const places = new WeakMap<Server, Place>();
+
+function placeOf(server: Server): Place {
+  const known = places.get(server);
+  if (known !== undefined) return known;
+  const place = { url: new URL(server.url) };
+  places.set(server, place);
+  return place;
+}
+
+function isFor(resource: string, place: Place): boolean {
+  if (resource === place.knownResource) return true;
+  if (!covers(resource, place.url.href)) return false;
+  place.knownResource = resource;
+  return true;
 }
 
 /** A response to the call that came with a status of its own, which there is no place for any more. */

@@ -70,11 +70,15 @@ export class Reply {
       else pipeline(answer, asEvent(), response, onEnd);
       return;
     }
-    response.writeHead(answer.statusCode ?? 502, forwardedResponseHeaders(answer.rawHeaders));
+    const headers = forwardedResponseHeaders(answer.rawHeaders);
     if (answer.complete) {
-      response.end(answer.read());
+      const body = answer.read() as Buffer | null;
+      if (body !== null && answer.headers['content-length'] === undefined)
+        headers.push('content-length', String(body.length));
+      response.writeHead(answer.statusCode ?? 502, headers).end(body);
       return;
     }
+    response.writeHead(answer.statusCode ?? 502, headers);
     // A stream may be silent for long; what has come of a body goes out together with its headers.
     if (isEventStream(answer) && answer.readableLength === 0) response.flushHeaders();
     answer.on('error', onEnd);

@@ -37,7 +37,7 @@ export class Upstream {
           ? ['authorization', `Bearer ${token.reveal()}`]
           : ['authorization', `DPoP ${token.reveal()}`, 'dpop', proof];
       const all = ['host', url.host, ...headers, ...credential, ...length];
-      const options = { ...placeOf(url), method, headers: all };
+      const options = { ...destinationOf(url), method, headers: all };
       const outgoing =
         url.protocol === 'https:'
           ? httpsRequest({ ...options, agent: this.#https })
@@ -69,7 +69,7 @@ export class Upstream {
 }
 
 /** What Node's client wants to know of an address; its own way from a URL to that copies the URL. */
-function placeOf({ protocol, hostname, port, pathname, search }: URL) {
+function destinationOf({ protocol, hostname, port, pathname, search }: URL) {
   return { protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port, path: `${pathname}${search}` };
 }
 

@@ -1,18 +1,10 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { bundled } from './bundled.js';
 
 /** Where a party listens, and what a caller has to present. */
 export interface Address {
   readonly url: string;
   readonly authorization: string;
-}
-
-/** What a process has used so far. */
-export interface Usage {
-  readonly cpuMicroseconds: number;
-  readonly residentBytes: number;
-  /** What is in use after the garbage was collected. */
-  readonly heapBytes: number;
 }
 
 /** A program of this folder in a process of its own, so that nobody's work is counted as another's. */
@@ -28,13 +20,18 @@ export class Party {
 
   /** @param program - the name of a file in this folder, without `.ts` */
   static async start(program: string, ...args: readonly string[]): Promise<Party> {
-    const file = fileURLToPath(new URL(`${program}.ts`, import.meta.url));
-    const process = fork(file, args, { execArgv: ['--import=tsx', '--expose-gc'] });
+    const process = fork(await bundled(program), args, { execArgv: ['--expose-gc'] });
     return new Party(process, (await answerOf(process)) as Address);
   }
 
-  async usage(): Promise<Usage> {
-    return (await this.#ask('usage')) as Usage;
+  /** What it has used of a processor so far. */
+  async cpuMicroseconds(): Promise<number> {
+    return (await this.#ask('cpu')) as number;
+  }
+
+  /** What is in use after the garbage was collected. */
+  async heapBytes(): Promise<number> {
+    return (await this.#ask('heap')) as number;
   }
 
   /** How far its resident memory rose above what it was before, at most, while `work` went on. @returns bytes */
@@ -56,7 +53,7 @@ export class Party {
   }
 }
 
-type Question = 'cpu' | 'usage' | 'watch' | 'growth';
+type Question = 'cpu' | 'heap' | 'watch' | 'growth';
 
 function answerOf(process: ChildProcess): Promise<unknown> {
   return new Promise((resolve, reject) => {
@@ -76,15 +73,13 @@ export function takePart(address: Address): void {
   let watch: NodeJS.Timeout | undefined;
   const look = () => (most = Math.max(most, process.memoryUsage.rss()));
   const answers: Record<Question, () => unknown> = {
-    usage: () => {
-      globalThis.gc?.();
-      const { user, system } = process.cpuUsage();
-      const { rss, heapUsed } = process.memoryUsage();
-      return { cpuMicroseconds: user + system, residentBytes: rss, heapBytes: heapUsed } satisfies Usage;
-    },
     cpu: () => {
       const { user, system } = process.cpuUsage();
       return user + system;
+    },
+    heap: () => {
+      globalThis.gc?.();
+      return process.memoryUsage().heapUsed;
     },
     watch: () => {
       globalThis.gc?.();

@@ -71,16 +71,18 @@ export class Reply {
       return;
     }
     const headers = forwardedResponseHeaders(answer.rawHeaders);
+    // What has come with the headers leaves with them.
+    const begun = answer.read() as Buffer | null;
+    if (answer.complete && begun !== null && answer.headers['content-length'] === undefined)
+      headers.push('content-length', String(begun.length));
+    response.writeHead(answer.statusCode ?? 502, headers);
     if (answer.complete) {
-      const body = answer.read() as Buffer | null;
-      if (body !== null && answer.headers['content-length'] === undefined)
-        headers.push('content-length', String(body.length));
-      response.writeHead(answer.statusCode ?? 502, headers).end(body);
+      response.end(begun);
       return;
     }
-    response.writeHead(answer.statusCode ?? 502, headers);
-    // A stream may be silent for long; what has come of a body goes out together with its headers.
-    if (isEventStream(answer) && answer.readableLength === 0) response.flushHeaders();
+    if (begun !== null) response.write(begun);
+    // A stream may be silent for long.
+    else if (isEventStream(answer)) response.flushHeaders();
     answer.on('error', onEnd);
     answer.pipe(response);
   }

@@ -45,7 +45,7 @@ describe('the bench', () => {
   it('tells a person the medians, how far the values lie apart, and the ratio round by round', () => {
     const [header = '', , line = ''] = tableOf([row]).split('\n');
     assert.match(header, /^measure +this extension +beside +ratio$/);
-    assert.match(line, /^a call +ours: 2 \[1–3\] ms +direct: 4 \[4–8\] ms +0\.50 \[0\.13–0\.75\]×$/);
+    assert.match(line, /^a call +ours: 2 \[1–3\] ms +direct: 4 \[4–8\] ms +0\.500 \[0\.125–0\.750\]×$/);
   });
 
   it('tells a program every value', () => {

@@ -93,11 +93,7 @@ function throughputs(ours: Way, others: readonly Way[], { callsAtOnce, slices }:
 }
 
 /** What a call costs the proxy itself, whatever else the machine does, and so how many calls a processor carries. */
-function processorTime(
-  ours: Way,
-  others: readonly Way[],
-  { callsAtOnce, slices }: Sizes,
-): Measure {
+function processorTime(ours: Way, others: readonly Way[], { callsAtOnce, slices }: Sizes): Measure {
   const take = async ({ party, call }: Way) => {
     const before = await party.cpuMicroseconds();
     await callsPerSecond(call, callsAtOnce, 32);

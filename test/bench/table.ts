@@ -9,7 +9,7 @@ export function tableOf(rows: readonly Row[]): string {
     row.name,
     `${row.ours.name}: ${spread(row.ours.values)} ${row.unit}`,
     `${row.baseline.name}: ${spread(row.baseline.values)} ${row.unit}`,
-    `${spread(ratiosOf(row))}×`,
+    `${spread(ratiosOf(row), 3)}×`,
   ]);
   const header = ['measure', 'this extension', 'beside', 'ratio'];
   const widths = header.map((_, column) =>
@@ -34,11 +34,11 @@ export function jsonOf(rows: readonly Row[]): string {
   return JSON.stringify({ node: process.version, platform: process.platform, rows: described }, undefined, 2);
 }
 
-const spread = (values: readonly number[]): string => {
+const spread = (values: readonly number[], digits = 2): string => {
   const [low, high] = [percentile(values, 25), percentile(values, 75)];
-  const range = low === high ? '' : ` [${short(low)}–${short(high)}]`;
-  return `${short(median(values))}${range}`;
+  const range = low === high ? '' : ` [${short(low, digits)}–${short(high, digits)}]`;
+  return `${short(median(values), digits)}${range}`;
 };
 
-const short = (value: number): string =>
-  Number.isInteger(value) || value >= 100 ? value.toFixed(0) : value.toPrecision(2);
+const short = (value: number, digits: number): string =>
+  Number.isInteger(value) || value >= 100 ? value.toFixed(0) : value.toPrecision(digits);

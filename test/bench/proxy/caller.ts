@@ -7,9 +7,12 @@ import type { Address } from './party.js';
 /** Whoever can answer a JSON-RPC request. Resolves when the answer has been read whole. */
 export type Call = (message: Message) => Promise<unknown>;
 
+/** Node's servers close a connection that has been idle for 5 s. */
+const idleLimitMs = 2_000;
+
 /** An MCP client over HTTP, in a session, with as many connections as it has calls at a time. */
 export class HttpCaller {
-  readonly #idle: Connection[] = [];
+  readonly #idle: { readonly connection: Connection; readonly sinceMs: number }[] = [];
   #session: string | undefined;
 
   private constructor(private readonly address: Address) {}
@@ -52,15 +55,16 @@ export class HttpCaller {
   }
 
   close(): void {
-    for (const connection of this.#idle.splice(0)) connection.close();
+    for (const { connection } of this.#idle.splice(0)) connection.close();
   }
 
   async #with<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    let connection = this.#idle.pop();
-    while (connection?.isOpen === false) connection = this.#idle.pop();
-    connection ??= new Connection(this.address);
+    const last = this.#idle.pop();
+    const isFresh = last !== undefined && performance.now() - last.sinceMs < idleLimitMs;
+    if (!isFresh) last?.connection.close();
+    const connection = isFresh ? last.connection : new Connection(this.address);
     const result = await work(connection);
-    this.#idle.push(connection);
+    this.#idle.push({ connection, sinceMs: performance.now() });
     return result;
   }
 }

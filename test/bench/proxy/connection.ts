@@ -26,10 +26,6 @@ export class Connection {
     this.#socket.on('close', () => this.#settle?.(new Error('The connection was closed.')));
   }
 
-  get isOpen(): boolean {
-    return !this.#socket.destroyed && this.#socket.readyState !== 'writeOnly';
-  }
-
   /** @returns the session that the answer opens, when it does */
   async call(message: Message, session?: string): Promise<string | undefined> {
     this.#send(message, session);

@@ -36,7 +36,7 @@ export async function proxy(sizes: Sizes, atEnd: AtEnd): Promise<readonly Measur
     ...throughputs(ours, [server, bare, remote], sizes),
     processorTime(ours, [bare, remote], sizes),
     firstEvent(ours, [server, bare], sizes),
-    growth(ours, bare, sizes),
+    ...growths(ours, bare, sizes),
     await memoryOfServers([url, token], remote.party, sizes, atEnd),
   ];
 }
@@ -111,14 +111,16 @@ function firstEvent(ours: HttpWay, others: readonly HttpWay[], { events, slices 
   return { name: 'first event of a stream', unit: 'µs', ...along(take, ours, others, slices) };
 }
 
-function growth(ours: HttpWay, bare: HttpWay, { streamBytes, streams }: Sizes): Measure {
-  const take = async ({ caller, party }: HttpWay) =>
-    (await party.growthDuring(() => caller.download(streamBytes))) / 1_048_576;
-  return {
-    name: `memory growth while ${streamBytes / 1e9} GB pass`,
-    unit: 'MiB',
-    ...along(take, ours, [bare], streams),
-  };
+function growths(ours: HttpWay, bare: HttpWay, { streamBytes, streams }: Sizes): Measure[] {
+  const what = `while ${streamBytes / 1e9} GB pass`;
+  const take =
+    (kind: 'resident' | 'held') =>
+    async ({ caller, party }: HttpWay) =>
+      (await party.growthDuring(kind, () => caller.download(streamBytes))) / 1_048_576;
+  return [
+    { name: `memory held ${what}`, unit: 'MiB', ...along(take('held'), ours, [bare], streams) },
+    { name: `the same with garbage`, unit: 'MiB', ...along(take('resident'), ours, [bare], streams) },
+  ];
 }
 
 /** What one server more costs: here an entry in a table, there a process. */

@@ -34,9 +34,13 @@ export class Party {
     return (await this.#ask('heap')) as number;
   }
 
-  /** How far its resident memory rose above what it was before, at most, while `work` went on. @returns bytes */
-  async growthDuring(work: () => Promise<unknown>): Promise<number> {
-    await this.#ask('watch');
+  /**
+   * How far its memory rose above what it was before, at most, while `work` went on: what the system has given it, with
+   * the garbage that nobody has collected yet, or what it holds on to.
+   * @returns bytes
+   */
+  async growthDuring(what: 'resident' | 'held', work: () => Promise<unknown>): Promise<number> {
+    await this.#ask(what);
     await work();
     return (await this.#ask('growth')) as number;
   }
@@ -53,7 +57,7 @@ export class Party {
   }
 }
 
-type Question = 'cpu' | 'heap' | 'watch' | 'growth';
+type Question = 'cpu' | 'heap' | 'resident' | 'held' | 'growth';
 
 function answerOf(process: ChildProcess): Promise<unknown> {
   return new Promise((resolve, reject) => {
@@ -70,8 +74,20 @@ function answerOf(process: ChildProcess): Promise<unknown> {
 export function takePart(address: Address): void {
   let before = 0;
   let most = 0;
-  let watch: NodeJS.Timeout | undefined;
-  const look = () => (most = Math.max(most, process.memoryUsage.rss()));
+  let watching: NodeJS.Timeout | undefined;
+  let look = () => 0;
+  const watch = (take: () => number, everyMs: number) => {
+    globalThis.gc?.();
+    before = most = take();
+    look = () => (most = Math.max(most, take()));
+    watching = setInterval(look, everyMs);
+    return before;
+  };
+  const held = () => {
+    globalThis.gc?.();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
   const answers: Record<Question, () => unknown> = {
     cpu: () => {
       const { user, system } = process.cpuUsage();
@@ -81,15 +97,10 @@ export function takePart(address: Address): void {
       globalThis.gc?.();
       return process.memoryUsage().heapUsed;
     },
-    watch: () => {
-      globalThis.gc?.();
-      before = process.memoryUsage.rss();
-      most = before;
-      watch = setInterval(look, 10);
-      return before;
-    },
+    resident: () => watch(process.memoryUsage.rss, 10),
+    held: () => watch(held, 100),
     growth: () => {
-      clearInterval(watch);
+      clearInterval(watching);
       look();
       return most - before;
     },

@@ -11,11 +11,13 @@ import type { Leases } from './core/lease.js';
 import type { Ledgers } from './core/ledger.js';
 import type { Network } from './core/network.js';
 import type { Clock, Log, Random } from './core/ports.js';
+import { noServerMemory } from './core/server-memory.js';
 import { auditTrail } from './node/audit-files.js';
 import { JournalFiles } from './node/journal-files.js';
 import { LeaseFiles, type LeaseNews } from './node/lease-file.js';
 import { LedgerFiles } from './node/ledger-files.js';
 import { Profile } from './node/profile.js';
+import { ServerMemoryFiles } from './node/server-memory-files.js';
 import { readTokenFile } from './node/token-file.js';
 import type { ScryptCost } from './node/store-header.js';
 import type { Web } from './node/web.js';
@@ -168,6 +170,10 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     tokens: broker,
     clock,
     log,
+    serverMemory:
+      folder === undefined
+        ? noServerMemory
+        : new ServerMemoryFiles(join(folder, 'servers'), () => storage.requireFolder(), log),
     signInWaitSeconds,
     explain: (error, server) => failureText(vs.l10n, error, server, clock.nowMs(), storage.health),
   }).then(keep);

@@ -57,6 +57,8 @@ export type ErrorCode =
   | 'browser_unavailable'
   /** The session belongs to another account than the one the server is bound to now. */
   | 'session_account_changed'
+  /** The session cannot go on: the server is another one than the client was told. */
+  | 'session_lost'
   /** The server refuses a token that the issuer has only just given out. */
   | 'token_rejected'
   /** The server forbids the request, or is not content with the permissions that it asked for (RFC 6750 §3.1). */

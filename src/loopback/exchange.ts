@@ -1,22 +1,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { covers } from '../core/address.js';
+import type { Transform } from 'node:stream';
 import type { Disposable } from '../core/announcer.js';
 import { BrokerError, canUserHelp, describeError, hasCode } from '../core/errors.js';
-import type { Clock, Log } from '../core/ports.js';
+import type { Log } from '../core/ports.js';
 import type { Server, ServerId } from '../core/server.js';
-import type { LentToken, TokenSource } from '../core/token-source.js';
+import type { LentToken } from '../core/token-source.js';
 import { failureAnswer, isRpcResponse } from './answer.js';
-import { readBody, type Body } from './body.js';
+import { Asking, mayBecomeStream, mayGo, type Answered, type AskingParts, type Call } from './asking.js';
+import { headersInSession, type BeforeSignIn } from './before-sign-in.js';
+import { readBody, replayLimitBytes, type Body } from './body.js';
 import { forwardedRequestHeaders } from './headers.js';
-import type { Hold } from './hold.js';
-import { sendLent } from './lent-request.js';
-import { findId, isRequest, parseMessages, type Message } from './message.js';
+import { mayInquire, readInquiry, recordOf, type Inquiry } from './inquiry.js';
+import type { LegacyEndpoint, LegacyEndpoints } from './legacy-sse.js';
+import { LocalSessions, type LocalSession } from './local-sessions.js';
+import type { Memory } from './memory.js';
+import { findId } from './message.js';
+import type { ProtocolVersions } from './protocol-versions.js';
 import { quotedReason, readShort } from './refusal.js';
 import { isEventStream, Reply } from './reply.js';
-import type { Upstream } from './upstream.js';
-
-/** What is kept of a request so that it can be sent again with a newer token. */
-const replayLimitBytes = 1_048_576;
 
 /** How long the rest of a large request is waited for, to find its id. */
 const edgesPatienceMs = 5_000;
@@ -25,71 +26,163 @@ const edgesPatienceMs = 5_000;
 const firstRetryMs = 1_000;
 const longestRetryMs = 30_000;
 
-export interface ExchangeParts {
-  readonly tokens: TokenSource;
-  readonly clock: Clock;
+export interface ExchangeParts extends AskingParts {
   readonly log: Log;
   /** The words in which a failure reaches the model and the user. */
   readonly explain: (error: unknown, server: ServerId) => string;
-  readonly upstream: Upstream;
-  /** The calls of this window that wait for the user. */
-  readonly hold: Hold;
-  /** Likewise its streams, which are no calls and take no place of theirs. */
-  readonly heldStreams: Hold;
+  readonly memory: Memory;
+  readonly sessions: LocalSessions;
+  readonly beforeSignIn: BeforeSignIn;
+  readonly versions: ProtocolVersions;
+  readonly legacy: LegacyEndpoints;
 }
 
-/** One request on its way through. */
-interface Call {
-  readonly headers: readonly string[];
-  readonly session: string | undefined;
-  readonly body: Body;
-}
-
-/** What the server says, and the token that it took. */
-interface Answered {
-  readonly answer: IncomingMessage;
-  readonly lent: LentToken;
+/** Where a request has come in. */
+export interface Entrance {
+  readonly server: Server;
+  /** The path at which the server is offered. */
+  readonly path: string;
+  /** The older transport's way in, where it is that. */
+  readonly legacy?: LegacyEndpoint | undefined;
 }
 
 /** One request of an admitted caller, and its answer: a list of passes, whose order is that of `run`. */
 export class Exchange {
+  private readonly server: Server;
   readonly #reply: Reply;
   readonly #gone: AbortSignal;
   readonly #method: string;
+  readonly #asking: Asking;
+  /** Whether the server speaks first in it; a client that is refused it once does without it from then on. */
+  readonly #isBackChannel: boolean;
+  /** The caller's session, where it began before the server's own. */
+  #local: LocalSession | undefined;
 
   constructor(
     private readonly parts: ExchangeParts,
-    private readonly server: Server,
+    private readonly entrance: Entrance,
     private readonly request: IncomingMessage,
     response: ServerResponse,
   ) {
+    const { server, legacy } = entrance;
+    this.server = server;
     const { clock, log } = parts;
-    this.#method = request.method ?? '';
-    this.#reply = new Reply(response, request.headers.accept, clock, log);
+    const { method = '', headers } = request;
+    this.#method = method;
+    this.#reply = new Reply(response, legacy === undefined ? headers.accept : undefined, clock, log);
     this.#gone = this.#reply.gone;
+    const speaksFirst = method === 'GET' || headers['mcp-method'] === 'subscriptions/listen';
+    this.#isBackChannel = speaksFirst && this.#reply.acceptsStream;
+    this.#asking = new Asking(parts, server, legacy?.url ?? server.url, this.#reply, this.#isBackChannel);
   }
 
   /** Resolves when the answer has begun, or will not come; never rejects. */
   async run(): Promise<void> {
-    const { rawHeaders, headers } = this.request;
+    const { parts, server, request } = this;
     let body: Body | undefined;
     try {
-      body = await readBody(this.request, replayLimitBytes);
-      const session = single(headers['mcp-session-id']);
-      const call = { headers: forwardedRequestHeaders(rawHeaders), session, body };
+      body = await readBody(request, replayLimitBytes);
+      const session = this.entrance.legacy?.session ?? single(request.headers['mcp-session-id']);
+      const call = { method: this.#method, headers: this.#headers(session), session, body };
+      if (LocalSessions.isLocal(session)) this.#enter(session);
+      const inquiry = body.whole && mayInquire(body.whole) ? readInquiry(body.whole) : undefined;
+      const isNew = inquiry !== undefined || this.#local !== undefined;
+      const remembered = isNew && (await parts.beforeSignIn.answer(server, call, inquiry, this.#local));
+      if (remembered) {
+        this.#reply.say(remembered);
+        return;
+      }
       const { answer, lent } = await (this.#isBackChannel ? this.#stream(call) : this.#answered(call));
       await this.#requirePassable(answer, lent);
       this.#noteSession(call, answer, lent);
-      this.#reply.handOn(answer);
+      if (inquiry !== undefined) void this.#learn(inquiry, answer, lent);
+      this.#reply.handOn(answer, {
+        session: this.#local?.id,
+        through: this.#legacyStream(call, answer, lent),
+      });
     } catch (error) {
       if (this.#gone.aborted) return;
       await this.#fail(body, error);
     }
   }
 
-  /** On which a server speaks first; a client that is refused it once does without it from then on. */
-  get #isBackChannel(): boolean {
-    return this.#method === 'GET' && this.#reply.acceptsStream;
+  /** The headers that the server gets, with the version that the session speaks if the client leaves it out. */
+  #headers(session: string | undefined): string[] {
+    const { rawHeaders, headers } = this.request;
+    const forwarded = forwardedRequestHeaders(rawHeaders);
+    if (session === undefined || headers['mcp-protocol-version'] !== undefined) return forwarded;
+    const version = this.parts.versions.of(session);
+    return version === undefined ? forwarded : [...forwarded, 'mcp-protocol-version', version];
+  }
+
+  async #learn(inquiry: Inquiry, answer: IncomingMessage, { token }: LentToken): Promise<void> {
+    const { memory, versions } = this.parts;
+    const session = single(answer.headers['mcp-session-id']);
+    const result = await memory.listen(this.server, inquiry, answer, token);
+    const { protocolVersion } = recordOf(result);
+    if (inquiry.method === 'initialize' && session !== undefined && typeof protocolVersion === 'string')
+      versions.learn(session, protocolVersion);
+  }
+
+  /** What a stream has to go through that may turn out to be of the older transport. */
+  #legacyStream({ session }: Call, answer: IncomingMessage, lent: LentToken): Transform | undefined {
+    if (this.#method !== 'GET' || session !== undefined || !isEventStream(answer)) return undefined;
+    const { legacy, tokens, log } = this.parts;
+    const { server, entrance } = this;
+    const { origin } = new URL(server.url);
+    let opened: string | undefined;
+    const stream = legacy.stream({
+      server: server.id,
+      address: server.url,
+      pathOf: (key) => `${entrance.path}/${key}`,
+      isAllowed: (url) => URL.canParse(url) && new URL(url).origin === origin && mayGo(lent, url),
+      opened: (name) => {
+        opened = name;
+        tokens.sessionOpened(server.id, name, lent);
+      },
+      refused: (url) =>
+        log.warn(
+          `${JSON.stringify(server.id)} wants to be told at ${JSON.stringify(url)}, which its credential is not for.`,
+        ),
+    });
+    stream.once('close', () => opened !== undefined && tokens.sessionClosed(server.id, opened));
+    return stream;
+  }
+
+  /** @throws BrokerError `session_lost` */
+  #enter(session: string): void {
+    const local = this.parts.sessions.find(this.server.id, session);
+    if (local === undefined) throw new BrokerError('session_lost', 'The session has ended.');
+    this.#local = local;
+    if (!this.#isBackChannel) return;
+    local.streams++;
+    this.#reply.whenOver(() => local.streams--);
+  }
+
+  /** What the server says to `call`; in a session that began here, when that is tied to the server's own. */
+  async #answered(call: Call): Promise<Answered> {
+    const local = this.#local;
+    if (local === undefined) return this.#asking.answered(call);
+    const { beforeSignIn } = this.parts;
+    if (local.tying === undefined) await this.#asking.token({ ...call, session: undefined });
+    const ask = (one: Call) => this.#asking.answered(one);
+    const { session, version } = await beforeSignIn.tied(this.server, local, ask, this.#gone);
+    const isVersioned = this.request.headers['mcp-protocol-version'] !== undefined;
+    this.#announceNews(local, call);
+    return this.#asking.answered({
+      ...call,
+      session,
+      headers: headersInSession(call.headers, session, isVersioned ? undefined : version),
+    });
+  }
+
+  /** Tells the client what is not as it was told, on its stream, or before the answer to a call when it has none. */
+  #announceNews(local: LocalSession, { body }: Call): void {
+    const canTell =
+      this.#isBackChannel || (local.streams === 0 && this.#reply.acceptsStream && mayBecomeStream(body));
+    if (local.news.length === 0 || !canTell) return;
+    this.#reply.announce(local.news.map((method) => JSON.stringify({ jsonrpc: '2.0', method })));
+    local.news = [];
   }
 
   /** The server's stream as soon as it can be had; the client's own is held open until then. */
@@ -106,77 +199,6 @@ export class Exchange {
     }
   }
 
-  /** What the server says to `call`, asked again with the token that it wants, and the token that it took. */
-  async #answered(call: Call): Promise<Answered> {
-    let lent = await this.#token(call);
-    let answer = await this.#send(call, lent);
-    if (answer.statusCode === 401) {
-      answer.resume();
-      lent = await this.#token(call, lent);
-      if (call.body.whole === undefined) throw tooLargeToRepeat();
-      answer = await this.#send(call, lent);
-    }
-    if (answer.statusCode === 403 && this.#method === 'POST' && call.body.whole !== undefined) {
-      lent = await this.#wider(call, lent, answer);
-      answer = await this.#send(call, lent);
-    }
-    return { answer, lent };
-  }
-
-  /** A token for `call`, newer than `refused` when given; waits for the user when only the user can help. */
-  async #token(call: Call, refused?: LentToken): Promise<LentToken> {
-    const { tokens } = this.parts;
-    const { id } = this.server;
-    const { session } = call;
-    try {
-      return await (refused === undefined
-        ? tokens.accessToken(id, session)
-        : tokens.newerToken(id, session, refused));
-    } catch (error) {
-      // Nobody is asked to sign in so that a session can end: the editor ends those of a server that was signed out.
-      const canWait = this.#method !== 'DELETE' && canUserHelp(error);
-      if (!canWait) throw error;
-      await this.#held(call, error, (signal) =>
-        tokens.signedIn(id, signal, this.#isBackChannel ? 'quietly' : undefined),
-      );
-    }
-    return tokens.accessToken(id, session);
-  }
-
-  /** A token that may do what the server has just found `lent` too narrow for. */
-  async #wider(call: Call, lent: LentToken, refusal: IncomingMessage): Promise<LentToken> {
-    const { tokens, clock } = this.parts;
-    const because = new BrokerError('scope_required', 'The server wants more permissions.', {
-      details: { account: lent.account.label },
-    });
-    const challenges = refusal.headersDistinct['www-authenticate'] ?? [];
-    const reason = quotedReason(refusal, await readShort(refusal, clock), lent.token.reveal());
-    try {
-      return await this.#held(call, because, (signal) =>
-        tokens.widerToken(this.server.id, call.session, lent, challenges, signal),
-      );
-    } catch (error) {
-      if (reason === undefined || !hasCode(error, 'access_forbidden')) throw error;
-      throw new BrokerError(error.code, error.message, {
-        cause: error,
-        details: { ...error.details, reason },
-      });
-    }
-  }
-
-  /** Waits for what needs the user; the caller hears of us meanwhile, if it takes a stream. */
-  async #held<T>(
-    { body }: Call,
-    because: BrokerError,
-    work: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    const { hold, heldStreams } = this.parts;
-    const isKeptAlive = this.#isBackChannel || (this.#reply.acceptsStream && mayBecomeStream(body));
-    if (isKeptAlive) this.#reply.keepAlive();
-    if (this.#isBackChannel) return heldStreams.wait(because, 'endless', this.#gone, work);
-    return hold.wait(because, isKeptAlive ? 'kept-alive' : 'silent', this.#gone, work);
-  }
-
   #pause(delayMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = this.parts.clock.after(delayMs, () => {
@@ -191,34 +213,21 @@ export class Exchange {
     });
   }
 
-  async #send({ headers, body }: Call, lent: LentToken): Promise<IncomingMessage> {
-    const place = placeOf(this.server);
-    const { resource } = lent;
-    // The settings may have changed while the call waited; a token for the new address is not for the old one.
-    if (!isFor(resource, place)) {
-      throw new BrokerError('resource_mismatch', 'The token is for another address than the call.', {
-        details: { server: this.server.url, resource: JSON.stringify(resource) },
-      });
-    }
-    const { upstream } = this.parts;
-    const request = {
-      url: place.url,
-      method: this.#method,
-      // What goes into a stream of ours must be readable for whoever reads that.
-      headers: this.#reply.hasBegun ? withoutEncodings(headers) : headers,
-      body,
-      signal: this.#gone,
-    };
-    return sendLent(upstream, request, lent);
-  }
-
-  #noteSession({ session }: Call, answer: IncomingMessage, lent: LentToken): void {
-    const { tokens } = this.parts;
+  #noteSession({ session: known }: Call, answer: IncomingMessage, lent: LentToken): void {
+    const { tokens, sessions } = this.parts;
+    if (this.entrance.legacy !== undefined) return;
+    const session = this.#local === undefined ? known : this.#local.tie?.session;
     const opened = single(answer.headers['mcp-session-id']);
-    if (session === undefined && opened !== undefined) tokens.sessionOpened(this.server.id, opened, lent);
+    if (known === undefined && opened !== undefined) tokens.sessionOpened(this.server.id, opened, lent);
     const isOver =
       answer.statusCode === 404 || (this.#method === 'DELETE' && (answer.statusCode ?? 500) < 300);
-    if (session !== undefined && isOver) tokens.sessionClosed(this.server.id, session);
+    if (session !== undefined && isOver) this.#closed(session);
+    if (this.#local !== undefined && isOver) sessions.close(this.#local);
+  }
+
+  #closed(session: string): void {
+    this.parts.tokens.sessionClosed(this.server.id, session);
+    this.parts.versions.forget(session);
   }
 
   /** @throws BrokerError for an answer that the caller must not or cannot get */
@@ -270,7 +279,9 @@ export class Exchange {
       this.#reply.say({ status: 200 });
       return;
     }
-    if (hasCode(error, 'session_account_changed') && !this.#reply.hasBegun) {
+    const isOver = hasCode(error, 'session_account_changed', 'session_lost');
+    if (isOver && this.#local !== undefined) this.parts.sessions.close(this.#local);
+    if (isOver && !this.#reply.hasBegun) {
       // MCP, "Session Management": a client that gets 404 for its session opens a new one.
       this.#reply.say({ status: 404 });
       return;
@@ -278,7 +289,12 @@ export class Exchange {
     const code = error instanceof BrokerError ? error.code : 'internal';
     const words = explain(error, this.server.id);
     const id = body === undefined || body.whole !== undefined ? undefined : await this.#idOf(body);
-    this.#reply.say(failureAnswer(this.#method, body?.whole, words, code, id));
+    const answer = failureAnswer(this.#method, body?.whole, words, code, id);
+    const { legacy } = this.entrance;
+    if (legacy !== undefined && answer.body !== undefined) {
+      legacy.say(answer.body);
+      this.#reply.say({ status: 202 });
+    } else this.#reply.say(answer);
   }
 
   /** The id of a request that went past; not waited for long, since what is left of it may be endless. */
@@ -291,30 +307,6 @@ export class Exchange {
     timer?.dispose();
     return edges && findId(edges.head, edges.tail);
   }
-}
-
-/** Where a server is, and the resource of which it was found to be part: every call asks about the same. */
-interface Place {
-  readonly url: URL;
-  knownResource?: string;
-}
-
-/** By the entry of the settings, which is another one when the address has changed. */
-const places = new WeakMap<Server, Place>();
-
-function placeOf(server: Server): Place {
-  const known = places.get(server);
-  if (known !== undefined) return known;
-  const place = { url: new URL(server.url) };
-  places.set(server, place);
-  return place;
-}
-
-function isFor(resource: string, place: Place): boolean {
-  if (resource === place.knownResource) return true;
-  if (!covers(resource, place.url.href)) return false;
-  place.knownResource = resource;
-  return true;
 }
 
 /** A response to the call that came with a status of its own, which there is no place for any more. */
@@ -338,28 +330,9 @@ const isPassing = (error: unknown): boolean =>
     'too_many_attempts',
   );
 
-/**
- * Whether the answer to a call may begin before the server has said anything: only a request is answered by a stream,
- * and `initialize` by a header too, which names the session.
- */
-function mayBecomeStream({ whole }: Body): boolean {
-  const message = whole && parseMessages(whole);
-  if (message === undefined) return false;
-  const messages = [message].flat() as readonly Message[];
-  return messages.some(isRequest) && !messages.some(({ method }) => method === 'initialize');
-}
-
 const isContent = (answer: IncomingMessage): boolean =>
   answer.statusCode === 200 &&
   (isEventStream(answer) || answer.headers['content-type']?.startsWith('application/json') === true);
 
-const withoutEncodings = (headers: readonly string[]): string[] =>
-  headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== 'accept-encoding');
-
 const single = (header: string | string[] | undefined): string | undefined =>
   Array.isArray(header) ? header[0] : header;
-
-const tooLargeToRepeat = (): BrokerError =>
-  new BrokerError('token_rejected', 'The request is too large to be repeated with a newer token.', {
-    details: { limitBytes: replayLimitBytes },
-  });

@@ -3,10 +3,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Disposable } from '../core/announcer.js';
 import { Secret } from '../core/secret.js';
 import type { Server, ServerId } from '../core/server.js';
+import type { ServerMemory } from '../core/server-memory.js';
 import { Exchange, type ExchangeParts } from './exchange.js';
+import { BeforeSignIn } from './before-sign-in.js';
 import { isAdmitted } from './guard.js';
 import { Hold, type HoldParts } from './hold.js';
+import { LegacyEndpoints } from './legacy-sse.js';
 import { listen, type Listener } from './listener.js';
+import { LocalSessions } from './local-sessions.js';
+import { Memory } from './memory.js';
+import { ProtocolVersions } from './protocol-versions.js';
 import { Upstream } from './upstream.js';
 
 const capabilityBytes = 32;
@@ -17,7 +23,10 @@ export interface Endpoint {
   readonly capability: Secret;
 }
 
-export type ProxyParts = Omit<ExchangeParts, 'upstream' | 'hold' | 'heldStreams'> & HoldParts;
+export interface ProxyParts extends HoldParts, Pick<ExchangeParts, 'tokens' | 'log' | 'explain'> {
+  /** What servers said when they were reached last. */
+  readonly serverMemory: ServerMemory;
+}
 
 interface Route {
   readonly server: Server;
@@ -37,7 +46,19 @@ export class McpProxy implements Disposable {
 
   private constructor(parts: ProxyParts) {
     const [hold, heldStreams] = [new Hold(parts), new Hold(parts)];
-    this.#parts = { ...parts, upstream: this.#upstream, hold, heldStreams };
+    const [memory, sessions] = [new Memory(parts.serverMemory), new LocalSessions()];
+    const beforeSignIn = new BeforeSignIn({ ...parts, memory, sessions });
+    this.#parts = {
+      ...parts,
+      upstream: this.#upstream,
+      hold,
+      heldStreams,
+      memory,
+      sessions,
+      beforeSignIn,
+      versions: new ProtocolVersions(),
+      legacy: new LegacyEndpoints(),
+    };
   }
 
   static async start(parts: ProxyParts): Promise<McpProxy> {
@@ -66,6 +87,17 @@ export class McpProxy implements Disposable {
     return route && { url: `http://127.0.0.1:${this.#port}${path}`, capability: route.capability };
   }
 
+  /** Whether a start of `id` can do without the server, since it is known what that said before. */
+  async remembers(id: ServerId): Promise<boolean> {
+    const route = this.#routes.get(pathOf(id));
+    return route !== undefined && (await this.#parts.memory.knows(route.server));
+  }
+
+  /** Whether a client of `id` works in a session that began before anybody had signed in. */
+  hasLocalSession(id: ServerId): boolean {
+    return this.#parts.sessions.has(id);
+  }
+
   dispose(): void {
     this.#listener?.close(true);
     this.#upstream.close();
@@ -76,14 +108,25 @@ export class McpProxy implements Disposable {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const route = this.#routes.get(request.url ?? '');
-    if (route === undefined || !isAdmitted(request, { port: this.#port, capability: route.capability })) {
+    const { path, key } = placeIn(request.url ?? '');
+    const route = this.#routes.get(path);
+    const legacy = route && key !== undefined ? this.#parts.legacy.find(route.server.id, key) : undefined;
+    const isServed = route !== undefined && (key === undefined || legacy !== undefined);
+    if (!isServed || !isAdmitted(request, { port: this.#port, capability: route.capability })) {
       response.writeHead(404, { connection: 'close' }).end();
       return;
     }
-    await new Exchange(this.#parts, route.server, request, response).run();
+    await new Exchange(this.#parts, { server: route.server, path, legacy }, request, response).run();
   }
 }
 
+/** The path of a server, and what is below it: the key of an endpoint that a stream of it has led to. */
+function placeIn(path: string): { readonly path: string; readonly key?: string } {
+  const end = path.indexOf('/', prefix.length);
+  return end < 0 ? { path } : { path: path.slice(0, end), key: path.slice(end + 1) };
+}
+
+const prefix = '/mcp/';
+
 /** A label may hold anything; the path holds letters, digits, `-` and `_`. */
-const pathOf = (id: ServerId): string => `/mcp/${Buffer.from(id).toString('base64url')}`;
+const pathOf = (id: ServerId): string => `${prefix}${Buffer.from(id).toString('base64url')}`;

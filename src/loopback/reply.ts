@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream';
+import { pipeline, type Transform } from 'node:stream';
 import type { Disposable } from '../core/announcer.js';
 import { describeError } from '../core/errors.js';
 import type { Clock, Log } from '../core/ports.js';
@@ -12,6 +12,21 @@ const quietMs = 2_000;
 
 /** Whatever is in between takes a connection for dead after 30 s of silence or more. */
 const heartbeatMs = 15_000;
+
+/** What happens to an answer of the server on its way. */
+export interface Passage {
+  /** The caller's name for the session, where the server has another. */
+  readonly session?: string | undefined;
+  /** What its body goes through. */
+  readonly through?: Transform | undefined;
+}
+
+/** The reason why everything ends that was for a caller. */
+export class CallerGone extends Error {
+  constructor() {
+    super('The caller hung up.');
+  }
+}
 
 /**
  * The answer to one request: the server's or one of our own, given once. While the caller waits it may begin early, as
@@ -34,7 +49,7 @@ export class Reply {
     this.gone = hungUp.signal;
     response.on('close', () => {
       this.#beating?.dispose();
-      if (!response.writableFinished) hungUp.abort(new Error('The caller hung up.'));
+      if (!response.writableFinished) hungUp.abort(new CallerGone());
     });
   }
 
@@ -47,17 +62,29 @@ export class Reply {
     return accepts(this.accept, eventStream);
   }
 
+  /** Calls `listener` when the answer has been given, or cannot be given any more. */
+  whenOver(listener: () => void): void {
+    this.response.once('close', listener);
+  }
+
   /** Lets the caller hear of us from now on, after a moment in which the answer may still come plainly. */
   keepAlive(): void {
     this.#beating ??= this.clock.after(quietMs, () => {
-      this.#hasBegun = true;
-      this.response.writeHead(200, eventStreamHeaders);
+      this.#begin();
       this.#beat();
     });
   }
 
-  /** Gives what the server answered, which must fit: once `hasBegun`, only an event stream or a JSON document does. */
-  handOn(answer: IncomingMessage): void {
+  /** Tells the caller something before the answer, in a stream, which it must accept. */
+  announce(jsons: readonly string[]): void {
+    this.#begin();
+    for (const json of jsons) this.response.write(eventOf(json));
+  }
+
+  /**
+   * Gives what the server answered, which must fit: once `hasBegun`, only an event stream or a JSON document does.
+   */
+  handOn(answer: IncomingMessage, { session, through }: Passage = {}): void {
     const { response } = this;
     this.#settle();
     const onEnd = (error?: Error | null) => {
@@ -66,21 +93,32 @@ export class Reply {
       response.destroy();
     };
     if (this.#hasBegun) {
-      if (isEventStream(answer)) pipeline(answer, response, onEnd);
+      if (through !== undefined) pipeline(answer, through, response, onEnd);
+      else if (isEventStream(answer)) pipeline(answer, response, onEnd);
       else pipeline(answer, asEvent(), response, onEnd);
       return;
     }
     const headers = forwardedResponseHeaders(answer.rawHeaders);
-    // What has come with the headers leaves with them.
-    const begun = answer.read() as Buffer | null;
-    if (answer.complete && begun !== null && answer.headers['content-length'] === undefined)
-      headers.push('content-length', String(begun.length));
-    response.writeHead(answer.statusCode ?? 502, headers);
-    if (answer.complete) {
-      response.end(begun);
+    const begin = () =>
+      response.writeHead(
+        answer.statusCode ?? 502,
+        session === undefined ? headers : renamed(headers, session),
+      );
+    if (through !== undefined) {
+      begin().flushHeaders();
+      pipeline(answer, through, response, onEnd);
       return;
     }
-    if (begun !== null) response.write(begun);
+    // What has come with the headers leaves with them.
+    const begun = readAtHand(answer);
+    if (answer.complete) {
+      if (begun !== undefined && answer.headers['content-length'] === undefined)
+        headers.push('content-length', String(begun.length));
+      begin().end(begun);
+      return;
+    }
+    begin();
+    if (begun !== undefined) response.write(begun);
     // A stream may be silent for long.
     else if (isEventStream(answer)) response.flushHeaders();
     answer.on('error', onEnd);
@@ -88,7 +126,7 @@ export class Reply {
   }
 
   /** Gives an answer of our own, in a form that the caller takes. */
-  say({ status, body }: OwnAnswer): void {
+  say({ status, body, session }: OwnAnswer): void {
     const { response, accept } = this;
     this.#settle();
     if (this.#hasBegun) {
@@ -98,8 +136,19 @@ export class Reply {
     const isForStreamsOnly = this.acceptsStream && !accepts(accept, 'json') && !accepts(accept, '*/*');
     if (body === undefined) response.writeHead(status).end();
     else if (status === 200 && isForStreamsOnly)
-      response.writeHead(200, eventStreamHeaders).end(eventOf(body));
-    else response.writeHead(status, { 'content-type': 'application/json' }).end(body);
+      response
+        .writeHead(200, {
+          ...eventStreamHeaders,
+          ...(session !== undefined && { 'mcp-session-id': session }),
+        })
+        .end(eventOf(body));
+    else
+      response
+        .writeHead(status, {
+          'content-type': 'application/json',
+          ...(session !== undefined && { 'mcp-session-id': session }),
+        })
+        .end(body);
   }
 
   /** Breaks off an answer that cannot be completed, so that half is not taken for whole. */
@@ -113,6 +162,11 @@ export class Reply {
     return this.response.headersSent && !this.#hasBegun;
   }
 
+  #begin(): void {
+    if (!this.#hasBegun) this.response.writeHead(200, eventStreamHeaders);
+    this.#hasBegun = true;
+  }
+
   #settle(): void {
     this.#beating?.dispose();
   }
@@ -123,5 +177,20 @@ export class Reply {
   }
 }
 
+/** The headers of an answer in a session that the caller knows as `session`. */
+const renamed = (headers: readonly string[], session: string): string[] =>
+  headers.map((value, at) =>
+    at % 2 === 1 && headers[at - 1]?.toLowerCase() === 'mcp-session-id' ? session : value,
+  );
+
 export const isEventStream = ({ headers }: IncomingMessage): boolean =>
   headers['content-type']?.startsWith(eventStream) === true;
+
+/** All that has come and has not been read yet; whoever listens to `answer` hears it as well. */
+function readAtHand(answer: IncomingMessage): Buffer | undefined {
+  const chunks: Buffer[] = [];
+  for (let chunk = nextOf(answer); chunk !== null; chunk = nextOf(answer)) chunks.push(chunk);
+  return chunks.length > 1 ? Buffer.concat(chunks) : chunks[0];
+}
+
+const nextOf = (answer: IncomingMessage): Buffer | null => answer.read() as Buffer | null;

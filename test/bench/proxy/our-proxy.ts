@@ -1,3 +1,4 @@
+import { noServerMemory } from '../../../src/core/server-memory.js';
 import { McpProxy } from '../../../src/loopback/mcp-proxy.js';
 import { CountingClock } from '../counting-clock.js';
 import { FullProfile, silent } from '../full-profile.js';
@@ -11,6 +12,7 @@ const proxy = await McpProxy.start({
   tokens: broker,
   clock: new CountingClock(),
   log: silent,
+  serverMemory: noServerMemory,
   signInWaitSeconds: () => 1,
   explain: String,
 });

@@ -1,0 +1,195 @@
+import type { IncomingMessage } from 'node:http';
+import { covers } from '../core/address.js';
+import { BrokerError, canUserHelp, hasCode } from '../core/errors.js';
+import type { Clock } from '../core/ports.js';
+import type { Server } from '../core/server.js';
+import type { LentToken, TokenSource } from '../core/token-source.js';
+import { replayLimitBytes, type Body } from './body.js';
+import type { Hold } from './hold.js';
+import { sendLent } from './lent-request.js';
+import { isRequest, parseMessages, type Message } from './message.js';
+import { Place } from './place.js';
+import { quotedReason, readShort } from './refusal.js';
+import type { Reply } from './reply.js';
+import type { Upstream } from './upstream.js';
+
+/** A server that sends further on than this is lost itself. */
+const hopLimit = 3;
+
+export interface AskingParts {
+  readonly tokens: TokenSource;
+  readonly clock: Clock;
+  readonly upstream: Upstream;
+  /** The calls of this window that wait for the user. */
+  readonly hold: Hold;
+  /** Likewise its streams, which are no calls and take no place of theirs. */
+  readonly heldStreams: Hold;
+}
+
+/** One request as it goes to a server. */
+export interface Call {
+  readonly method: string;
+  readonly headers: readonly string[];
+  /** The MCP session of the server that it belongs to. */
+  readonly session: string | undefined;
+  readonly body: Body;
+}
+
+/** What the server says, and the token that it took. */
+export interface Answered {
+  readonly answer: IncomingMessage;
+  readonly lent: LentToken;
+}
+
+/** Asks a server for one caller, with the token that the server wants; waits for the user when only the user can help. */
+export class Asking {
+  constructor(
+    private readonly parts: AskingParts,
+    private readonly server: Server,
+    /** Where the server is asked: its own address, or one that it named. */
+    private readonly address: string,
+    private readonly reply: Reply,
+    /** Whether it is for a stream on which the server speaks first: nobody waits for that. */
+    private readonly isForStream: boolean,
+  ) {}
+
+  /**
+   * What the server says to `call`, asked again with a newer or a wider token when it wants one.
+   * @throws BrokerError as `TokenSource`, `Upstream.send` and `Hold.wait`; `resource_mismatch`; `token_rejected`
+   */
+  async answered(call: Call): Promise<Answered> {
+    let lent = await this.token(call);
+    let answer = await this.#send(call, lent);
+    if (answer.statusCode === 401) {
+      answer.resume();
+      lent = await this.token(call, lent);
+      if (call.body.whole === undefined) throw tooLargeToRepeat();
+      answer = await this.#send(call, lent);
+    }
+    if (answer.statusCode === 403 && call.method === 'POST' && call.body.whole !== undefined) {
+      lent = await this.#wider(call, lent, answer);
+      answer = await this.#send(call, lent);
+    }
+    return { answer, lent };
+  }
+
+  /** A token for `call`, newer than `refused` when given. */
+  async token(call: Call, refused?: LentToken): Promise<LentToken> {
+    const { tokens } = this.parts;
+    const { id } = this.server;
+    const { session } = call;
+    try {
+      return await (refused === undefined
+        ? tokens.accessToken(id, session)
+        : tokens.newerToken(id, session, refused));
+    } catch (error) {
+      // Nobody is asked to sign in so that a session can end: the editor ends those of a server that was signed out.
+      const canWait = call.method !== 'DELETE' && canUserHelp(error);
+      if (!canWait) throw error;
+      await this.#held(call, error, (signal) =>
+        tokens.signedIn(id, signal, this.isForStream ? 'quietly' : undefined),
+      );
+    }
+    return tokens.accessToken(id, session);
+  }
+
+  /** A token that may do what the server has just found `lent` too narrow for. */
+  async #wider(call: Call, lent: LentToken, refusal: IncomingMessage): Promise<LentToken> {
+    const { tokens, clock } = this.parts;
+    const because = new BrokerError('scope_required', 'The server wants more permissions.', {
+      details: { account: lent.account.label },
+    });
+    const challenges = refusal.headersDistinct['www-authenticate'] ?? [];
+    const reason = quotedReason(refusal, await readShort(refusal, clock), lent.token.reveal());
+    try {
+      return await this.#held(call, because, (signal) =>
+        tokens.widerToken(this.server.id, call.session, lent, challenges, signal),
+      );
+    } catch (error) {
+      if (reason === undefined || !hasCode(error, 'access_forbidden')) throw error;
+      const details = { ...error.details, reason };
+      throw new BrokerError(error.code, error.message, { cause: error, details });
+    }
+  }
+
+  /** Waits for what needs the user; the caller hears of us meanwhile, if it takes a stream. */
+  async #held<T>(
+    { body }: Call,
+    because: BrokerError,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { hold, heldStreams } = this.parts;
+    const { reply } = this;
+    const isKeptAlive = this.isForStream || (reply.acceptsStream && mayBecomeStream(body));
+    if (isKeptAlive) reply.keepAlive();
+    if (this.isForStream) return heldStreams.wait(because, 'endless', reply.gone, work);
+    return hold.wait(because, isKeptAlive ? 'kept-alive' : 'silent', reply.gone, work);
+  }
+
+  /** Sends it where the server is, and where that sends it on to without leaving what the credential is for. */
+  async #send({ method, headers, body }: Call, lent: LentToken): Promise<IncomingMessage> {
+    // The settings may have changed while the call waited; a token for the new address is not for the old one.
+    const place = Place.at(this.address);
+    if (!place.isWithin(lent.resource)) {
+      throw new BrokerError('resource_mismatch', 'The token is for another address than the call.', {
+        details: { server: this.address, resource: JSON.stringify(lent.resource) },
+      });
+    }
+    const { reply } = this;
+    let { url } = place;
+    for (let hops = 0; ; hops++) {
+      const request = {
+        url,
+        method,
+        // What goes into a stream of ours must be readable for whoever reads that.
+        headers: reply.hasBegun ? withoutHeader(headers, 'accept-encoding') : headers,
+        body,
+        signal: reply.gone,
+      };
+      const answer = await sendLent(this.parts.upstream, request, lent);
+      const next = hops < hopLimit ? redirectOf(answer, request) : undefined;
+      if (next === undefined || next.origin !== url.origin || !mayGo(lent, next.href)) return answer;
+      answer.resume();
+      url = next;
+    }
+  }
+}
+
+/** Whether `lent` may be sent to `address`. */
+export const mayGo = ({ resource }: LentToken, address: string): boolean => covers(resource, address);
+
+/**
+ * Where an answer leads the same request: never one that would become another (RFC 9110 §15.4).
+ * @returns undefined when it leads nowhere, or the body has gone
+ */
+function redirectOf(
+  { statusCode = 0, headers: { location } }: IncomingMessage,
+  { url, method, body }: { readonly url: URL; readonly method: string; readonly body: Body },
+): URL | undefined {
+  const keeps = method === 'GET' ? [301, 302, 303, 307, 308] : [307, 308];
+  if (!keeps.includes(statusCode) || body.whole === undefined || location === undefined) return undefined;
+  if (!URL.canParse(location, url.href)) return undefined;
+  const next = new URL(location, url);
+  next.hash = '';
+  return next.username === '' && next.password === '' ? next : undefined;
+}
+
+/**
+ * Whether the answer to a call may begin before the server has said anything: only a request is answered by a stream,
+ * and `initialize` by a header too, which names the session.
+ */
+export function mayBecomeStream({ whole }: Body): boolean {
+  const message = whole && parseMessages(whole);
+  if (message === undefined) return false;
+  const messages = [message].flat() as readonly Message[];
+  return messages.some(isRequest) && !messages.some(({ method }) => method === 'initialize');
+}
+
+/** Flat name and value pairs, without the pairs that are called `name`, which is in lower case. */
+export const withoutHeader = (headers: readonly string[], name: string): string[] =>
+  headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== name);
+
+const tooLargeToRepeat = (): BrokerError =>
+  new BrokerError('token_rejected', 'The request is too large to be repeated with a newer token.', {
+    details: { limitBytes: replayLimitBytes },
+  });

@@ -97,7 +97,7 @@ export function takePart(address: Address): void {
       globalThis.gc?.();
       return process.memoryUsage().heapUsed;
     },
-    resident: () => watch(process.memoryUsage.rss, 10),
+    resident: () => watch(() => process.memoryUsage.rss(), 10),
     held: () => watch(held, 100),
     growth: () => {
       clearInterval(watching);

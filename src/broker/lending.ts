@@ -46,9 +46,22 @@ export class Lending {
 
   /** @throws BrokerError as `TokenSource.accessToken` */
   async accessToken(id: ServerId, session?: string): Promise<LentToken> {
+    const atHand = this.#atHand(id, session);
+    if (atHand !== undefined) return this.#lend(id, atHand);
     return unlessReplaced(async () =>
       this.#lend(id, await this.#usable(await this.#keyFor(id, session), id)),
     );
+  }
+
+  /** What nearly every call gets: it is in memory and can be used, and so is whose the session is. */
+  #atHand(id: ServerId, session: string | undefined): LiveCredential | undefined {
+    const { clock, loader, sessions } = this.parts;
+    const held = loader.atHand(id);
+    if (held === undefined || held.activity.kind === 'ended' || !isAlive(held.credential)) return undefined;
+    const { credential } = held;
+    const owner = session === undefined ? credential.account : sessions.accountAtHand(id, session);
+    const isOwn = owner !== undefined && sameAccount(owner, credential.account);
+    return isOwn && isUsable(credential.tokens, clock.nowMs()) ? credential : undefined;
   }
 
   /** @throws BrokerError as `TokenSource.newerToken` */

@@ -74,9 +74,16 @@ export class Loader implements Disposable {
    */
   async held(id: ServerId): Promise<Held | undefined> {
     const { vault, servers } = this.parts;
-    await Promise.all([vault.open(), servers.loaded]);
+    await vault.open();
+    await servers.loaded;
     const bound = servers.boundTo(id);
     return bound && this.#load(bound);
+  }
+
+  /** The same when it is in memory already, so that a call does not wait; undefined says nothing about the storage. */
+  atHand(id: ServerId): Held | undefined {
+    const bound = this.parts.servers.boundTo(id);
+    return bound && this.parts.holdings.get(keyText(keyOfEntry(bound)));
   }
 
   /** @throws BrokerError `server_unknown`; `sign_in_required`, `account_choice_required`; as `held` */

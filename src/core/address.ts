@@ -48,10 +48,13 @@ const withoutBareSlash = (issuer: string): string =>
  * @see RFC 9728 §3.3; MCP authorization, "Token Audience Binding and Validation"
  */
 export function covers(resource: string, address: string): boolean {
-  if (!URL.canParse(resource) || !URL.canParse(address)) return false;
-  const [owner, target] = [new URL(resource), new URL(address)];
+  // Every call asks, and most servers name themselves as their resource.
+  const owner = URL.parse(resource);
+  const target = resource === address ? owner : URL.parse(address);
+  if (owner === null || target === null) return false;
   // Other addresses share the origin "null", or borrow one of the web.
-  if (![owner, target].every(({ protocol }) => /^https?:$/.test(protocol))) return false;
+  if (![owner, target].every(({ protocol }) => protocol === 'https:' || protocol === 'http:')) return false;
+  if (owner === target) return true;
   if (owner.origin !== target.origin) return false;
   if (owner.search !== '' && owner.search !== target.search) return false;
   const [above, below] = [owner, target].map(({ pathname }) => `${pathname.replace(/\/$/, '')}/`) as [

@@ -9,6 +9,7 @@ import { withHeader } from './headers.js';
 import type { Hold } from './hold.js';
 import { sendLent } from './lent-request.js';
 import { isRequest, parseMessages, type Message } from './message.js';
+import { Place } from './place.js';
 import { quotedReason, readShort } from './refusal.js';
 import type { Reply } from './reply.js';
 import type { Upstream } from './upstream.js';
@@ -132,11 +133,12 @@ export class Asking {
   /** Sends it where the server is, and where that sends it on to without leaving what the credential is for. */
   async #send({ method, headers, body }: Call, lent: LentToken): Promise<IncomingMessage> {
     // The settings may have changed while the call waited; a token for the new address is not for the old one.
-    if (!mayGo(lent, this.address)) throw outOfReach(this.address, lent);
+    const place = Place.at(this.address);
+    if (!place.isWithin(lent.reach)) throw outOfReach(this.address, lent);
     const { reply, server } = this;
     const { quotaProject } = server.auth;
     const all = quotaProject === undefined ? headers : withHeader(headers, quotaProjectHeader, quotaProject);
-    let url = new URL(this.address);
+    let { url } = place;
     for (let hops = 0; ; hops++) {
       const request = {
         url,
@@ -148,7 +150,7 @@ export class Asking {
       };
       const answer = await sendLent(this.parts.upstream, request, lent);
       const next = hops < hopLimit ? redirectOf(answer, request) : undefined;
-      if (next?.origin !== url.origin || !mayGo(lent, next.href)) return answer;
+      if (next === undefined || next.origin !== url.origin || !mayGo(lent, next.href)) return answer;
       answer.resume();
       url = next;
     }

@@ -28,6 +28,15 @@ export const wholeBody = (whole: Buffer): Body => ({
 
 /** Reads up to `limitBytes`; what is larger is left flowing, with the part that has been read in front. */
 export async function readBody(request: IncomingMessage, limitBytes: number): Promise<Body> {
+  // What came in one packet with the headers has been taken from the connection, and is here a moment later.
+  await Promise.resolve();
+  const size = request.readableLength;
+  if (size <= limitBytes && size === Number(request.headers['content-length'] ?? NaN))
+    return wholeBody((request.read() as Buffer | null) ?? nothing);
+  return readAsItComes(request, limitBytes);
+}
+
+async function readAsItComes(request: IncomingMessage, limitBytes: number): Promise<Body> {
   const chunks: Buffer[] = [];
   let size = 0;
   const isWhole = await new Promise<boolean>((resolve, reject) => {
@@ -47,10 +56,7 @@ export async function readBody(request: IncomingMessage, limitBytes: number): Pr
     const onClose = () => settle(() => reject(new Error('The caller hung up.')));
     request.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
   });
-  if (isWhole) {
-    const whole = Buffer.concat(chunks);
-    return wholeBody(whole);
-  }
+  if (isWhole) return wholeBody(Buffer.concat(chunks));
   const head = Buffer.from(Buffer.concat(chunks).subarray(0, edgeBytes));
   let [before, last]: Buffer[] = [];
   return {

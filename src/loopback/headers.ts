@@ -45,23 +45,14 @@ export function withHeader(rawHeaders: readonly string[], name: string, value: s
 }
 
 function without(rawHeaders: readonly string[], names: ReadonlySet<string>): string[] {
-  const all = pairs(rawHeaders);
-  const named = namedByConnection(all);
-  return all.flatMap(([name, value]) => {
+  const kept: string[] = [];
+  const named: string[] = [];
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const [name = '', value = ''] = [rawHeaders[at], rawHeaders[at + 1]];
     const lower = name.toLowerCase();
-    return names.has(lower) || named.includes(lower) ? [] : [name, value];
-  });
-}
-
-function namedByConnection(headers: readonly (readonly [string, string])[]): string[] {
-  return headers
-    .filter(([name]) => name.toLowerCase() === 'connection')
-    .flatMap(([, value]) => value.split(',').map((token) => token.trim().toLowerCase()));
-}
-
-function pairs(rawHeaders: readonly string[]): (readonly [string, string])[] {
-  const result: (readonly [string, string])[] = [];
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2)
-    result.push([rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '']);
-  return result;
+    if (lower === 'connection') named.push(...value.split(',').map((token) => token.trim().toLowerCase()));
+    if (!names.has(lower)) kept.push(name, value);
+  }
+  // As a rule it names only the connection itself.
+  return named.every((name) => name === 'close' || names.has(name)) ? kept : without(kept, new Set(named));
 }

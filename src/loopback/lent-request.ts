@@ -15,15 +15,16 @@ export async function sendLent(
   request: Omit<UpstreamRequest, 'token' | 'proof'>,
   { token, prove }: LentToken,
 ): Promise<IncomingMessage> {
+  if (prove === undefined) return upstream.send({ ...request, token });
   const send = async () => {
-    const proof = await prove?.(request.method, request.url.href);
-    const answer = await upstream.send({ ...request, token, ...(proof && { proof: proof.header }) });
+    const proof = await prove(request.method, request.url.href);
+    const answer = await upstream.send({ ...request, token, proof: proof.header });
     const nonce = nonceOf(answer);
-    if (nonce !== undefined) await proof?.noted(nonce);
+    if (nonce !== undefined) await proof.noted(nonce);
     return answer;
   };
   const answer = await send();
-  if (prove === undefined || !wantsNonce(answer)) return answer;
+  if (!wantsNonce(answer)) return answer;
   answer.resume();
   if (request.body.whole !== undefined) return send();
   throw new BrokerError('nonce_wanted', 'A nonce is wanted in a request that is too large to be repeated.');

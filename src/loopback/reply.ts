@@ -99,13 +99,28 @@ export class Reply {
       return;
     }
     const headers = forwardedResponseHeaders(answer.rawHeaders);
-    response.writeHead(answer.statusCode ?? 502, session === undefined ? headers : renamed(headers, session));
-    // A stream may be silent for long; any other body goes out together with its headers.
-    if (isEventStream(answer)) response.flushHeaders();
+    const begin = () =>
+      response.writeHead(
+        answer.statusCode ?? 502,
+        session === undefined ? headers : renamed(headers, session),
+      );
     if (through !== undefined) {
+      begin().flushHeaders();
       pipeline(answer, through, response, onEnd);
       return;
     }
+    // What has come with the headers leaves with them.
+    const begun = readAtHand(answer);
+    if (answer.complete) {
+      if (begun !== undefined && answer.headers['content-length'] === undefined)
+        headers.push('content-length', String(begun.length));
+      begin().end(begun);
+      return;
+    }
+    begin();
+    if (begun !== undefined) response.write(begun);
+    // A stream may be silent for long.
+    else if (isEventStream(answer)) response.flushHeaders();
     answer.on('error', onEnd);
     answer.pipe(response);
   }
@@ -170,3 +185,12 @@ const renamed = (headers: readonly string[], session: string): string[] =>
 
 export const isEventStream = ({ headers }: IncomingMessage): boolean =>
   headers['content-type']?.startsWith(eventStream) === true;
+
+/** All that has come and has not been read yet; whoever listens to `answer` hears it as well. */
+function readAtHand(answer: IncomingMessage): Buffer | undefined {
+  const chunks: Buffer[] = [];
+  for (let chunk = nextOf(answer); chunk !== null; chunk = nextOf(answer)) chunks.push(chunk);
+  return chunks.length > 1 ? Buffer.concat(chunks) : chunks[0];
+}
+
+const nextOf = (answer: IncomingMessage): Buffer | null => answer.read() as Buffer | null;

@@ -30,24 +30,34 @@ export class Upstream {
    */
   send({ url, method, headers, token, proof, body, signal }: UpstreamRequest): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
+      signal.throwIfAborted();
       const length = body.whole === undefined ? [] : ['content-length', String(body.whole.length)];
       const credential =
         proof === undefined
           ? ['authorization', `Bearer ${token.reveal()}`]
           : ['authorization', `DPoP ${token.reveal()}`, 'dpop', proof];
       const all = ['host', url.host, ...headers, ...credential, ...length];
-      const options = { method, headers: byName(all), signal };
+      const options = { ...destinationOf(url), method, headers: byName(all) };
       const outgoing =
         url.protocol === 'https:'
-          ? httpsRequest(url, { ...options, agent: this.#https })
-          : httpRequest(url, { ...options, agent: this.#http });
-      outgoing.on('response', resolve);
+          ? httpsRequest({ ...options, agent: this.#https })
+          : httpRequest({ ...options, agent: this.#http });
+      let isAnswered = false;
+      outgoing.on('response', (answer) => {
+        isAnswered = true;
+        resolve(answer);
+      });
       // Not sent again by us: the server may have acted on it before the connection broke.
       outgoing.on('error', (error) =>
         reject(signal.aborted ? (signal.reason as Error) : unreachable(url, error)),
       );
-      // An answer that is none, such as 101, ends a request without either; after them this says nothing.
-      outgoing.on('close', () => reject(unreachable(url, new Error('It was closed without an answer.'))));
+      const hangUp = () => outgoing.destroy();
+      signal.addEventListener('abort', hangUp);
+      outgoing.on('close', () => {
+        signal.removeEventListener('abort', hangUp);
+        // An answer that is none, such as 101, ends a request without one and without an error.
+        if (!isAnswered) reject(unreachable(url, new Error('It was closed without an answer.')));
+      });
       body.sendTo(outgoing);
     });
   }
@@ -63,16 +73,23 @@ export class Upstream {
  * they stand, and could not be sent by the way of a proxy, which adds its own.
  */
 function byName(lines: readonly string[]): Record<string, string | string[]> {
+  // Without a prototype: a header may be called `constructor`.
+  const headers = Object.create(null) as Record<string, string | string[]>;
   const names = new Map<string, string>();
-  const headers: Record<string, string | string[]> = {};
   for (let at = 0; at + 1 < lines.length; at += 2) {
-    const [written = '', value = ''] = lines.slice(at, at + 2);
-    const name = names.get(written.toLowerCase()) ?? written;
+    const [written, value] = [lines[at] ?? '', lines[at + 1] ?? ''];
+    const lower = written.toLowerCase();
+    const name = names.get(lower) ?? written;
     const before = headers[name];
     headers[name] = before === undefined ? value : [before, value].flat();
-    names.set(name.toLowerCase(), name);
+    if (before === undefined) names.set(lower, name);
   }
   return headers;
+}
+
+/** What Node's client wants to know of an address; its own way from a URL to that copies the URL. */
+function destinationOf({ protocol, hostname, port, pathname, search }: URL) {
+  return { protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port, path: `${pathname}${search}` };
 }
 
 function unreachable(url: URL, cause: unknown): BrokerError {

@@ -56,6 +56,12 @@ export class Sessions {
     return this.#kept.get(key);
   }
 
+  /** The same when it is in memory already, so that a call does not wait; undefined says nothing about the ledger. */
+  accountAtHand(server: ServerId, session: string): Account | undefined {
+    const key = this.#digests.get(nameOf(server, session));
+    return key === undefined ? undefined : this.#kept.get(key);
+  }
+
   /** Ties `session` to `account`, unless it belongs to somebody already. */
   open(server: ServerId, session: string, account: Account): Promise<void> {
     return this.#change(server, session, (key) => this.#kept.set(key, account));
@@ -77,7 +83,7 @@ export class Sessions {
   }
 
   async #digestOf(server: ServerId, session: string): Promise<string> {
-    const name = JSON.stringify([server, session]);
+    const name = nameOf(server, session);
     const known = this.#digests.get(name);
     if (known !== undefined) return known;
     const made = await digest(name);
@@ -86,3 +92,5 @@ export class Sessions {
     return made;
   }
 }
+
+const nameOf = (server: ServerId, session: string): string => JSON.stringify([server, session]);

@@ -51,6 +51,16 @@ describe('headers that a caller sends along', () => {
     assert.equal(resource.authorized[0]?.headers.host, new URL(resource.url).host);
   });
 
+  it('arrive as they are when they are called what every object has', async () => {
+    const { resource, url, headers } = await ground.signedInForScripted();
+    const own = Object.fromEntries(
+      ['constructor', 'toString', '__proto__'].map((name) => [name, `of ${name}`]),
+    );
+    await rawRequest(url, { headers: { ...headers, ...own }, body: ping });
+    const raw = resource.authorized[0]?.rawHeaders ?? [];
+    for (const [name, value] of Object.entries(own)) assert.equal(raw[raw.indexOf(name) + 1], value, name);
+  });
+
   it('cannot make one request look like two to the server', async () => {
     const { resource, url, headers } = await ground.signedInForScripted();
     const { host, port, pathname } = new URL(url);

@@ -14,9 +14,12 @@ describe('the bench', () => {
       sessionsBefore: [1, 2, 3],
       samples: 1,
       collections: 0,
+      slices: 1,
       calls: 2,
+      callsAtOnce: 2,
       events: 2,
       streamBytes: 200_000,
+      streams: 1,
       servers: 2,
     } as const;
     const rows = await bench(sizes, topicNames, (row) => told.push(row));
@@ -36,19 +39,19 @@ describe('the bench', () => {
     name: 'a call',
     unit: 'ms',
     ours: { name: 'ours', values: [3, 1, 2] },
-    baseline: { name: 'direct', values: [4, 4] },
+    baseline: { name: 'direct', values: [4, 8, 4] },
   };
 
-  it('tells a person the medians, how far the values lie apart, and the ratio', () => {
+  it('tells a person the medians, how far the values lie apart, and the ratio round by round', () => {
     const [header = '', , line = ''] = tableOf([row]).split('\n');
     assert.match(header, /^measure +this extension +beside +ratio$/);
-    assert.match(line, /^a call +ours: 2 \[1–3\] ms +direct: 4 ms +0\.50×$/);
+    assert.match(line, /^a call +ours: 2 \[1–3\] ms +direct: 4 \[4–8\] ms +0\.500 \[0\.125–0\.750\]×$/);
   });
 
   it('tells a program every value', () => {
     const { rows } = JSON.parse(jsonOf([row])) as { rows: readonly Row[] };
     assert.deepEqual(rows, [
-      { ...row, ours: { ...row.ours, median: 2 }, baseline: { ...row.baseline, median: 4 } },
+      { ...row, ratio: 0.5, ours: { ...row.ours, median: 2 }, baseline: { ...row.baseline, median: 4 } },
     ]);
   });
 

@@ -1,5 +1,5 @@
 import { activation } from './activation.js';
-import { rowOf, type Measure, type Row } from './measure.js';
+import { rowsOf, type Measure, type Row } from './measure.js';
 import { memory } from './memory.js';
 import { proxy } from './proxy.js';
 import { sessionWrites } from './session-writes.js';
@@ -33,9 +33,10 @@ export async function bench(
     const ends: (() => unknown)[] = [];
     try {
       for (const measure of await topic(sizes, (end) => ends.push(end))) {
-        const row = await rowOf(measure, sizes.samples);
-        rows.push(row);
-        tell(row);
+        for (const row of await rowsOf(measure, sizes.samples)) {
+          rows.push(row);
+          tell(row);
+        }
       }
     } finally {
       for (const end of ends.reverse()) await end();

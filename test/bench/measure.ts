@@ -10,7 +10,9 @@ export interface Measure {
   readonly name: string;
   readonly unit: 'ms' | 'µs' | 'MiB' | 'KiB' | 'bytes' | 'timers' | 'calls/s';
   readonly ours: Side;
-  readonly baseline: Side;
+  readonly baseline: Side | readonly Side[];
+  /** How often each side is taken, where it is not as often as everything else. */
+  readonly samples?: number;
 }
 
 interface Values {
@@ -18,7 +20,7 @@ interface Values {
   readonly values: readonly number[];
 }
 
-/** What came of a measure. */
+/** What came of a measure, beside one of its baselines. The values at one place were taken right after one another. */
 export interface Row {
   readonly name: string;
   readonly unit: Measure['unit'];
@@ -26,22 +28,30 @@ export interface Row {
   readonly baseline: Values;
 }
 
-/** Takes both sides in turn, so that whatever else the machine does meets both; of several pairs, the first warms up. */
-export async function rowOf({ name, unit, ours, baseline }: Measure, samples: number): Promise<Row> {
-  const values: { ours: number[]; baseline: number[] } = { ours: [], baseline: [] };
+/**
+ * Takes all sides in turn, there and back again, so that whatever else the machine does meets all of them; of several
+ * rounds, the first warms up.
+ * @returns a row for each baseline
+ */
+export async function rowsOf(measure: Measure, usualSamples: number): Promise<readonly Row[]> {
+  const { name, unit, samples = usualSamples } = measure;
+  const sides = [measure.ours, ...[measure.baseline].flat()].map((side) => ({
+    ...side,
+    values: [] as number[],
+  }));
   for (let sample = samples === 1 ? 1 : 0; sample <= samples; sample++) {
-    const pair = [await baseline.take(), await ours.take()] as const;
-    if (sample === 0) continue;
-    values.baseline.push(pair[0]);
-    values.ours.push(pair[1]);
+    for (const side of sample % 2 === 0 ? sides : sides.toReversed()) {
+      const value = await side.take();
+      if (sample > 0) side.values.push(value);
+    }
   }
-  return {
-    name,
-    unit,
-    ours: { name: ours.name, values: values.ours },
-    baseline: { name: baseline.name, values: values.baseline },
-  };
+  const [ours, ...baselines] = sides.map((side): Values => ({ name: side.name, values: side.values }));
+  return ours === undefined ? [] : baselines.map((baseline) => ({ name, unit, ours, baseline }));
 }
+
+/** How many times the baseline, for each round: what slows the machine down for a while cancels out. */
+export const ratiosOf = ({ ours, baseline }: Row): readonly number[] =>
+  ours.values.map((value, at) => value / (baseline.values[at] ?? NaN));
 
 /** The middle one, or the mean of the two in the middle. */
 export function median(values: readonly number[]): number {

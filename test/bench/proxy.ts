@@ -1,21 +1,24 @@
-import type { Measure, Side } from './measure.js';
+import { median, type Measure, type Side } from './measure.js';
 import type { AtEnd } from './bench.js';
 import type { Sizes } from './sizes.js';
 import { callsPerSecond, HttpCaller, timeOfCalls, type Call } from './proxy/caller.js';
 import { McpRemote } from './proxy/mcp-remote.js';
 import { Party, type Address } from './proxy/party.js';
 
-/** A way from an MCP client to the server. */
-interface Way {
-  readonly name: string;
-  readonly call: Call;
+/** A process that carries calls. */
+interface Worker {
+  cpuMicroseconds(): Promise<number>;
 }
 
-/** The way through a process of our own making, which can be looked into and carries everything that HTTP can. */
-interface HttpWay extends Way {
-  readonly caller: HttpCaller;
-  readonly party: Party;
+/** A way from an MCP client to the server. */
+interface Way<P extends Worker = Worker> {
+  readonly name: string;
+  readonly call: Call;
+  readonly party: P;
 }
+
+/** One that carries everything that HTTP can. */
+type HttpWay = Way<Party> & { readonly caller: HttpCaller };
 
 /**
  * What a call costs that goes through the proxy, beside the same call to the server itself, through a proxy that does
@@ -29,10 +32,12 @@ export async function proxy(sizes: Sizes, atEnd: AtEnd): Promise<readonly Measur
   const ours = await httpWay('ours', 'our-proxy', [url, token], atEnd);
   const remote = await remoteWay(server.party.address, atEnd);
   return [
-    ...[server, bare, remote].flatMap((other) => latencies(ours, other, sizes)),
-    ...[bare, remote].flatMap((other) => throughputs(ours, other, sizes)),
-    ...usages(ours, bare, sizes),
-    await memoryOfServers([url, token], remote, sizes, atEnd),
+    ...latencies(ours, [server, bare, remote], sizes),
+    ...throughputs(ours, [server, bare, remote], sizes),
+    processorTime(ours, [bare, remote], sizes),
+    firstEvent(ours, [server, bare], sizes),
+    ...growths(ours, bare, sizes),
+    await memoryOfServers([url, token], remote.party, sizes, atEnd),
   ];
 }
 
@@ -43,7 +48,7 @@ async function httpWay(
   atEnd: AtEnd,
 ): Promise<HttpWay> {
   const party = await startParty(program, args, atEnd);
-  const caller = new HttpCaller(party.address);
+  const caller = await HttpCaller.start(party.address);
   atEnd(() => caller.close());
   return { name, call: caller.call, caller, party };
 }
@@ -54,86 +59,85 @@ async function startParty(program: string, args: readonly string[], atEnd: AtEnd
   return party;
 }
 
-async function remoteWay(address: Address, atEnd: AtEnd): Promise<Way & { readonly remote: McpRemote }> {
-  const remote = await McpRemote.start(address);
-  atEnd(() => remote.stop());
-  return { name: 'mcp-remote', call: remote.call, remote };
+async function remoteWay(address: Address, atEnd: AtEnd): Promise<Way<McpRemote>> {
+  const party = await McpRemote.start(address);
+  atEnd(() => party.stop());
+  return { name: 'mcp-remote', call: party.call, party };
 }
 
-function latencies(ours: Way, other: Way, { calls }: Sizes): Measure[] {
-  const side = ({ name, call }: Way, percent: number): Side => ({
-    name,
-    take: () => timeOfCalls(call, calls, percent),
-  });
+/** The same of each way, `samples` times. */
+function along<W extends { readonly name: string }>(
+  take: (way: W) => Promise<number>,
+  ours: W,
+  others: readonly W[],
+  samples: number,
+): Pick<Measure, 'ours' | 'baseline' | 'samples'> {
+  const side = (way: W): Side => ({ name: way.name, take: () => take(way) });
+  return { ours: side(ours), baseline: others.map(side), samples };
+}
+
+function latencies(ours: Way, others: readonly Way[], { calls, slices }: Sizes): Measure[] {
   return [50, 99].map((percent) => ({
     name: `a call after the other, p${percent}`,
     unit: 'µs',
-    ours: side(ours, percent),
-    baseline: side(other, percent),
+    ...along(({ call }) => timeOfCalls(call, calls, percent), ours, others, slices),
   }));
 }
 
-function throughputs(ours: Way, other: Way, { calls }: Sizes): Measure[] {
-  const side = ({ name, call }: Way, width: number): Side => ({
-    name,
-    take: () => callsPerSecond(call, calls, width),
-  });
+function throughputs(ours: Way, others: readonly Way[], { callsAtOnce, slices }: Sizes): Measure[] {
   return [32, 256].map((width) => ({
     name: `calls, ${width} at a time`,
     unit: 'calls/s',
-    ours: side(ours, width),
-    baseline: side(other, width),
+    ...along(({ call }) => callsPerSecond(call, callsAtOnce, width), ours, others, slices),
   }));
 }
 
-function usages(ours: HttpWay, bare: HttpWay, { calls, events, streamBytes }: Sizes): Measure[] {
-  const sides = (take: (way: HttpWay) => Promise<number>) => ({
-    ours: { name: ours.name, take: () => take(ours) },
-    baseline: { name: bare.name, take: () => take(bare) },
-  });
+/** What a call costs the proxy itself, whatever else the machine does, and so how many calls a processor carries. */
+function processorTime(ours: Way, others: readonly Way[], { callsAtOnce, slices }: Sizes): Measure {
+  const take = async ({ party, call }: Way) => {
+    const before = await party.cpuMicroseconds();
+    await callsPerSecond(call, callsAtOnce, 32);
+    return ((await party.cpuMicroseconds()) - before) / callsAtOnce;
+  };
+  return { name: 'processor time for a call', unit: 'µs', ...along(take, ours, others, slices) };
+}
+
+function firstEvent(ours: HttpWay, others: readonly HttpWay[], { events, slices }: Sizes): Measure {
+  const take = async ({ caller }: HttpWay) => {
+    const times: number[] = [];
+    for (let n = 0; n < events; n++) times.push((await caller.firstEventMs()) * 1_000);
+    return median(times);
+  };
+  return { name: 'first event of a stream', unit: 'µs', ...along(take, ours, others, slices) };
+}
+
+function growths(ours: HttpWay, bare: HttpWay, { streamBytes, streams }: Sizes): Measure[] {
+  const what = `while ${streamBytes / 1e9} GB pass`;
+  const take =
+    (kind: 'resident' | 'held') =>
+    async ({ caller, party }: HttpWay) =>
+      (await party.growthDuring(kind, () => caller.download(streamBytes))) / 1_048_576;
   return [
-    { name: 'first event of a stream', unit: 'µs', ...sides((way) => firstEvents(way, events)) },
-    { name: 'processor time for a call', unit: 'µs', ...sides((way) => processorTime(way, calls)) },
-    {
-      name: `memory growth while ${streamBytes / 1e9} GB pass`,
-      unit: 'MiB',
-      ...sides(
-        async ({ caller, party }) =>
-          (await party.growthDuring(() => caller.download(streamBytes))) / 1_048_576,
-      ),
-    },
+    { name: `memory held ${what}`, unit: 'MiB', ...along(take('held'), ours, [bare], streams) },
+    { name: `the same with garbage`, unit: 'MiB', ...along(take('resident'), ours, [bare], streams) },
   ];
-}
-
-async function firstEvents({ caller }: HttpWay, count: number): Promise<number> {
-  let sumMs = 0;
-  for (let n = 0; n < count; n++) sumMs += await caller.firstEventMs();
-  return (sumMs / count) * 1_000;
-}
-
-async function processorTime({ party, call }: HttpWay, count: number): Promise<number> {
-  const before = await party.usage();
-  await callsPerSecond(call, count, 1);
-  const after = await party.usage();
-  return (after.cpuMicroseconds - before.cpuMicroseconds) / count;
 }
 
 /** What one server more costs: here an entry in a table, there a process. */
 async function memoryOfServers(
   [url, token]: readonly [string, string],
-  { name, remote }: { readonly name: string; readonly remote: McpRemote },
+  remote: McpRemote,
   { servers }: Sizes,
   atEnd: AtEnd,
 ): Promise<Measure> {
   const one = await startParty('our-proxy', [url, token, '1'], atEnd);
   const many = await startParty('our-proxy', [url, token, String(servers + 1)], atEnd);
+  const take = async () => ((await many.heapBytes()) - (await one.heapBytes())) / servers / 1_024;
   return {
     name: 'memory for one more server',
     unit: 'KiB',
-    ours: {
-      name: `ours, of ${servers}`,
-      take: async () => ((await many.usage()).heapBytes - (await one.usage()).heapBytes) / servers / 1_024,
-    },
-    baseline: { name, take: async () => (await remote.residentBytes()) / 1_024 },
+    ours: { name: `ours, of ${servers}`, take },
+    baseline: { name: 'mcp-remote', take: async () => (await remote.residentBytes()) / 1_024 },
+    samples: 1,
   };
 }

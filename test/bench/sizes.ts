@@ -7,11 +7,17 @@ export interface Sizes {
   readonly samples: number;
   /** How often the garbage is collected before memory is looked at: each time takes long in a full process. */
   readonly collections: number;
-  /** The calls through a proxy in one sample. */
+  /** How often each way of a call is taken: short and often, since the machine is seldom quiet for long. */
+  readonly slices: number;
+  /** The calls in one slice, one after the other. */
   readonly calls: number;
+  /** The calls in one slice, many at a time. */
+  readonly callsAtOnce: number;
   /** The streams of which the first event is timed, in one sample. */
   readonly events: number;
   readonly streamBytes: number;
+  /** How often they are streamed. */
+  readonly streams: number;
   /** The servers beside one in the process of which the memory is looked at. */
   readonly servers: number;
 }
@@ -22,8 +28,11 @@ export const fullSizes: Sizes = {
   sessionsBefore: [100, 10_000, 100_000],
   samples: 7,
   collections: 2,
-  calls: 2_000,
-  events: 500,
+  slices: 15,
+  calls: 200,
+  callsAtOnce: 600,
+  events: 100,
   streamBytes: 1e9,
+  streams: 2,
   servers: 100,
 };

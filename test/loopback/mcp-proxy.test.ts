@@ -29,6 +29,36 @@ describe('the MCP proxy', () => {
     assert.equal(rig.connections.size, 1);
   });
 
+  const pieces = ['{"jsonrpc":"2.0",', '"id":1,', '"result":{"tools":[]}}'];
+  const text = pieces.join('');
+  const comings: readonly (readonly [string, (res: ServerResponse) => void])[] = [
+    ['whole', (res) => res.writeHead(200, { 'content-length': text.length }).end(text)],
+    [
+      'in pieces that are there at once',
+      (res) => {
+        for (const piece of pieces) res.write(piece);
+        res.end();
+      },
+    ],
+    [
+      'in pieces, one after the other',
+      (res) => {
+        for (const [at, piece] of pieces.entries()) setTimeout(() => res.write(piece), 5 * at);
+        setTimeout(() => res.end(), 5 * pieces.length);
+      },
+    ],
+    ['with nothing in it', (res) => res.end()],
+  ];
+  for (const [how, answer] of comings) {
+    for (const method of ['tools/call', 'tools/list']) {
+      it(`hands on an answer to ${method} that comes ${how}`, async () => {
+        rig.handle = (_req, res) => answer(res);
+        const given = await send({ jsonrpc: '2.0', id: 1, method });
+        assert.deepEqual([given.status, given.text], [200, how === 'with nothing in it' ? '' : text]);
+      });
+    }
+  }
+
   it('serves nobody elsewhere, and reveals nothing', async () => {
     const { port } = new URL(rig.proxy.endpoint(id)?.url ?? '');
     for (const path of [

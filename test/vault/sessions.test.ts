@@ -35,6 +35,19 @@ describe('sessions', () => {
     assert.deepEqual(await sessions.accountOf(server, 's-1'), alice);
   });
 
+  it('are at hand as soon as they were opened or looked up, for their own server, until they are closed', async () => {
+    assert.equal(sessions.accountAtHand(server, 's-1'), undefined);
+    await sessions.open(server, 's-1', alice);
+    assert.deepEqual(sessions.accountAtHand(server, 's-1'), alice);
+    assert.equal(sessions.accountAtHand(other, 's-1'), undefined);
+    await reload();
+    assert.equal(sessions.accountAtHand(server, 's-1'), undefined);
+    await sessions.accountOf(server, 's-1');
+    assert.deepEqual(sessions.accountAtHand(server, 's-1'), alice);
+    await sessions.close(server, 's-1');
+    assert.equal(sessions.accountAtHand(server, 's-1'), undefined);
+  });
+
   it('belong to nobody when we did not open them, and to one server', async () => {
     await sessions.open(server, 's-1', alice);
     assert.equal(await sessions.accountOf(server, 's-2'), undefined);

@@ -16,6 +16,7 @@ const server = createServer((incoming, response) => {
   outgoing.on('error', () => response.destroy());
   incoming.pipe(outgoing);
 });
+server.keepAliveTimeout = 0;
 server.listen(0, '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo;
   takePart({ url: `http://127.0.0.1:${port}/mcp`, authorization: 'Bearer of nothing' });

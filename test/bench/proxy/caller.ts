@@ -1,60 +1,71 @@
-import { Agent, request, type IncomingMessage } from 'node:http';
+import { Agent, request } from 'node:http';
 import { percentile, timeMs } from '../measure.js';
+import { Connection } from './connection.js';
+import { bigStream, firstOfStream, initialize, type Message } from './messages.js';
 import type { Address } from './party.js';
-import { bigStream, firstOfStream, type Message } from './messages.js';
 
 /** Whoever can answer a JSON-RPC request. Resolves when the answer has been read whole. */
 export type Call = (message: Message) => Promise<unknown>;
 
-/** An MCP client over HTTP, reduced to what costs least, so that it is not the client that is measured. */
+/** Node's servers close a connection that has been idle for 5 s. */
+const idleLimitMs = 2_000;
+
+/** An MCP client over HTTP, in a session, with as many connections as it has calls at a time. */
 export class HttpCaller {
-  readonly #agent = new Agent({ keepAlive: true });
+  readonly #idle: { readonly connection: Connection; readonly sinceMs: number }[] = [];
+  #session: string | undefined;
 
-  constructor(private readonly address: Address) {}
+  private constructor(private readonly address: Address) {}
 
-  readonly call: Call = async (message) => {
-    const answer = await this.#post(message);
-    let size = 0;
-    for await (const chunk of answer) size += (chunk as Buffer).length;
-    if (answer.statusCode !== 200 || size === 0) throw new Error(`The answer is ${answer.statusCode}.`);
-  };
+  static async start(address: Address): Promise<HttpCaller> {
+    const caller = new HttpCaller(address);
+    caller.#session = await caller.#with((connection) => connection.call(initialize));
+    return caller;
+  }
+
+  readonly call: Call = (message) => this.#with((connection) => connection.call(message, this.#session));
 
   /** The time until the first event of a stream has arrived, in milliseconds. */
-  async firstEventMs(): Promise<number> {
-    let rest: IncomingMessage | undefined;
-    const tookMs = await timeMs(async () => {
-      rest = await this.#post({ id: 1, method: firstOfStream });
-      await new Promise((resolve) => rest?.once('readable', resolve));
+  firstEventMs(): Promise<number> {
+    return this.#with(async (connection) => {
+      const beganMs = performance.now();
+      const { rest } = await connection.firstEvent({ id: 1, method: firstOfStream }, this.#session);
+      const tookMs = performance.now() - beganMs;
+      await rest;
+      return tookMs;
     });
-    await rest?.resume().toArray();
-    return tookMs;
   }
 
   /** Reads an answer of so many bytes. */
   async download(bytes: number): Promise<void> {
+    const { url, authorization } = this.address;
+    const agent = new Agent();
     let missing = bytes;
-    const answer = await this.#post({ id: 1, method: bigStream, params: { bytes } });
-    for await (const chunk of answer) missing -= (chunk as Buffer).length;
+    await new Promise<void>((resolve, reject) => {
+      const outgoing = request(url, { method: 'POST', headers: { authorization }, agent }, (answer) => {
+        answer
+          .on('data', (chunk: Buffer) => (missing -= chunk.length))
+          .on('end', resolve)
+          .on('error', reject);
+      });
+      outgoing.on('error', reject);
+      outgoing.end(JSON.stringify({ jsonrpc: '2.0', id: 1, method: bigStream, params: { bytes } }));
+    });
     if (missing !== 0) throw new Error(`${missing} of ${bytes} bytes are missing.`);
   }
 
   close(): void {
-    this.#agent.destroy();
+    for (const { connection } of this.#idle.splice(0)) connection.close();
   }
 
-  #post(message: Message): Promise<IncomingMessage> {
-    const body = JSON.stringify({ jsonrpc: '2.0', ...message });
-    const headers = {
-      authorization: this.address.authorization,
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
-      'content-length': Buffer.byteLength(body),
-    };
-    return new Promise((resolve, reject) => {
-      const outgoing = request(this.address.url, { method: 'POST', headers, agent: this.#agent }, resolve);
-      outgoing.on('error', reject);
-      outgoing.end(body);
-    });
+  async #with<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const last = this.#idle.pop();
+    const isFresh = last !== undefined && performance.now() - last.sinceMs < idleLimitMs;
+    if (!isFresh) last?.connection.close();
+    const connection = isFresh ? last.connection : new Connection(this.address);
+    const result = await work(connection);
+    this.#idle.push({ connection, sinceMs: performance.now() });
+    return result;
   }
 }
 

@@ -1,24 +1,32 @@
-import { execFile, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
+import type { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import type { Call } from './caller.js';
-import type { Message } from './messages.js';
+import { initialize, type Message } from './messages.js';
 import type { Address } from './party.js';
 
 const require = createRequire(import.meta.url);
 
+/** What tells, from inside, what a process has used of a processor. */
+const gauge = `process.on('message', () => process.send(process.cpuUsage()))`;
+
 /** The peer: a process for each server, between the editor's standard input and output and the server. */
 export class McpRemote {
   readonly #waiting = new Map<Message['id'], (answer: unknown) => void>();
-  readonly #process: ChildProcessWithoutNullStreams;
+  readonly #process: ChildProcess;
+  readonly #stdin: Writable;
 
   private constructor({ url, authorization }: Address) {
     const program = require.resolve('mcp-remote/dist/proxy.js');
     const options = ['--transport', 'http-only', '--silent', '--header', `Authorization: ${authorization}`];
-    this.#process = spawn(process.execPath, [program, url, ...options], { stdio: 'pipe' });
-    this.#process.stderr.resume();
-    createInterface({ input: this.#process.stdout }).on('line', (line) => {
+    const args = ['--import', `data:text/javascript,${encodeURIComponent(gauge)}`, program, url, ...options];
+    this.#process = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'ignore', 'ipc'] });
+    const { stdin, stdout } = this.#process;
+    if (stdin === null || stdout === null) throw new Error('There is nothing to speak through.');
+    this.#stdin = stdin;
+    createInterface({ input: stdout }).on('line', (line) => {
       const { id } = JSON.parse(line) as Message;
       this.#waiting.get(id)?.(undefined);
       this.#waiting.delete(id);
@@ -27,15 +35,7 @@ export class McpRemote {
 
   static async start(address: Address): Promise<McpRemote> {
     const remote = new McpRemote(address);
-    await remote.call({
-      id: 'first',
-      method: 'initialize',
-      params: {
-        protocolVersion: '2025-06-18',
-        capabilities: {},
-        clientInfo: { name: 'bench', version: '1' },
-      },
-    });
+    await remote.call(initialize);
     remote.#tell({ method: 'notifications/initialized' });
     return remote;
   }
@@ -45,6 +45,13 @@ export class McpRemote {
     this.#tell(message);
     return answered;
   };
+
+  async cpuMicroseconds(): Promise<number> {
+    const answer = new Promise((resolve) => this.#process.once('message', resolve));
+    this.#process.send('cpu');
+    const { user, system } = (await answer) as NodeJS.CpuUsage;
+    return user + system;
+  }
 
   async residentBytes(): Promise<number> {
     const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(this.#process.pid)]);
@@ -58,6 +65,6 @@ export class McpRemote {
   }
 
   #tell(message: Message): void {
-    this.#process.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+    this.#stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
   }
 }

@@ -10,3 +10,13 @@ export const firstOfStream = 'bench/stream';
 
 /** Is answered by as many bytes as its parameter `bytes` says. */
 export const bigStream = 'bench/flood';
+
+export const initialize: Message = {
+  id: 'first',
+  method: 'initialize',
+  params: {
+    protocolVersion: '2025-06-18',
+    capabilities: {},
+    clientInfo: { name: 'bench', version: '1' },
+  },
+};

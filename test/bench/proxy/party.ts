@@ -1,18 +1,10 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { bundled } from './bundled.js';
 
 /** Where a party listens, and what a caller has to present. */
 export interface Address {
   readonly url: string;
   readonly authorization: string;
-}
-
-/** What a process has used so far. */
-export interface Usage {
-  readonly cpuMicroseconds: number;
-  readonly residentBytes: number;
-  /** What is in use after the garbage was collected. */
-  readonly heapBytes: number;
 }
 
 /** A program of this folder in a process of its own, so that nobody's work is counted as another's. */
@@ -28,18 +20,27 @@ export class Party {
 
   /** @param program - the name of a file in this folder, without `.ts` */
   static async start(program: string, ...args: readonly string[]): Promise<Party> {
-    const file = fileURLToPath(new URL(`${program}.ts`, import.meta.url));
-    const process = fork(file, args, { execArgv: ['--import=tsx', '--expose-gc'] });
+    const process = fork(await bundled(program), args, { execArgv: ['--expose-gc'] });
     return new Party(process, (await answerOf(process)) as Address);
   }
 
-  async usage(): Promise<Usage> {
-    return (await this.#ask('usage')) as Usage;
+  /** What it has used of a processor so far. */
+  async cpuMicroseconds(): Promise<number> {
+    return (await this.#ask('cpu')) as number;
   }
 
-  /** How far its resident memory rose above what it was before, at most, while `work` went on. @returns bytes */
-  async growthDuring(work: () => Promise<unknown>): Promise<number> {
-    await this.#ask('watch');
+  /** What is in use after the garbage was collected. */
+  async heapBytes(): Promise<number> {
+    return (await this.#ask('heap')) as number;
+  }
+
+  /**
+   * How far its memory rose above what it was before, at most, while `work` went on: what the system has given it, with
+   * the garbage that nobody has collected yet, or what it holds on to.
+   * @returns bytes
+   */
+  async growthDuring(what: 'resident' | 'held', work: () => Promise<unknown>): Promise<number> {
+    await this.#ask(what);
     await work();
     return (await this.#ask('growth')) as number;
   }
@@ -56,7 +57,7 @@ export class Party {
   }
 }
 
-type Question = 'usage' | 'watch' | 'growth';
+type Question = 'cpu' | 'heap' | 'resident' | 'held' | 'growth';
 
 function answerOf(process: ChildProcess): Promise<unknown> {
   return new Promise((resolve, reject) => {
@@ -73,24 +74,33 @@ function answerOf(process: ChildProcess): Promise<unknown> {
 export function takePart(address: Address): void {
   let before = 0;
   let most = 0;
-  let watch: NodeJS.Timeout | undefined;
-  const look = () => (most = Math.max(most, process.memoryUsage.rss()));
+  let watching: NodeJS.Timeout | undefined;
+  let look = () => 0;
+  const watch = (take: () => number, everyMs: number) => {
+    globalThis.gc?.();
+    before = most = take();
+    look = () => (most = Math.max(most, take()));
+    watching = setInterval(look, everyMs);
+    return before;
+  };
+  const held = () => {
+    globalThis.gc?.();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
   const answers: Record<Question, () => unknown> = {
-    usage: () => {
-      globalThis.gc?.();
+    cpu: () => {
       const { user, system } = process.cpuUsage();
-      const { rss, heapUsed } = process.memoryUsage();
-      return { cpuMicroseconds: user + system, residentBytes: rss, heapBytes: heapUsed } satisfies Usage;
+      return user + system;
     },
-    watch: () => {
+    heap: () => {
       globalThis.gc?.();
-      before = process.memoryUsage.rss();
-      most = before;
-      watch = setInterval(look, 10);
-      return before;
+      return process.memoryUsage().heapUsed;
     },
+    resident: () => watch(() => process.memoryUsage.rss(), 10),
+    held: () => watch(held, 100),
     growth: () => {
-      clearInterval(watch);
+      clearInterval(watching);
       look();
       return most - before;
     },

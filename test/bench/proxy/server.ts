@@ -32,8 +32,9 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
           serverInfo: { name: 'bench', version: '1' },
         }
       : { content: [{ type: 'text', text: 'done' }] };
+  const session = method === 'initialize' ? { 'mcp-session-id': 'the-session-of-the-bench' } : {};
   response
-    .writeHead(200, { 'content-type': 'application/json' })
+    .writeHead(200, { 'content-type': 'application/json', ...session })
     .end(JSON.stringify({ jsonrpc: '2.0', id, result }));
 }
 
@@ -59,6 +60,8 @@ function flood(response: ServerResponse, bytes: number): void {
 }
 
 const server = createServer((request, response) => void answer(request, response));
+// A caller that measures something else meanwhile keeps its connection.
+server.keepAliveTimeout = 0;
 server.listen(0, '127.0.0.1', () => {
   takePart({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`, authorization });
 });

@@ -15,7 +15,11 @@ import { refused, tooMany } from './failures.js';
 import { asTokenAnswer, type Grants } from './grants.js';
 import type { Issuers } from './issuers.js';
 
-/** Tokens of five seconds are legitimate and need fifteen; more than this is a loop, whatever its cause. */
+/**
+ * Tokens of five seconds are legitimate and need fifteen; more than this is a loop, whatever its cause. Each window counts
+ * for itself: what another one has renewed is found in the vault and not asked for again, so that the counts add up only
+ * where a call in each window has every new token refused, and those have a brake of their own.
+ */
 const renewalsPerMinute = 20;
 
 export interface AskingParts {

@@ -2,32 +2,15 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { googleScope } from '../../src/google/scopes.js';
-import { serializeClient } from '../../src/vault/record.js';
-import { clientSecretName } from '../../src/vault/registrations.js';
-import { Secret } from '../../src/core/secret.js';
-import { Stores, type BrokerWindowOptions } from '../support/broker-window.js';
-import type { BrowserUser } from '../support/form-browser.js';
+import { until } from '../support/broker-window.js';
 import { googleClient, type GoogleClient } from '../support/google/google-clients.js';
-import { GoogleParties, type StartedMcpServer } from '../support/google/google-parties.js';
+import { at, googleWorld } from '../support/google/google-journeys.js';
 import { alice, bob } from '../support/google/google-users.js';
 import { scratchFolder } from '../support/scratch-folder.js';
 import { useGround } from '../support/ground.js';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
-
-const at = (user: { readonly email: string }, unticks?: RegExp): BrowserUser => ({
-  username: user.email,
-  password: user.email,
-  decision: 'allow',
-  ...(unticks && { unticks }),
-});
-
-/** One server of the settings. */
-interface Entry {
-  readonly server: StartedMcpServer;
-  readonly auth?: Record<string, unknown>;
-}
 
 describe('servers of Google’s world', () => {
   const ground = useGround();
@@ -37,59 +20,7 @@ describe('servers of Google’s world', () => {
     string,
   ];
 
-  async function world(client: GoogleClient = googleClient()) {
-    const parties = await GoogleParties.start({ clients: [client] });
-    ground.atEnd(() => parties.close());
-    const { google } = parties;
-    const hosted = (name: string, scopes: readonly string[], more = {}) =>
-      parties.hosted({ name, scopes, ...more });
-
-    /** A window that knows the client; `own` are the servers that are Google's. */
-    async function window(
-      servers: Readonly<Record<string, Entry>>,
-      {
-        own = Object.values(servers).map(({ server }) => server),
-        user = at(alice),
-        ...options
-      }: BrowserOptions = {},
-    ) {
-      const stores = options.stores ?? new Stores();
-      const { id: clientId, secret } = client;
-      const { issuer } = google;
-      const entered = { issuer, clientId, clientSecret: new Secret(secret) };
-      await stores.ownSecrets.store(
-        clientSecretName(issuer),
-        serializeClient({ ...entered, authMethod: 'client_secret_post', source: 'entered' }),
-      );
-      const { addresses } = google;
-      const setting = Object.entries(servers).map(([label, { server, auth }]) => [
-        label,
-        { type: 'http', url: server.url, ...(auth && { auth }) },
-      ]);
-      return ground.window(
-        {
-          user: { 'mcpCredentials.servers': Object.fromEntries(setting) as Record<string, unknown> },
-          google: {
-            issuer,
-            token: addresses.token,
-            userinfo: addresses.userInfo,
-            iamCredentials: addresses.iamCredentials,
-            sts: new URL(addresses.sts).origin,
-            origins: own.map(({ url }) => new URL(url).origin),
-          },
-          ...options,
-          stores,
-        },
-        user,
-      );
-    }
-    return { client, parties, google, hosted, window };
-  }
-
-  interface BrowserOptions extends Omit<BrokerWindowOptions, 'user' | 'google'> {
-    readonly own?: readonly StartedMcpServer[];
-    readonly user?: BrowserUser;
-  }
+  const world = (client?: GoogleClient) => googleWorld(ground, client);
 
   const asked = (visited: readonly string[]) => new URL(visited[0] ?? '').searchParams;
 
@@ -101,9 +32,10 @@ describe('servers of Google’s world', () => {
       await window.ready;
       const starting = window.connect('gmail');
       const notice = await window.editor.window.message(/“gmail” needs you to sign in/);
-      notice.press('Sign In');
       await assert.rejects(starting);
-      const visit = await window.editor.visits.at(-1);
+      notice.press('Sign In');
+      await until(() => window.editor.visits.length > 0);
+      const visit = await window.editor.visits[0];
       const parameters = asked(visit?.visited ?? []);
       assert.equal(parameters.get('access_type'), 'offline');
       assert.equal(parameters.get('prompt'), 'consent');
@@ -214,6 +146,45 @@ describe('servers of Google’s world', () => {
       assert.equal(window.stores.credentialKeys.length, 2);
     });
 
+    it('are asked for once more when somebody comes back who had granted more than was asked for', async () => {
+      const { hosted, window: open } = await world();
+      const [mail, files, both] = [
+        await hosted('gmail', [modify]),
+        await hosted('drive', [drive]),
+        await hosted('tasks', [googleScope('tasks')]),
+      ];
+      const { window, browser } = await open({
+        gmail: { server: mail, auth: { account: alice.email } },
+        drive: { server: files, auth: { account: bob.email } },
+        tasks: { server: both },
+      });
+      await window.signIn(/gmail/);
+      browser.user = at(bob);
+      await window.signIn(/drive/);
+      const first = await window.signIn(/tasks/);
+      assert.equal(window.editor.visits.length, 4);
+      const [, , third, fourth] = await Promise.all(window.editor.visits);
+      assert.match(third?.text ?? '', /asks bob@example\.com once more about “tasks”, in another tab/);
+      assert.match(asked(third?.visited ?? []).get('prompt') ?? '', /select_account/);
+      assert.equal(fourth, first);
+      assert.equal(asked(fourth?.visited ?? []).get('login_hint'), bob.email);
+      for (const label of ['drive', 'tasks'])
+        assert.match(await (await window.connect(label)).call('whoami'), /bob@example\.com/);
+    });
+
+    it('keep the refresh token that is there when none comes with a choice of account', async () => {
+      const { google, hosted, window: open } = await world();
+      const gmail = await hosted('gmail', [modify]);
+      const { window } = await open({ gmail: { server: gmail } });
+      await window.signIn();
+      const visit = await window.signIn(/Again as/);
+      assert.equal(asked(visit.visited).get('prompt'), null);
+      window.clock.leap(2 * hourMs);
+      google.advanceClock(2 * hourMs);
+      assert.match(await (await window.connect('gmail')).call('whoami'), /alice@example\.com/);
+      assert.equal(window.editor.visits.length, 2);
+    });
+
     it('are told which project to charge', async () => {
       const { hosted, window: open } = await world();
       const bigQuery = await hosted('bigquery', [googleScope('bigquery')], {
@@ -306,11 +277,12 @@ describe('servers of Google’s world', () => {
     }
 
     it('announce the end of a week two days ahead', async () => {
-      const { hosted, window: open } = await world(googleClient({ status: 'testing' }));
+      const { google, hosted, window: open } = await world(googleClient({ status: 'testing' }));
       const { window } = await open({ gmail: { server: await hosted('gmail', [modify]) } });
       await window.signIn();
       assert.doesNotMatch(tooltipOf(window), /sign-in itself ends/);
       window.clock.leap(5.2 * dayMs);
+      google.advanceClock(5.2 * dayMs);
       await window.run('refreshNow');
       assert.match(tooltipOf(window), /the sign-in itself ends in 44 h, so sign in again before/);
     });
@@ -322,18 +294,18 @@ describe('servers of Google’s world', () => {
       const mine = await parties.workspace({ scopes: [modify] });
       const { window } = await open({ mine: { server: mine } }, { own: [] });
       await window.ready;
-      const signIn = window.run('signIn');
-      const question = await window.editor.window.message(
-        /Send tokens of the account that you are about to sign in with to http:\/\/127\.0\.0\.1:\d+, where the MCP server “mine” is\?/,
+      window.editor.window.planModal(
+        /^Send tokens of the account that you are about to sign in with to http:\/\/127\.0\.0\.1:\d+, where the MCP server “mine” is\?$/,
+        'Allow',
       );
-      question.press('Allow');
-      await signIn;
+      await window.signIn();
       assert.match(await (await window.connect('mine')).call('whoami'), /alice@example\.com/);
-      await window.run('signIn', /mine|Again as/, /Again as/);
-      assert.equal(
-        window.editor.window.messages.filter(({ text }) => text.startsWith('Send tokens')).length,
-        1,
+      assert.match(
+        window.editor.window.modals[0]?.detail ?? '',
+        /They allow: Gmail: read, write and send mail\. Whoever gets one can use it everywhere/,
       );
+      await window.signIn(/Again as/);
+      assert.equal(window.editor.window.modals.length, 1);
     });
 
     it('get none when the user has not allowed it', async () => {
@@ -341,8 +313,8 @@ describe('servers of Google’s world', () => {
       const mine = await parties.workspace({ scopes: [modify] });
       const { window } = await open({ mine: { server: mine } }, { own: [] });
       await window.ready;
+      window.editor.window.planModal(/^Send tokens/, undefined);
       const signIn = window.run('signIn');
-      (await window.editor.window.message(/^Send tokens/)).close();
       (await window.editor.window.message(/may not be sent to http:\/\/127\.0\.0\.1/)).close();
       await signIn;
       assert.equal(window.editor.visits.length, 0);

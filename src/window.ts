@@ -35,6 +35,7 @@ import { Commands } from './vscode/commands.js';
 import { auditText } from './vscode/audit-table.js';
 import { ConfiguredServers } from './vscode/configured-servers.js';
 import { DefinitionProvider } from './vscode/definition-provider.js';
+import { FailedStarts } from './vscode/failed-starts.js';
 import { diagnostics } from './vscode/diagnostics.js';
 import type { Variables } from './vscode/environment.js';
 import { IssuerQuirks } from './vscode/issuer-quirks.js';
@@ -238,7 +239,11 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   keep(new Commands({ vs, broker, actions, menu, ...shown }));
   keep(new SignInNotifications(vs, broker, storage, clock, actions));
   const statusBar = keep(new StatusBar(vs, broker, configured, problems, storage, clock));
-  const provider = keep(new DefinitionProvider({ vs, broker, storage, clock, ready, signInWaitSeconds }));
+  const extensionId = context.extension.id;
+  const failedStarts = keep(new FailedStarts({ vs, broker, clock, log, extensionId }));
+  const provider = keep(
+    new DefinitionProvider({ vs, broker, storage, clock, ready, signInWaitSeconds, failedStarts }),
+  );
   keep(vs.lm.registerMcpServerDefinitionProvider('mcpCredentials.servers', provider));
   const onChange = () => {
     applyServers().catch((error: unknown) =>

@@ -10,6 +10,7 @@ import type { McpProxy } from '../loopback/mcp-proxy.js';
 import type { VSCode } from './api.js';
 import { CalmLook } from './calm.js';
 import { DefinitionVersions } from './definition-versions.js';
+import type { FailedStarts } from './failed-starts.js';
 import { failureText } from './failure-texts.js';
 
 /** The editor gives a resolve no time limit and its user no way to cancel one. */
@@ -27,6 +28,7 @@ export interface DefinitionParts {
   /** Settles when the proxy listens and the stored credentials are in memory. */
   readonly ready: Promise<McpProxy>;
   readonly signInWaitSeconds: () => number;
+  readonly failedStarts: Pick<FailedStarts, 'note'>;
 }
 
 /**
@@ -98,6 +100,7 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
       if (await proxy.remembers(id)) return;
       if (!broker.wasReached(id)) {
         broker.wantSignIn(id);
+        this.parts.failedStarts.note(id);
         throw error;
       }
       const waitMs = Math.min(this.parts.signInWaitSeconds() * 1000, startLimitMs);

@@ -86,6 +86,12 @@ const pairs = (raw: readonly string[]) =>
     .flatMap((name, at) => (at % 2 === 0 ? [[name, raw[at + 1]] as const] : []))
     .filter(([name]) => !ofTheWay.includes(name.toLowerCase()));
 
+/** The order of lines counts within one name alone, and names in any case are one (RFC 9110 §5.1 and §5.3). */
+const byName = (raw: readonly string[]) =>
+  pairs(raw)
+    .map(([name, value]) => [name.toLowerCase(), value] as const)
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+
 describe('what goes through the proxy', () => {
   const rig = new ProxyRig();
   const seen: unknown[] = [];
@@ -97,7 +103,7 @@ describe('what goes through the proxy', () => {
   beforeEach(() => {
     rig.handle = (req, res) => {
       const body = rig.seen.at(-1)?.body;
-      seen.push({ method: req.method, url: req.url, headers: pairs(req.rawHeaders), body });
+      seen.push({ method: req.method, url: req.url, headers: byName(req.rawHeaders), body });
       const { status, answerHeaders, pieces } = plan;
       res.writeHead(status, answerHeaders.flat());
       // Each piece by itself, so that a piece that is held back is seen.

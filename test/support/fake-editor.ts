@@ -306,7 +306,13 @@ export class FakeEditor {
     this.executed.push(id);
     const run = this.#commands.get(id);
     if (run !== undefined) return Promise.resolve(run());
-    if (['workbench.action.openSettings', 'workbench.action.reloadWindow'].includes(id))
+    if (
+      [
+        'workbench.action.openSettings',
+        'workbench.action.reloadWindow',
+        'workbench.mcp.startServer',
+      ].includes(id)
+    )
       return Promise.resolve(undefined);
     throw this.window.mistake(`Nobody planned the command ${id}.`);
   }

@@ -100,6 +100,8 @@ describe('a server that was never reached', () => {
 
   it('fails its start with instructions, and is started by itself after the sign-in', async () => {
     const { editor } = ground;
+    await ground.status(({ text }) => text === 'MCP: signed out');
+    await editor.storedDefinitions();
     await editor.startServer(ground.serverId('tickets')).catch(() => undefined);
     assert.deepEqual(ground.server('tickets').sessions, []);
     await editor.clickNotification('“tickets” needs you to sign in', 'Sign In');

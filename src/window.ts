@@ -26,6 +26,7 @@ import { ProfileSecrets } from './vault/profile-secrets.js';
 import { AccountActions } from './vscode/account-actions.js';
 import type { VSCode } from './vscode/api.js';
 import { Approvals } from './vscode/approvals.js';
+import { CallQuestions } from './vscode/call-questions.js';
 import { codePrompts } from './vscode/code-prompt.js';
 import { Commands } from './vscode/commands.js';
 import { auditText } from './vscode/audit-table.js';
@@ -168,6 +169,8 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     tokens: broker,
     clock,
     log,
+    audit,
+    ask: new CallQuestions(vs, clock).ask,
     signInWaitSeconds,
     explain: (error, server) => failureText(vs.l10n, error, server, clock.nowMs(), storage.health),
   }).then(keep);

@@ -140,15 +140,15 @@ export class Lending {
     });
   }
 
-  #lend(id: ServerId, { account, resource, generation, tokens }: LiveCredential): LentToken {
-    const token = tokens.accessToken;
+  #lend(id: ServerId, { account, resource, scopes, generation, tokens }: LiveCredential): LentToken {
+    const { accessToken: token, dpopKey, expiresAtMs } = tokens;
     if (this.#delivered.get(id)?.equals(token) !== true) {
       this.#delivered.set(id, token);
       this.parts.audit.record({ kind: 'delivery', server: id, account, resource, generation, token });
     }
-    const { dpopKey } = tokens;
-    if (dpopKey === undefined) return { token, account, resource };
-    return { token, account, resource, prove: (...about) => resourceProof(dpopKey, token, ...about) };
+    const lent = { token, account, resource, scopes, ...(expiresAtMs !== undefined && { expiresAtMs }) };
+    if (dpopKey === undefined) return lent;
+    return { ...lent, prove: (...about) => resourceProof(dpopKey, token, ...about) };
   }
 }
 

@@ -15,6 +15,10 @@ export interface LentToken {
   readonly account: Account;
   /** The protected resource that the token is for. */
   readonly resource: string;
+  /** What it was granted. */
+  readonly scopes: readonly string[];
+  /** The end of its life, in milliseconds since the epoch; missing when the issuer did not say. */
+  readonly expiresAtMs?: number;
   /** Only for a token that is bound to a key of ours; such a one is worth nothing without. */
   readonly prove?: Prove;
 }

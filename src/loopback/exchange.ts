@@ -1,13 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { covers } from '../core/address.js';
+import type { Audit } from '../core/audit.js';
 import { BrokerError, canUserHelp, describeError, hasCode } from '../core/errors.js';
 import type { Clock, Log } from '../core/ports.js';
+import type { AskAboutCall } from '../core/rule.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
 import { failureAnswer } from './answer.js';
 import { readBody, type Body } from './body.js';
-import { forwardedRequestHeaders, forwardedResponseHeaders } from './headers.js';
+import { hidesAnything, hidingFilter } from './hidden.js';
+import { forwardedRequestHeaders, forwardedResponseHeaders, withoutHeader } from './headers.js';
 import { sendLent } from './lent-request.js';
+import { conditionsOf, permit, type Conditions } from './rule-pass.js';
 import type { Upstream } from './upstream.js';
 
 /** What is kept of a request so that it can be sent again with a newer token. */
@@ -17,6 +21,9 @@ export interface ExchangeParts {
   readonly tokens: TokenSource;
   readonly clock: Clock;
   readonly log: Log;
+  readonly audit: Audit;
+  /** For rules that want the user to be asked about a call. */
+  readonly ask: AskAboutCall;
   /** Seconds that a call waits for the user, as configured now. */
   readonly signInWaitSeconds: () => number;
   /** The words in which a failure reaches the model and the user. */
@@ -30,6 +37,8 @@ interface Call {
   readonly headers: readonly string[];
   readonly session: string | undefined;
   readonly body: Body;
+  /** What the rules want of it; missing when there are none. */
+  readonly conditions: Conditions | undefined;
 }
 
 /** One request of an admitted caller, and its answer: a list of passes, whose order is that of `run`. */
@@ -55,12 +64,21 @@ export class Exchange {
     let body: Body | undefined;
     try {
       body = await readBody(this.request, replayLimitBytes);
+      const conditions = conditionsOf(this.server, headers, body.whole, this.parts.audit);
       const session = single(headers['mcp-session-id']);
-      const call = { method, headers: forwardedRequestHeaders(rawHeaders), session, body };
+      const forwarded = forwardedRequestHeaders(rawHeaders);
+      const isRead = conditions !== undefined && hidesAnything(conditions.rules);
+      const call = {
+        method,
+        headers: isRead ? withoutHeader(forwarded, 'accept-encoding') : forwarded,
+        session,
+        body,
+        conditions,
+      };
       const { answer, lent } = await this.#answered(call);
       requirePassable(answer, lent);
       this.#noteSession(call, answer, lent);
-      this.#handOn(answer);
+      this.#handOn(call, answer);
     } catch (error) {
       if (this.#gone.aborted) return;
       this.#fail(method, body?.whole, error);
@@ -69,7 +87,7 @@ export class Exchange {
 
   /** What the server says to `call`, asked again with the token that it wants, and the token that it took. */
   async #answered(call: Call): Promise<{ answer: IncomingMessage; lent: LentToken }> {
-    let lent = await this.#token(call);
+    let lent = await this.#permitted(call, await this.#token(call));
     let answer = await this.#send(call, lent);
     if (answer.statusCode === 401) {
       answer.resume();
@@ -83,6 +101,18 @@ export class Exchange {
       answer = await this.#send(call, lent);
     }
     return { answer, lent };
+  }
+
+  /** The token for a call of which the rules say that it may be sent. */
+  async #permitted(call: Call, lent: LentToken): Promise<LentToken> {
+    const { conditions } = call;
+    if (conditions === undefined) return lent;
+    return permit(this.server, conditions, lent, {
+      ...this.parts,
+      token: () => this.#token(call),
+      wider: (narrow, challenges) => this.#wider(call, narrow, challenges),
+      withinPatience: (...wait) => this.#withinPatience(...wait),
+    });
   }
 
   /** A token for `call`, newer than `refused` when given; waits for the user when only the user can help. */
@@ -146,16 +176,20 @@ export class Exchange {
     if (session !== undefined && isOver) tokens.sessionClosed(this.server.id, session);
   }
 
-  #handOn(answer: IncomingMessage): void {
+  #handOn({ conditions }: Call, answer: IncomingMessage): void {
     const { response } = this;
-    response.writeHead(answer.statusCode ?? 502, forwardedResponseHeaders(answer.rawHeaders));
+    const headers = forwardedResponseHeaders(answer.rawHeaders);
+    const hiding =
+      conditions && hidingFilter(conditions.rules, conditions.lists, answer.headers['content-type']);
+    const shown = hiding === undefined ? headers : withoutHeader(headers, 'content-length');
+    response.writeHead(answer.statusCode ?? 502, shown);
     // A stream may be silent for long; any other body goes out together with its headers.
     if (isEventStream(answer)) response.flushHeaders();
     answer.on('error', (error) => {
       if (!this.#gone.aborted) this.parts.log.debug(`An answer broke off: ${describeError(error)}`);
       response.destroy();
     });
-    answer.pipe(response);
+    (hiding === undefined ? answer : answer.pipe(hiding)).pipe(response);
   }
 
   #fail(method: string, body: Buffer | undefined, error: unknown): void {

@@ -39,6 +39,10 @@ export function forwardedResponseHeaders(rawHeaders: readonly string[]): string[
   return without(rawHeaders, notForCaller);
 }
 
+/** Flat name and value pairs but for those of the header `name`, in lower case. */
+export const withoutHeader = (headers: readonly string[], name: string): string[] =>
+  pairs(headers).flatMap((pair) => (pair[0].toLowerCase() === name ? [] : pair));
+
 function without(rawHeaders: readonly string[], names: ReadonlySet<string>): string[] {
   const all = pairs(rawHeaders);
   const named = namedByConnection(all);

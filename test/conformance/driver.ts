@@ -82,6 +82,8 @@ const proxy = await McpProxy.start({
   tokens: broker,
   clock,
   log,
+  audit: { record: () => undefined },
+  ask: () => Promise.reject(new Error('There are no rules.')),
   signInWaitSeconds: () => signInWaitSeconds,
   explain: describeError,
 });

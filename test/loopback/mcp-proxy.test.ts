@@ -8,6 +8,7 @@ import type { LentToken, TokenSource } from '../../src/core/token-source.js';
 import { McpProxy } from '../../src/loopback/mcp-proxy.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { listen, readBody, type Listener } from '../support/listener.js';
+import { RecordingAudit } from '../support/recording-audit.js';
 import { RecordingLog } from '../support/recording-log.js';
 
 const id = 'Notes ✎' as ServerId;
@@ -66,7 +67,12 @@ class TokensOnTable implements TokenSource {
     const answer = this.answers.length > 1 ? this.answers.shift() : this.answers[0];
     if (answer instanceof BrokerError) return Promise.reject(answer);
     const account = { issuer: 'https://as.example.com', subject: 'u-1', label: 'alice@example.com' };
-    return Promise.resolve({ token: new Secret(answer ?? ''), account, resource: this.resource() });
+    return Promise.resolve({
+      token: new Secret(answer ?? ''),
+      account,
+      resource: this.resource(),
+      scopes: [],
+    });
   }
 }
 
@@ -105,6 +111,8 @@ describe('the MCP proxy', () => {
       tokens,
       clock,
       log,
+      audit: new RecordingAudit(),
+      ask: () => Promise.reject(new Error('Nobody planned to be asked.')),
       signInWaitSeconds: () => 120,
       explain: (error) => `explained: ${hasCode(error, 'grant_refused') ? 'sign in' : String(error)}`,
     });

@@ -11,6 +11,8 @@ const proxy = await McpProxy.start({
   tokens: broker,
   clock: new CountingClock(),
   log: silent,
+  audit: { record: () => undefined },
+  ask: () => Promise.reject(new Error('There are no rules.')),
   signInWaitSeconds: () => 1,
   explain: String,
 });

@@ -228,7 +228,8 @@ export class Broker implements TokenSource {
     return this.#stepUps.wanted(id);
   }
 
-  signedIn(id: ServerId, signal: AbortSignal): Promise<void> {
+  signedIn(id: ServerId, signal: AbortSignal, manner?: 'quietly'): Promise<void> {
+    const isAsking = manner !== 'quietly';
     return new Promise((resolve, reject) => {
       const isIn = () =>
         !['locked', 'signed-out', 'signing-in', 'needs-sign-in'].includes(this.state(id).kind);
@@ -245,7 +246,7 @@ export class Broker implements TokenSource {
         if (isIn()) {
           done();
           resolve();
-        } else if (!hasAsked && !this.#loader.isLocked) {
+        } else if (isAsking && !hasAsked && !this.#loader.isLocked) {
           hasAsked = true;
           this.wantSignIn(id);
         }
@@ -254,7 +255,7 @@ export class Broker implements TokenSource {
       signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) onAbort();
       else {
-        if (this.#loader.isLocked) this.parts.lock.ask();
+        if (isAsking && this.#loader.isLocked) this.parts.lock.ask();
         look();
       }
     });

@@ -65,6 +65,10 @@ export type ErrorCode =
   | 'scope_required'
   /** The MCP server gave no answer. */
   | 'server_unreachable'
+  /** The MCP server answered with a status that is no answer to the call. */
+  | 'server_failed'
+  /** So many calls wait for the user that one more finds no place. */
+  | 'too_many_waiting'
   /** The MCP server wants the request sent to another address. */
   | 'redirect_refused'
   /** A rule in the settings forbids the call. */

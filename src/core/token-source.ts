@@ -56,11 +56,12 @@ export interface TokenSource {
   ): Promise<LentToken>;
 
   /**
-   * Resolves when the user has signed in for `server`, chosen an account for it, or opened the lock behind which its credential is; asks for
-   * it in a notification meanwhile.
+   * Resolves when the user has signed in for `server`, chosen an account for it, or opened the lock behind which its
+   * credential is.
    * @param signal - ends the wait, with the signal's reason
+   * @param manner - asks for it in a notification meanwhile, unless `quietly`: what nobody waits for disturbs nobody
    */
-  signedIn(server: ServerId, signal: AbortSignal): Promise<void>;
+  signedIn(server: ServerId, signal: AbortSignal, manner?: 'quietly'): Promise<void>;
 
   /** `server` opened `session` for a request that carried `lent`: from now on it belongs to that account. */
   sessionOpened(server: ServerId, session: string, lent: LentToken): void;

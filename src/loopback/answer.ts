@@ -1,3 +1,5 @@
+import { isRequest, parseJson, parseMessages, type Message } from './message.js';
+
 /** An answer that the proxy gives by itself, in place of the server. */
 export interface OwnAnswer {
   readonly status: number;
@@ -13,48 +15,59 @@ const brokerErrorCode = -32001;
  * gets a result with `isError`, so that the model reads the words; other requests get a JSON-RPC error; what
  * expects no answer gets none. Never 401 or 403, which would start the client's own sign-in.
  * @param method - of the HTTP request
- * @param body - of the HTTP request, as far as it is known
+ * @param body - of the HTTP request; undefined when it went past unread
  * @param text - for the model and the user, naming the next step
  * @param code - our stable code
+ * @param id - of a request that went past unread, when it could be found
  */
 export function failureAnswer(
   method: string,
   body: Buffer | undefined,
   text: string,
   code: string,
+  id?: string | number,
 ): OwnAnswer {
   // No stream to offer, which clients take calmly; and ending a session that cannot be reached has no more to do.
   if (method === 'GET') return { status: 405 };
   if (method === 'DELETE') return { status: 204 };
-  // A body that went past unread has an id that nobody knows; an answer without it would answer nothing.
-  if (body === undefined) return { status: 502 };
-  const message = parse(body);
-  const toAnswer = (item: unknown) => answerTo(item, text, code);
+  // An answer without the id answers nothing (JSON-RPC 2.0 §5.1), so the status has to say that this is the end.
+  if (body === undefined)
+    return { status: id === undefined ? 413 : 200, body: JSON.stringify(errorFor(id ?? null, text, code)) };
+  const message = parseMessages(body) ?? { id: null };
+  const toAnswer = (item: Message) => answerTo(item, text, code);
   if (Array.isArray(message)) {
     const answers = message.map(toAnswer).filter((answer) => answer !== undefined);
     return answers.length === 0 ? { status: 202 } : { status: 200, body: JSON.stringify(answers) };
   }
-  const answer = toAnswer(message);
+  const answer = toAnswer(message as Message);
   return answer === undefined ? { status: 202 } : { status: 200, body: JSON.stringify(answer) };
 }
 
-function answerTo(message: unknown, text: string, code: string): object | undefined {
-  const { id, method } = (typeof message === 'object' && message !== null ? message : { id: null }) as {
-    id?: unknown;
-    method?: unknown;
-  };
-  if (id === undefined) return undefined;
-  if (method === undefined && id !== null) return undefined; // An answer to the server's own request.
-  if (method === 'tools/call') {
-    return { jsonrpc: '2.0', id, result: { content: [{ type: 'text', text }], isError: true } };
-  }
-  return { jsonrpc: '2.0', id, error: { code: brokerErrorCode, message: text, data: { code } } };
+/**
+ * Whether `body` answers a request with `status`: a JSON-RPC response, or several, whatever the status is.
+ * @see MCP, "Streamable HTTP": an error status may carry a JSON-RPC error
+ */
+export function isRpcResponse(body: string): boolean {
+  const parsed = parseJson(body);
+  const isResponse = (item: unknown): boolean =>
+    typeof item === 'object' &&
+    item !== null &&
+    'id' in item &&
+    item.id !== null &&
+    ('result' in item || 'error' in item);
+  return Array.isArray(parsed) ? parsed.length > 0 && parsed.every(isResponse) : isResponse(parsed);
 }
 
-function parse(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    return undefined;
-  }
+function answerTo(message: Message, text: string, code: string): object | undefined {
+  const { id, method } = message;
+  if (id !== null && !isRequest(message)) return undefined;
+  if (method === 'tools/call')
+    return { jsonrpc: '2.0', id, result: { content: [{ type: 'text', text }], isError: true } };
+  return errorFor(id, text, code);
 }
+
+const errorFor = (id: unknown, message: string, code: string): object => ({
+  jsonrpc: '2.0',
+  id,
+  error: { code: brokerErrorCode, message, data: { code } },
+});

@@ -1,10 +1,17 @@
+import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Writable } from 'node:stream';
+import { edgeBytes } from './message.js';
+
+const nothing = Buffer.alloc(0);
+const noEdges = { head: nothing, tail: nothing };
 
 /** A request body on its way to the server. */
 export interface Body {
   /** All of it, when it is small enough to be sent twice. */
   readonly whole: Buffer | undefined;
+  /** Its first and last bytes, once all of it has come; empty where it is `whole`. */
+  readonly edges: () => Promise<{ readonly head: Buffer; readonly tail: Buffer }>;
   /** Sends it. A body that is not `whole` can be sent once. */
   sendTo(upstream: Writable): void;
 }
@@ -32,11 +39,22 @@ export async function readBody(request: IncomingMessage, limitBytes: number): Pr
   });
   if (isWhole) {
     const whole = Buffer.concat(chunks);
-    return { whole, sendTo: (upstream) => upstream.end(whole) };
+    return { whole, edges: () => Promise.resolve(noEdges), sendTo: (upstream) => upstream.end(whole) };
   }
+  const head = Buffer.from(Buffer.concat(chunks).subarray(0, edgeBytes));
+  let [before, last]: Buffer[] = [];
   return {
     whole: undefined,
+    edges: async () => {
+      request.unpipe();
+      request.resume();
+      if (!request.readableEnded && !request.destroyed) await once(request, 'close').catch(() => undefined);
+      return { head, tail: Buffer.concat([before ?? nothing, last ?? nothing]).subarray(-edgeBytes) };
+    },
     sendTo: (upstream) => {
+      request.on('data', (chunk: Buffer) => {
+        [before, last] = [last, chunk];
+      });
       for (const chunk of chunks.splice(0)) upstream.write(chunk);
       request.pipe(upstream);
     },

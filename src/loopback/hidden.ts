@@ -1,5 +1,6 @@
 import { Transform } from 'node:stream';
-import type { Capability, RuleSet } from '../core/rule.js';
+import type { RuleSet } from '../core/rule.js';
+import type { Conditions } from './rule-pass.js';
 import { decide, hides } from './tool-rule.js';
 
 /** Larger lists, and larger events of a stream, go by as they are: what is hidden cannot be used all the same. */
@@ -20,13 +21,11 @@ type Members = Readonly<Record<string, unknown>>;
 /**
  * Leaves out of lists what a rule says never to, so that no model tries it. Everything else goes by byte by byte, and
  * each event of a stream as soon as it is whole.
- * @param asked - the capabilities whose lists the request asks for
  * @param contentType - of the answer
  * @returns undefined where there is nothing to leave out
  */
 export function hidingFilter(
-  rules: readonly RuleSet[],
-  asked: readonly Capability[],
+  { rules, lists: asked }: Pick<Conditions, 'rules' | 'lists'>,
   contentType = '',
 ): Transform | undefined {
   // The answer to any request may come in any stream (MCP, "Resumability and Redelivery").

@@ -5,6 +5,7 @@ import { Secret } from '../core/secret.js';
 import type { Server, ServerId } from '../core/server.js';
 import { Exchange, type ExchangeParts } from './exchange.js';
 import { isAdmitted } from './guard.js';
+import { Hold, type HoldParts } from './hold.js';
 import { listen, type Listener } from './listener.js';
 import { Upstream } from './upstream.js';
 
@@ -16,7 +17,7 @@ export interface Endpoint {
   readonly capability: Secret;
 }
 
-export type ProxyParts = Omit<ExchangeParts, 'upstream'>;
+export type ProxyParts = Omit<ExchangeParts, 'upstream' | 'hold' | 'heldStreams'> & HoldParts;
 
 interface Route {
   readonly server: Server;
@@ -35,7 +36,8 @@ export class McpProxy implements Disposable {
   readonly #parts: ExchangeParts;
 
   private constructor(parts: ProxyParts) {
-    this.#parts = { ...parts, upstream: this.#upstream };
+    const [hold, heldStreams] = [new Hold(parts), new Hold(parts)];
+    this.#parts = { ...parts, upstream: this.#upstream, hold, heldStreams };
   }
 
   static async start(parts: ProxyParts): Promise<McpProxy> {

@@ -29,8 +29,8 @@ export interface PermitParts {
   readonly token: () => Promise<LentToken>;
   /** One that may do more, as after a 403 with `challenges`. */
   readonly wider: (lent: LentToken, challenges: readonly string[]) => Promise<LentToken>;
-  /** Waits for the user as long as a caller can be kept waiting; then fails with `because`. */
-  readonly withinPatience: <T>(because: BrokerError, work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+  /** Waits for the user as long as the caller can be kept waiting; then fails with `because`. */
+  readonly waitForUser: <T>(because: BrokerError, work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
 }
 
 /**
@@ -109,7 +109,7 @@ async function withScopes(
 
 async function askAbout(
   question: Parameters<AskAboutCall>[0],
-  { audit, ask, withinPatience }: PermitParts,
+  { audit, ask, waitForUser }: PermitParts,
 ): Promise<void> {
   const { use, ...asked } = question;
   const record = (outcome: string) =>
@@ -117,7 +117,7 @@ async function askAbout(
   const unanswered = about(use, 'call_unanswered', 'Nobody answered.');
   let answer: 'allowed' | 'denied';
   try {
-    answer = await withinPatience(unanswered, (signal) => ask(question, signal));
+    answer = await waitForUser(unanswered, (signal) => ask(question, signal));
   } catch (error) {
     if (error === unanswered) record('unanswered');
     throw error;

@@ -13,6 +13,9 @@ import { failureText } from './failure-texts.js';
 /** The editor gives a resolve no time limit and its user no way to cancel one. */
 const readyLimitMs = 20_000;
 
+/** Nobody hears of a start that waits, and other calls of the server wait behind it. */
+const startLimitMs = 270_000;
+
 /** The bearer of a definition is this window's capability for the proxy, never a token. */
 export interface DefinitionParts {
   readonly vs: VSCode;
@@ -91,7 +94,7 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
         broker.wantSignIn(id);
         throw error;
       }
-      const waitMs = this.parts.signInWaitSeconds() * 1000;
+      const waitMs = Math.min(this.parts.signInWaitSeconds() * 1000, startLimitMs);
       await this.#limited(waitMs, error, (signal) => broker.signedIn(id, signal));
     }
   }

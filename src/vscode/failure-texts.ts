@@ -184,7 +184,14 @@ export function failureText(
     scope_required: () =>
       l10n.t('The MCP server “{0}” needs more permissions of {1}.', server, account) + ' ' + signIn,
     access_forbidden: () =>
-      l10n.t('The MCP server “{0}” does not allow {1} to do this.', server, account) +
+      (error.details['reason'] === undefined
+        ? l10n.t('The MCP server “{0}” does not allow {1} to do this.', server, account)
+        : l10n.t(
+            'The MCP server “{0}” does not allow {1} to do this: {2}.',
+            server,
+            account,
+            detail('reason'),
+          )) +
       ' ' +
       l10n.t('Sign in with an account that may, or ask who runs the server.'),
     server_unreachable: () =>
@@ -193,6 +200,14 @@ export function failureText(
         server,
         detail('host'),
       ),
+    server_failed: () =>
+      l10n.t(
+        'The MCP server “{0}” answered with HTTP status {1}. Try again; if this goes on, ask who runs the server.',
+        server,
+        detail('status'),
+      ),
+    too_many_waiting: () =>
+      l10n.t('Many calls wait for you already, so this one to “{0}” did not.', server) + ' ' + signIn,
     redirect_refused: () =>
       l10n.t(
         'The MCP server “{0}” wants to be asked at {1}. If you trust that address, set it as "url" in the settings.',

@@ -65,7 +65,7 @@ describe('settings from the environment', () => {
     assert.deepEqual(
       window.editor.window.logLines.filter((line) => line.includes('MCP_CREDENTIALS_')),
       [
-        'warn MCP_CREDENTIALS_SIGN_IN_WAIT_SECONDS is "soon", and must be a whole number from 0 to 270.',
+        'warn MCP_CREDENTIALS_SIGN_IN_WAIT_SECONDS is "soon", and must be a whole number from 0 to 3600.',
         'warn MCP_CREDENTIALS_SERVER is no setting; the nearest there is: MCP_CREDENTIALS_SERVERS.',
         'warn MCP_CREDENTIALS_SERVERS, entry "mail": "type" must be "http", not "sse".',
       ],
@@ -92,7 +92,7 @@ describe('mistakes in settings.json', () => {
     const two = await window.editor.window.message(/Seconds/);
     assert.equal(
       two.text,
-      `${wait} is "soon", and must be a whole number from 0 to 270. ${lead} is 0, and must be a number from 1 to 60.`,
+      `${wait} is "soon", and must be a whole number from 0 to 3600. ${lead} is 0, and must be a number from 1 to 60.`,
     );
     two.close();
 

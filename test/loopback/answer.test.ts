@@ -83,7 +83,13 @@ describe('failureAnswer', () => {
   });
 
   it('fails what is too large to be known, since nobody could tell which request an answer is for', () =>
-    assert.deepEqual(answerTo('POST', undefined), { status: 502, body: undefined }));
+    assert.deepEqual(answerTo('POST', undefined), { status: 413, body: error(null) }));
+
+  it('answers what is too large to be known when its id is', () =>
+    assert.deepEqual(failureAnswer('POST', undefined, words, 'grant_refused', 'a'), {
+      status: 200,
+      body: JSON.stringify(error('a')),
+    }));
 
   it('answers GET as a server that offers no stream', () =>
     assert.deepEqual(answerTo('GET', ''), { status: 405, body: undefined }));

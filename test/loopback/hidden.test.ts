@@ -26,7 +26,7 @@ describe('what a rule says never to', () => {
     size = 65_536,
     asked: 'tools' | 'resources' = 'tools',
   ) {
-    const filter = hidingFilter(rules, [asked], contentType);
+    const filter = hidingFilter({ rules, lists: [asked] }, contentType);
     assert.ok(filter);
     const bytes = Buffer.from(body);
     const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
@@ -86,7 +86,7 @@ describe('what a rule says never to', () => {
   }
 
   it('lets an event pass as soon as it is whole', async () => {
-    const filter = hidingFilter(rules, [], stream);
+    const filter = hidingFilter({ rules, lists: [] }, stream);
     assert.ok(filter);
     filter.write('data: 1\n\ndata: 2\n');
     const [first] = (await filter.iterator({ destroyOnReturn: false }).next()).value as Buffer[];
@@ -95,9 +95,9 @@ describe('what a rule says never to', () => {
   });
 
   it('is looked for nowhere else', () => {
-    assert.equal(hidingFilter(rules, [], json), undefined, 'an answer to a call');
-    assert.equal(hidingFilter(rules, ['prompts'], json), undefined, 'a list with no such rule');
-    assert.equal(hidingFilter(rules, ['tools'], 'text/html'), undefined, 'a page');
-    assert.equal(hidingFilter([], ['tools'], stream), undefined, 'no rules');
+    assert.equal(hidingFilter({ rules, lists: [] }, json), undefined, 'an answer to a call');
+    assert.equal(hidingFilter({ rules, lists: ['prompts'] }, json), undefined, 'a list with no such rule');
+    assert.equal(hidingFilter({ rules, lists: ['tools'] }, 'text/html'), undefined, 'a page');
+    assert.equal(hidingFilter({ rules: [], lists: ['tools'] }, stream), undefined, 'no rules');
   });
 });

@@ -27,7 +27,7 @@ describe('a setting', () => {
     ['5', '"5"'],
     [5.5, '5.5'],
     [-1, '-1'],
-    [271, '271'],
+    [3601, '3601'],
     [{}, '{}'],
     ['a-secret-in-the-wrong-place', '"a-sec…"'],
   ] as const) {
@@ -35,7 +35,7 @@ describe('a setting', () => {
       const { settings } = settingsOf(wrong);
       assert.equal(settings.number('signInWaitSeconds'), 120);
       assert.deepEqual(settings.problems, [
-        { place: setting, message: `is ${shown}, and must be a whole number from 0 to 270` },
+        { place: setting, message: `is ${shown}, and must be a whole number from 0 to 3600` },
       ]);
     });
   }

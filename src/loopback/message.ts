@@ -1,0 +1,55 @@
+/** A JSON-RPC message as far as the proxy looks into it. */
+export interface Message {
+  /** Missing in what expects no answer. */
+  readonly id?: unknown;
+  /** Missing in an answer. */
+  readonly method?: unknown;
+  readonly params?: unknown;
+}
+
+/**
+ * Reads what a client sent. Only for a request that cannot simply be handed on.
+ * @returns the message, or those of a batch in their order; undefined when it is no JSON
+ */
+export function parseMessages(body: Buffer): Message | readonly Message[] | undefined {
+  const parsed = parseJson(body.toString('utf8'));
+  if (parsed === undefined) return undefined;
+  return Array.isArray(parsed) ? parsed.map(asMessage) : asMessage(parsed);
+}
+
+/** What is no object has an id that nobody knows (JSON-RPC 2.0 §5.1). */
+const asMessage = (value: unknown): Message =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? value : { id: null };
+
+/** @returns undefined when `text` is no JSON */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether `message` expects an answer. */
+export const isRequest = ({ id, method }: Message): boolean => id !== undefined && typeof method === 'string';
+
+/** How far from either end an id is looked for. */
+export const edgeBytes = 1_024;
+
+const value = String.raw`("(?:[^"\\]|\\.)*"|-?\d+)(?=[\s,}])`;
+const plainMembers = String.raw`(?:"(?:jsonrpc|method)"\s*:\s*"(?:[^"\\]|\\.)*"\s*,\s*)*`;
+const atHead = new RegExp(String.raw`^\s*\{\s*${plainMembers}"id"\s*:\s*${value}`);
+const atTail = new RegExp(String.raw`,\s*"id"\s*:\s*${value}\s*(?:,\s*"jsonrpc"\s*:\s*"2.0"\s*)?\}\s*$`);
+
+/**
+ * The id of a request that is too large to be read: clients write it first or last. A member that stands directly
+ * before the last brace of a JSON text belongs to the outermost object, whatever is before it.
+ * @param head - the first bytes of the message
+ * @param tail - its last bytes
+ * @returns undefined when it is in neither
+ */
+export function findId(head: Buffer, tail: Buffer): string | number | undefined {
+  const [, text] = atHead.exec(head.toString('utf8')) ?? atTail.exec(tail.toString('utf8')) ?? [];
+  const id = text === undefined ? undefined : parseJson(text);
+  return typeof id === 'string' || typeof id === 'number' ? id : undefined;
+}

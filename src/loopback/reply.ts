@@ -1,0 +1,121 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline, type Transform } from 'node:stream';
+import type { Disposable } from '../core/announcer.js';
+import { describeError } from '../core/errors.js';
+import type { Clock, Log } from '../core/ports.js';
+import type { OwnAnswer } from './answer.js';
+import { accepts, asEvent, eventOf, eventStream, eventStreamHeaders, heartbeat } from './event-stream.js';
+import { forwardedResponseHeaders, withoutHeader } from './headers.js';
+
+/** Most waits are over by then, and stay plain answers. */
+const quietMs = 2_000;
+
+/** Whatever is in between takes a connection for dead after 30 s of silence or more. */
+const heartbeatMs = 15_000;
+
+/**
+ * The answer to one request: the server's or one of our own, given once. While the caller waits it may begin early, as
+ * a stream with heartbeats, into which the answer is then put.
+ */
+export class Reply {
+  /** Aborts when the caller hangs up. */
+  readonly gone: AbortSignal;
+  #beating: Disposable | undefined;
+  #hasBegun = false;
+
+  constructor(
+    private readonly response: ServerResponse,
+    /** The `Accept` header of the request. */
+    private readonly accept: string | undefined,
+    private readonly clock: Clock,
+    private readonly log: Log,
+  ) {
+    const hungUp = new AbortController();
+    this.gone = hungUp.signal;
+    response.on('close', () => {
+      this.#beating?.dispose();
+      if (!response.writableFinished) hungUp.abort(new Error('The caller hung up.'));
+    });
+  }
+
+  /** Whether a stream has begun, so that neither status nor headers can be said any more. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  get acceptsStream(): boolean {
+    return accepts(this.accept, eventStream);
+  }
+
+  /** Lets the caller hear of us from now on, after a moment in which the answer may still come plainly. */
+  keepAlive(): void {
+    this.#beating ??= this.clock.after(quietMs, () => {
+      this.#hasBegun = true;
+      this.response.writeHead(200, eventStreamHeaders);
+      this.#beat();
+    });
+  }
+
+  /**
+   * Gives what the server answered, which must fit: once `hasBegun`, only an event stream or a JSON document does.
+   * @param filter - what the answer goes through, if it has to be changed
+   */
+  handOn(answer: IncomingMessage, filter?: Transform): void {
+    const { response } = this;
+    this.#settle();
+    const onEnd = (error?: Error | null) => {
+      if (!error) return;
+      if (!this.gone.aborted) this.log.debug(`An answer broke off: ${describeError(error)}`);
+      response.destroy();
+    };
+    if (this.#hasBegun) {
+      const stages = [...(filter ? [filter] : []), ...(isEventStream(answer) ? [] : [asEvent()])];
+      pipeline([answer, ...stages, response], onEnd);
+      return;
+    }
+    const headers = forwardedResponseHeaders(answer.rawHeaders);
+    response.writeHead(answer.statusCode ?? 502, filter ? withoutHeader(headers, 'content-length') : headers);
+    // A stream may be silent for long; any other body goes out together with its headers.
+    if (isEventStream(answer)) response.flushHeaders();
+    answer.on('error', onEnd);
+    (filter ? answer.pipe(filter) : answer).pipe(response);
+  }
+
+  /** Gives an answer of our own, in a form that the caller takes. */
+  say({ status, body }: OwnAnswer): void {
+    const { response, accept } = this;
+    this.#settle();
+    if (this.#hasBegun) {
+      response.end(body === undefined ? '' : eventOf(body));
+      return;
+    }
+    const isForStreamsOnly = this.acceptsStream && !accepts(accept, 'json') && !accepts(accept, '*/*');
+    if (body === undefined) response.writeHead(status).end();
+    else if (status === 200 && isForStreamsOnly)
+      response.writeHead(200, eventStreamHeaders).end(eventOf(body));
+    else response.writeHead(status, { 'content-type': 'application/json' }).end(body);
+  }
+
+  /** Breaks off an answer that cannot be completed, so that half is not taken for whole. */
+  breakOff(): void {
+    this.#settle();
+    this.response.destroy();
+  }
+
+  /** Whether the answer is on its way already, and nothing else can be said. */
+  get isGiven(): boolean {
+    return this.response.headersSent && !this.#hasBegun;
+  }
+
+  #settle(): void {
+    this.#beating?.dispose();
+  }
+
+  #beat(): void {
+    this.response.write(heartbeat);
+    this.#beating = this.clock.after(heartbeatMs, () => this.#beat());
+  }
+}
+
+export const isEventStream = ({ headers }: IncomingMessage): boolean =>
+  headers['content-type']?.startsWith(eventStream) === true;

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { BrokerError } from '../../src/core/errors.js';
+import { Secret } from '../../src/core/secret.js';
+import type { ServerId } from '../../src/core/server.js';
+import type { LentToken, TokenSource } from '../../src/core/token-source.js';
+
+/** Lends what the test put there, and waits for the user as long as the test wants. */
+export class TokensOnTable implements TokenSource {
+  readonly asked: string[] = [];
+  /** What the next answers are; the last one stays. */
+  answers: (BrokerError | string)[] = ['token-1'];
+  signIn: ((isOver: AbortSignal) => Promise<void>) | undefined;
+  allow: ((isOver: AbortSignal) => Promise<void>) | undefined;
+
+  constructor(private readonly resource: () => string) {}
+
+  accessToken(server: ServerId, session?: string): Promise<LentToken> {
+    return this.#lend(`accessToken ${server} ${session ?? '-'}`);
+  }
+
+  newerToken(server: ServerId, session: string | undefined, refused: LentToken): Promise<LentToken> {
+    return this.#lend(`newerToken ${server} ${session ?? '-'} ${refused.token.reveal()}`);
+  }
+
+  widerToken(
+    server: ServerId,
+    _session: string | undefined,
+    lent: LentToken,
+    challenges: readonly string[],
+    signal: AbortSignal,
+  ): Promise<LentToken> {
+    const asked = `widerToken ${server} ${lent.token.reveal()} ${challenges.join(' | ')}`;
+    if (this.allow === undefined) {
+      this.asked.push(asked);
+      const details = { account: lent.account.label };
+      return Promise.reject(new BrokerError('access_forbidden', 'Forbidden.', { details }));
+    }
+    return this.allow(signal).then(() => this.#lend(asked));
+  }
+
+  signedIn(server: ServerId, signal: AbortSignal, manner?: 'quietly'): Promise<void> {
+    this.asked.push(`signedIn ${server}${manner === undefined ? '' : ` ${manner}`}`);
+    assert.ok(this.signIn !== undefined, 'Nobody should wait for the user.');
+    return this.signIn(signal);
+  }
+
+  sessionOpened(server: ServerId, session: string, { account }: LentToken): void {
+    this.asked.push(`sessionOpened ${server} ${session} ${account.label}`);
+  }
+
+  sessionClosed(server: ServerId, session: string): void {
+    this.asked.push(`sessionClosed ${server} ${session}`);
+  }
+
+  #lend(what: string): Promise<LentToken> {
+    this.asked.push(what);
+    const answer = this.answers.length > 1 ? this.answers.shift() : this.answers[0];
+    if (answer instanceof BrokerError) return Promise.reject(answer);
+    const account = { issuer: 'https://as.example.com', subject: 'u-1', label: 'alice@example.com' };
+    return Promise.resolve({
+      token: new Secret(answer ?? ''),
+      account,
+      resource: this.resource(),
+      scopes: [],
+    });
+  }
+}

@@ -5,17 +5,19 @@ import type { Disposable } from './core/announcer.js';
 import type { Audit } from './core/audit.js';
 import { Counters } from './core/counters.js';
 import { parseKeyText } from './core/credential.js';
-import { describeError } from './core/errors.js';
+import { describeError, hasCode } from './core/errors.js';
 import type { Journal } from './core/journal.js';
 import type { Leases } from './core/lease.js';
 import type { Ledgers } from './core/ledger.js';
 import type { Network } from './core/network.js';
 import type { Clock, Log, Random } from './core/ports.js';
+import type { ServerId } from './core/server.js';
 import { auditTrail } from './node/audit-files.js';
 import { JournalFiles } from './node/journal-files.js';
 import { LeaseFiles, type LeaseNews } from './node/lease-file.js';
 import { LedgerFiles } from './node/ledger-files.js';
 import { Profile } from './node/profile.js';
+import { makeSocketPlace } from './node/socket-place.js';
 import { readTokenFile } from './node/token-file.js';
 import type { ScryptCost } from './node/store-header.js';
 import type { Web } from './node/web.js';
@@ -47,6 +49,7 @@ import { StorageNotices } from './vscode/storage-notices.js';
 import { StatusBar } from './vscode/status-bar.js';
 import { StatusMenu } from './vscode/status-menu.js';
 import { failureText, outcomeText } from './vscode/failure-texts.js';
+import { unlinked } from './vscode/unlinked.js';
 import { Unlocking } from './vscode/unlocking.js';
 
 /** What the window takes from the system it runs on. */
@@ -165,15 +168,15 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   });
   const configured = keep(new ConfiguredServers(vs, settings, new Approvals(vs, memento), log));
 
-  const opening = McpProxy.start({
-    tokens: broker,
-    clock,
-    log,
-    audit,
-    ask: new CallQuestions(vs, clock).ask,
-    signInWaitSeconds,
-    explain: (error, server) => failureText(vs.l10n, error, server, clock.nowMs(), storage.health),
-  }).then(keep);
+  const explain = (error: unknown, server: ServerId) =>
+    failureText(vs.l10n, error, server, clock.nowMs(), storage.health);
+  const openProxy = async () => {
+    const isSocket = settings.text('proxy.transport') === 'socket';
+    const place = isSocket ? await makeSocketPlace(log) : undefined;
+    const { ask } = new CallQuestions(vs, clock);
+    return McpProxy.start({ tokens: broker, clock, log, audit, ask, signInWaitSeconds, explain, place });
+  };
+  const opening = openProxy().then(keep);
   const applyServers = async () => {
     const proxy = await opening;
     proxy.setServers(configured.usable);
@@ -181,7 +184,11 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     return proxy;
   };
   const ready = applyServers();
-  ready.catch((error: unknown) => log.error(`The proxy could not start: ${describeError(error)}`));
+  ready.catch((error: unknown) => {
+    log.error(`The proxy could not start: ${describeError(error)}`);
+    if (hasCode(error, 'socket_unusable'))
+      void vs.window.showErrorMessage(unlinked(explain(error, '' as ServerId)));
+  });
 
   const showLog = () => channel.show();
   const unlocking = keep(new Unlocking(vs, storage, log));

@@ -81,6 +81,8 @@ export type ErrorCode =
   | 'call_unjudged'
   /** So many calls to the server are under way that one more must be a loop. */
   | 'too_many_calls'
+  /** The proxy cannot listen on a socket, as the settings want it to. */
+  | 'socket_unusable'
   /** The token is bound to a key of ours, so that a header alone is worth nothing. */
   | 'token_bound'
   /** There is no such server in the settings, or it is not allowed yet. */

@@ -97,6 +97,15 @@ export class Exchange {
     }
   }
 
+  /** Answers with `error`, in the form that fits the request. Never rejects. */
+  async refuse(error: BrokerError): Promise<void> {
+    try {
+      await this.#fail(await readBody(this.request, replayLimitBytes), error);
+    } catch (failure) {
+      this.parts.log.debug(`A refused request ended: ${describeError(failure)}`);
+    }
+  }
+
   /** On which a server speaks first; a client that is refused it once does without it from then on. */
   get #isBackChannel(): boolean {
     return this.#method === 'GET' && this.#reply.acceptsStream;

@@ -244,6 +244,11 @@ export function failureText(
         detail('limit'),
         server,
       ),
+    socket_unusable: () =>
+      l10n.t(
+        'The proxy cannot listen on a socket: {0}. Mend that, or set “mcpCredentials.proxy.transport” to "port"; then reload the window.',
+        detail('why'),
+      ),
     token_bound: () =>
       l10n.t(
         'The token for “{0}” is bound to a key of this extension, so it cannot be delivered in a header. Take "delivery" out of its entry in the settings.',

@@ -79,6 +79,10 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
   call_unanswered: [{ use: '"tools/send"' }, /Tell the user, then try again/],
   call_unjudged: [{ why: 'is not JSON' }, /Send one plain JSON-RPC message/],
   too_many_calls: [{ limit: 512 }, /Wait for some to end, then try again/],
+  socket_unusable: [
+    { why: 'others can write to the folder "/x"' },
+    /set “mcpCredentials\.proxy\.transport” to "port"/,
+  ],
   token_bound: [{}, /Take "delivery" out of its entry/],
   server_unknown: [{}, /in the setting “mcpCredentials\.servers”/],
   record_damaged: [{}, runSignIn],

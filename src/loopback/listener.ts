@@ -5,13 +5,13 @@ import type { AddressInfo, ListenOptions } from 'node:net';
 const headerLimitBytes = 32_768;
 
 /** The headers of a request on this computer come in one packet or two. */
-const headersLimitMs = 10_000;
+const headersLimitMs = 5_000;
 
 /** A large argument may have to wait for a slow server, since we take it only as fast as it does. */
 const requestLimitMs = 300_000;
 
 /** How often the two are looked at. */
-const checkIntervalMs = 2_000;
+const checkIntervalMs = 1_000;
 
 /** A connection that is closed just when the editor sends on it is a call lost, so it is kept for longer than calls are apart. */
 const idleLimitMs = 60_000;

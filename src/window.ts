@@ -179,7 +179,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   const opening = openProxy().then(keep);
   const applyServers = async () => {
     const proxy = await opening;
-    proxy.setServers(configured.usable);
+    proxy.setServers(configured.usable.filter(({ delivery }) => delivery !== 'header'));
     await broker.setServers(configured.usable);
     return proxy;
   };

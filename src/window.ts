@@ -22,7 +22,6 @@ import { readTokenFile } from './node/token-file.js';
 import type { ScryptCost } from './node/store-header.js';
 import type { Web } from './node/web.js';
 import { McpProxy } from './loopback/mcp-proxy.js';
-import { redirectReceiver } from './loopback/redirect-receiver.js';
 import { WindowStorage, type StorageSettings } from './storage/window-storage.js';
 import { ProfileSecrets } from './vault/profile-secrets.js';
 import { AccountActions } from './vscode/account-actions.js';
@@ -39,6 +38,7 @@ import type { Variables } from './vscode/environment.js';
 import { IssuerQuirks } from './vscode/issuer-quirks.js';
 import { channelLog } from './vscode/log.js';
 import { sessionName } from './vscode/session.js';
+import { Redirects } from './vscode/redirects.js';
 import { Settings, type SettingsManifest } from './vscode/settings.js';
 import { SettingsProblems } from './vscode/settings-problems.js';
 import { ShownDocuments } from './vscode/shown-documents.js';
@@ -155,14 +155,17 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
       return vs.env.openExternal(url as unknown as Parameters<typeof vs.env.openExternal>[0]);
     },
     showCode: codePrompts(vs, log),
-    redirects: redirectReceiver({
-      place: () => ({ host: settings.text('redirect.host'), port: settings.number('redirect.port') }),
-      template: async () =>
-        new TextDecoder().decode(
-          await vs.workspace.fs.readFile(vs.Uri.joinPath(context.extensionUri, 'media', 'signed-in.html')),
-        ),
-      describe: (outcome) => outcomeText(vs.l10n, outcome, clock.nowMs(), storage.health),
-    }),
+    redirects: keep(
+      new Redirects({
+        ...{ vs, settings, log },
+        extension: context.extension,
+        template: async () =>
+          new TextDecoder().decode(
+            await vs.workspace.fs.readFile(vs.Uri.joinPath(context.extensionUri, 'media', 'signed-in.html')),
+          ),
+        describe: (outcome) => outcomeText(vs.l10n, outcome, clock.nowMs(), storage.health),
+      }),
+    ),
     questions: signInQuestions(vs),
     readTokenFile,
   });

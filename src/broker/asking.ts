@@ -1,7 +1,8 @@
+import { isLookedAfter } from '../core/client.js';
 import { keyOf, keyText, type LiveCredential } from '../core/credential.js';
-import { BrokerError, hasCode } from '../core/errors.js';
+import { BrokerError, describeError, hasCode } from '../core/errors.js';
 import type { HeldLease } from '../core/lease.js';
-import type { Clock, Fetch } from '../core/ports.js';
+import type { Clock, Fetch, Log } from '../core/ports.js';
 import type { CutOff, RefusalReason } from '../core/refusal.js';
 import type { Secret } from '../core/secret.js';
 import type { AuthorizationServer } from '../oauth/authorization-server.js';
@@ -19,6 +20,7 @@ const renewalsPerMinute = 20;
 export interface AskingParts {
   readonly fetch: Fetch;
   readonly clock: Clock;
+  readonly log: Log;
   readonly vault: CredentialVault;
   readonly issuers: Issuers;
   readonly grants: Grants;
@@ -39,17 +41,42 @@ export class Asking {
   }
 
   /**
+   * What is to be asked with: `credential`, with its client as it is known now. Somebody may have entered a new secret
+   * when signing in with another account.
+   */
+  async upToDate(credential: LiveCredential): Promise<LiveCredential> {
+    const { vault, log } = this.parts;
+    const { client } = credential;
+    if (!isLookedAfter(client)) return credential;
+    const { issuer, clientId, source } = client;
+    try {
+      const known = await vault.client(issuer, source === 'configured' ? clientId : undefined);
+      return known?.clientId === clientId ? { ...credential, client: known } : credential;
+    } catch (error) {
+      log.warn(`Whether a client has changed cannot be read: ${describeError(error)}`);
+      return credential;
+    }
+  }
+
+  /**
    * Asks for new tokens under `lease`. Never rejects: whatever kept us from asking says nothing about the grant.
-   * @returns a refusal with the reason that is known here, where the refresh token had been spent before
+   * @returns a refusal with the reason that is known here, where the refresh token had been spent before. That a client
+   *   is not taken today which somebody looks after costs nobody the grant; the next sign-in asks for its secret
    */
   async ask(credential: LiveCredential, lease: HeldLease): Promise<TokenAnswer> {
     const name = keyText(keyOf(credential));
     if (!this.#brake.admits(name))
       return { kind: 'unavailable', error: tooMany(this.#brake.opensAtMs(name)) };
-    const { refreshToken } = credential.tokens;
-    return refreshToken === undefined
+    const { client, tokens } = credential;
+    const answer = await (tokens.refreshToken === undefined
       ? this.#repeat(credential)
-      : this.#spend(credential, refreshToken, lease);
+      : this.#spend(credential, tokens.refreshToken, lease));
+    const isMendable = answer.kind === 'refused' && answer.reason === 'client-gone' && isLookedAfter(client);
+    if (!isMendable) return answer;
+    await this.parts.vault.forgetClient(client).catch((error: unknown) => {
+      this.parts.log.warn(`The secret of a client was not forgotten: ${describeError(error)}`);
+    });
+    return { kind: 'unavailable', error: clientRefused(client.issuer, answer) };
   }
 
   /** Nothing is spent by a grant that can be repeated, so nothing has to be ready for the answer. */
@@ -115,10 +142,19 @@ export function asBrokerError(error: unknown): BrokerError {
     'too_many_attempts',
     'token_file_unusable',
     'client_key_unusable',
+    'client_refused',
   ] as const;
   if (hasCode(error, ...known)) return error;
   return new BrokerError('issuer_unreachable', 'The token could not be renewed.', { cause: error });
 }
+
+const clientRefused = (
+  issuer: string,
+  { error, description }: Extract<TokenAnswer, { kind: 'refused' }>,
+): BrokerError =>
+  new BrokerError('client_refused', 'The issuer does not take the client.', {
+    details: { error, reason: JSON.stringify(description), issuer },
+  });
 
 /** The note about the attempt stays: by now, it may be the other window's. */
 const tookOver = (): BrokerError => new BrokerError('issuer_unreachable', 'Another window took over.');

@@ -3,6 +3,7 @@ import { covers, isSameIssuer } from '../core/address.js';
 import type { Audit } from '../core/audit.js';
 import { keyText, type CredentialKey } from '../core/credential.js';
 import { BrokerError } from '../core/errors.js';
+import { isSameGrant } from '../core/grant.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { Binding, Bindings, Bound } from '../vault/bindings.js';
 import type { CredentialVault } from '../vault/credentials.js';
@@ -48,6 +49,17 @@ export class BoundServers {
 
   all(): readonly Server[] {
     return [...this.#servers.values()];
+  }
+
+  /** Whether the user has typed `issuer` for one of them; what a workspace says, they have seen and allowed. */
+  isTypedIssuer(issuer: string): boolean {
+    return this.all()
+      .filter(({ isProposed }) => isProposed !== true)
+      .flatMap(({ auth: { issuer: own, grant } }) => [
+        own,
+        grant && 'idpIssuer' in grant ? grant.idpIssuer : undefined,
+      ])
+      .some((typed) => typed !== undefined && isSameIssuer(typed, issuer));
   }
 
   has(id: ServerId): boolean {
@@ -126,6 +138,11 @@ export class BoundServers {
     this.#store(id, { ...bound, reachedAtMs: nowMs });
   }
 
+  /** Whether the user has signed out of `id`, and nobody has signed in since. */
+  isSignedOut(id: ServerId): boolean {
+    return this.bindings.get(id)?.kind === 'signed-out';
+  }
+
   /** Leaves `id` with nobody, until somebody signs in for it. */
   signOut(id: ServerId): void {
     this.#store(id, { kind: 'signed-out' });
@@ -145,7 +162,9 @@ export class BoundServers {
   #decide(server: Server): Decision {
     const stored = this.bindings.get(server.id);
     if (stored?.kind === 'signed-out') return nobody;
-    const fitting = this.#near(server).filter((entry) => fits(entry, server));
+    const fitting = this.#near(server).filter(
+      (entry) => fits(entry, server) && isSameGrant(entry.grant, server.auth.grant),
+    );
     if (stored !== undefined && fitting.some((entry) => isSameCredential(stored, entry)))
       return { kind: 'bound', bound: stored };
     // Nobody takes the place of an account that has gone, unless the settings now ask for somebody else.

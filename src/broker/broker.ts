@@ -9,7 +9,6 @@ import type { LentToken, TokenSource } from '../core/token-source.js';
 import { Bindings } from '../vault/bindings.js';
 import { CredentialVault } from '../vault/credentials.js';
 import { keyOfEntry } from '../vault/index-entry.js';
-import { removeOutgrown } from '../vault/outgrown.js';
 import { Sessions } from '../vault/sessions.js';
 import { BoundServers } from './bound-servers.js';
 import type { BrokerParts } from './broker-parts.js';
@@ -49,7 +48,7 @@ export class Broker implements TokenSource {
   readonly #closing = new AbortController();
 
   constructor(private readonly parts: BrokerParts) {
-    const { rules, counters, fetch, clock, log, memento, ledgers, workspace } = parts;
+    const { rules, counters, fetch, clock, log, ledgers, workspace } = parts;
     const closing = this.#closing.signal;
     const onListenerError = (error: unknown) => log.error(`A listener failed: ${describeError(error)}`);
     const changes = new Announcer<undefined>(onListenerError);
@@ -57,10 +56,11 @@ export class Broker implements TokenSource {
     const leases = new KeptLeases(parts.leases);
     const vault = new CredentialVault({ ...parts, leases, closing });
     const holdings = new Holdings(onListenerError);
-    const issuers = new Issuers(fetch, clock, closing, rules.issuerQuirks);
-    const grants = new Grants({ ...parts, issuers });
     const bindings = new Bindings({ ...parts, ledger: ledgers.bindings }, workspace);
     const servers = new BoundServers(bindings, vault, parts.audit);
+    const isTyped = (issuer: string) => servers.isTypedIssuer(issuer);
+    const issuers = new Issuers(fetch, clock, closing, rules.issuerQuirks, isTyped);
+    const grants = new Grants({ ...parts, issuers });
     const sessions = new Sessions({ ...parts, ledger: ledgers.sessions }, rules);
     const renewals = new Renewals({ ...parts, leases, vault, servers, holdings, issuers, grants, closing });
     const { refresher } = renewals;
@@ -69,7 +69,6 @@ export class Broker implements TokenSource {
     const clients = new Clients({ ...parts, vault });
     const mine = { leases, vault, clients, servers, loader, holdings, issuers, changed };
     const signOuts = new SignOuts({ ...parts, ...mine });
-    void removeOutgrown(memento, log);
     this.#changes = changes;
     this.#servers = servers;
     this.#bindings = bindings;
@@ -83,7 +82,11 @@ export class Broker implements TokenSource {
       changed,
     });
     this.#stepUps = stepUps;
-    this.#lending = new Lending({ ...parts, loader, sessions, holdings, refresher, stepUps });
+    this.#lending = new Lending({
+      ...parts,
+      ...{ loader, sessions, holdings, refresher, stepUps },
+      signInSilently: (id) => this.#signIns.signInSilently(id),
+    });
     const asking = { ...parts, leases, vault, issuers, clients, grants };
     this.#signIns = new SignIns({ ...asking, servers, holdings, stepUps, closing, changed });
     this.#signOuts = signOuts;
@@ -188,6 +191,11 @@ export class Broker implements TokenSource {
     return this.#signIns.paste(id, text);
   }
 
+  /** Whether the sign-in for `id` waits for the browser to come back. */
+  isInBrowser(id: ServerId): boolean {
+    return this.#signIns.isInBrowser(id);
+  }
+
   /** Gives up the sign-in that is under way for `id`, if there is one. */
   cancelSignIn(id: ServerId): void {
     this.#signIns.cancel(id);
@@ -226,6 +234,11 @@ export class Broker implements TokenSource {
   /** The permissions that a call to `id` waits for, although somebody is signed in. */
   stepUp(id: ServerId): StepUp | undefined {
     return this.#stepUps.wanted(id);
+  }
+
+  /** Takes the user's no to those permissions. */
+  declineStepUp(id: ServerId): void {
+    this.#stepUps.decline(id);
   }
 
   signedIn(id: ServerId, signal: AbortSignal, manner?: 'quietly'): Promise<void> {

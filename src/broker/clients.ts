@@ -1,6 +1,7 @@
 import type { Client, ClientAuthMethod } from '../core/client.js';
+import { covers } from '../core/address.js';
 import { BrokerError, describeError, hasCode } from '../core/errors.js';
-import type { Fetch, Log } from '../core/ports.js';
+import type { Fetch, Log, RedirectWait } from '../core/ports.js';
 import type { Questions } from '../core/questions.js';
 import type { Server } from '../core/server.js';
 import type { AuthorizationServer } from '../oauth/authorization-server.js';
@@ -8,6 +9,7 @@ import { metadataDocumentClient } from '../oauth/client-document.js';
 import { deleteRegistration } from '../oauth/registration-management.js';
 import { registerClient } from '../oauth/registration.js';
 import type { CredentialVault } from '../vault/credentials.js';
+import type { IndexEntry } from '../vault/index-entry.js';
 import { cancelled } from './failures.js';
 
 export interface ClientsParts {
@@ -18,7 +20,13 @@ export interface ClientsParts {
   readonly fetch: Fetch;
   readonly log: Log;
   readonly vault: CredentialVault;
+}
+
+/** Who wants a client, and whom to ask where only the user has one. */
+interface ClientWish {
+  readonly server: Server;
   readonly questions: Questions;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -33,26 +41,32 @@ export class Clients {
    * The client that needs no registration; undefined when there is none.
    * @throws BrokerError `sign_in_cancelled` when the user was asked for its secret and left
    */
-  async known(server: Server, issuer: AuthorizationServer): Promise<Client | undefined> {
+  async known(
+    server: Server,
+    issuer: AuthorizationServer,
+    questions: Questions,
+  ): Promise<Client | undefined> {
     const { rules, vault } = this.parts;
     const { clientId } = server.auth;
-    if (clientId !== undefined) return this.#configured(server, issuer, clientId);
+    if (clientId !== undefined) return this.#configured(server, issuer, clientId, questions);
     return metadataDocumentClient(issuer, rules.clientMetadataUrl()) ?? vault.client(issuer.issuer);
   }
 
   /**
    * Registers us at `issuer`; where that is not offered, the user is asked for a client.
+   * @param redirect - where the browser comes back; undefined where none does
    * @throws BrokerError as `registerClient`; `sign_in_cancelled` when the user leaves the question
    */
   async register(
-    server: Server,
+    { server, questions, signal }: ClientWish,
     issuer: AuthorizationServer,
-    redirectUri: string,
-    signal: AbortSignal,
+    redirect?: Pick<RedirectWait, 'redirectUri' | 'registrableUri'>,
   ): Promise<Client> {
     const { fetch } = this.parts;
-    const client = await registerClient(fetch, issuer, redirectUri, signal).catch((error: unknown) => {
-      if (hasCode(error, 'registration_unsupported')) return this.#entered(server, issuer);
+    const registering = registerClient(fetch, issuer, redirect?.redirectUri, signal);
+    const client = await registering.catch((error: unknown) => {
+      if (hasCode(error, 'registration_unsupported'))
+        return entered(server, issuer, questions, redirect?.registrableUri);
       throw error;
     });
     await this.#save(client);
@@ -95,8 +109,13 @@ export class Clients {
     log.info(`Our registration at ${JSON.stringify(issuer)} is deleted.`);
   }
 
-  async #configured(server: Server, issuer: AuthorizationServer, clientId: string): Promise<Client> {
-    const { vault, questions } = this.parts;
+  async #configured(
+    server: Server,
+    issuer: AuthorizationServer,
+    clientId: string,
+    questions: Questions,
+  ): Promise<Client> {
+    const { vault } = this.parts;
     const stored = await vault.client(issuer.issuer, clientId);
     const mustProve = server.auth.grant?.kind === 'client_credentials';
     const authMethod = server.auth.clientAuthentication ?? methodFor(issuer, stored, mustProve);
@@ -112,23 +131,6 @@ export class Clients {
     return complete;
   }
 
-  async #entered(
-    server: Server,
-    { issuer, token_endpoint_auth_methods_supported: offered }: AuthorizationServer,
-  ) {
-    const entered = await this.parts.questions.client(server.id, issuer);
-    if (entered === undefined) throw cancelled();
-    const { clientId, clientSecret } = entered;
-    const authMethod = clientSecret === undefined ? 'none' : secretMethod(offered);
-    return {
-      issuer,
-      clientId,
-      ...(clientSecret !== undefined && { clientSecret }),
-      authMethod,
-      source: 'entered',
-    } satisfies Client;
-  }
-
   /** Without it the credential is still complete; the next sign-in registers or asks once more. */
   async #save(client: Client): Promise<void> {
     const { vault, log } = this.parts;
@@ -136,6 +138,25 @@ export class Clients {
       log.warn(`Our registration at ${JSON.stringify(client.issuer)} was not saved: ${describeError(error)}`);
     });
   }
+}
+
+async function entered(
+  server: Server,
+  { issuer, token_endpoint_auth_methods_supported: offered }: AuthorizationServer,
+  questions: Questions,
+  redirectUri: string | undefined,
+) {
+  const entered = await questions.client(server.id, issuer, redirectUri);
+  if (entered === undefined) throw cancelled();
+  const { clientId, clientSecret } = entered;
+  const authMethod = clientSecret === undefined ? 'none' : secretMethod(offered);
+  return {
+    issuer,
+    clientId,
+    ...(clientSecret !== undefined && { clientSecret }),
+    authMethod,
+    source: 'entered',
+  } satisfies Client;
 }
 
 /** A client of the settings is public where that is possible, unless its secret is known already. */
@@ -160,13 +181,17 @@ const secretMethod = (offered: readonly string[] = []): ClientAuthMethod =>
 
 /**
  * Refuses to take a client of the settings to an authorization server that has come in the place of its own.
- * @param before - the issuer of the account that the server is bound to
+ * @param stored - what was granted so far, which says where the client is at home
  * @throws BrokerError `client_elsewhere`
  * @see MCP authorization 2026-07-28, "Authorization Server Binding": pre-registered credentials must not be reused
  */
-export function requireOwnIssuer({ auth }: Server, before: string | undefined, issuer: string): void {
-  const hasMoved = before !== undefined && before !== issuer;
-  if (!hasMoved || auth.clientId === undefined || auth.issuer !== undefined) return;
+export function requireOwnIssuer({ auth, url }: Server, stored: readonly IndexEntry[], issuer: string): void {
+  if (auth.clientId === undefined || auth.issuer !== undefined) return;
+  const homes = stored
+    .filter(({ clientId, resource }) => clientId === auth.clientId && covers(resource, url))
+    .map(({ account }) => account.issuer);
+  const [before] = homes;
+  if (before === undefined || homes.includes(issuer)) return;
   throw new BrokerError('client_elsewhere', 'The configured client belongs to another issuer.', {
     details: { before, issuer, clientId: auth.clientId },
   });

@@ -23,6 +23,8 @@ export class Issuers {
     private readonly closing: AbortSignal,
     /** The exceptions that the user has set. */
     private readonly ownQuirks: () => readonly Quirk[],
+    /** Whether the user has typed an issuer; one that a server has named may lead where that one may, and no further. */
+    private readonly isTyped: (issuer: string) => boolean,
   ) {}
 
   /** The exceptions that are made for `issuer`. */
@@ -32,16 +34,15 @@ export class Issuers {
 
   /**
    * The metadata of `issuer`, with the exceptions that are made for it now.
-   * @param resource - what the tokens of `issuer` are for
-   * @param namedBy - the server that named the issuer; undefined when the user did, or has signed in there
+   * @param resource - what the tokens of `issuer` are for, which has named it unless the user has
    * @throws BrokerError as `discoverAuthorizationServer`
    */
-  async metadata(issuer: string, resource: string, namedBy?: string): Promise<AuthorizationServer> {
-    const server = await this.#document(issuer, resource, namedBy);
+  async metadata(issuer: string, resource: string): Promise<AuthorizationServer> {
+    const server = await this.#document(issuer, resource, this.isTyped(issuer) ? undefined : resource);
     return { ...server, [quirks]: merged(this.quirksOf(server.issuer)) };
   }
 
-  #document(issuer: string, resource: string, namedBy?: string): Promise<AuthorizationServer> {
+  #document(issuer: string, resource: string, namedBy: string | undefined): Promise<AuthorizationServer> {
     // What one server may lead to, another may not.
     const key = JSON.stringify([issuer, namedBy]);
     const known = this.#known.get(key);

@@ -11,7 +11,7 @@ import { resourceProof } from '../oauth/dpop.js';
 import type { Sessions } from '../vault/sessions.js';
 import { Brake } from './brake.js';
 import { nobody, notNow, refused } from './failures.js';
-import type { Holdings } from './holdings.js';
+import type { Held, Holdings } from './holdings.js';
 import type { Loader } from './loader.js';
 import type { Refresher } from './refresher.js';
 import { attemptAtMs, isUsable } from './schedule.js';
@@ -28,6 +28,8 @@ export interface LendingParts {
   readonly holdings: Holdings;
   readonly refresher: Refresher;
   readonly stepUps: StepUps;
+  /** Signs in for a server without the user, where that can be; undefined where not. */
+  readonly signInSilently: (id: ServerId) => Promise<Account | undefined>;
 }
 
 /** Lends tokens to calls: the right account's, fresh enough to arrive, newer when a server refused one. */
@@ -110,9 +112,21 @@ export class Lending {
    * waited for, so it is looked up at the moment when it is used.
    */
   async #keyFor(id: ServerId, session: string | undefined): Promise<string> {
-    const { credential } = await this.parts.loader.heldOrThrow(id);
+    const { credential } = await this.#held(id);
     await this.#requireOwner(id, session, credential.account);
     return keyText(keyOf(credential));
+  }
+
+  /** Where nobody has signed in, a grant that needs no user does not wait for one. */
+  async #held(id: ServerId): Promise<Held> {
+    const { loader, signInSilently } = this.parts;
+    try {
+      return await loader.heldOrThrow(id);
+    } catch (error) {
+      const hasHelped = hasCode(error, 'sign_in_required') && (await signInSilently(id)) !== undefined;
+      if (!hasHelped) throw error;
+      return loader.heldOrThrow(id);
+    }
   }
 
   async #usable(key: string, id: ServerId): Promise<LiveCredential> {
@@ -148,7 +162,7 @@ export class Lending {
     }
     const lent = { token, account, resource, scopes, ...(expiresAtMs !== undefined && { expiresAtMs }) };
     if (dpopKey === undefined) return lent;
-    return { ...lent, prove: (...about) => resourceProof(dpopKey, token, ...about) };
+    return { ...lent, prove: (...request) => resourceProof(dpopKey, token, ...request) };
   }
 }
 

@@ -149,8 +149,9 @@ export class Loader implements Disposable {
     try {
       const held = holdings.get(keyText(key));
       if (held === undefined && !servers.mayUse(key)) return;
-      if (held !== undefined && (await vault.isRemoved(key))) holdings.remove(keyText(key));
       const newest = held === undefined ? undefined : await vault.get(key);
+      const isGone = held !== undefined && newest === undefined && (await vault.isRemoved(key));
+      if (isGone) holdings.remove(keyText(key));
       const isNews = held === undefined || newest === undefined || succeeds(newest, held.credential);
       if (!isNews || this.#isDisposed) return;
       // A renewal that has just ended may still be on its way out, so what it says counts, not that it is there.

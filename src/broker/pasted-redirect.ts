@@ -13,6 +13,11 @@ export class PastedRedirect {
     });
   }
 
+  /** Whether the browser has been sent off. */
+  get isExpected(): boolean {
+    return this.#expected !== undefined;
+  }
+
   /** The browser has been sent off with these. */
   expect(redirectUri: string, state: string): void {
     this.#expected = { redirectUri, state };
@@ -23,7 +28,10 @@ export class PastedRedirect {
     if (this.#expected === undefined || !URL.canParse(text.trim())) return false;
     const redirect = new URL(text.trim());
     const expected = new URL(this.#expected.redirectUri);
-    const isOurs = redirect.origin === expected.origin && redirect.pathname === expected.pathname;
+    // The scheme of an editor has no origin.
+    const isOurs = (['protocol', 'host', 'pathname'] as const).every(
+      (part) => redirect[part] === expected[part],
+    );
     const states = redirect.searchParams.getAll('state');
     if (!isOurs || states.length !== 1 || states[0] !== this.#expected.state) return false;
     this.#arrive(redirect);

@@ -81,7 +81,7 @@ export class Refresher {
    * @param urgency - a call goes before background work, also when it joins it
    * @returns the credential that is held afterwards
    * @throws BrokerError `sign_in_required` when it is not held; `grant_refused`; `refresh_queue_full`;
-   *   `issuer_unreachable`, `tls_untrusted`, `too_many_attempts`, `vault_write_failed`, `renewed_elsewhere`: the
+   *   `issuer_unreachable`, `tls_untrusted`, `client_refused`, `too_many_attempts`, `vault_write_failed`, `renewed_elsewhere`: the
    *   credential is kept and another attempt is scheduled; `network_down`: at once, and it goes on when the network is back
    */
   refresh(key: string, urgency: Urgency): Promise<LiveCredential> {
@@ -146,12 +146,13 @@ export class Refresher {
     }
     if (!isAlive(credential)) throw refused(credential);
     if (!isRenewable(credential)) throw refused(credential);
-    const answer = await this.#asking.ask(credential, lease);
+    const asked = await this.#asking.upToDate(credential);
+    const answer = await this.#asking.ask(asked, lease);
     switch (answer.kind) {
       case 'granted':
-        return { kind: 'renewed', credential: await safekeeping.keep(credential, answer.tokens, lease) };
+        return { kind: 'renewed', credential: await safekeeping.keep(asked, answer.tokens, lease) };
       case 'refused':
-        return { kind: 'renewed', credential: await safekeeping.bury(credential, answer) };
+        return { kind: 'renewed', credential: await safekeeping.bury(asked, answer) };
       case 'unavailable': {
         const present = safekeeping.present(key);
         if (!succeeds(present, credential)) return answer;
@@ -190,8 +191,8 @@ export class Refresher {
     // What was held back has not failed.
     const failures = isBraked ? before.failures : before.failures + 1;
     const sinceMs = Math.min(before.sinceMs, nowMs);
-    // A certificate that is not trusted will not be trusted ten seconds later.
-    const attempt = error.code === 'tls_untrusted' ? Infinity : failures;
+    // What somebody has to mend first will not be better ten seconds later.
+    const attempt = hasCode(error, 'tls_untrusted', 'client_refused') ? Infinity : failures;
     const nextAttemptAtMs = isBraked
       ? Number(error.details['nextAttemptAtMs'])
       : nowMs + retryDelayMs(attempt, random, retryAfterMs);

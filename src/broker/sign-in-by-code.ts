@@ -1,4 +1,5 @@
 import type { Client } from '../core/client.js';
+import type { Grant as RepeatableGrant } from '../core/grant.js';
 import { BrokerError } from '../core/errors.js';
 import type { Clock, Fetch, OpenBrowser, ShowCode } from '../core/ports.js';
 import type { Secret } from '../core/secret.js';
@@ -26,6 +27,8 @@ export interface CodeWish {
 export interface Grant {
   readonly tokens: GrantedTokens;
   readonly scopes: readonly string[];
+  /** How it came about, where that can be repeated without the user. */
+  readonly grant?: RepeatableGrant;
 }
 
 /**
@@ -42,7 +45,7 @@ export async function authorizeByCode(
   const code = await requestDeviceCode(parts.fetch, server, client, wish, signal);
   const shown = new AbortController();
   const open = () => parts.openBrowser(code.page, server.issuer);
-  const prompt = { server: wish.server, code: code.userCode, page: code.page, open };
+  const prompt = { server: wish.server, code: code.userCode, page: code.page, issuer: server.issuer, open };
   parts.showCode(prompt, AbortSignal.any([signal, shown.signal]));
   try {
     return { tokens: await poll(parts, code, wish.dpopKey, signal), scopes: code.scopes };

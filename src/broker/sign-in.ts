@@ -2,49 +2,30 @@ import { isCalled, sameAccount, type Account } from '../core/account.js';
 import type { Client } from '../core/client.js';
 import type { Credential } from '../core/credential.js';
 import { BrokerError } from '../core/errors.js';
-import type {
-  Clock,
-  Fetch,
-  Log,
-  OpenBrowser,
-  RedirectReceiver,
-  RedirectWait,
-  ShowCode,
-} from '../core/ports.js';
+import type { Log, ShowCode } from '../core/ports.js';
 import type { Questions } from '../core/questions.js';
 import type { Secret } from '../core/secret.js';
 import type { Server } from '../core/server.js';
-import { authorizationRequest, newState, readAuthorizationResponse } from '../oauth/authorization.js';
+import { elsewhere } from '../oauth/audience.js';
+import { namedScopes } from '../oauth/authorization.js';
 import type { AuthorizationServer } from '../oauth/authorization-server.js';
 import { requireDeviceCodes } from '../oauth/device-code.js';
-import { keyFor } from '../oauth/dpop.js';
+import { keyFor, requireBound } from '../oauth/dpop.js';
 import { identify } from '../oauth/identity.js';
 import { discoverResource, type ProtectedResource } from '../oauth/protected-resource.js';
-import { pushIfRequired } from '../oauth/pushed-request.js';
-import { exchangeCode } from '../oauth/token-request.js';
-import type { CredentialVault } from '../vault/credentials.js';
-import { requireOwnIssuer, type Clients } from './clients.js';
-import { signInByGrant, type GrantSignInParts } from './grant-sign-in.js';
+import { requireOwnIssuer } from './clients.js';
 import { tokensFrom } from './generation.js';
+import { signInByGrant, type GrantSignInParts } from './grant-sign-in.js';
 import { chooseIssuer } from './issuer-choice.js';
 import type { Issuers } from './issuers.js';
 import type { PastedRedirect } from './pasted-redirect.js';
 import { authorizeByCode, type Grant } from './sign-in-by-code.js';
+import { signInInBrowser, type BrowserParts } from './sign-in-in-browser.js';
 
-/** Time to find a password and a second factor; after that the tab has been forgotten. */
-const browserLimitMs = 5 * 60_000;
-
-export interface SignInParts extends GrantSignInParts {
-  readonly fetch: Fetch;
-  readonly clock: Clock;
+export interface SignInParts extends GrantSignInParts, BrowserParts {
   readonly log: Log;
-  readonly openBrowser: OpenBrowser;
   readonly showCode: ShowCode;
-  readonly redirects: RedirectReceiver;
-  readonly vault: CredentialVault;
   readonly issuers: Issuers;
-  readonly clients: Clients;
-  readonly questions: Questions;
 }
 
 /** Where the user signs in: in the browser of this computer, or with a code in any browser (RFC 8628). */
@@ -54,12 +35,16 @@ export type SignInWay = 'browser' | 'code';
 export interface SignInWish {
   readonly server: Server;
   readonly way: SignInWay;
+  /** Who knows what is missing. */
+  readonly questions: Questions;
   /** Where the redirect comes from when the user brings it. */
   readonly pasted: PastedRedirect;
   /** Only this account will do: it signs in again. */
   readonly account?: Account;
   /** To be asked for beside the server's own; empty unless a call has found them missing. */
   readonly moreScopes: readonly string[];
+  /** Called when it is known that this way is one: from now on it is the sign-in that is under way. */
+  readonly begin: () => void;
   /**
    * Keeps what was granted, and resolves when it is durable. The browser's tab waits for it, so that it never says
    * "signed in" about something that is lost.
@@ -68,132 +53,100 @@ export interface SignInWish {
   readonly signal: AbortSignal;
 }
 
+/** What is to be signed in at, and for. */
+export interface Flow {
+  readonly authorizationServer: AuthorizationServer;
+  readonly resource: ProtectedResource;
+  readonly scopes?: readonly string[];
+  /** What the tokens are to be bound to, where the resource wants that. */
+  readonly dpopKey?: Secret;
+}
+
 /**
  * One sign-in from discovery to a kept credential: discovery → registration → browser and redirect → exchange →
  * identity → keep. The browser's tab says how it ended. A server with a grant of its own needs no browser.
  * @throws BrokerError any code of discovery, registration, authorization and exchange; `wrong_account`;
- *   `sign_in_timeout`; `browser_unavailable`; or the signal's reason
+ *   `dpop_unsupported`; `sign_in_timeout`; `browser_unavailable`; or the signal's reason
  */
 export async function signIn(parts: SignInParts, wish: SignInWish): Promise<Account> {
   const { server, signal } = wish;
-  const { clients } = parts;
   const resource = await discoverResource(parts.fetch, server.url, signal);
-  const issuer = await chooseIssuer(parts, server, resource);
-  const namedBy = server.auth.issuer === undefined ? server.url : undefined;
-  const authorizationServer = await parts.issuers.metadata(issuer, resource.resource, namedBy);
+  const issuer = await chooseIssuer({ ...wish, vault: parts.vault }, resource, wish.account?.issuer);
+  const authorizationServer = await parts.issuers.metadata(issuer, resource.resource);
   for (const quirk of parts.issuers.quirksOf(authorizationServer.issuer))
     parts.log.info(
       `An exception is made for ${JSON.stringify(quirk.issuer)}: ${JSON.stringify(quirk.reason)}`,
     );
-  if (wish.way === 'code') requireDeviceCodes(authorizationServer); // Before anybody is registered for it.
-  requireOwnIssuer(server, wish.account?.issuer, authorizationServer.issuer);
+  requireOwnIssuer(server, parts.vault.list(), authorizationServer.issuer);
+  const dpopKey = await keyFor(resource.wantsDpop, authorizationServer);
+  const scopes = scopesFor(wish, resource, authorizationServer);
+  const flow = { authorizationServer, resource, ...(scopes && { scopes }), ...(dpopKey && { dpopKey }) };
   const { grant } = server.auth;
-  if (grant !== undefined) return signInByGrant(parts, wish, grant, resource, authorizationServer);
-  const known = await clients.known(server, authorizationServer);
-
-  signal.throwIfAborted();
-  const state = newState();
-  const wait = await parts.redirects.open(state, portOf(known?.redirectUri));
-  let client = known;
-  try {
-    client ??= await clients.register(server, authorizationServer, wait.redirectUri, signal);
-    const dpopKey = await keyFor(resource.wantsDpop, authorizationServer);
-    const flow = { authorizationServer, client, resource, state, wait, dpopKey };
-    const granted = await (wish.way === 'code' ? byCode(parts, wish, flow) : inBrowser(parts, wish, flow));
-    const credential = credentialFrom(parts, wish, flow, granted);
+  const finish = async (client: Client, granted: Grant) => {
+    const credential = credentialFrom(parts, flow, client, granted);
+    requireWanted(credential.account, wish);
     await wish.keep(credential);
-    const { account } = credential;
-    wait.answer({ kind: 'signed-in', account: account.label, server: server.id });
-    return account;
+    return credential.account;
+  };
+  if (grant !== undefined) return signInByGrant(parts, wish, grant, flow, finish);
+  if (wish.way === 'browser') return signInInBrowser(parts, wish, flow, finish);
+  requireDeviceCodes(authorizationServer); // Before anybody is registered for it.
+  wish.begin();
+  return signInByCode(parts, wish, flow, finish);
+}
+
+async function signInByCode(
+  parts: SignInParts,
+  { server, questions, signal }: SignInWish,
+  { authorizationServer, resource: { resource }, scopes, dpopKey }: Flow,
+  finish: (client: Client, granted: Grant) => Promise<Account>,
+): Promise<Account> {
+  const { clients } = parts;
+  const known = await clients.known(server, authorizationServer, questions);
+  signal.throwIfAborted();
+  const client = known ?? (await clients.register({ server, questions, signal }, authorizationServer));
+  try {
+    const asked = { server: server.id, resource, ...(scopes && { scopes }), ...(dpopKey && { dpopKey }) };
+    return await finish(client, await authorizeByCode(parts, authorizationServer, client, asked, signal));
   } catch (error) {
-    wait.answer({ kind: 'failed', error, server: server.id });
-    if (client !== undefined) await clients.forgetIfUnknown(client, error);
+    await clients.forgetIfUnknown(client, error);
     throw error;
-  } finally {
-    wait.dispose();
   }
 }
 
-interface Flow {
-  readonly authorizationServer: AuthorizationServer;
-  readonly client: Client;
-  readonly resource: ProtectedResource;
-  readonly state: string;
-  readonly wait: RedirectWait;
-  /** What the tokens are to be bound to, where the resource wants that. */
-  readonly dpopKey: Secret | undefined;
-}
-
-async function inBrowser(parts: SignInParts, wish: SignInWish, flow: Flow): Promise<Grant> {
-  const { fetch, clock, openBrowser } = parts;
-  const { signal } = wish;
-  const { authorizationServer, client, resource, state, wait, dpopKey } = flow;
-  const scopes = scopesFor(wish, resource);
-  const loginHint = hintFor(wish);
-  const built = await authorizationRequest(authorizationServer, client, {
-    resource: resource.resource,
-    redirectUri: wait.redirectUri,
-    state,
-    ...scopes,
-    ...(loginHint !== undefined && { loginHint }),
-    chooseAccount: loginHint === undefined && knowsSomebodyAt(parts.vault, authorizationServer.issuer),
-  });
-  const request = await pushIfRequired(fetch, built, signal);
-  signal.throwIfAborted(); // No browser for a sign-in that was given up meanwhile.
-  wish.pasted.expect(wait.redirectUri, state);
-  if (!(await openBrowser(request.url, authorizationServer.issuer))) {
-    throw new BrokerError('browser_unavailable', 'The browser could not be opened.');
-  }
-  const redirect = await withinLimit(clock, Promise.race([wait.arrived, wish.pasted.arrived]), signal);
-  const code = readAuthorizationResponse(request, redirect);
-  const tokens = await exchangeCode(fetch, request, code, clock.nowMs(), signal, dpopKey);
-  return { tokens, scopes: request.scopes };
-}
-
-function byCode(parts: SignInParts, wish: SignInWish, flow: Flow): Promise<Grant> {
-  const { server, signal } = wish;
-  const { authorizationServer, client, resource, dpopKey } = flow;
-  const own = { server: server.id, resource: resource.resource, ...(dpopKey && { dpopKey }) };
-  const asked = { ...own, ...scopesFor(wish, resource) };
-  return authorizeByCode(parts, authorizationServer, client, asked, signal);
-}
-
+/** What the user wants goes as it is; what others name, as far as the authorization server offers it. */
 function scopesFor(
-  { server, moreScopes }: SignInWish,
+  { server: { auth }, moreScopes }: SignInWish,
   resource: ProtectedResource,
-): { readonly scopes?: readonly string[] } {
-  const own = server.auth.scopes ?? resource.scopes;
-  return own === undefined && moreScopes.length === 0 ? {} : { scopes: [...(own ?? []), ...moreScopes] };
+  server: AuthorizationServer,
+): readonly string[] | undefined {
+  const own = auth.scopes ?? (resource.scopes && namedScopes(server, resource.scopes));
+  const more = namedScopes(server, moreScopes);
+  return own === undefined && more.length === 0 ? undefined : [...new Set([...(own ?? []), ...more])];
 }
 
 function credentialFrom(
-  { clock }: SignInParts,
-  wish: SignInWish,
-  { authorizationServer, client, resource, dpopKey }: Flow,
-  { tokens, scopes }: Grant,
+  { clock, log }: SignInParts,
+  { authorizationServer, resource: { resource }, dpopKey }: Flow,
+  client: Client,
+  { tokens, scopes, grant }: Grant,
 ): Credential {
-  const account = identify(authorizationServer.issuer, tokens);
-  requireWanted(account, wish);
+  const { issuer } = authorizationServer;
+  requireBound(dpopKey, tokens, issuer);
+  const other = elsewhere(tokens.accessToken, resource);
+  if (other !== undefined)
+    log.warn(
+      `${JSON.stringify(issuer)} gave a token for ${JSON.stringify(other)} instead of ${JSON.stringify(resource)}.`,
+    );
   return {
-    account,
+    account: identify(issuer, tokens, grant && client.clientId),
     client,
-    resource: resource.resource,
+    ...(grant && { grant }),
+    resource,
     generation: 1,
     scopes: tokens.scopes ?? scopes,
     tokens: tokensFrom(tokens, clock.nowMs(), undefined, dpopKey),
   };
-}
-
-/** An account without a subject has no name that the authorization server would know. */
-function hintFor({ account, server }: SignInWish): string | undefined {
-  return account === undefined || account.subject === '' ? server.auth.account : account.label;
-}
-
-const knowsSomebodyAt = (vault: CredentialVault, issuer: string): boolean =>
-  vault.list().some(({ account }) => account.issuer === issuer);
-
-function portOf(redirectUri: string | undefined): number | undefined {
-  return redirectUri === undefined ? undefined : Number(new URL(redirectUri).port);
 }
 
 /** An account of an authorization server that the resource has left cannot come back; whoever comes is chosen anew. */
@@ -204,21 +157,5 @@ function requireWanted(account: Account, { account: same, server }: SignInWish):
   if (isWanted) return;
   throw new BrokerError('wrong_account', 'Somebody else signed in.', {
     details: { wanted: same?.label ?? pinned ?? '', got: account.label },
-  });
-}
-
-async function withinLimit<T>(clock: Clock, work: Promise<T>, signal: AbortSignal): Promise<T> {
-  work.catch(() => undefined); // It ends with the sign-in, for which nobody may wait any more.
-  signal.throwIfAborted();
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = () => reject(signal.reason as Error);
-    const onTimeout = () => reject(new BrokerError('sign_in_timeout', 'Nobody came back from the browser.'));
-    const timer = clock.after(browserLimitMs, onTimeout);
-    signal.addEventListener('abort', onAbort, { once: true });
-    const settled = () => {
-      timer.dispose();
-      signal.removeEventListener('abort', onAbort);
-    };
-    work.then(resolve, reject).finally(settled);
   });
 }

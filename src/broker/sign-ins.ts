@@ -3,6 +3,7 @@ import { keyOf, keyText, type Credential } from '../core/credential.js';
 import type { Audit } from '../core/audit.js';
 import type { Counters } from '../core/counters.js';
 import { BrokerError, describeError, hasCode } from '../core/errors.js';
+import type { Questions } from '../core/questions.js';
 import type { ServerId } from '../core/server.js';
 import { keyOfEntry } from '../vault/index-entry.js';
 import type { BoundServers } from './bound-servers.js';
@@ -18,6 +19,7 @@ import type { StepUps } from './step-ups.js';
 const signInsPerMinute = 5;
 
 export interface SignInsParts extends SignInParts {
+  readonly questions: Questions;
   readonly counters: Counters;
   readonly audit: Audit;
   readonly leases: KeptLeases;
@@ -35,40 +37,102 @@ interface Running {
   readonly pasted: PastedRedirect;
 }
 
+/** For what goes on without the user. */
+const nobodyToAsk: Questions = {
+  issuer: () => Promise.resolve(undefined),
+  client: () => Promise.resolve(undefined),
+  proof: () => Promise.resolve(undefined),
+};
+
 /** The sign-ins that are under way in this window, one for each server at most. */
 export class SignIns {
   readonly #running = new Map<ServerId, Running>();
-
+  /** Those of which it is not known yet whether their way is one; until then the one before goes on. */
+  readonly #preparing = new Map<ServerId, Running>();
+  readonly #silent = new Map<ServerId, Promise<Account>>();
   readonly #brake: Brake;
+  readonly #silentBrake: Brake;
 
   constructor(private readonly parts: SignInsParts) {
     this.#brake = new Brake(parts.clock, signInsPerMinute, 60_000);
+    this.#silentBrake = new Brake(parts.clock, signInsPerMinute, 60_000);
   }
 
   isUnderWay(id: ServerId): boolean {
     return this.#running.has(id);
   }
 
+  /** Whether the sign-in for `id` waits for the browser to come back. */
+  isInBrowser(id: ServerId): boolean {
+    return this.#running.get(id)?.pasted.isExpected === true;
+  }
+
   /**
-   * Signs in for `id` in the browser; a sign-in for it that is under way is given up for this one.
+   * Signs in for `id` by the grant of its settings, which needs no user; once for all who ask meanwhile.
+   * @returns undefined where it has none, the user has signed out, or something would have to be asked
+   * @throws BrokerError as `signIn`
+   */
+  async signInSilently(id: ServerId): Promise<Account | undefined> {
+    const { servers } = this.parts;
+    if (servers.get(id).auth.grant === undefined || servers.isSignedOut(id)) return undefined;
+    const running = this.#silent.get(id) ?? this.#begin(id).finally(() => this.#silent.delete(id));
+    this.#silent.set(id, running);
+    try {
+      return await running;
+    } catch (error) {
+      if (hasCode(error, 'sign_in_cancelled')) return undefined;
+      throw error;
+    }
+  }
+
+  async #begin(id: ServerId): Promise<Account> {
+    if (this.isUnderWay(id)) throw cancelled();
+    if (!this.#silentBrake.admits(id)) throw tooMany(this.#silentBrake.opensAtMs(id));
+    return this.#signIn(id, undefined, 'browser', nobodyToAsk);
+  }
+
+  /**
+   * Signs in for `id` in the browser; a sign-in for it that is under way is given up for this one, as soon as it is
+   * known that there is another way.
    * @param same - the only account that may come back; anybody when undefined
    * @throws BrokerError as `signIn` of sign-in.ts; `server_unknown`; `too_many_attempts`; `storage_locked`,
    *   `storage_unusable`
    */
   async signIn(id: ServerId, same: Account | undefined, way: SignInWay): Promise<Account> {
+    const { servers } = this.parts;
+    servers.get(id);
+    if (!this.#brake.admits(id)) throw tooMany(this.#brake.opensAtMs(id));
+    return this.#signIn(id, same, way, this.parts.questions);
+  }
+
+  async #signIn(
+    id: ServerId,
+    same: Account | undefined,
+    way: SignInWay,
+    questions: Questions,
+  ): Promise<Account> {
     const { servers, counters, audit, stepUps, closing, changed } = this.parts;
     const server = servers.get(id);
-    if (!this.#brake.admits(id)) throw tooMany(this.#brake.opensAtMs(id));
-    this.cancel(id);
     const running = { giveUp: new AbortController(), pasted: new PastedRedirect() };
-    this.#running.set(id, running);
-    changed();
+    const begin = () => {
+      if (this.#preparing.get(id) === running) this.#preparing.delete(id);
+      this.cancel(id);
+      this.#running.set(id, running);
+      changed();
+    };
+    if (way === 'code' && this.isUnderWay(id)) this.#preparing.set(id, running);
+    else begin();
+    const { pasted } = running;
     try {
       await this.#requireStorage();
       const account = await signIn(this.parts, {
         server,
         way,
-        pasted: running.pasted,
+        pasted,
+        questions,
+        begin: () => {
+          if (this.#running.get(id) !== running) begin();
+        },
         ...(same !== undefined && { account: same }),
         moreScopes: stepUps.wanted(id)?.scopes ?? [],
         keep: (credential) => this.#keep(id, credential, running),
@@ -89,6 +153,7 @@ export class SignIns {
       throw error;
     } finally {
       if (this.#running.get(id) === running) this.#running.delete(id);
+      if (this.#preparing.get(id) === running) this.#preparing.delete(id);
       changed();
     }
   }
@@ -103,12 +168,13 @@ export class SignIns {
 
   /** Gives up the sign-in that is under way for `id`, if there is one. */
   cancel(id: ServerId): void {
-    this.#running.get(id)?.giveUp.abort(cancelled());
+    for (const one of [this.#running.get(id), this.#preparing.get(id)]) one?.giveUp.abort(cancelled());
   }
 
   /** Gives up those that `isStale` says something about. */
   cancelWhere(isStale: (id: ServerId) => boolean): void {
-    for (const id of this.#running.keys()) if (isStale(id)) this.cancel(id);
+    for (const id of new Set([...this.#running.keys(), ...this.#preparing.keys()]))
+      if (isStale(id)) this.cancel(id);
   }
 
   /** Nobody is sent to a browser for what could not be kept. Another trouble may be over by then. */

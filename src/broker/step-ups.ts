@@ -35,6 +35,9 @@ export class StepUps {
   /** What has been asked for already, in this window; asked for once more by a server, it was in vain. */
   readonly #vain = new Map<ServerId, Set<string>>();
 
+  /** What the user has said no to, until somebody signs in. */
+  readonly #declined = new Map<ServerId, Set<string>>();
+
   constructor(private readonly parts: StepUpsParts) {}
 
   /** What is wanted of the account that `id` uses. */
@@ -44,7 +47,8 @@ export class StepUps {
 
   /**
    * Resolves when the user has signed in with `missing` for `id`.
-   * @throws BrokerError `access_forbidden` when that was done before and did not help; or the signal's reason
+   * @throws BrokerError `access_forbidden` when that was done before and did not help; `scope_required` when the user
+   *   says no, or has before; or the signal's reason
    */
   async allowed(
     id: ServerId,
@@ -54,6 +58,7 @@ export class StepUps {
   ): Promise<void> {
     const vain = this.#vain.get(id);
     if (missing.every((scope) => vain?.has(nameOf(account, scope)) === true)) throw forbidden(account);
+    this.#requireOpen(id, account, missing);
     const present = this.#wanted.get(id);
     const others = present !== undefined && sameAccount(present.account, account) ? present.asked : [];
     const asked = [...new Set([...others, ...missing])];
@@ -65,6 +70,16 @@ export class StepUps {
       scopes: [...new Set([...scopes, ...asked])],
     });
     await this.#answered(id, signal);
+    this.#requireOpen(id, account, missing);
+  }
+
+  /** Takes the user's no to what is wanted for `id`: whoever waits is told, and nobody asks again before a sign-in. */
+  decline(id: ServerId): void {
+    const wanted = this.#wanted.get(id);
+    if (wanted === undefined) return;
+    this.#wanted.delete(id);
+    this.#declined.set(id, new Set(wanted.asked.map((scope) => nameOf(wanted.account, scope))));
+    this.parts.changed();
   }
 
   /**
@@ -72,6 +87,7 @@ export class StepUps {
    * for what was in vain before.
    */
   signedIn(id: ServerId): void {
+    this.#declined.delete(id);
     const answered = this.#wanted.get(id);
     if (answered === undefined) {
       this.#vain.delete(id);
@@ -81,6 +97,14 @@ export class StepUps {
     const before = this.#vain.get(id) ?? [];
     const tried = answered.asked.map((scope) => nameOf(answered.account, scope));
     this.#vain.set(id, new Set([...before, ...tried]));
+  }
+
+  #requireOpen(id: ServerId, account: Account, scopes: readonly string[]): void {
+    const declined = this.#declined.get(id);
+    if (!scopes.some((scope) => declined?.has(nameOf(account, scope)) === true)) return;
+    throw new BrokerError('scope_required', 'The user does not allow more.', {
+      details: { account: account.label },
+    });
   }
 
   #answered(id: ServerId, signal: AbortSignal): Promise<void> {

@@ -25,6 +25,17 @@ export interface ClientManagement {
   readonly token: Secret;
 }
 
+/**
+ * Whether somebody looks after `client` at its issuer, who may have it taken again; a registration that an issuer made
+ * by itself and has forgotten is gone.
+ */
+export const isLookedAfter = ({ source }: Client): boolean => source !== 'dynamic';
+
+/** Whether both prove themselves with the same. */
+export const haveSameProof = (one: Client, other: Client): boolean =>
+  one.clientSecret?.reveal() === other.clientSecret?.reveal() &&
+  one.privateKey?.reveal() === other.privateKey?.reveal();
+
 /** Our registration at an issuer. */
 export interface Client {
   readonly issuer: string;

@@ -25,6 +25,8 @@ export type ErrorCode =
   | 'issuer_not_offered'
   /** The authorization server does not say that it checks PKCE with S256 (MCP authorization, 2026-07-28). */
   | 'pkce_unsupported'
+  /** The server takes only tokens that are bound to a key, and the authorization server binds none (RFC 9449). */
+  | 'dpop_unsupported'
   /** No client is configured, and the authorization server registers none. */
   | 'registration_unsupported'
   /** The authorization server refused to register us (RFC 7591 §3.2.2). */
@@ -53,12 +55,16 @@ export type ErrorCode =
   | 'device_code_unsupported'
   /** The port that the settings fix for the redirect is taken. */
   | 'redirect_port_taken'
+  /** The editor gives out no address under which the browser could come back to it. */
+  | 'redirect_unavailable'
   /** The browser could not be opened. */
   | 'browser_unavailable'
   /** The session belongs to another account than the one the server is bound to now. */
   | 'session_account_changed'
   /** The server refuses a token that the issuer has only just given out. */
   | 'token_rejected'
+  /** The server wants a new nonce in the proof of a request that is too large to be sent again (RFC 9449 §9). */
+  | 'nonce_wanted'
   /** The server forbids the request, or is not content with the permissions that it asked for (RFC 6750 §3.1). */
   | 'access_forbidden'
   /** The server wants permissions that the account has not granted yet, and the user can (RFC 6750 §3.1). */

@@ -20,3 +20,9 @@ export type Grant =
       /** A public client at the identity provider. */
       readonly idpClientId: string;
     };
+
+/** Whether both are one grant, however their members are ordered; or both none. */
+export function isSameGrant(one: Grant | undefined, other: Grant | undefined): boolean {
+  const text = (grant: Grant | undefined) => JSON.stringify(Object.entries(grant ?? {}).sort());
+  return text(one) === text(other);
+}

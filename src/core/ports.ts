@@ -1,4 +1,5 @@
 import type { Disposable } from './announcer.js';
+import type { Client } from './client.js';
 import type { Secret } from './secret.js';
 
 /** Time as the broker sees it. */
@@ -39,7 +40,7 @@ export type Fetch = (url: string, init: FetchInit) => Promise<Response>;
 
 export interface FetchInit extends RequestInit {
   /**
-   * The address of whoever named this one, and has answered before; missing when the user did. Nobody may lead into a
+   * The address of whoever named this one; missing when the user did. Nobody may lead into a
    * more private network than their own.
    */
   readonly namedBy?: string;
@@ -65,6 +66,8 @@ export interface CodePrompt {
   readonly code: string;
   /** The page's address, validated. */
   readonly page: string;
+  /** Whose code it is. */
+  readonly issuer: string;
   /** Opens the page in the browser. @throws (from the result) BrokerError `network_refused` */
   open(): PromiseLike<boolean>;
 }
@@ -77,10 +80,12 @@ export type SignInOutcome =
   | { readonly kind: 'signed-in'; readonly account: string; readonly server: string }
   | { readonly kind: 'failed'; readonly error: unknown; readonly server: string };
 
-/** One wait for one redirect on this computer (RFC 8252 §7.3). */
+/** One wait for one redirect (RFC 8252 §7). */
 export interface RedirectWait extends Disposable {
   /** The `redirect_uri` to send. */
   readonly redirectUri: string;
+  /** As it has to be registered by hand: without a port where any will do (RFC 8252 §7.3). */
+  readonly registrableUri: string;
   /** The URL that the browser was sent to. Rejects when disposed before. */
   readonly arrived: Promise<URL>;
   /** Answers the browser that arrived. Called once; until then the browser's tab waits. */
@@ -91,9 +96,11 @@ export interface RedirectWait extends Disposable {
 export interface RedirectReceiver {
   /**
    * @param state - only a redirect that carries exactly this `state` is taken; others are turned away
-   * @param preferredPort - a port to take when it is free
+   * @param client - the one that asks, whose registered place is taken where that can be; undefined when it is still to
+   *   be registered
+   * @throws (from the result) BrokerError `redirect_port_taken`, `redirect_unavailable`
    */
-  open(state: string, preferredPort?: number): Promise<RedirectWait>;
+  open(state: string, client?: Pick<Client, 'source' | 'redirectUri'>): Promise<RedirectWait>;
 }
 
 /** A Unix socket, or a named pipe of Windows, that no other user of this computer can connect to. */

@@ -18,8 +18,11 @@ export type ClientProof = 'client secret' | 'private key';
 export interface Questions {
   /** Which of several authorization servers `server` is to be used with. */
   issuer(server: ServerId, issuers: readonly string[]): PromiseLike<string | undefined>;
-  /** A client that is registered at `issuer`, which registers none by itself. */
-  client(server: ServerId, issuer: string): PromiseLike<EnteredClient | undefined>;
+  /**
+   * A client that is registered at `issuer`, which registers none by itself.
+   * @param redirectUri - what has to be registered for it; missing where no browser comes back
+   */
+  client(server: ServerId, issuer: string, redirectUri?: string): PromiseLike<EnteredClient | undefined>;
   /** What goes with `clientId`, which stands in the settings. */
   proof(
     server: ServerId,

@@ -5,7 +5,7 @@
  * - `password-changed`: the account's password was changed
  * - `access-removed`: a policy or an administrator no longer allows it
  * - `refused`: the issuer gave no reason that we understand
- * - `client-gone`: the issuer no longer knows our client
+ * - `client-gone`: the issuer no longer knows the client that it had registered for us
  * - `not-renewable`: the access token ended, and the issuer never gave a refresh token
  * - `secret-missing`: the storage has lost the credential
  * - `window-lost`: a window ended while it renewed, before it had stored what the issuer gave it

@@ -31,4 +31,6 @@ export interface Server {
   readonly rules?: readonly RuleSet[];
   /** How the token gets to the server: through the proxy, or in a header that the editor itself sends. */
   readonly delivery?: 'header';
+  /** A workspace has proposed it, and the user has allowed it. */
+  readonly isProposed?: true;
 }

@@ -2,12 +2,13 @@ import type { Account } from './account.js';
 import type { Secret } from './secret.js';
 import type { ServerId } from './server.js';
 
-/**
- * Proves that a bound token is ours, for one request (RFC 9449 §4).
- * @param nonce - what the server has just asked for, to be used from then on
- * @returns the value of the header `DPoP`
- */
-type Prove = (method: string, url: string, nonce?: string) => Promise<string>;
+/** That a bound token is ours, proved for one request (RFC 9449 §4). */
+export interface Proof {
+  /** The value of the header `DPoP`. */
+  readonly header: string;
+  /** Takes note of the nonce that came with the answer, whichever that was: it is used from then on (RFC 9449 §8.2, §9). */
+  noted(nonce: string): Promise<void>;
+}
 
 /** An access token on loan for one request, the account it speaks for, and where it may go. */
 export interface LentToken {
@@ -20,7 +21,7 @@ export interface LentToken {
   /** The end of its life, in milliseconds since the epoch; missing when the issuer did not say. */
   readonly expiresAtMs?: number;
   /** Only for a token that is bound to a key of ours; such a one is worth nothing without. */
-  readonly prove?: Prove;
+  readonly prove?: (method: string, url: string) => Promise<Proof>;
 }
 
 /** All that the proxy may know about credentials. No member opens a browser, none names a refresh token. */
@@ -28,7 +29,7 @@ export interface TokenSource {
   /**
    * A token for `server`, from memory when one is ready.
    * @param session - the MCP session of the call; its account never changes
-   * @throws BrokerError one for which `canUserHelp`; `issuer_unreachable`, `tls_untrusted`: not now;
+   * @throws BrokerError one for which `canUserHelp`; `issuer_unreachable`, `tls_untrusted`, `client_refused`: not now;
    *   `session_account_changed`: the client must open a new session; `server_unknown`
    */
   accessToken(server: ServerId, session?: string): Promise<LentToken>;

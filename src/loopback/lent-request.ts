@@ -1,30 +1,38 @@
 import type { IncomingMessage } from 'node:http';
+import { BrokerError } from '../core/errors.js';
 import type { LentToken } from '../core/token-source.js';
 import type { Upstream, UpstreamRequest } from './upstream.js';
 
 /**
  * Sends a request with a token on loan, and with the proof that a bound token needs; once more when the server wants
- * a nonce in it, which is no refusal of the token: it has not been looked at yet.
- * @throws BrokerError as `Upstream.send`
- * @see RFC 9449 §7.1 and §9
+ * a nonce in it, which is no refusal of the token: it has not been looked at yet. Every answer may bring the nonce of
+ * the next request.
+ * @throws BrokerError as `Upstream.send`; `nonce_wanted` for a request that cannot be repeated; the next one will carry it
+ * @see RFC 9449 §7.1, §8.2 and §9
  */
 export async function sendLent(
   upstream: Upstream,
   request: Omit<UpstreamRequest, 'token' | 'proof'>,
   { token, prove }: LentToken,
 ): Promise<IncomingMessage> {
-  const send = async (nonce?: string) => {
-    const proof = await prove?.(request.method, request.url.href, nonce);
-    return upstream.send({ ...request, token, ...(proof !== undefined && { proof }) });
+  const send = async () => {
+    const proof = await prove?.(request.method, request.url.href);
+    const answer = await upstream.send({ ...request, token, ...(proof && { proof: proof.header }) });
+    const nonce = nonceOf(answer);
+    if (nonce !== undefined) await proof?.noted(nonce);
+    return answer;
   };
   const answer = await send();
-  const nonce = wantedNonce(answer);
-  if (prove === undefined || nonce === undefined || request.body.whole === undefined) return answer;
+  if (prove === undefined || !wantsNonce(answer)) return answer;
   answer.resume();
-  return send(nonce);
+  if (request.body.whole !== undefined) return send();
+  throw new BrokerError('nonce_wanted', 'A nonce is wanted in a request that is too large to be repeated.');
 }
 
-function wantedNonce({ statusCode, headers, headersDistinct }: IncomingMessage): string | undefined {
-  const isAskedFor = statusCode === 401 && /\buse_dpop_nonce\b/.test(headers['www-authenticate'] ?? '');
-  return isAskedFor ? headersDistinct['dpop-nonce']?.[0] : undefined;
-}
+const nonceOf = ({ headersDistinct }: IncomingMessage): string | undefined =>
+  headersDistinct['dpop-nonce']?.[0];
+
+const wantsNonce = (answer: IncomingMessage): boolean =>
+  answer.statusCode === 401 &&
+  /\buse_dpop_nonce\b/.test(answer.headers['www-authenticate'] ?? '') &&
+  nonceOf(answer) !== undefined;

@@ -12,9 +12,15 @@ const plainPage =
 export interface ReceiverParts {
   /**
    * Where the browser is to come back: the name of this computer, `127.0.0.1` or `localhost`, and the only port that
-   * will do, 0 for any. Any port of 127.0.0.1 when missing.
+   * will do, 0 for any. Any port of 127.0.0.1 when missing. A client that is
+   * registered with another name of this computer comes back to that.
    */
   readonly place?: () => { readonly host: string; readonly port: number };
+  /**
+   * Where a browser on another computer finds an address of this one; such a way leads through other programs, which
+   * name themselves as the host. Without it, the browser is on this computer.
+   */
+  readonly forward?: (address: string) => Promise<string>;
   /** The page that the browser is left with, as HTML with `{{title}}` and `{{message}}`. */
   readonly template: () => Promise<string>;
   /** The words for an outcome, as plain text. */
@@ -26,11 +32,14 @@ export interface ReceiverParts {
  * authorization servers that compare it although RFC 8252 tells them not to. Opening throws `redirect_port_taken`.
  */
 export function redirectReceiver(parts: ReceiverParts): RedirectReceiver {
-  return { open: (state, preferredPort) => open(parts, state, preferredPort) };
+  return { open: (state, client) => open(parts, state, client?.redirectUri) };
 }
 
-async function open(parts: ReceiverParts, state: string, preferredPort?: number): Promise<RedirectWait> {
-  const { host, port } = parts.place?.() ?? { host: '127.0.0.1', port: 0 };
+async function open(parts: ReceiverParts, state: string, registered?: string): Promise<RedirectWait> {
+  const wanted = parts.place?.() ?? { host: '127.0.0.1', port: 0 };
+  const before = placeOf(registered);
+  const host = before?.host ?? wanted.host;
+  const { port } = wanted;
   let arrive: (redirect: URL) => void;
   let giveUp: (error: Error) => void;
   const arrived = new Promise<URL>((resolve, reject) => {
@@ -41,7 +50,8 @@ async function open(parts: ReceiverParts, state: string, preferredPort?: number)
 
   let browser: ServerResponse | undefined;
   const handle: RequestListener = (request, response) => {
-    const redirect = readRedirect(request, `${host}:${listener.port}`, state);
+    const hosts = parts.forward === undefined ? [`${host}:${listener.port}`] : undefined;
+    const redirect = readRedirect(request, hosts, state);
     if (redirect === undefined || browser !== undefined) {
       response.writeHead(404, { connection: 'close' }).end();
       return;
@@ -49,10 +59,19 @@ async function open(parts: ReceiverParts, state: string, preferredPort?: number)
     browser = response;
     arrive(redirect);
   };
-  const listener = await listenAt(port, handle, preferredPort);
+  const listener = await listenAt(port, handle, before?.port);
+  const own = `http://${host}:${listener.port}${path}`;
+  let redirectUri = own;
+  try {
+    if (parts.forward !== undefined) redirectUri = await parts.forward(own);
+  } catch (error) {
+    listener.close(true);
+    throw error;
+  }
 
   return {
-    redirectUri: `http://${host}:${listener.port}${path}`,
+    redirectUri,
+    registrableUri: port === 0 && redirectUri === own ? `http://${host}${path}` : redirectUri,
     arrived,
     answer: (outcome) => {
       if (browser === undefined) return;
@@ -63,6 +82,16 @@ async function open(parts: ReceiverParts, state: string, preferredPort?: number)
       listener.close(browser === undefined);
     },
   };
+}
+
+/** Where on this computer a client is registered to come back to. */
+function placeOf(
+  registered: string | undefined,
+): { readonly host: string; readonly port: number } | undefined {
+  if (registered === undefined || !URL.canParse(registered)) return undefined;
+  const { protocol, hostname: host, pathname, port } = new URL(registered);
+  const isOurs = protocol === 'http:' && ['127.0.0.1', 'localhost'].includes(host) && pathname === path;
+  return isOurs ? { host, port: Number(port) } : undefined;
 }
 
 /** @throws BrokerError `redirect_port_taken` */
@@ -78,13 +107,18 @@ async function listenAt(fixed: number, handle: RequestListener, preferred?: numb
   }
 }
 
-/** The redirect that a request is, if it is ours; anything else on this port learns nothing. */
+/**
+ * The redirect that a request is, if it is ours; anything else on this port learns nothing.
+ * @param hosts - the names of this computer that are ours; undefined where the way leads through other programs
+ */
 function readRedirect(
   { method, url = '', headers }: IncomingMessage,
-  host: string,
+  hosts: readonly string[] | undefined,
   state: string,
 ): URL | undefined {
-  if (method !== 'GET' || headers.host !== host || !url.startsWith('/')) return undefined;
+  const { host = '' } = headers;
+  if (method !== 'GET' || hosts?.includes(host) === false || !url.startsWith('/')) return undefined;
+  if (!URL.canParse(`http://${host}${url}`)) return undefined;
   const redirect = new URL(`http://${host}${url}`);
   return redirect.pathname === path && redirect.searchParams.get('state') === state ? redirect : undefined;
 }

@@ -48,10 +48,13 @@ const kinds: readonly (readonly [Reach, BlockList])[] = [
       '64:ff9b:1::/48',
       '100::/64',
       '2001:db8::/32',
+      '3fff::/20',
       'ff00::/8',
       // Tunnels whose far end is hidden in the address.
       '2001::/32',
       '2002::/16',
+      '192.88.99.0/24',
+      '::ffff:0:0:0/96',
     ),
   ],
 ];

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { BrokerError } from '../core/errors.js';
@@ -22,8 +23,10 @@ export const readTokenFile: ReadTokenFile = async (path) => {
 };
 
 async function readStart(path: string): Promise<Buffer> {
-  const file = await open(path, 'r');
+  // A pipe with nobody at its other end would keep whoever opens it waiting, and the thread that does. Windows knows neither such pipes nor the flag.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
+    if (!(await file.stat()).isFile()) throw new Error('It is no file.');
     const { buffer, bytesRead } = await file.read(Buffer.alloc(limitBytes + 1), 0, limitBytes + 1, 0);
     return buffer.subarray(0, bytesRead);
   } finally {

@@ -33,7 +33,7 @@ export class Web {
   /** Follows no redirects. @throws (from the result) BrokerError `network_refused`; whatever the connection failed of */
   readonly fetch: Fetch = async (address, init) => {
     const url = new URL(address);
-    const judge = this.#judge(url, init.namedBy);
+    const judge = await this.#judge(url, init.namedBy);
     const literal = literalAddress(url);
     if (literal !== undefined) judge(literal);
     let isDirect = literal !== undefined;
@@ -62,12 +62,12 @@ export class Web {
 
   /**
    * Refuses an address for the browser, as far as that can be told from here: by what its name means now.
-   * @param namedBy - who named it, and has answered before
+   * @param namedBy - who named it
    * @throws BrokerError `network_refused`
    */
   async requireReach(address: string, namedBy: string): Promise<void> {
     const url = new URL(address);
-    const judge = this.#judge(url, namedBy);
+    const judge = await this.#judge(url, namedBy);
     const literal = literalAddress(url);
     if (literal !== undefined) {
       judge(literal);
@@ -83,16 +83,27 @@ export class Web {
     });
   }
 
-  #judge(url: URL, namedBy: string | undefined): Judge {
+  async #judge(url: URL, namedBy: string | undefined): Promise<Judge> {
     if (namedBy === undefined) return () => undefined;
     const by = new URL(namedBy);
-    const from = this.#reached.get(by.origin) ?? this.reachOf(literalAddress(by) ?? '');
+    const from = this.#reached.get(by.origin) ?? (await this.#reachOfHost(by));
     return (address) => {
       if (mayLead(from, this.reachOf(address))) return;
       throw new BrokerError('network_refused', `${by.host} may not lead to ${JSON.stringify(url.origin)}.`, {
         details: { address: url.origin, by: by.origin },
       });
     };
+  }
+
+  /** Of one that has not answered yet since the start, by what its name means; public where only a proxy knows that. */
+  async #reachOfHost(url: URL): Promise<Reach> {
+    const literal = literalAddress(url);
+    if (literal !== undefined) return this.reachOf(literal);
+    const found = await new Promise<Parameters<Parameters<LookupFunction>[2]>[1]>((resolve) => {
+      this.lookup(url.hostname, { all: true }, (error, all) => resolve(error === null ? all : []));
+    });
+    const [first] = typeof found === 'string' ? [found] : found.map(({ address }) => address);
+    return first === undefined ? 'public' : this.reachOf(first);
   }
 }
 

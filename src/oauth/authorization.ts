@@ -4,6 +4,8 @@ import type { Client } from '../core/client.js';
 import { BrokerError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
 import { quirks, requirePkce, type AuthorizationServer } from './authorization-server.js';
+import { thumbprintOf } from './dpop.js';
+import { redacted } from './redaction.js';
 import { wireClient } from './wire.js';
 
 /** What the authorization request asks for. */
@@ -16,6 +18,8 @@ export interface AuthorizationWishes {
   readonly loginHint?: string;
   /** Lets the user choose who signs in, although the browser may remember somebody. */
   readonly chooseAccount: boolean;
+  /** The key that the tokens are to be bound to; the code is bound to it, too. */
+  readonly dpopKey?: Secret;
 }
 
 /** One authorization request under way: what its answer is judged by, recorded before the browser is sent off. */
@@ -41,7 +45,7 @@ export function newState(): string {
  * Builds the authorization request: code with PKCE S256, `state`, `resource`, and what identifies the account
  * where the authorization server speaks OpenID Connect.
  * @throws BrokerError `pkce_unsupported`; `metadata_missing` without an authorization endpoint; `address_refused`
- * @see OAuth 2.1 §4.1.1; RFC 8707 §2; MCP authorization 2026-07-28, "Scope Selection Strategy"
+ * @see OAuth 2.1 §4.1.1; RFC 8707 §2; RFC 9449 §10; MCP authorization 2026-07-28, "Scope Selection Strategy"
  */
 export async function authorizationRequest(
   server: AuthorizationServer,
@@ -54,7 +58,7 @@ export async function authorizationRequest(
       details: { issuer: server.issuer },
     });
   }
-  const { resource, redirectUri, state, loginHint } = wishes;
+  const { resource, redirectUri, state, loginHint, dpopKey } = wishes;
   const quirk = server[quirks] ?? {};
   const scopes = scopesToAskFor(server, wishes.scopes);
   const nonce = scopes.includes('openid') ? oauth.generateRandomNonce() : undefined;
@@ -66,7 +70,7 @@ export async function authorizationRequest(
   const parameters = {
     // First, so that no exception takes the place of what protects the request.
     ...always,
-    ...(scope !== '' && quirk.scopeParameter !== undefined && { [quirk.scopeParameter]: scope }),
+    ...(scope !== '' && { [quirk.scopeParameter ?? 'scope']: scope }),
     response_type: 'code',
     client_id: client.clientId,
     redirect_uri: redirectUri,
@@ -74,7 +78,7 @@ export async function authorizationRequest(
     code_challenge: await oauth.calculatePKCECodeChallenge(codeVerifier),
     code_challenge_method: 'S256',
     ...(quirk.omitResource !== true && { resource }),
-    ...(scope !== '' && { scope }),
+    ...(dpopKey !== undefined && { dpop_jkt: await thumbprintOf(dpopKey) }),
     ...(nonce !== undefined && { nonce }),
     ...(loginHint !== undefined && { login_hint: loginHint }),
     ...(prompt !== '' && { prompt }),
@@ -122,8 +126,8 @@ export function readAuthorizationResponse(request: AuthorizationRequest, redirec
       throw new BrokerError('authorization_denied', `${server.issuer} did not authorize us.`, {
         cause,
         details: {
-          error: cause.error,
-          reason: JSON.stringify(cause.error_description ?? cause.error),
+          error: redacted(cause.error),
+          reason: JSON.stringify(redacted(cause.error_description ?? cause.error)),
         },
       });
     }
@@ -145,12 +149,23 @@ function answering(server: AuthorizationServer, redirect: URL): AuthorizationSer
 }
 
 /**
- * The scopes of a request: what the resource wants, and what is offered to all.
+ * The scopes of a request: what the resource wants, and what is offered to all. Where the resource wants none, none are
+ * asked for: any word of ours would take the place of what the authorization server grants by itself.
  * @see MCP authorization 2026-07-28, "Scope Selection Strategy"
  */
 export function scopesToAskFor(server: AuthorizationServer, wanted: readonly string[] = []): string[] {
-  const all = new Set([...offeredScopes(server), ...wanted]);
+  const all = new Set(wanted.length === 0 ? [] : [...offeredScopes(server), ...wanted]);
   return [...all].filter((scope) => server[quirks]?.withoutScopes?.includes(scope) !== true);
+}
+
+/**
+ * Of the scopes that a resource has named, those that are worth asking for: a refresh token is the authorization
+ * server's to offer, and whoever does not know the scope for it may refuse all the others.
+ * @see MCP authorization 2026-07-28, "Refresh Tokens"
+ */
+export function namedScopes(server: AuthorizationServer, named: readonly string[]): readonly string[] {
+  const isOffered = server.scopes_supported?.includes('offline_access') === true;
+  return named.filter((scope) => scope !== 'offline_access' || isOffered);
 }
 
 /**

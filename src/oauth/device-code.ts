@@ -23,7 +23,7 @@ export interface DeviceCode {
   readonly scopes: readonly string[];
   readonly deviceCode: Secret;
   readonly userCode: string;
-  /** The page: https, or http on this computer; with the code in it where the server offers that. */
+  /** The page: https, or http on this computer; with the code in it where the server offers that for its own page. */
   readonly page: string;
   readonly lifetimeMs: number;
   readonly intervalMs: number;
@@ -73,8 +73,7 @@ export async function requestDeviceCode(
     .catch((cause: unknown) => {
       throw new BrokerError('token_answer_invalid', 'The device code cannot be used.', { cause });
     });
-  const page = answer.verification_uri_complete ?? answer.verification_uri;
-  parseAddress(page);
+  const page = pageFor(server, answer);
   if (!userCodeShape.test(answer.user_code))
     throw new BrokerError('token_answer_invalid', 'The code for the user cannot be shown.');
   return {
@@ -88,6 +87,18 @@ export async function requestDeviceCode(
     lifetimeMs: answer.expires_in * 1_000,
     intervalMs: Math.max(answer.interval ?? 5, 1) * 1_000,
   };
+}
+
+/**
+ * The page to enter the code on, with the code in it where the issuer offers that for a page of its own. On somebody
+ * else's page the user enters it, and sees what for (RFC 8628 §5.4).
+ * @throws BrokerError `address_refused`
+ */
+function pageFor({ issuer }: AuthorizationServer, answer: oauth.DeviceAuthorizationResponse): string {
+  const { verification_uri: page, verification_uri_complete: complete } = answer;
+  parseAddress(page);
+  const isOwn = complete !== undefined && parseAddress(complete).origin === new URL(issuer).origin;
+  return isOwn ? complete : page;
 }
 
 /**

@@ -1,6 +1,9 @@
 import * as oauth from 'oauth4webapi';
+import { BrokerError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
+import type { Proof } from '../core/token-source.js';
 import type { AuthorizationServer } from './authorization-server.js';
+import type { GrantedTokens } from './token-answer.js';
 
 /** The one algorithm that everybody who knows DPoP knows. */
 const algorithm = 'ES256';
@@ -11,13 +14,34 @@ const handles = new WeakMap<Secret, Promise<oauth.DPoPHandle>>();
 
 /**
  * A new key for the tokens of a resource that wants them bound, as a private JWK.
- * @returns undefined where bearer tokens will do, or `server` binds none (RFC 9449 §5.1)
+ * @returns undefined where bearer tokens will do
+ * @throws BrokerError `dpop_unsupported` where they will not, and `server` binds none in our way (RFC 9449 §5.1)
  */
 export async function keyFor(
   wantsDpop: boolean | undefined,
-  { dpop_signing_alg_values_supported: offered }: AuthorizationServer,
+  { issuer, dpop_signing_alg_values_supported: offered }: AuthorizationServer,
 ): Promise<Secret | undefined> {
-  return wantsDpop === true && offered?.includes(algorithm) === true ? newDpopKey() : undefined;
+  if (wantsDpop !== true) return undefined;
+  if (offered?.includes(algorithm) !== true) throw unbound(issuer);
+  return newDpopKey();
+}
+
+/**
+ * Refuses tokens that were to be bound to `key` and are not: whoever finds one could use it.
+ * @throws BrokerError `dpop_unsupported`
+ */
+export function requireBound(key: Secret | undefined, { isBound }: GrantedTokens, issuer: string): void {
+  if (key !== undefined && isBound !== true) throw unbound(issuer);
+}
+
+const unbound = (issuer: string): BrokerError =>
+  new BrokerError('dpop_unsupported', `${JSON.stringify(issuer)} does not bind tokens to a key.`, {
+    details: { issuer },
+  });
+
+/** Names the public half of `key` (RFC 7638). */
+export async function thumbprintOf(key: Secret): Promise<string> {
+  return (await handleOf(key)).calculateThumbprint();
 }
 
 async function newDpopKey(): Promise<Secret> {
@@ -33,33 +57,30 @@ export async function dpopOption(key: Secret | undefined): Promise<{ readonly DP
 
 /**
  * Proves that `token`, which is bound to `key`, is ours, for one request to a resource.
- * @param nonce - what the resource has just asked for; it is used from then on
- * @returns the value of the header `DPoP`, good for one use
  * @see RFC 9449 §4 and §9
  */
-export async function resourceProof(
-  key: Secret,
-  token: Secret,
-  method: string,
-  url: string,
-  nonce?: string,
-): Promise<string> {
+export async function resourceProof(key: Secret, token: Secret, method: string, url: string): Promise<Proof> {
   const DPoP = await handleOf(key);
-  let proof = '';
-  // oauth4webapi makes proofs and keeps nonces only on the way of a request, so it is shown one that does not leave.
-  const pass = (answer: Response) =>
-    oauth.protectedResourceRequest(token.reveal(), method, new URL(url), undefined, undefined, {
+  return new Promise((resolve, reject) => {
+    // oauth4webapi makes proofs and keeps nonces only on the way of a request, so it is shown one that somebody else
+    // sends, and of its answer the nonce.
+    const whole = oauth.protectedResourceRequest(token.reveal(), method, new URL(url), undefined, undefined, {
       DPoP,
       // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so that it stands out
       [oauth.allowInsecureRequests]: true,
-      [oauth.customFetch]: (_url, { headers }) => {
-        proof = new Headers(headers).get('dpop') ?? '';
-        return Promise.resolve(answer);
-      },
+      [oauth.customFetch]: (_url, { headers }) =>
+        new Promise((answered) =>
+          resolve({
+            header: new Headers(headers).get('dpop') ?? '',
+            noted: async (nonce) => {
+              answered(new Response(null, { headers: { 'dpop-nonce': nonce } }));
+              await whole;
+            },
+          }),
+        ),
     });
-  if (nonce !== undefined) await pass(new Response(null, { headers: { 'dpop-nonce': nonce } }));
-  await pass(new Response());
-  return proof;
+    whole.catch(reject);
+  });
 }
 
 function handleOf(key: Secret): Promise<oauth.DPoPHandle> {

@@ -5,6 +5,7 @@ import { readBearerChallenge, type BearerChallenge } from './challenge.js';
 import { guardedFetch, guardedHeadFetch } from './guarded-fetch.js';
 import { findDocument } from './metadata-document.js';
 import { readAnswer, type Answer } from './normalized-answer.js';
+import { redacted } from './redaction.js';
 
 /** An MCP server as the thing that a token is for. */
 export interface ProtectedResource {
@@ -95,7 +96,7 @@ function parseMetadata(document: Answer, serverUrl: string): ProtectedResource {
       details: {
         server: serverUrl,
         // Anything but text may be as deep as the server likes.
-        resource: typeof resource === 'string' ? JSON.stringify(resource) : typeof resource,
+        resource: typeof resource === 'string' ? JSON.stringify(redacted(resource)) : typeof resource,
       },
     });
   }

@@ -12,8 +12,15 @@ const hints: readonly (readonly [RegExp, RefusalReason])[] = [
   [/expired|too old|inactiv/i, 'expired'],
 ];
 
-/** OAuth error codes that mean "our client is unknown", not "the grant is dead". */
-const clientErrors = ['invalid_client', 'unauthorized_client'];
+/** Error codes that mean "our client is not taken", not "the grant is dead": OAuth's, Google's, GitHub's and Slack's. */
+const clientErrors = [
+  'invalid_client',
+  'unauthorized_client',
+  'deleted_client',
+  'disabled_client',
+  'incorrect_client_credentials',
+  'bad_client_secret',
+];
 
 /**
  * The errors after which a refresh token is not worth another try: those of the specifications, and those that

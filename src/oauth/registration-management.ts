@@ -8,14 +8,21 @@ import { guardedFetch } from './guarded-fetch.js';
 /**
  * How a registration that was just made can be managed.
  * @param registered - the answer to the registration, as it came
- * @returns undefined when the server offers no management, or nothing that could be used for it
+ * @returns undefined when the server offers no management, or nothing that could be used for it, or an
+ *   address that is not its own
  * @see RFC 7592 §3
  */
-export function managementOf(registered: Readonly<Record<string, unknown>>): ClientManagement | undefined {
+export function managementOf(
+  { issuer, registration_endpoint: endpoint }: AuthorizationServer,
+  registered: Readonly<Record<string, unknown>>,
+): ClientManagement | undefined {
   const { registration_client_uri: uri, registration_access_token: token } = registered;
   if (typeof uri !== 'string' || typeof token !== 'string' || token === '') return undefined;
   try {
-    parseAddress(uri);
+    const { origin } = parseAddress(uri);
+    // What is sent there is worth our registration to whoever gets it.
+    if (![issuer, endpoint].some((home) => home !== undefined && new URL(home).origin === origin))
+      return undefined;
   } catch {
     return undefined; // The registration itself is good; it just cannot be deleted.
   }

@@ -1,16 +1,19 @@
 import * as oauth from 'oauth4webapi';
+import { isLoopback } from '../core/address.js';
 import type { Client } from '../core/client.js';
 import { BrokerError } from '../core/errors.js';
 import type { Fetch } from '../core/ports.js';
 import { Secret } from '../core/secret.js';
 import { normalizedRegistration, readAnswer } from './normalized-answer.js';
 import { deviceCodeGrant } from './device-code.js';
+import { redacted } from './redaction.js';
 import { requirePkce, type AuthorizationServer } from './authorization-server.js';
 import { managementOf } from './registration-management.js';
 import { wire } from './wire.js';
 
 /**
- * Registers us at `server` as a native client: a public one, or one with a secret where only those are served.
+ * Registers us at `server`: as a public client, or one with a secret where only those are served.
+ * @param redirectUri - where the browser comes back; undefined for a client that signs in by device codes alone
  * @returns the client as the server made it, which may be a confidential one although we asked for none
  * @throws BrokerError `pkce_unsupported`; `registration_unsupported` when the server registers no clients; `registration_refused` with
  *   its reason, quoted, in `details.reason`; `issuer_unreachable`, `tls_untrusted`, `address_refused`
@@ -19,21 +22,25 @@ import { wire } from './wire.js';
 export async function registerClient(
   fetch: Fetch,
   server: AuthorizationServer,
-  redirectUri: string,
+  redirectUri: string | undefined,
   signal: AbortSignal,
 ): Promise<Client> {
   const details = { issuer: server.issuer };
-  requirePkce(server); // Nobody is registered where no sign-in would follow.
+  if (redirectUri !== undefined) requirePkce(server); // Nobody is registered where no sign-in would follow.
   if (server.registration_endpoint === undefined) {
     throw new BrokerError('registration_unsupported', `${server.issuer} registers no clients.`, { details });
   }
   const offersDeviceCodes = server.device_authorization_endpoint !== undefined;
   const request = {
     client_name: 'MCP Credential Broker',
-    application_type: 'native',
-    redirect_uris: [redirectUri],
-    grant_types: ['authorization_code', 'refresh_token', ...(offersDeviceCodes ? [deviceCodeGrant] : [])],
-    response_types: ['code'],
+    application_type: redirectUri === undefined || isNative(redirectUri) ? 'native' : 'web',
+    redirect_uris: redirectUri === undefined ? [] : [redirectUri],
+    grant_types: [
+      ...(redirectUri === undefined ? [] : ['authorization_code']),
+      'refresh_token',
+      ...(offersDeviceCodes ? [deviceCodeGrant] : []),
+    ],
+    response_types: redirectUri === undefined ? [] : ['code'],
     token_endpoint_auth_method: methodToAskFor(server),
   };
   const response = await oauth.dynamicClientRegistrationRequest(server, request, wire(fetch, server, signal));
@@ -42,13 +49,13 @@ export async function registerClient(
   }
   try {
     const registered = await oauth.processDynamicClientRegistrationResponse(await normalized(response));
-    const management = managementOf(registered);
+    const management = managementOf(server, registered);
     return {
       issuer: server.issuer,
       clientId: registered.client_id,
       ...secretOf(server, registered['client_secret'], registered['token_endpoint_auth_method']),
       source: 'dynamic',
-      redirectUri,
+      ...(redirectUri !== undefined && { redirectUri }),
       ...(management !== undefined && { management }),
     };
   } catch (cause) {
@@ -58,10 +65,14 @@ export async function registerClient(
         : 'no usable answer';
     throw new BrokerError('registration_refused', `${server.issuer} refused to register us.`, {
       cause,
-      details: { ...details, reason: JSON.stringify(reason) },
+      details: { ...details, reason: JSON.stringify(redacted(reason)) },
     });
   }
 }
+
+/** The places that native applications come back to: this computer, or a scheme of their own (RFC 8252 §7). */
+const isNative = (redirectUri: string): boolean =>
+  !redirectUri.startsWith('https:') && (!redirectUri.startsWith('http:') || isLoopback(new URL(redirectUri)));
 
 /** The methods that need no key, the one that leaves no secret to keep first. */
 const methods = ['none', 'client_secret_basic', 'client_secret_post'] as const;

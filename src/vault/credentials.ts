@@ -7,15 +7,15 @@ import type { Journal } from '../core/journal.js';
 import type { Leases } from '../core/lease.js';
 import type { Clock, Log, Memento, SecretStore } from '../core/ports.js';
 import { Attempts } from './attempts.js';
-import { keyOfEntry, listedSchema, type ListedCredential } from './index-entry.js';
+import { keyOfEntry, type ListedCredential } from './index-entry.js';
 import { Quarantine } from './quarantine.js';
-import { parseClient, parseCredential, serializeClient, serializeCredential } from './record.js';
-import { clientSecretName, nameOfClient, registrationName, registrationNotes } from './registrations.js';
-import { Remembered } from './remembered.js';
+import { parseClient, parseCredential } from './record.js';
+import { Registrations } from './registrations.js';
 import { Removals } from './removals.js';
 import { Retries } from './retries.js';
 import { SealedJournal, type Latest } from './sealed-journal.js';
 import { sealingKey } from './sealing-key.js';
+import { isFiledUnder, SecretRecords } from './secret-records.js';
 
 export interface VaultParts {
   readonly secrets: SecretStore;
@@ -33,30 +33,30 @@ export interface VaultParts {
 const editorKeepsAfterMs = 1_000;
 
 /**
- * The credentials and registrations that are kept: one JSON record each in SecretStorage, and an index without
- * secrets in globalState, so that an account is remembered even when the keyring has dropped its secret. Beside them
- * the sealed journal, which is durable at once and seen by every window: the newer of the two counts.
+ * The credentials and registrations that are kept, in SecretStorage. Beside it the sealed journal, which is durable at
+ * once and seen by every window: the newer of the two counts.
  */
 export class CredentialVault {
   /** What is known of renewals whose outcome was never saved. */
   readonly attempts: Attempts;
-  readonly #index: Remembered<ListedCredential>;
+  readonly #records: SecretRecords;
   readonly #journal: SealedJournal;
   readonly #retries: Retries;
   readonly #removals: Removals;
   readonly #quarantine: Quarantine;
-  readonly #registrations: Remembered<object>;
+  readonly #registrations: Registrations;
   #opening: Promise<void> | undefined;
-  /** What `list` said last, and at which change of the journal: it is asked for each server. */
-  #listed: { readonly changes: number; readonly credentials: readonly ListedCredential[] } | undefined;
+  /** What `list` said last, and after which changes: it is asked for each server. */
+  #listed: { readonly changes: string; readonly credentials: readonly ListedCredential[] } | undefined;
 
   constructor(private readonly parts: VaultParts) {
-    this.#index = new Remembered(parts.memento, 'credential:', listedSchema, parts.log);
+    const quarantine = new Quarantine(parts);
+    this.#quarantine = quarantine;
+    this.#records = new SecretRecords({ ...parts, quarantine });
+    this.#registrations = new Registrations({ ...parts, quarantine });
     this.#journal = new SealedJournal(parts.journal, parts.log);
     this.#retries = new Retries(parts);
     this.#removals = new Removals({ ...parts, journal: this.#journal, retries: this.#retries });
-    this.#quarantine = new Quarantine(parts);
-    this.#registrations = registrationNotes(parts.memento, parts.log);
     this.attempts = new Attempts({ ...parts, canSeal: () => this.#journal.canSeal });
   }
 
@@ -103,11 +103,13 @@ export class CredentialVault {
 
   /** Every credential that is known; the same array until there is news. Complete after `open`. */
   list(): readonly ListedCredential[] {
-    const { changes } = this.#journal;
+    const changes = `${this.#journal.changes} ${this.#records.changes}`;
     if (this.#listed?.changes !== changes) {
-      const indexed = this.#index.entries().map(([, entry]) => entry);
       const known = new Map(
-        [...indexed, ...this.#journal.list()].map((entry) => [keyText(keyOfEntry(entry)), entry]),
+        [...this.#records.list(), ...this.#journal.list()].map((entry) => [
+          keyText(keyOfEntry(entry)),
+          entry,
+        ]),
       );
       const credentials = [...known.values()].filter((entry) => !this.#journal.isRemoved(keyOfEntry(entry)));
       this.#listed = { changes, credentials };
@@ -129,12 +131,12 @@ export class CredentialVault {
     const latest = await this.#latest(key);
     if (need === 'certain' && (await this.#isUncertain(latest))) throw unknown();
     if (latest?.kind === 'record' && isFiledUnder(latest.credential, key)) {
-      const stored = await this.#stored(key);
+      const stored = await this.#records.get(key);
       return stored !== undefined && stored.generation > latest.credential.generation
         ? stored
         : latest.credential;
     }
-    const stored = await this.#stored(key);
+    const stored = await this.#records.get(key);
     if (latest === undefined || latest.kind === 'record' || latest.kind === 'lost') return stored;
     if (stored !== undefined && stored.generation > latest.generation) return stored;
     if (latest.kind === 'removed') return undefined;
@@ -161,7 +163,7 @@ export class CredentialVault {
     if (standing === 'unknown' && renewedFrom !== undefined) throw unknown();
     const [journalled, stored] = await Promise.allSettled([
       this.#write(credential, standing),
-      this.#store(credential),
+      this.#records.put(credential),
     ]);
     for (const result of [journalled, stored]) {
       if (result.status === 'rejected')
@@ -191,7 +193,7 @@ export class CredentialVault {
   async lastGeneration(key: CredentialKey): Promise<number> {
     await this.open();
     const latest = await this.#latest(key);
-    return Math.max(latest?.generation ?? 0, (await this.#stored(key))?.generation ?? 0);
+    return Math.max(latest?.generation ?? 0, (await this.#records.get(key))?.generation ?? 0);
   }
 
   /** Forgets a credential, in all windows. Only for what the user asked to be removed. */
@@ -207,11 +209,11 @@ export class CredentialVault {
     await this.#removals.tell({ ...entry, generation, atMs: this.parts.clock.nowMs() });
     await this.attempts.end(key, generation);
     try {
-      await this.#forget(key);
+      await this.#records.forget(key);
     } catch (error) {
       this.parts.log.warn(`A removed credential is still in SecretStorage: ${describeError(error)}`);
       this.#retries.add(`forget ${keyText(key)}`, async () => {
-        if (await this.isRemoved(key)) await this.#forget(key);
+        if (await this.isRemoved(key)) await this.#records.forget(key);
       });
     }
   }
@@ -221,40 +223,26 @@ export class CredentialVault {
    * @param configuredId - asks for the client of the settings with this id, instead of the one that we made or asked for
    */
   client(issuer: string, configuredId?: string): Promise<Client | undefined> {
-    return this.#read(clientSecretName(registrationName(issuer, configuredId)), parseClient);
+    return this.#registrations.get(issuer, configuredId);
   }
 
-  async putClient(client: Client): Promise<void> {
-    const name = nameOfClient(client);
-    await this.#registrations.set(name, {});
-    await this.parts.secrets.store(clientSecretName(name), serializeClient(client));
+  putClient(client: Client): Promise<void> {
+    return this.#registrations.put(client);
   }
 
-  /** Forgets `client`, unless another one has taken its place. */
-  async forgetClient(client: Client): Promise<void> {
-    const name = nameOfClient(client);
-    const stored = await this.#read(clientSecretName(name), parseClient);
-    if (stored?.clientId !== client.clientId) return;
-    await this.parts.secrets.delete(clientSecretName(name));
-    await this.#registrations.delete(name);
-  }
-
-  async #forget(key: CredentialKey): Promise<void> {
-    const name = `credential:${keyText(key)}`;
-    await this.parts.secrets.delete(name);
-    await this.#quarantine.forget(name);
-    await this.#index.delete(keyText(key));
-    this.#listed = undefined;
+  /** Forgets `client`, unless another one, or another secret of it, has taken its place. */
+  forgetClient(client: Client): Promise<void> {
+    return this.#registrations.forget(client);
   }
 
   /** What a window could not forget before it was closed would be back as soon as its removal is told no longer. */
   async #sweep(): Promise<void> {
     for (const key of this.#journal.removed()) {
       try {
-        const stored = await this.#stored(key);
+        const stored = await this.#records.get(key);
         const latest = await this.#latest(key);
         if (latest?.kind !== 'removed' || (stored?.generation ?? Infinity) > latest.generation) continue;
-        await this.#forget(key);
+        await this.#records.forget(key);
       } catch (error) {
         this.parts.log.warn(`A removed credential is still in SecretStorage: ${describeError(error)}`);
       }
@@ -320,7 +308,7 @@ export class CredentialVault {
   #storeLater(key: CredentialKey): void {
     this.#retries.add(storingOf(key), async () => {
       const newest = await this.get(key);
-      if (newest !== undefined) await this.#store(newest);
+      if (newest !== undefined) await this.#records.put(newest);
     });
   }
 
@@ -332,48 +320,9 @@ export class CredentialVault {
     await this.#removals.resume();
     await this.#sweep();
   }
-
-  /** The journal may be behind, so SecretStorage is looked at as well; beside the journal's write, which is urgent. */
-  async #store(credential: Credential): Promise<void> {
-    const stored = await this.#stored(keyOf(credential)).catch(() => undefined);
-    if (stored !== undefined && isOlder(credential, stored)) return;
-    const key = keyText(keyOf(credential));
-    const { account, client, resource, scopes } = credential;
-    await this.parts.secrets.store(`credential:${key}`, serializeCredential(credential));
-    const entry = { account, clientId: client.clientId, resource, scopes: [...scopes] };
-    // The editor writes all of its state for each change, and a renewal changes none of this.
-    if (JSON.stringify(entry) === JSON.stringify(this.#index.get(key))) return;
-    await this.#index.set(key, entry);
-    this.#listed = undefined;
-  }
-
-  async #stored(key: CredentialKey): Promise<Credential | undefined> {
-    const credential = await this.#read(`credential:${keyText(key)}`, parseCredential);
-    if (credential === undefined || isFiledUnder(credential, key)) return credential;
-    this.parts.log.error(
-      `The record of ${JSON.stringify(keyText(key))} names another credential; it is ignored.`,
-    );
-    return undefined;
-  }
-
-  async #read<T>(key: string, parse: (text: string) => T): Promise<T | undefined> {
-    const { secrets, log } = this.parts;
-    const text = await secrets.get(key);
-    if (text === undefined) return undefined;
-    try {
-      return parse(text);
-    } catch (error) {
-      log.error(`The secret ${JSON.stringify(key)} is set aside: ${describeError(error)}`);
-    }
-    await this.#quarantine.add(key, text);
-    return undefined;
-  }
 }
 
 const unknown = (): BrokerError =>
   new BrokerError('vault_write_failed', 'Nobody knows what the journal has, so it is left alone.');
 
 const storingOf = (key: CredentialKey): string => `store ${keyText(key)}`;
-
-const isFiledUnder = (credential: Credential, key: CredentialKey): boolean =>
-  keyText(keyOf(credential)) === keyText(key);

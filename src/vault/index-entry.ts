@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import type { Account } from '../core/account.js';
 import type { CredentialKey } from '../core/credential.js';
-import { accountSchema } from './record.js';
+import type { Grant } from '../core/grant.js';
+import { accountSchema, grantSchema } from './record.js';
 
 /** What is known about a stored credential without its secrets. */
 export interface IndexEntry {
@@ -14,6 +15,8 @@ export interface IndexEntry {
 export interface ListedCredential extends IndexEntry {
   /** Those that were granted. */
   readonly scopes: readonly string[];
+  /** How it came about, where that can be repeated without the user. */
+  readonly grant?: Grant;
 }
 
 export const indexSchema = v.strictObject({
@@ -25,6 +28,7 @@ export const indexSchema = v.strictObject({
 export const listedSchema = v.strictObject({
   ...indexSchema.entries,
   scopes: v.optional(v.array(v.string()), []),
+  grant: v.exactOptional(grantSchema),
 });
 
 export function keyOfEntry({ account, clientId, resource }: IndexEntry): CredentialKey {

@@ -24,18 +24,21 @@ export class Quarantine {
     this.#notes = new Remembered(parts.memento, notePrefix, v.strictObject({}), parts.log);
   }
 
-  /** Sets the secret `name` aside. */
-  async add(name: string, text: string): Promise<void> {
-    const { secrets, counters, log } = this.parts;
-    counters.add('storage.quarantined');
+  /**
+   * Reads the secret `name`; one whose text makes no sense is set aside, and is like none from then on.
+   * @param parse - throws an error without any of the text
+   */
+  async read<T>(name: string, parse: (text: string) => T): Promise<T | undefined> {
+    const { secrets, log } = this.parts;
+    const text = await secrets.get(name);
+    if (text === undefined) return undefined;
     try {
-      await secrets.store(copyOf(name), text);
-      await this.#notes.set(name, {});
-      // Another window may have stored something sound meanwhile.
-      if ((await secrets.get(name)) === text) await secrets.delete(name);
+      return parse(text);
     } catch (error) {
-      log.warn(`Setting it aside failed: ${describeError(error)}`);
+      log.error(`The secret ${JSON.stringify(name)} is set aside: ${describeError(error)}`);
     }
+    await this.#add(name, text);
+    return undefined;
   }
 
   /** Removes what was set aside of the secret `name`. */
@@ -61,6 +64,19 @@ export class Quarantine {
       } catch (error) {
         log.warn(`The secret ${JSON.stringify(name)} stays set aside: ${describeError(error)}`);
       }
+    }
+  }
+
+  async #add(name: string, text: string): Promise<void> {
+    const { secrets, counters, log } = this.parts;
+    counters.add('storage.quarantined');
+    try {
+      await secrets.store(copyOf(name), text);
+      await this.#notes.set(name, {});
+      // Another window may have stored something sound meanwhile.
+      if ((await secrets.get(name)) === text) await secrets.delete(name);
+    } catch (error) {
+      log.warn(`Setting it aside failed: ${describeError(error)}`);
     }
   }
 }

@@ -28,7 +28,7 @@ const clientSchema = v.strictObject({
   redirectUri: v.exactOptional(v.string()),
 });
 
-const grantSchema = v.variant('kind', [
+export const grantSchema = v.variant('kind', [
   v.strictObject({ kind: v.literal('client_credentials') }),
   v.strictObject({ kind: v.literal('jwt_bearer'), tokenFile: v.string() }),
   v.strictObject({ kind: v.literal('token_exchange'), tokenFile: v.string(), tokenType: v.string() }),

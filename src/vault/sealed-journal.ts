@@ -57,6 +57,8 @@ interface Known {
  */
 export class SealedJournal {
   readonly #known = new Map<string, Known>();
+  /** What was digested once: each look at a credential asks for its name. */
+  readonly #fileNames = new Map<string, Promise<string>>();
   #changes = 0;
   #key: SealingKey | undefined;
 
@@ -123,7 +125,7 @@ export class SealedJournal {
   /** Reads what the journal has now, whichever window wrote it. */
   async latest(key: CredentialKey): Promise<Latest | undefined> {
     const hidden: Latest[] = [];
-    const entry = await this.#read(await journalName(key), (newer) => {
+    const entry = await this.#read(await this.#nameOf(key), (newer) => {
       hidden.push(newer === undefined ? this.#seen(key) : { kind: 'unreadable', generation: newer });
     });
     if (hidden[0] !== undefined) return hidden[0];
@@ -168,8 +170,9 @@ export class SealedJournal {
   async write(credential: Credential): Promise<void> {
     if (this.#key === undefined)
       throw new BrokerError('vault_write_failed', 'This window cannot see the sealing key.');
-    const { account, client, resource, scopes, generation } = credential;
-    const entry = { account, clientId: client.clientId, resource, scopes: [...scopes], generation };
+    const { account, client, resource, scopes, grant, generation } = credential;
+    const listed = { account, clientId: client.clientId, resource, scopes: [...scopes] };
+    const entry = { ...listed, ...(grant && { grant }), generation };
     const data = await this.#key.seal(serializeCredential(credential), contextOf(entry));
     await this.#save({ version: 1, ...entry, content: { kind: 'sealed', key: this.#key.fingerprint, data } });
   }
@@ -194,6 +197,13 @@ export class SealedJournal {
       if (!isEntryName(name)) return;
       void this.#read(name).then((entry) => entry && listener(keyOfEntry(entry)));
     });
+  }
+
+  #nameOf(key: CredentialKey): Promise<string> {
+    const text = keyText(key);
+    const name = this.#fileNames.get(text) ?? journalName(key);
+    this.#fileNames.set(text, name);
+    return name;
   }
 
   async #names(): Promise<readonly string[]> {
@@ -223,32 +233,32 @@ export class SealedJournal {
     if (text === undefined) return undefined;
     try {
       const value: unknown = JSON.parse(text);
-      const newer = v.safeParse(newerSchema, value);
-      if (newer.success) {
-        onHidden(newer.output.generation);
-        return undefined;
+      const entry = v.safeParse(entrySchema, value);
+      if (entry.success) {
+        this.#remember(entry.output);
+        return entry.output;
       }
-      const entry = v.parse(entrySchema, value);
-      this.#remember(entry);
-      return entry;
+      const newer = v.safeParse(newerSchema, value);
+      if (!newer.success) throw new v.ValiError(entry.issues);
+      onHidden(newer.output.generation);
     } catch (error) {
       this.#report(error);
-      return undefined;
     }
+    return undefined;
   }
 
   async #save(entry: Entry): Promise<void> {
     try {
-      await this.journal.write(await journalName(keyOfEntry(entry)), JSON.stringify(entry));
+      await this.journal.write(await this.#nameOf(keyOfEntry(entry)), JSON.stringify(entry));
     } catch (cause) {
       throw new BrokerError('vault_write_failed', 'The journal takes nothing.', { cause });
     }
     this.#remember(entry);
   }
 
-  #remember({ account, clientId, resource, scopes, generation, content }: Entry): void {
+  #remember({ account, clientId, resource, scopes, grant, generation, content }: Entry): void {
     const key = keyText(keyOfEntry({ account, clientId, resource }));
-    const listed = { account, clientId, resource, scopes };
+    const listed = { account, clientId, resource, scopes, ...(grant && { grant }) };
     const before = this.#known.get(key);
     const known = { listed, generation, isRemoved: content.kind === 'removed' };
     this.#known.set(key, known);

@@ -34,12 +34,11 @@ export class AccountActions {
   /** Signs in; says nothing when the user gave it up, here or in the browser. */
   async signIn(id: ServerId, who: 'same' | 'any', way: SignInWay = 'browser'): Promise<void> {
     const { vs, broker, log, help, unlocking } = this.parts;
-    const helping = way === 'browser' ? help.watch(id, () => void this.signIn(id, who, 'code')) : undefined;
+    const helping = way === 'browser' ? help.watch(id, () => this.signIn(id, who, 'code')) : undefined;
     try {
       await broker.signIn(id, who, way).finally(() => helping?.dispose());
-      // In this computer's browser, its tab says so.
-      if (way === 'code')
-        vs.window.setStatusBarMessage(vs.l10n.t('You are signed in for “{0}”.', id), confirmationMs);
+      // A tab in the browser says so, too, where there is one that is ours.
+      vs.window.setStatusBarMessage(vs.l10n.t('You are signed in for “{0}”.', id), confirmationMs);
     } catch (error) {
       if (isGivenUp(error)) {
         log.info(`The sign-in for ${JSON.stringify(id)} was given up.`);

@@ -59,8 +59,10 @@ const keyOf = ({ url, auth, rules = [] }: Server): string =>
   `approval:${JSON.stringify([url, auth.issuer ?? null, auth.clientId ?? null, auth.scopes ?? null, ...unusual(auth), ...scopesIn(rules)])}`;
 
 /** At the end and only when there is any, so that what was answered before it could be said stays answered. */
-const unusual = ({ clientAuthentication }: ServerAuth): readonly string[] =>
-  clientAuthentication === undefined ? [] : [clientAuthentication];
+const unusual = ({ clientAuthentication, account }: ServerAuth): readonly string[] => [
+  ...(clientAuthentication === undefined ? [] : [clientAuthentication]),
+  ...(account === undefined ? [] : [`account: ${account}`]),
+];
 
 /** Rules can only forbid, but for the permissions that they make the user be asked for. */
 const scopesIn = (rules: readonly RuleSet[]): readonly (readonly string[])[] => {

@@ -18,12 +18,17 @@ export function codePrompts(vs: VSCode, log: Log): ShowCode {
 async function show({ l10n, window, env }: VSCode, prompt: CodePrompt, signal: AbortSignal): Promise<void> {
   const copy = l10n.t('Copy Code and Open Page');
   const { origin, pathname } = new URL(prompt.page);
-  const text = l10n.t(
+  const enter = l10n.t(
     'To sign in for “{0}”, enter the code {1} at {2}, on this or another device.',
     prompt.server,
     prompt.code,
     origin + pathname,
   );
+  // Somebody's code, entered at somebody else's page, would sign them in there.
+  const isElsewhere = origin !== new URL(prompt.issuer).origin;
+  const text = isElsewhere
+    ? `${enter} ${l10n.t('That page is not at {0}, which gave out the code: enter it only if you know that they belong together, and if the page names nobody else.', prompt.issuer)}`
+    : enter;
   // The editor closes no notification for us, so one that is pressed too late does nothing.
   const choice = await window.showInformationMessage(unlinked(text), copy);
   if (choice !== copy || signal.aborted) return;

@@ -116,7 +116,8 @@ export class ConfiguredServers implements ProblemSource, Disposable {
         ),
       })),
     ];
-    this.#usable = [...own, ...added.filter((server) => this.approvals.answerFor(server) === 'allowed')];
+    const allowed = added.filter((server) => this.approvals.answerFor(server) === 'allowed');
+    this.#usable = [...own, ...allowed.map((server) => ({ ...server, isProposed: true as const }))];
     this.#unanswered = added.filter((server) => this.approvals.answerFor(server) === undefined);
     this.#answered = added.flatMap((server) => {
       const answer = this.approvals.answerFor(server);

@@ -105,12 +105,17 @@ export function failureText(
         server,
       ),
     client_refused: () =>
-      l10n.t(
-        'The authorization server {0} does not know the client: {1}. Check "auth.clientId" of “{2}” in the settings.',
-        detail('issuer'),
-        detail('reason'),
-        server,
-      ),
+      error.details['nextAttemptAtMs'] !== undefined
+        ? l10n.t(
+            'The authorization server for “{0}” refuses its client, so the token is not renewed; the sign-in is kept. Have the client mended there, then run “MCP Credentials: Refresh Now”; if it has a new secret, run “MCP Credentials: Sign In” to enter it.',
+            server,
+          )
+        : l10n.t(
+            'The authorization server {0} does not know the client: {1}. Check "auth.clientId" of “{2}” in the settings.',
+            detail('issuer'),
+            detail('reason'),
+            server,
+          ),
     client_key_unusable: () =>
       l10n.t(
         'The private key of your client cannot be used: the authorization server takes {0}, and the key must be PKCS #8 in PEM. Sign in again and enter another key, or ask who runs the server.',
@@ -170,6 +175,10 @@ export function failureText(
         'The port {0}, to which the browser is to come back, is taken by another program. End that one or change “mcpCredentials.redirect.port” in the settings, then sign in again.',
         detail('port'),
       ),
+    redirect_unavailable: () =>
+      l10n.t(
+        'The editor gives out no address to which the browser could come back. Set “mcpCredentials.redirect.via” to “loopback” if the browser runs on the computer of the extensions, then try again.',
+      ),
     browser_unavailable: () =>
       l10n.t('The browser could not be opened. Set a default browser, then sign in again.'),
     session_account_changed: () => l10n.t('“{0}” uses another account now. Try again.', server),
@@ -181,6 +190,17 @@ export function failureText(
       ) +
       ' ' +
       signIn,
+    dpop_unsupported: () =>
+      l10n.t(
+        'The MCP server “{0}” takes only tokens that are bound to a key (DPoP), and {1} does not bind them with ES256. Ask whoever runs the server.',
+        server,
+        detail('issuer'),
+      ),
+    nonce_wanted: () =>
+      l10n.t(
+        'The MCP server “{0}” wanted something new in a request that is too large to be sent twice. Make the call again.',
+        server,
+      ),
     scope_required: () =>
       l10n.t('The MCP server “{0}” needs more permissions of {1}.', server, account) + ' ' + signIn,
     access_forbidden: () =>

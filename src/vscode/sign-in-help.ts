@@ -12,34 +12,50 @@ const patienceMs = 40_000;
 export class SignInHelp {
   constructor(
     private readonly vs: VSCode,
-    private readonly broker: Pick<Broker, 'pasteRedirect' | 'cancelSignIn'>,
+    private readonly broker: Pick<Broker, 'pasteRedirect' | 'cancelSignIn' | 'isInBrowser'>,
     private readonly clock: Clock,
   ) {}
 
   /**
    * Offers help if the sign-in for `id`, which has just begun, is still under way after a while.
-   * @param useCode - begins anew with a code
+   * @param useCode - tries it with a code, and settles when that has ended; where there are none, this sign-in goes on
    * @returns to be disposed when the sign-in has ended
    */
-  watch(id: ServerId, useCode: () => void): Disposable {
+  watch(id: ServerId, useCode: () => Promise<void>): Disposable {
     const ended = new AbortController();
-    const timer = this.clock.after(patienceMs, () => void this.#offer(id, useCode, ended.signal));
+    let timer: Disposable | undefined;
+    const wait = () => {
+      timer = this.clock.after(patienceMs, () => {
+        // Whoever is still being asked something is not in the browser.
+        if (this.broker.isInBrowser(id)) void this.#offer(id, useCode, ended.signal);
+        else wait();
+      });
+    };
+    wait();
     return {
       dispose: () => {
-        timer.dispose();
+        timer?.dispose();
         ended.abort();
       },
     };
   }
 
-  async #offer(id: ServerId, useCode: () => void, ended: AbortSignal): Promise<void> {
+  async #offer(id: ServerId, useCode: (() => Promise<void>) | undefined, ended: AbortSignal): Promise<void> {
     const { l10n, window } = this.vs;
     const [code, paste, cancel] = [l10n.t('Use a Code'), l10n.t('Paste Address…'), l10n.t('Cancel Sign-In')];
     const text = l10n.t('The sign-in for “{0}” waits for you in the browser. Having trouble?', id);
-    const choice = await window.showInformationMessage(unlinked(text), code, paste, cancel);
-    if (ended.aborted) return;
-    if (choice === code) useCode();
-    else if (choice === paste) this.#paste(id, ended);
+    const choice = await window.showInformationMessage(
+      unlinked(text),
+      ...(useCode ? [code] : []),
+      paste,
+      cancel,
+    );
+    const isOver = () => ended.aborted;
+    if (isOver()) return;
+    if (choice === code) {
+      await useCode?.();
+      if (!isOver()) await this.#offer(id, undefined, ended);
+    } else if (choice === paste) this.#paste(id, ended);
     else if (choice === cancel) this.broker.cancelSignIn(id);
   }
 
@@ -63,7 +79,7 @@ export class SignInHelp {
       if (this.broker.pasteRedirect(id, box.value)) box.hide();
       else
         box.validationMessage = l10n.t(
-          'That is not the address of this sign-in: it begins with “http://” and contains “code=” or “error=”.',
+          'That is not the address of this sign-in: it contains “code=” or “error=”, and “state=”.',
         );
     });
     box.onDidHide(() => {

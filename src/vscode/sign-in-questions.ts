@@ -24,17 +24,20 @@ export function signInQuestions(vs: VSCode): Questions {
       return (await window.showQuickPick(items, { title: titleFor(server), placeHolder }))?.issuer;
     },
 
-    client: async (server, issuer): Promise<EnteredClient | undefined> => {
+    client: async (server, issuer, redirectUri): Promise<EnteredClient | undefined> => {
       const host = hostOf(issuer);
-      const clientId = await ask(
-        server,
-        l10n.t(
-          '{0} does not register this editor by itself. Create a client there with the redirect URI {1}, and enter its client ID.',
-          host,
-          'http://127.0.0.1/callback',
-        ),
-        false,
-      );
+      const needsClient =
+        redirectUri === undefined
+          ? l10n.t(
+              '{0} does not register this editor by itself. Create a client for device codes there, and enter its client ID.',
+              host,
+            )
+          : l10n.t(
+              '{0} does not register this editor by itself. Create a client there with the redirect URI {1}, and enter its client ID.',
+              host,
+              redirectUri,
+            );
+      const clientId = await ask(server, needsClient, false);
       if (clientId === undefined) return undefined;
       const prompt = l10n.t('Its client secret; leave this empty when it has none.');
       const secret = await ask(server, prompt, true, true);
@@ -58,7 +61,7 @@ function proofPrompt({ l10n }: VSCode, host: string, clientId: string, what: Cli
     case 'client secret':
       return l10n.t('The client secret of “{0}” at {1}', clientId, host);
     case 'private key':
-      return l10n.t('The private key of “{0}” at {1}, in PEM (PKCS #8)', clientId, host);
+      return l10n.t('The private key of “{0}” at {1}, in PEM (PKCS #8) or as a JWK', clientId, host);
   }
 }
 

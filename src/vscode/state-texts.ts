@@ -68,6 +68,11 @@ export function stateText(l10n: L10n, state: CredentialState, nowMs: number): st
       switch (state.code) {
         case 'tls_untrusted':
           return l10n.t('the authorization server’s certificate is not trusted; next attempt in {0}', next);
+        case 'client_refused':
+          return l10n.t(
+            'the authorization server refuses the client; have it mended there, or sign in again to enter its new secret; next attempt in {0}',
+            next,
+          );
         case 'record_elsewhere':
           return l10n.t('another window has a newer sign-in; reload this window');
         case 'renewed_elsewhere':

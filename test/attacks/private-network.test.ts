@@ -86,6 +86,24 @@ describe('a server that would lead the broker into a more private network than i
     assert.match((await window.signIn()).text, /You are signed in/);
   });
 
+  it('may not be, where a workspace says so and the user has only allowed it', async () => {
+    const inside = await victim();
+    const resource = await ground.resource({ issuer: inside.origin }, '::1');
+    const { window } = ground.window({
+      workspace: serversSetting([resource], { tickets: { auth: { issuer: inside.origin } } }),
+      folder: 'file:///home/alice/project',
+      browse: undefined,
+      web: new Web(undefined, world),
+    });
+    await window.ready;
+    (await window.editor.window.message(/wants to use the MCP server/)).press('Allow');
+    await window.offers('tickets');
+    const run = window.run('signIn');
+    (await window.editor.window.message(refused)).close();
+    await run;
+    assert.deepEqual(inside.asked, []);
+  });
+
   for (const endpoint of ['registration_endpoint', 'authorization_endpoint', 'token_endpoint']) {
     it(`is not followed by its authorization server’s ${endpoint}`, async () => {
       const inside = await victim();
@@ -106,6 +124,37 @@ describe('a server that would lead the broker into a more private network than i
       assert.deepEqual([inside.asked, window.stores.credentialKeys], [[], []]);
     });
   }
+
+  it('gains nothing by waiting for a restart: a renewal is led inside by nobody, and keeps what it has', async () => {
+    const free = await listen('::1');
+    const { port } = free;
+    await free.close();
+    const named = `http://localhost:${port}`;
+    const extraRoutes = authorizationServerWith({ issuer: named, scopes_supported: ['mcp:read'] });
+    const issuer = await ground.issuer({ host: '::1', port, extraRoutes });
+    const inside = await victim(port);
+    const resource = await ground.resource({ issuer: named }, '::1');
+    const user = {
+      ...serversSetting([resource]),
+      'mcpCredentials.issuerQuirks': { [named]: { responseIssuer: issuer.issuer } },
+    };
+    const webWhere = (address: string) => new Web(scriptedLookup({ localhost: [address] }), world);
+    const { window, browser } = ground.window({ user, web: webWhere('::1') });
+    window.editor.browse = (url) => browser.open(url.replace(named, issuer.issuer));
+    assert.match((await window.signIn()).text, /You are signed in/);
+    const { stores } = window;
+    await window.close();
+
+    const { window: again } = ground.window({ stores, user, browse: undefined, web: webWhere('127.0.0.1') });
+    await again.ready;
+    again.clock.leap(70_000);
+    const { url, headers } = await again.definition('tickets');
+    const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'whoami' } };
+    const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(call) });
+    assert.match(await answer.text(), /does not answer/);
+    assert.deepEqual([issuer.counts().refreshes, inside.asked], [0, []]);
+    assert.equal(stores.credentialKeys.length, 1);
+  });
 
   it('gains nothing by names whose address changes once they are trusted (DNS rebinding)', async () => {
     const issuer = await ground.issuer({ host: '::1', extraRoutes: authorizationServerWith({}) });

@@ -121,6 +121,7 @@ describe('the client that we are at an issuer', () => {
       await broker.signIn(notes, 'any');
       resource.metadata = { authorization_servers: [other.issuer] };
       await fails(broker.signIn(notes, 'same'), 'client_elsewhere');
+      await fails(broker.signIn(notes, 'any'), 'client_elsewhere');
       assert.deepEqual([asked.length, other.events.length], [1, 0]);
       // The user says so in the settings, and is asked for the secret of the other place.
       await broker.setServers([serverAt(resource.url, { ...auth, issuer: other.issuer })]);

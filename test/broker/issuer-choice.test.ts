@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { hasCode } from '../../src/core/errors.js';
+import type { ServerId } from '../../src/core/server.js';
 import type { Questions } from '../../src/core/questions.js';
 import { startAuthorizationServer, type TestAuthorizationServer } from '../support/authorization-server.js';
 import { FormBrowser } from '../support/form-browser.js';
@@ -46,6 +47,23 @@ describe('a resource with two authorization servers (RFC 9728 §7.6)', () => {
     assert.equal((await broker.signIn(notes, 'any')).issuer, names[1]);
     assert.equal((await broker.signIn(notes, 'any')).issuer, names[1]);
     assert.deepEqual(asked, [names]);
+  });
+
+  it('lets an account that signs in again do so at its own, although somebody is known at the other, too', async () => {
+    let turn = 0;
+    const { broker } = window((offered) => offered[turn++ % 2]);
+    const other = 'other' as ServerId;
+    await broker.setServers([
+      serverAt(resource.url),
+      serverAt(resource.url, { issuer: names[0] ?? '' }, other),
+    ]);
+    await broker.signIn(other, 'any');
+    await broker.setServers([serverAt(resource.url, { issuer: names[1] ?? '' })]);
+    await broker.signIn(notes, 'any');
+    await broker.setServers([serverAt(resource.url)]);
+    assert.equal(broker.account(notes)?.issuer, names[1]);
+    assert.equal((await broker.signIn(notes, 'same')).issuer, names[1]);
+    assert.deepEqual(asked, []);
   });
 
   it('asks nobody who has said so in the settings, with or without a slash', async () => {

@@ -1,22 +1,43 @@
 import assert from 'node:assert/strict';
 import { Issuers } from '../../src/broker/issuers.js';
 import { hasCode } from '../../src/core/errors.js';
+import type { Fetch } from '../../src/core/ports.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 const issuer = 'https://as.example.com';
 const resource = 'https://mcp.example.com/mcp';
 
 describe('the metadata of issuers', () => {
+  let isTyped: (issuer: string) => boolean;
+  beforeEach(() => {
+    isTyped = () => false;
+  });
+
   const open = () => {
     const clock = new FakeClock();
     const closing = new AbortController();
     const asked: string[] = [];
     const answers: Response[] = [];
-    const fetch = (url: string) => {
+    const leads: (string | undefined)[] = [];
+    const fetch: Fetch = (url, { namedBy }) => {
       asked.push(url);
+      leads.push(namedBy);
       return Promise.resolve(answers.shift() ?? Response.json({ issuer, token_endpoint: `${issuer}/token` }));
     };
-    return { clock, closing, asked, answers, issuers: new Issuers(fetch, clock, closing.signal, () => []) };
+    return {
+      clock,
+      closing,
+      asked,
+      leads,
+      answers,
+      issuers: new Issuers(
+        fetch,
+        clock,
+        closing.signal,
+        () => [],
+        (issuer) => isTyped(issuer),
+      ),
+    };
   };
 
   it('is asked for once at a time and once an hour', async () => {
@@ -31,11 +52,18 @@ describe('the metadata of issuers', () => {
   });
 
   it('is asked for again when another server names the issuer, which may not lead to where this one may', async () => {
-    const { asked, issuers } = open();
-    for (const namedBy of ['https://a.example.com/mcp', 'https://b.example.com/mcp', undefined])
-      await issuers.metadata(issuer, issuer, namedBy);
-    await issuers.metadata(issuer, issuer, 'https://a.example.com/mcp');
-    assert.equal(asked.length, 3);
+    const { asked, leads, issuers } = open();
+    for (const named of [
+      'https://a.example.com/mcp',
+      'https://b.example.com/mcp',
+      'https://a.example.com/mcp',
+    ])
+      await issuers.metadata(issuer, named);
+    assert.equal(asked.length, 2);
+    assert.deepEqual(leads, ['https://a.example.com/mcp', 'https://b.example.com/mcp']);
+    isTyped = () => true;
+    await issuers.metadata(issuer, 'https://a.example.com/mcp');
+    assert.equal(leads.at(-1), undefined);
   });
 
   it('is asked for again after a failure', async () => {
@@ -52,7 +80,10 @@ describe('the metadata of issuers', () => {
       new Promise<Response>((_resolve, reject) => {
         signal?.addEventListener('abort', () => reject(new Error('aborted')));
       });
-    const asking = new Issuers(never, new FakeClock(), closing.signal, () => []).metadata(issuer, resource);
+    const asking = new Issuers(never, new FakeClock(), closing.signal, () => [], isTyped).metadata(
+      issuer,
+      resource,
+    );
     closing.abort(reason);
     await assert.rejects(asking, reason);
   });

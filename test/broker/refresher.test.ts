@@ -92,7 +92,13 @@ describe('the refresher', () => {
   afterEach(() => issuer.close());
 
   function refresherOf(mine: Holdings, changed: Partial<RefresherParts> = {}): Refresher {
-    const issuers = new Issuers(fetch, clock, new AbortController().signal, () => []);
+    const issuers = new Issuers(
+      fetch,
+      clock,
+      new AbortController().signal,
+      () => [],
+      () => false,
+    );
     const leads = new Leads(defaultRules.refreshLeadMs, random);
     const queue = new RefreshQueue(counters, log);
     const closing = closes.signal;
@@ -243,6 +249,7 @@ describe('the refresher', () => {
         clock,
         new AbortController().signal,
         () => [],
+        () => false,
       );
       await fails(refresherOf(holdings, { issuers }).refresh(key, 'call'), 'issuer_unreachable');
       assert.deepEqual(tokensOf(await stored()), tokensOf(held));
@@ -255,6 +262,51 @@ describe('the refresher', () => {
       await fails(refresherOf(holdings, { fetch: untrusted }).refresh(key, 'call'), 'tls_untrusted');
       const found = activity();
       assert.equal(found?.kind === 'retrying' && found.nextAttemptAtMs - clock.nowMs(), 600_000);
+    });
+
+    describe('a client that somebody looks after, and that the issuer refuses today', () => {
+      const secret = (text: string) =>
+        ({ clientSecret: new Secret(text), authMethod: 'client_secret_post' }) as const;
+
+      beforeEach(async () => {
+        held = { ...held, generation: 2, client: { ...held.client, ...secret('old'), source: 'configured' } };
+        await vault.put(held);
+        await vault.putClient(held.client);
+        holdings.take(held);
+      });
+
+      it('ten minutes later: the grant is kept, and goes on when the client is mended', async () => {
+        issuer.failNext({ status: 401, body: { error: 'invalid_client' } });
+        await fails(refresher.refresh(key, 'call'), 'client_refused');
+        const found = activity();
+        assert.equal(found?.kind === 'retrying' && found.nextAttemptAtMs - clock.nowMs(), 600_000);
+        assert.equal(found?.kind === 'retrying' && found.code, 'client_refused');
+        assert.deepEqual(tokensOf(await stored()), tokensOf(held));
+        await refresher.refresh(key, 'call');
+        assert.deepEqual(tokensOf(await stored()), { access: 'access-2', refresh: 'refresh-2' });
+      });
+
+      it('with the secret that somebody has entered since, which is kept with what it brought', async () => {
+        await vault.putClient({ ...held.client, ...secret('new') });
+        await refresher.refresh(key, 'call');
+        assert.equal(issuer.tokenRequests.at(-1)?.['client_secret'], 'new');
+        assert.equal((await stored())?.client.clientSecret?.reveal(), 'new');
+      });
+
+      it('and the next sign-in asks for its secret, unless a new one has been entered', async () => {
+        issuer.refuseNext('invalid_client');
+        await fails(refresher.refresh(key, 'call'), 'client_refused');
+        assert.equal(await vault.client(issuer.issuer, held.client.clientId), undefined);
+        const waiting = issuer.hold();
+        issuer.refuseNext('invalid_client');
+        const refreshing = refresher.refresh(key, 'call');
+        await waiting.arrived;
+        await vault.putClient({ ...held.client, ...secret('new') });
+        waiting.answer();
+        await fails(refreshing, 'client_refused');
+        const known = await vault.client(issuer.issuer, held.client.clientId);
+        assert.equal(known?.clientSecret?.reveal(), 'new');
+      });
     });
 
     it('a keyring that cannot be read: another window may have rotated, and nobody knows', async () => {

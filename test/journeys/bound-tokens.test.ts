@@ -19,6 +19,11 @@ class ProvingResource {
   readonly proofs = new Set<unknown>();
   readonly tokens = new Set<string>();
   nonce = 'nonce-1';
+  /** Whether each nonce is for one request, and the answer brings the next (RFC 9449 §8.2). */
+  isRotating = false;
+  /** How many requests had to be repeated with a nonce. */
+  repeats = 0;
+  addresses = new Set<unknown>();
 
   readonly handle = async (req: IncomingMessage, res: ServerResponse, body: string): Promise<void> => {
     const { authorization = '', dpop } = req.headers;
@@ -34,18 +39,23 @@ class ProvingResource {
     this.proofs.add(payload.jti);
     this.keys.add(cnf?.jkt);
     this.tokens.add(token);
-    if (payload['nonce'] === this.nonce) answerRpc(res, body, { ok: true });
-    else
+    this.addresses.add(payload['htu']);
+    const isCurrent = payload['nonce'] === this.nonce;
+    if (this.isRotating) this.nonce = `nonce-${this.proofs.size + 1}`;
+    if (isCurrent) answerRpc(res, body, { ok: true }, { 'dpop-nonce': this.nonce });
+    else {
+      this.repeats += 1;
       res
         .writeHead(401, { 'www-authenticate': 'DPoP error="use_dpop_nonce"', 'dpop-nonce': this.nonce })
         .end();
+    }
   };
 }
 
 describe('a server that takes bound tokens only', () => {
   const ground = useGround();
 
-  it('gets a fresh proof with each request, across renewals and restarts, and nonces are followed', async () => {
+  async function signedIn() {
     const issuer = await ground.issuer({ bindsTokens: true });
     const resource = await ground.resource(issuer);
     resource.metadata = { dpop_bound_access_tokens_required: true };
@@ -54,6 +64,54 @@ describe('a server that takes bound tokens only', () => {
     const user = serversSetting([resource]);
     const { window } = ground.window({ user });
     assert.match((await window.signIn()).text, /You are signed in/);
+    return { issuer, resource, proving, user, window };
+  }
+
+  it('is not signed in for where its authorization server binds none: the user is told, before any browser', async () => {
+    const issuer = await ground.issuer();
+    const resource = await ground.resource(issuer);
+    resource.metadata = { dpop_bound_access_tokens_required: true };
+    const { window } = ground.window({ user: serversSetting([resource]), browse: undefined });
+    await window.ready;
+    const run = window.run('signIn');
+    (await window.editor.window.message(/takes only tokens that are bound to a key/)).close();
+    await run;
+    assert.equal(issuer.counts().registrations, 0);
+  });
+
+  it('has its code bound to the same key as its tokens (RFC 9449 §10)', async () => {
+    const { proving, window, resource } = await signedIn();
+    const { url, headers } = await window.definition('tickets');
+    const call = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' });
+    await fetch(url, { method: 'POST', headers, body: call });
+    const { searchParams } = new URL(window.editor.opened[0] ?? '');
+    assert.deepEqual([searchParams.get('dpop_jkt')], [...proving.keys]);
+    assert.deepEqual([...proving.addresses], [resource.url]);
+  });
+
+  it('may give the nonce of the next request with every answer, and need not ask for it', async () => {
+    const { resource, proving, window } = await signedIn();
+    proving.isRotating = true;
+    const { url, headers } = await window.definition('tickets');
+    const post = async (length = 0) => {
+      const call = { jsonrpc: '2.0', id: 1, method: 'tools/list', params: { text: 'x'.repeat(length) } };
+      const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(call) });
+      return answer.text();
+    };
+    const fine = JSON.stringify({ jsonrpc: '2.0', id: 1, result: { ok: true } });
+    const large = 1_100_000; // More than is kept to be sent again.
+    assert.equal(await post(large), '');
+    assert.ok(window.log(/nonce_wanted/));
+    assert.equal(proving.repeats, 1);
+    for (const length of [large, 0, 0, large]) assert.equal(await post(length), fine);
+    assert.equal(proving.repeats, 1);
+    assert.deepEqual(proving.faults, []);
+    assert.deepEqual([...proving.addresses], [resource.url]);
+    assert.equal(proving.tokens.size, 1, 'A nonce is no reason to renew a token.');
+  });
+
+  it('gets a fresh proof with each request, across renewals and restarts, and nonces are followed', async () => {
+    const { issuer, proving, user, window } = await signedIn();
 
     const post = async (mine = window) => {
       const { url, headers } = await mine.definition('tickets');

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { exportJWK, exportPKCS8, generateKeyPair } from 'jose';
 import type { ClientMetadata } from 'oidc-provider';
+import type { TestAuthorizationServer } from '../support/authorization-server.js';
+import { until } from '../support/broker-window.js';
 import { serversSetting, useGround } from '../support/ground.js';
 
 const secret = 'the-secret-of-our-service';
@@ -80,6 +82,112 @@ describe('a server that the client calls for itself', () => {
     (await mine.editor.window.message(/does not know the client/)).close();
     await signIn;
     assert.equal(issuer.events.filter(({ kind }) => kind === 'code-refused').length, 1);
+  });
+
+  describe('that has been used before', () => {
+    const key = 'ours-for-good';
+    const workload: ClientMetadata = { ...service, client_secret: key };
+
+    /** Somebody has signed in once, so the secret is known. */
+    async function used() {
+      const opened = await window(workload);
+      const { window: mine } = opened;
+      await mine.ready;
+      const signIn = mine.run('signIn');
+      (await mine.editor.window.input(/The client secret/)).enter(key);
+      await signIn;
+      return opened;
+    }
+
+    const granted = (issuer: TestAuthorizationServer) =>
+      issuer.events.filter(({ kind }) => kind === 'client-granted').length;
+
+    it('needs no click for its first token in another place, however many calls ask for it', async () => {
+      const { issuer, window: mine, user } = await used();
+      await mine.close();
+      for (const name of [...mine.stores.credentialKeys]) mine.stores.secrets.values.delete(name);
+      mine.stores.loseJournal();
+      for (const name of mine.stores.memento.keys())
+        if (name.startsWith('credential:')) await mine.stores.memento.update(name, undefined);
+      const { window: again } = ground.window({ stores: mine.stores, user, browse: undefined });
+      const connections = await Promise.all([again.connect('tickets'), again.connect('tickets')]);
+      for (const { call } of connections) await call('whoami');
+      assert.equal(granted(issuer), 2);
+      assert.deepEqual([again.editor.window.messages, again.editor.window.inputs], [[], []]);
+    });
+
+    it('stays signed out when the user has signed out', async () => {
+      const { issuer, window: mine } = await used();
+      await mine.run('signOut');
+      (await mine.editor.window.message(/Signed out/)).close();
+      await assert.rejects(mine.connect('tickets'), /Nobody is signed in/);
+      (await mine.editor.window.message(/needs you to sign in/)).close();
+      assert.equal(granted(issuer), 1);
+    });
+
+    it('has nothing from a grant that the settings do not name any more', async () => {
+      const { server, window: mine } = await used();
+      await (await mine.connect('tickets')).call('whoami');
+      mine.editor.settings.set('user', 'mcpCredentials.servers', {
+        tickets: { type: 'http', url: server.url, auth: { clientId: 'our-service' } },
+      });
+      await until(() => mine.editor.statusBar?.text.includes('our-service') === false);
+      const before = server.requests.length;
+      await assert.rejects(mine.connect('tickets'), /Nobody is signed in/);
+      (await mine.editor.window.message(/needs you to sign in/)).close();
+      assert.equal(server.requests.length, before);
+    });
+
+    it('uses the grant that the settings name now, and not the one before', async () => {
+      const { issuer, server, window: mine } = await used();
+      const grant = { type: 'jwt_bearer', tokenFile: '/nowhere/token' };
+      mine.editor.settings.set('user', 'mcpCredentials.servers', {
+        tickets: {
+          type: 'http',
+          url: server.url,
+          auth: { clientId: 'our-service', issuer: issuer.issuer, grant },
+        },
+      });
+      await until(() => mine.editor.statusBar?.text.includes('our-service') === false);
+      await assert.rejects(mine.connect('tickets'), /\/nowhere\/token/);
+      assert.deepEqual(mine.editor.window.messages, []);
+    });
+
+    it('takes nobody else than the account of the settings', async () => {
+      const { issuer, server, window: mine } = await used();
+      const auth = {
+        clientId: 'our-service',
+        account: 'another-service',
+        grant: { type: 'client_credentials' },
+      };
+      mine.editor.settings.set('user', 'mcpCredentials.servers', {
+        tickets: { type: 'http', url: server.url, auth },
+      });
+      await until(() => mine.editor.statusBar?.text.includes('our-service') === false);
+      await assert.rejects(mine.connect('tickets'), /another-service/);
+      assert.equal(granted(issuer), 2);
+    });
+  });
+
+  it('asks nobody by itself for a secret that is missing', async () => {
+    const { issuer, window: mine } = await window(service);
+    await assert.rejects(mine.connect('tickets'), /Nobody is signed in/);
+    (await mine.editor.window.message(/needs you to sign in/)).close();
+    assert.deepEqual([mine.editor.window.inputs, issuer.events], [[], []]);
+  });
+
+  it('says what is wrong when the first token cannot be had, and tries no more than five times a minute', async () => {
+    const { issuer, window: mine, user } = await window(service);
+    await mine.ready;
+    const signIn = mine.run('signIn');
+    (await mine.editor.window.input(/The client secret/)).enter(secret);
+    issuer.failNext('/token', { status: 503 }, 9);
+    (await mine.editor.window.message(/does not answer/)).close();
+    await signIn;
+    for (let n = 0; n < 5; n++) await assert.rejects(mine.connect('tickets'), /does not answer/);
+    await assert.rejects(mine.connect('tickets'), /too (many|often)/i);
+    assert.ok(user);
+    assert.equal(mine.editor.window.messages.length, 1);
   });
 
   it('cannot be proposed by a workspace', async () => {

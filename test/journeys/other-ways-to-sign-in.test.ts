@@ -135,12 +135,52 @@ describe('where the browser does not come back', () => {
     await leapUntil(window, () => isOver, 200_000);
   });
 
-  it('a server without codes says what else there is', async () => {
-    const { window, help } = await strandedSignIn({
+  it('a server without codes says what else there is, and what was under way goes on', async () => {
+    const { browser, window, run, url, help } = await strandedSignIn({
       extraRoutes: authorizationServerWith({ device_authorization_endpoint: undefined }),
     });
     help.press('Use a Code');
     (await window.editor.window.message(/gives out no codes .* choose “Paste Address…”/)).close();
+    const rest = await window.editor.window.message(trouble);
+    assert.deepEqual(rest.buttons, ['Paste Address…', 'Cancel Sign-In']);
+    rest.press('Paste Address…');
+    const box = await window.editor.window.input(/Copy its whole address/);
+    box.enter(await redirectOf(browser, url));
+    await run;
+    assert.match(await (await window.connect('tickets')).call('whoami'), /alice/);
+  });
+
+  it('nobody is helped in the browser who has not been sent there yet', async () => {
+    const issuer = await ground.issuer({ registration: false });
+    const { window } = ground.window({
+      user: serversSetting([await ground.server(issuer)]),
+      browse: undefined,
+    });
+    await window.ready;
+    const run = window.run('signIn');
+    const box = await window.editor.window.input(
+      /with the redirect URI http:\/\/127\.0\.0\.1\/callback, and/,
+    );
+    window.clock.leap(2 * patienceMs);
+    assert.deepEqual(window.editor.window.messages, []);
+    box.hide();
+    await run;
+  });
+
+  it('who is to register a client by hand is told the place of the settings', async () => {
+    const free = await listen('127.0.0.1');
+    const { port } = free;
+    await free.close();
+    const issuer = await ground.issuer({ registration: false });
+    const place = { 'mcpCredentials.redirect.port': port, 'mcpCredentials.redirect.host': 'localhost' };
+    const user = { ...serversSetting([await ground.server(issuer)]), ...place };
+    const { window } = ground.window({ user, browse: undefined });
+    await window.ready;
+    const run = window.run('signIn');
+    const box = await window.editor.window.input(/enter its client ID/);
+    assert.ok(box.prompt.includes(`the redirect URI http://localhost:${port}/callback, and`), box.prompt);
+    box.hide();
+    await run;
   });
 });
 

@@ -39,6 +39,21 @@ describe('a call that needs more permissions than were granted', () => {
     );
   });
 
+  it('is told at once when the user closes the notification, and nobody is asked again before a sign-in', async () => {
+    const { server, window } = await signedIn();
+    const { call } = await window.connect('tickets');
+    const answers = [call('note', { text: 'one' }), call('note', { text: 'two' })];
+    (await window.editor.window.message(wanted)).close();
+    for (const answer of answers) assert.match(await answer, /^isError: .*needs more permissions of alice/);
+    assert.match(await call('note', { text: 'three' }), /^isError: .*needs more permissions of alice/);
+    assert.equal(await call('whoami'), 'alice@example.com (Alice)');
+    await window.signIn(/Again as/);
+    const later = call('note', { text: 'four' });
+    (await window.editor.window.message(wanted)).press('Allow…');
+    await later;
+    assert.equal(server.notes.length, 1);
+  });
+
   it('is asked about once when the server is not content with what it asked for', async () => {
     const issuer = await ground.issuer();
     const resource = await ground.resource(issuer);

@@ -17,8 +17,11 @@ describe('the redirect receiver', () => {
     template: () => template(),
     describe: (outcome) => ({ title: outcome.kind === 'failed' ? 'Failed' : title, message: outcome.server }),
   });
-  async function open(preferredPort?: number): Promise<RedirectWait> {
-    const wait = await receiver.open('state-1', preferredPort);
+  async function open(redirectUri?: string): Promise<RedirectWait> {
+    const wait = await receiver.open(
+      'state-1',
+      redirectUri === undefined ? undefined : { source: 'dynamic', redirectUri },
+    );
     const unanswered = {
       ...wait,
       answer: (outcome: SignInOutcome) => {
@@ -147,16 +150,16 @@ describe('the redirect receiver', () => {
   it('takes the preferred port when it is free, and another when it is not', async () => {
     const first = await open();
     const port = portOf(first);
-    const second = await open(port);
+    const second = await open(`http://127.0.0.1:${port}/callback`);
     assert.notEqual(portOf(second), port);
     first.dispose();
-    const third = await open(port);
+    const third = await open(`http://127.0.0.1:${port}/callback`);
     assert.equal(portOf(third), port);
   });
 
   it('does not take the port of a stranger for its own', async () => {
     const stranger = await listen('127.0.0.1');
-    const wait = await open(stranger.port);
+    const wait = await open(`http://127.0.0.1:${stranger.port}/callback`);
     assert.notEqual(portOf(wait), stranger.port);
     await stranger.close();
   });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '../../src/core/errors.js';
@@ -32,6 +33,14 @@ describe('a file with a token', () => {
       });
     });
   }
+
+  it('is refused at once when it is a pipe, which could keep us waiting for ever', async function () {
+    if (process.platform === 'win32') this.skip();
+    const pipe = join(scratchFolder(), 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    await assert.rejects(readTokenFile(pipe), (error) => hasCode(error, 'token_file_unusable'));
+    await assert.rejects(readTokenFile('/dev/zero'), (error) => hasCode(error, 'token_file_unusable'));
+  });
 
   it('is refused when it is not there, or has no absolute path', async () => {
     for (const wrongPath of [join(path, 'below'), 'token'])

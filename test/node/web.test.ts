@@ -108,6 +108,15 @@ describe('Web', () => {
     );
   });
 
+  it('measures who has not answered yet by what its name means, as after a restart', async () => {
+    const inside = scriptedLookup({ 'mcp.example.com': ['10.0.0.7'], localhost: ['127.0.0.1'] });
+    const isHere = (address: string) => (address === '127.0.0.1' ? 'private' : reachOf(address));
+    const named = { namedBy: 'https://mcp.example.com/mcp' };
+    assert.equal((await new Web(inside, isHere).fetch(`http://localhost:${here.port}`, named)).status, 200);
+    const world = scriptedLookup({ 'mcp.example.com': ['8.8.8.8'], localhost: ['127.0.0.1'] });
+    await assert.rejects(new Web(world, isHere).fetch(`http://localhost:${here.port}`, named), isRefused);
+  });
+
   it('refuses a connection of somebody else’s that is still open to a place inside', async () => {
     const agent = globalAgent as Agent & { freeSockets: Record<string, unknown[]> };
     await new Promise<void>((resolve, reject) => {

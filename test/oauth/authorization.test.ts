@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { calculateJwkThumbprint, type JWK } from 'jose';
 import type { Client } from '../../src/core/client.js';
 import { hasCode, type ErrorCode } from '../../src/core/errors.js';
 import type { AuthorizationServer } from '../../src/oauth/authorization-server.js';
+import { keyFor } from '../../src/oauth/dpop.js';
 import {
   authorizationRequest,
+  namedScopes,
   newState,
   readAuthorizationResponse,
   type AuthorizationWishes,
@@ -103,6 +106,38 @@ describe('authorizationRequest', () => {
     }
   });
 
+  it('is refused no scope by scopes of ours: where the resource names none, none are asked for (MCP authorization, "Scope Selection Strategy")', async () => {
+    for (const scopes of [undefined, []])
+      assert.ok(!(await request(openId, scopes && { scopes })).asked.has('scope'));
+  });
+
+  it('leaves out the refresh token that a resource names and the authorization server does not offer (SEP-2207)', () => {
+    assert.deepEqual(namedScopes(plain, ['read', 'offline_access']), ['read']);
+    assert.deepEqual(namedScopes(openId, ['read', 'offline_access']), ['read', 'offline_access']);
+  });
+
+  it('binds the code to the key of the tokens (RFC 9449 §10)', async () => {
+    const dpopKey = await keyFor(true, { ...plain, dpop_signing_alg_values_supported: ['ES256'] });
+    assert.ok(dpopKey !== undefined);
+    const { d: _, ...shared } = JSON.parse(dpopKey.reveal()) as JWK;
+    const { asked } = await request(plain, { dpopKey });
+    assert.equal(asked.get('dpop_jkt'), await calculateJwkThumbprint(shared));
+    assert.ok(!(await request(plain)).asked.has('dpop_jkt'));
+  });
+
+  it('repeats no more of what a server says than anybody reads', async () => {
+    const { built } = await request(plain);
+    const search = new URLSearchParams({
+      error: 'e'.repeat(9_000),
+      error_description: 'd'.repeat(9_000),
+      state: 'state-1',
+    });
+    assert.throws(
+      () => readAuthorizationResponse(built, new URL(`${wishes.redirectUri}?${search.toString()}`)),
+      (error) => hasCode(error, 'authorization_denied') && JSON.stringify(error.details).length < 1_200,
+    );
+  });
+
   describe('says who should sign in (OpenID Connect Core §3.1.2.1)', () => {
     it('with a hint, when an account is wanted', async () => {
       const { asked } = await request(openId, { loginHint: 'alice@example.com' });
@@ -127,7 +162,7 @@ describe('authorizationRequest', () => {
   });
 
   it('sends a nonce exactly when it asks for an ID token (OpenID Connect Core §3.1.2.1)', async () => {
-    const { built, asked } = await request(openId);
+    const { built, asked } = await request(openId, { scopes: ['read'] });
     assert.ok(built.nonce);
     assert.equal(asked.get('nonce'), built.nonce);
     assert.ok(!(await request(plain)).asked.has('nonce'));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { decodeJwt, exportPKCS8, generateKeyPair, jwtVerify } from 'jose';
+import { decodeJwt, decodeProtectedHeader, exportJWK, exportPKCS8, generateKeyPair, jwtVerify } from 'jose';
 import { hasCode } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 import { privateKeyJwt } from '../../src/oauth/client-key.js';
@@ -31,6 +31,25 @@ describe('a client with a private key (RFC 7523 §2.2)', () => {
     const pem = await exportPKCS8(privateKey);
     const [one, other] = [await assertionOf(pem), await assertionOf(pem)];
     assert.notEqual(decodeJwt(one).jti, decodeJwt(other).jti);
+  });
+
+  it('says which of several keys it is, where that is known: a JWK with a name (RFC 7515 §4.1.4)', async () => {
+    const { publicKey, privateKey } = await generateKeyPair('ES384', { extractable: true });
+    const jwk = {
+      ...(await exportJWK(privateKey)),
+      kid: 'key-2',
+      alg: 'ES384',
+      use: 'sig',
+      key_ops: ['sign'],
+    };
+    const assertion = await assertionOf(` ${JSON.stringify(jwk)}\n`, ['ES256', 'ES384']);
+    await jwtVerify(assertion, publicKey, { audience: issuer });
+    assert.deepEqual(decodeProtectedHeader(assertion), { alg: 'ES384', kid: 'key-2' });
+    const unnamed = decodeProtectedHeader(await assertionOf(await exportPKCS8(privateKey), ['ES384']));
+    assert.deepEqual(unnamed, { alg: 'ES384' });
+    await unusable(JSON.stringify({ ...jwk, alg: 'ES256' }), ['ES256', 'ES384']);
+    await unusable('{"kty":"EC","d":"sesame"}');
+    await unusable('{sesame');
   });
 
   const unusable = (pem: string, offered?: readonly string[]) =>

@@ -94,6 +94,27 @@ describe('guardedFetch', () => {
     await assert.rejects(timedOut(listener.origin, {}), isUnreachable);
   });
 
+  it('waits thirty seconds for an answer, and for the end of one that trickles, and not longer', async () => {
+    const { timeout } = AbortSignal;
+    const limits: number[] = [];
+    AbortSignal.timeout = (ms) => {
+      limits.push(ms);
+      return timeout.call(AbortSignal, 50);
+    };
+    try {
+      answer = () => undefined;
+      await assert.rejects(get(), isUnreachable);
+      answer = (_req, res) => {
+        const trickle = setInterval(() => res.write(' '), 10);
+        res.on('close', () => clearInterval(trickle));
+      };
+      await assert.rejects(get(), isUnreachable);
+    } finally {
+      AbortSignal.timeout = timeout;
+    }
+    assert.deepEqual(limits, [30_000, 30_000]);
+  });
+
   it('tells a certificate that is not trusted from a host that is away', async () => {
     const codes = [
       ['CERT_HAS_EXPIRED', 'tls_untrusted'],

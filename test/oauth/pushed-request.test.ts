@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { hasCode } from '../../src/core/errors.js';
+import { describeError, hasCode } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 import type { AuthorizationRequest } from '../../src/oauth/authorization.js';
 import { pushIfRequired } from '../../src/oauth/pushed-request.js';
-import { ScriptedFetch } from './scripted-fetch.js';
+import { json, ScriptedFetch } from './scripted-fetch.js';
 
 const issuer = 'https://as.example.com';
 const { signal } = new AbortController();
@@ -23,6 +23,23 @@ describe('pushIfRequired (RFC 9126 §5)', () => {
   it('fails with a code where pushing is demanded and no place for it is named', async () => {
     const pushing = pushIfRequired(new ScriptedFetch({}).fetch, request, signal);
     await assert.rejects(pushing, (error) => hasCode(error, 'metadata_missing'));
+  });
+
+  it('repeats no client secret in the words of a refusal (RFC 9126 §2.3)', async () => {
+    const clientSecret = new Secret('sesame');
+    const pushing: AuthorizationRequest = {
+      ...request,
+      server: { ...request.server, pushed_authorization_request_endpoint: `${issuer}/par` },
+      client: { ...request.client, clientSecret, authMethod: 'client_secret_post' },
+    };
+    const refusal = { error: 'invalid_request', error_description: 'client_secret sesame is wrong' };
+    const { fetch, seen } = new ScriptedFetch({ [`POST ${issuer}/par`]: json(refusal, 400) });
+    await assert.rejects(pushIfRequired(fetch, pushing, signal), (error) => {
+      assert.ok(hasCode(error, 'authorization_denied'));
+      assert.equal(error.details['reason'], JSON.stringify('client_secret [redacted] is wrong'));
+      return !describeError(error).includes('sesame');
+    });
+    assert.match(seen[0]?.body ?? '', /client_secret=sesame/);
   });
 
   it('leaves the request as it is where nobody demands more', async () => {

@@ -104,12 +104,9 @@ describe('an exception', () => {
     );
   });
 
-  it('asks Slack for scopes in both places', async () => {
+  it('asks Slack for what users grant, and for no bot', async () => {
     const { asked } = await request(serverOf('https://slack.com'));
-    assert.deepEqual(
-      [asked.get('scope'), asked.get('user_scope')],
-      ['read offline_access', 'read offline_access'],
-    );
+    assert.deepEqual([asked.get('scope'), asked.get('user_scope')], [null, 'read offline_access']);
   });
 
   it('takes the place of nothing that protects a request', async () => {

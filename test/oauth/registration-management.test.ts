@@ -9,18 +9,36 @@ const uri = `${issuer}/reg/client-1`;
 
 describe('the management of a registration (RFC 7592)', () => {
   it('is what the registration says, where it can be used', () => {
-    const management = managementOf({ registration_client_uri: uri, registration_access_token: 'manage-1' });
+    const management = managementOf(
+      { issuer },
+      { registration_client_uri: uri, registration_access_token: 'manage-1' },
+    );
     assert.deepEqual([management?.uri, management?.token.reveal()], [uri, 'manage-1']);
-    for (const wrong of [undefined, null, 1, '', 'javascript:alert(1)', 'http://as.example.com/reg/1'])
+    for (const wrong of [
+      undefined,
+      null,
+      1,
+      '',
+      'javascript:alert(1)',
+      'http://as.example.com/reg/1',
+      'https://evil.example.com/reg/1',
+    ])
       assert.equal(
-        managementOf({ registration_client_uri: wrong, registration_access_token: 'x' }),
+        managementOf({ issuer }, { registration_client_uri: wrong, registration_access_token: 'x' }),
         undefined,
       );
     for (const wrong of [undefined, null, 1, ''])
       assert.equal(
-        managementOf({ registration_client_uri: uri, registration_access_token: wrong }),
+        managementOf({ issuer }, { registration_client_uri: uri, registration_access_token: wrong }),
         undefined,
       );
+  });
+
+  it('may be where the registration was made', () => {
+    const elsewhere = 'https://register.example.com';
+    const server = { issuer, registration_endpoint: `${elsewhere}/register` };
+    const registered = { registration_client_uri: `${elsewhere}/1`, registration_access_token: 'x' };
+    assert.equal(managementOf(server, registered)?.uri, `${elsewhere}/1`);
   });
 
   it('deletes it, and says whether it is gone (RFC 7592 §2.3)', async () => {

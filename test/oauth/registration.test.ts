@@ -40,6 +40,40 @@ describe('registerClient (RFC 7591)', () => {
     });
   });
 
+  it('asks for device codes alone where no browser comes back, and needs no PKCE for that', async () => {
+    const { fetch, seen } = new ScriptedFetch({ [`POST ${endpoint}`]: json({ client_id: 'c' }, 201) });
+    const server = {
+      issuer,
+      registration_endpoint: endpoint,
+      device_authorization_endpoint: `${issuer}/device`,
+    };
+    const client = await registerClient(fetch, server, undefined, new AbortController().signal);
+    assert.equal(client.redirectUri, undefined);
+    const sent = JSON.parse(seen[0]?.body ?? '') as Record<string, unknown>;
+    assert.deepEqual(
+      [sent['redirect_uris'], sent['response_types'], sent['grant_types']],
+      [[], [], ['refresh_token', 'urn:ietf:params:oauth:grant-type:device_code']],
+    );
+  });
+
+  it('is a native client where it comes back to this computer or to a scheme of its own, else one of the web (MCP authorization, "Application Type")', async () => {
+    const rows = [
+      [redirectUri, 'native'],
+      ['http://localhost:1/callback', 'native'],
+      ['com.example:/callback', 'native'],
+      ['https://name-4711.app.example.com/callback', 'web'],
+    ] as const;
+    for (const [place, expected] of rows) {
+      const { fetch, seen } = new ScriptedFetch({ [`POST ${endpoint}`]: json({ client_id: 'c' }, 201) });
+      const server = { issuer, registration_endpoint: endpoint, code_challenge_methods_supported: ['S256'] };
+      await registerClient(fetch, server, place, new AbortController().signal);
+      assert.equal(
+        (JSON.parse(seen[0]?.body ?? '') as Record<string, unknown>)['application_type'],
+        expected,
+      );
+    }
+  });
+
   describe('states how it proves itself, among the ways that the server serves (RFC 8414 §2)', () => {
     const rows: readonly (readonly [string, readonly string[] | undefined, string])[] = [
       ['no word about it', undefined, 'none'],

@@ -107,6 +107,7 @@ describe('exchangeCode (OAuth 2.1 §4.1.3)', () => {
       redirectUri,
       state: 's',
       chooseAccount: false,
+      scopes: ['read'],
     });
     nonce = request.nonce ?? '';
     const parameters = readAuthorizationResponse(request, new URL(`${redirectUri}?code=c&state=s`));

@@ -172,4 +172,9 @@ describe('the judge of a month', () => {
     present(one);
     assert.equal(judge.violations.length, 1);
   });
+
+  it('leaves the probes and notes alone that lie beside the entries of the journal', () => {
+    for (const name of ['probe', 'storage', `${'0'.repeat(32)}-attempt`]) judge.journalled(name, '');
+    assert.deepEqual(judge.violations, []);
+  });
 });

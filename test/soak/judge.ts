@@ -78,16 +78,16 @@ export class Judge implements IssuerEvents {
 
   // What is kept.
 
-  /** The journal's text under some name, after it was written. */
-  journalled(text: string): void {
+  /** The journal's text under `name`, after it was written. Notes and probes beside the entries keep nothing. */
+  journalled(name: string, text: string): void {
+    if (!/^[0-9a-f]{32}$/.test(name)) return;
     const entry = JSON.parse(text) as {
-      readonly generation?: number;
-      readonly resource?: string;
-      readonly clientId?: string;
-      readonly content?: { readonly kind: string; readonly data: string };
+      readonly generation: number;
+      readonly resource: string;
+      readonly clientId: string;
+      readonly content: { readonly kind: string; readonly data: string };
     };
     const { generation, resource, clientId, content } = entry;
-    if (generation === undefined || resource === undefined || content === undefined) return;
     const key = JSON.stringify([clientId, resource]);
     const kept: Kept =
       content.kind === 'removed'

@@ -96,9 +96,9 @@ export class MonthWindow implements Asker {
     return this.#timers.size;
   }
 
-  /** Whether it waits for nothing but timers. */
+  /** Whether it waits for nothing but timers: neither for what is outside of it nor for somebody in a browser. */
   get isQuiet(): boolean {
-    return this.#underWay === 0;
+    return this.#underWay === 0 && this.#arrivals.size === 0;
   }
 
   async open(): Promise<void> {
@@ -222,7 +222,7 @@ export class MonthWindow implements Asker {
           if (faults.journalWritesFail) this.saveFailedAtMs = this.world.clock.nowMs();
           failing(() => faults.journalWritesFail, 'journal takes nothing');
           await journal.write(name, text);
-          judge.journalled(text);
+          judge.journalled(name, text);
         }),
       remove: (name) => this.#disk('journal entry removed', () => journal.remove(name)),
       watch: (listener) => {
@@ -270,6 +270,7 @@ export class MonthWindow implements Asker {
       open: (state) =>
         Promise.resolve({
           redirectUri: 'http://127.0.0.1:4711/callback',
+          registrableUri: 'http://127.0.0.1/callback',
           arrived: new Promise<URL>((resolve) => this.#arrivals.set(state, resolve)),
           answer: () => undefined,
           dispose: () => this.#arrivals.delete(state),

@@ -70,7 +70,7 @@ export class Month {
   static async run(options: MonthOptions): Promise<MonthReport> {
     const startedAtMs = performance.now();
     const month = new Month(options);
-    const mend = options.mutation === undefined ? undefined : plant(options.mutation, month.#world);
+    const mend = options.mutation === undefined ? undefined : plant(options.mutation);
     try {
       await month.#live();
     } finally {

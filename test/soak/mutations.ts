@@ -1,7 +1,7 @@
+import { Asking } from '../../src/broker/asking.js';
 import { KeptLeases } from '../../src/broker/kept-leases.js';
 import { Safekeeping } from '../../src/broker/safekeeping.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
-import type { World } from './world.js';
 
 /** Ways to break the broker, each of which a month has to find. */
 const mutations = {
@@ -26,11 +26,18 @@ const mutations = {
   /** A window that could not save what came lets the others have their turn. */
   'give-back-unsaved': () => replace(KeptLeases.prototype, 'keep', () => () => undefined),
 
-  /** An issuer in trouble is taken for one that has refused. */
-  'delete-on-503': (world: World) => {
-    world.takesTroubleForRefusal = true;
-    return () => undefined;
-  },
+  /** A status that may pass is taken for a refusal, and what was renewed with is buried. */
+  'delete-on-503': () =>
+    replace(
+      Asking.prototype,
+      'ask',
+      (ask) =>
+        async function (this: Asking, ...asked) {
+          const answer = await ask.apply(this, asked);
+          const isTrouble = answer.kind === 'unavailable' && answer.error.details['status'] === 503;
+          return isTrouble ? { kind: 'refused', reason: 'refused', error: '', description: '' } : answer;
+        },
+    ),
 } as const;
 
 export type Mutation = keyof typeof mutations;
@@ -38,7 +45,7 @@ export type Mutation = keyof typeof mutations;
 export const mutationNames = Object.keys(mutations) as readonly Mutation[];
 
 /** @returns what mends it */
-export const plant = (mutation: Mutation, world: World): (() => void) => mutations[mutation](world);
+export const plant = (mutation: Mutation): (() => void) => mutations[mutation]();
 
 function replace<T extends object, K extends keyof T>(owner: T, name: K, change: (original: T[K]) => T[K]) {
   const original = owner[name];

@@ -79,7 +79,6 @@ export function networkOf(world: World, gate: Gate, by: Asker): Fetch {
         await clock.wait(patienceMs);
         throw failed('ETIMEDOUT');
       default:
-        if (world.takesTroubleForRefusal) return Response.json({ error: 'invalid_grant' }, { status: 400 });
         return new Response('<h1>Sorry</h1>', { status: Number(trouble) });
     }
   }

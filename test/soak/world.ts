@@ -64,8 +64,6 @@ export class World {
   readonly secrets: DesktopSecrets;
   readonly memento = new FakeMemento();
   readonly ledgers = { sessions: new MemoryLedger(), bindings: new MemoryLedger() };
-  /** Set by a mutation: a window hears "refused" where an issuer says that it is in trouble. */
-  takesTroubleForRefusal = false;
   readonly faults: Faults = {
     isOffline: false,
     isKnownToBeOffline: false,

@@ -134,7 +134,11 @@ export class BrokerWindow {
       subscriptions: this.#subscriptions,
       secrets: stores.secrets,
       globalState: stores.memento,
-      extension: { packageJSON: manifest },
+      extension: {
+        packageJSON: manifest,
+        id: `${manifest.publisher}.${manifest.name}`,
+        extensionKind: this.editor.isRemote ? 2 : 1,
+      },
       globalStorageUri: FakeUri.parse(pathToFileURL(stores.folder).href),
       extensionUri: FakeUri.parse(pathToFileURL(new URL('../..', import.meta.url).pathname).href),
     };

@@ -5,6 +5,8 @@ import { FakeEventEmitter } from './editor-values.js';
 export type Settings = Readonly<Record<string, unknown>>;
 
 export interface Manifest {
+  readonly publisher: string;
+  readonly name: string;
   readonly contributes: {
     readonly commands: readonly { readonly command: string }[];
     readonly mcpServerDefinitionProviders: readonly { readonly id: string }[];

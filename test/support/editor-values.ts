@@ -48,6 +48,15 @@ export class FakeUri {
     return decodeURI(new URL(this.text).pathname);
   }
 
+  get authority(): string {
+    return new URL(this.text).host;
+  }
+
+  /** The editor's own decodes what it has parsed, once and as a whole. */
+  get query(): string {
+    return decodeURIComponent(new URL(this.text).search.slice(1));
+  }
+
   get fsPath(): string {
     return fileURLToPath(this.text);
   }

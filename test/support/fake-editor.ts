@@ -22,7 +22,20 @@ export interface FakeEditorOptions {
   readonly folder?: string;
   /** What happens to a link: the user's browser follows it. Without one, opening a link is a mistake. */
   readonly browse?: ((url: string) => Promise<Visit>) | undefined;
+  /** Where the extension runs; on the user's desktop when missing. */
+  readonly place?: EditorPlace;
 }
+
+/** An editor whose window and whose extensions are not on one computer. */
+export interface EditorPlace {
+  readonly remoteName: string;
+  readonly isWeb: boolean;
+  /** What the editor makes of an address, so that the user's browser can open it. */
+  readonly external: (address: string) => Promise<string> | string;
+}
+
+/** What arrives at an extension's own address; from a browser it comes in parts, which nobody has decoded. */
+type ArrivedUri = Pick<FakeUri, 'scheme' | 'authority' | 'path' | 'query'>;
 
 interface ContentProvider {
   readonly onDidChange: (listener: (uri: FakeUri) => void) => unknown;
@@ -68,15 +81,25 @@ export class FakeEditor {
   readonly #loaded = new Map<string, ShownDocument>();
   readonly #trusted = new FakeEventEmitter<undefined>();
   readonly #folder: string | undefined;
+  readonly #place: EditorPlace | undefined;
+  #handleUri: ((uri: ArrivedUri) => void) | undefined;
   readonly #session = randomUUID();
   #isTrusted: boolean;
   #provider: Provider | undefined;
   #lastProvided: readonly FakeMcpHttpServerDefinition[] = [];
 
-  constructor({ user = {}, workspace = {}, isTrusted = true, folder, browse }: FakeEditorOptions = {}) {
+  constructor({
+    user = {},
+    workspace = {},
+    isTrusted = true,
+    folder,
+    browse,
+    place,
+  }: FakeEditorOptions = {}) {
     this.settings = new EditorSettings({ user, workspace });
     this.#isTrusted = isTrusted;
     this.#folder = folder;
+    this.#place = place;
     this.browse = browse;
   }
 
@@ -91,6 +114,7 @@ export class FakeEditor {
       StatusBarAlignment: { Left: 1, Right: 2 },
       version: '1.105.0',
       UIKind: { Desktop: 1, Web: 2 },
+      ExtensionKind: { UI: 1, Workspace: 2 },
       QuickPickItemKind: { Separator: separator, Default: 0 },
       l10n: this.#strict('l10n', { t: translate }),
       window: this.#windowApi(),
@@ -103,8 +127,13 @@ export class FakeEditor {
       env: this.#strict('env', {
         sessionId: this.#session,
         appName: 'Fake Editor',
-        remoteName: undefined,
-        uiKind: 1,
+        remoteName: this.#place?.remoteName,
+        uiKind: this.#place?.isWeb === true ? 2 : 1,
+        uriScheme: 'fake.editor',
+        asExternalUri: async (uri: FakeUri) => {
+          if (this.#place === undefined) throw this.window.mistake('Everything is on this computer.');
+          return FakeUri.parse(await this.#place.external(uri.toString()));
+        },
         clipboard: this.#strict('clipboard', {
           writeText: (text: string) => {
             this.clipboard = text;
@@ -126,6 +155,17 @@ export class FakeEditor {
 
   get statusBar(): ShownStatusBarItem | undefined {
     return this.window.statusBarItems.find(({ isVisible }) => isVisible);
+  }
+
+  /** Whether the extension runs on another computer than the window. */
+  get isRemote(): boolean {
+    return this.#place !== undefined;
+  }
+
+  /** Somebody opens an address of the extension: the user's browser, or anybody with a link. */
+  openUri(uri: ArrivedUri | string): void {
+    if (this.#handleUri === undefined) throw new Error('Nobody handles addresses of the extension.');
+    this.#handleUri(typeof uri === 'string' ? FakeUri.parse(uri) : uri);
   }
 
   /** Runs a command as from the palette. */
@@ -192,6 +232,11 @@ export class FakeEditor {
       showQuickPick: (...args: Parameters<EditorWindow['showQuickPick']>) => window.showQuickPick(...args),
       state: { focused: true },
       createInputBox: () => window.createInputBox(),
+      registerUriHandler: ({ handleUri }: { readonly handleUri: (uri: ArrivedUri) => void }) => {
+        if (this.#handleUri !== undefined) throw window.mistake('Somebody handles addresses already.');
+        this.#handleUri = handleUri;
+        return { dispose: () => (this.#handleUri = undefined) };
+      },
       createStatusBarItem: (id: string) => window.createStatusBarItem(id),
       showTextDocument: (document: ShownDocument) => {
         this.documents.push(document);

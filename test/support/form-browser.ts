@@ -38,6 +38,8 @@ export class FormBrowser {
   userCode = '';
   /** What it cannot reach, as a browser on another computer cannot reach this one's loopback. */
   outOfReach: RegExp | undefined;
+  /** What becomes of an address of another program. */
+  openProgram: (url: string) => void = () => undefined;
   readonly #cookies = new CookieJar();
 
   constructor(user: BrowserUser) {
@@ -97,8 +99,9 @@ export class FormBrowser {
   async #load(url: URL, form: URLSearchParams | undefined, visited: string[]): Promise<Page> {
     visited.push(url.href);
     if (visited.length > 40) throw new Error(`Too many redirects: ${visited.join(' → ')}`);
-    if (!/^https?:$/.test(url.protocol) || this.outOfReach?.test(url.href) === true)
-      return { url, status: 0, text: '' };
+    const isPage = /^https?:$/.test(url.protocol);
+    if (!isPage) this.openProgram(url.href);
+    if (!isPage || this.outOfReach?.test(url.href) === true) return { url, status: 0, text: '' };
     const cookie = this.#cookies.header(url);
     let answer: Response;
     try {

@@ -47,7 +47,7 @@ export async function listen(host: string, port = 0): Promise<Listener> {
  * Reads a request's body as text.
  * @throws Error when it is larger than a test has reason to send
  */
-export async function readBody(req: IncomingMessage, limitBytes = 1_000_000): Promise<string> {
+export async function readBody(req: IncomingMessage, limitBytes = 2_000_000): Promise<string> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   for await (const chunk of req as AsyncIterable<Buffer>) {

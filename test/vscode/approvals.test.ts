@@ -20,6 +20,13 @@ describe('an approval', () => {
     return { editor, memento, approvals };
   };
 
+  it('is for the account that was asked about, and for no other', async () => {
+    const of = (account?: string): Server => ({ ...server, auth: account === undefined ? {} : { account } });
+    const { approvals } = await answered('Allow', of('alice@example.com'));
+    assert.equal(approvals.answerFor(of('alice@example.com')), 'allowed');
+    for (const other of [of(), of('bob@example.com')]) assert.equal(approvals.answerFor(other), undefined);
+  });
+
   it('is remembered, also by the next window', async () => {
     for (const [answer, remembered] of [
       ['Allow', 'allowed'],

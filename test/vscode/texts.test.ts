@@ -68,6 +68,9 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
   browser_unavailable: [{}, /then sign in again\.$/],
   session_account_changed: [{}, /Try again\.$/],
   token_rejected: [{ account: 'alice@example.com' }, runSignIn],
+  dpop_unsupported: [{ issuer: 'https://login.example.com' }, /Ask whoever runs the server/],
+  redirect_unavailable: [{}, /Set “mcpCredentials\.redirect\.via”/],
+  nonce_wanted: [{}, /Make the call again/],
   scope_required: [{ account: 'alice@example.com' }, runSignIn],
   access_forbidden: [{ account: 'alice@example.com' }, /Sign in with an account that may, or ask/],
   server_unreachable: [{ host: 'tickets.example.com' }, /Check that it runs .* then try again\.$/],
@@ -134,6 +137,14 @@ describe('the text of a failure', () => {
     );
   });
 
+  it('says of a client that is not taken that the sign-in is kept, and who can help', () => {
+    const error = new BrokerError('client_refused', '', { details: { nextAttemptAtMs: nowMs + 600_000 } });
+    assert.match(
+      failureText(l10n, error, tickets, nowMs, editor),
+      /for “tickets” refuses its client.*the sign-in is kept\. Have the client mended there, then run “MCP Credentials: Refresh Now”/,
+    );
+  });
+
   it('names the place that has taken nothing, and what to look at there', () => {
     const error = new BrokerError('vault_write_failed', '');
     assert.equal(
@@ -197,6 +208,10 @@ describe('the text of a state', () => {
     [
       { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 600_000, code: 'tls_untrusted' },
       'the authorization server’s certificate is not trusted; next attempt in 10 min',
+    ],
+    [
+      { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 600_000, code: 'client_refused' },
+      'the authorization server refuses the client; have it mended there, or sign in again to enter its new secret; next attempt in 10 min',
     ],
     [
       { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 10_000, code: 'record_elsewhere' },

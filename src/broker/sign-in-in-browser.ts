@@ -1,0 +1,128 @@
+import { isLoopback } from '../core/address.js';
+import type { Client } from '../core/client.js';
+import { BrokerError } from '../core/errors.js';
+import type { Clock, Fetch, OpenBrowser, RedirectReceiver, RedirectWait } from '../core/ports.js';
+import { authorizationRequest, newState, readAuthorizationResponse } from '../oauth/authorization.js';
+import { pushIfRequired } from '../oauth/pushed-request.js';
+import { exchangeCode } from '../oauth/token-request.js';
+import type { CredentialVault } from '../vault/credentials.js';
+import type { Clients } from './clients.js';
+import type { Flow, SignInWish } from './sign-in.js';
+import type { Grant } from './sign-in-by-code.js';
+
+/** Time to find a password and a second factor; after that the tab has been forgotten. */
+const browserLimitMs = 5 * 60_000;
+
+export interface BrowserParts {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly openBrowser: OpenBrowser;
+  readonly redirects: RedirectReceiver;
+  readonly vault: CredentialVault;
+  readonly clients: Clients;
+}
+
+/**
+ * Sends the user to the browser and waits for the redirect: an address to come back to → a client that may → request →
+ * redirect → exchange.
+ * @param finish - makes an account of what was granted, and keeps it; the browser's tab waits for it
+ * @returns what `finish` did
+ * @throws BrokerError as `signIn`
+ */
+export async function signInInBrowser<T extends { readonly label: string }>(
+  parts: BrowserParts,
+  wish: SignInWish,
+  flow: Flow,
+  finish: (client: Client, granted: Grant) => Promise<T>,
+): Promise<T> {
+  const { clients } = parts;
+  const { server, signal } = wish;
+  const { authorizationServer } = flow;
+  const known = await clients.known(server, authorizationServer, wish.questions);
+  signal.throwIfAborted();
+  const state = newState();
+  const wait = await parts.redirects.open(state, known);
+  let client: Client | undefined;
+  try {
+    client =
+      known !== undefined && mayReturnTo(known, wait.redirectUri)
+        ? known
+        : await clients.register(wish, authorizationServer, wait);
+    const granted = await authorize(parts, wish, { ...flow, client, state, wait });
+    const account = await finish(client, granted);
+    wait.answer({ kind: 'signed-in', account: account.label, server: server.id });
+    return account;
+  } catch (error) {
+    wait.answer({ kind: 'failed', error, server: server.id });
+    if (client !== undefined) await clients.forgetIfUnknown(client, error);
+    throw error;
+  } finally {
+    wait.dispose();
+  }
+}
+
+/**
+ * Whether `client` may come back to `redirectUri`. What somebody has registered by hand is theirs to say; a client that
+ * registers itself does so anew for another place, but not for another port of this computer.
+ * @see RFC 8252 §7.3
+ */
+export function mayReturnTo({ source, redirectUri: registered }: Client, redirectUri: string): boolean {
+  if (source !== 'dynamic' || registered === redirectUri) return true;
+  if (registered === undefined) return false;
+  const [before, now] = [new URL(registered), new URL(redirectUri)];
+  const isHere = [before, now].every((url) => url.protocol === 'http:' && isLoopback(url));
+  return isHere && (['hostname', 'pathname', 'search'] as const).every((part) => before[part] === now[part]);
+}
+
+async function authorize(
+  { fetch, clock, openBrowser, vault }: BrowserParts,
+  wish: SignInWish,
+  flow: Flow & { readonly client: Client; readonly state: string; readonly wait: RedirectWait },
+): Promise<Grant> {
+  const { signal } = wish;
+  const { authorizationServer, client, resource, scopes, state, wait, dpopKey } = flow;
+  const loginHint = hintFor(wish);
+  const built = await authorizationRequest(authorizationServer, client, {
+    resource: resource.resource,
+    redirectUri: wait.redirectUri,
+    state,
+    ...(scopes && { scopes }),
+    ...(loginHint !== undefined && { loginHint }),
+    chooseAccount: loginHint === undefined && knowsSomebodyAt(vault, authorizationServer.issuer),
+    ...(dpopKey && { dpopKey }),
+  });
+  const request = await pushIfRequired(fetch, built, signal);
+  signal.throwIfAborted(); // No browser for a sign-in that was given up meanwhile.
+  wish.pasted.expect(wait.redirectUri, state);
+  if (!(await openBrowser(request.url, authorizationServer.issuer))) {
+    throw new BrokerError('browser_unavailable', 'The browser could not be opened.');
+  }
+  const redirect = await withinLimit(clock, Promise.race([wait.arrived, wish.pasted.arrived]), signal);
+  const code = readAuthorizationResponse(request, redirect);
+  const tokens = await exchangeCode(fetch, request, code, clock.nowMs(), signal, dpopKey);
+  return { tokens, scopes: request.scopes };
+}
+
+/** An account without a subject has no name that the authorization server would know. */
+function hintFor({ account, server }: SignInWish): string | undefined {
+  return account === undefined || account.subject === '' ? server.auth.account : account.label;
+}
+
+const knowsSomebodyAt = (vault: CredentialVault, issuer: string): boolean =>
+  vault.list().some(({ account }) => account.issuer === issuer);
+
+async function withinLimit<T>(clock: Clock, work: Promise<T>, signal: AbortSignal): Promise<T> {
+  work.catch(() => undefined); // It ends with the sign-in, for which nobody may wait any more.
+  signal.throwIfAborted();
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = () => reject(signal.reason as Error);
+    const onTimeout = () => reject(new BrokerError('sign_in_timeout', 'Nobody came back from the browser.'));
+    const timer = clock.after(browserLimitMs, onTimeout);
+    signal.addEventListener('abort', onAbort, { once: true });
+    const settled = () => {
+      timer.dispose();
+      signal.removeEventListener('abort', onAbort);
+    };
+    work.then(resolve, reject).finally(settled);
+  });
+}

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { alice } from '../../support/test-users.js';
+import { Ground } from '../ground.js';
+
+describe('a tool rule that asks', () => {
+  let ground: Ground;
+
+  before(async () => {
+    ground = await Ground.start(
+      { tickets: {} },
+      {
+        editor: ({ tickets }) => ({
+          settings: {
+            'mcpCredentials.servers': {
+              tickets: { ...tickets, rules: { 'tools/whoami': 'ask', 'tools/fail': 'never' } },
+            },
+          },
+        }),
+      },
+    );
+    await ground.signIn(alice);
+  });
+  after(() => ground.stop());
+
+  const question = 'Run the tool "whoami"';
+  const whoami = async () => ground.editor.invokeTool(await ground.start('tickets', 'whoami'));
+  const calls = () => ground.server('tickets').requests.filter(({ tool }) => tool === 'whoami').length;
+
+  it('asks in one notification that names tool, server and account; the call waits, and then completes', async () => {
+    const { editor } = ground;
+    const answer = whoami();
+    const { text, buttons } = await editor.notification(question);
+    assert.equal(
+      text,
+      'Run the tool "whoami" of the MCP server “tickets” as alice@example.com? Your rules ask.',
+    );
+    assert.deepEqual(buttons, ['Allow', 'Don’t Allow']);
+    assert.equal(calls(), 0);
+    await editor.screenshot('tool-rule-dark');
+    await editor.clickNotification(question, 'Allow');
+    assert.equal(await answer, 'alice@example.com (Alice)');
+    assert.equal(calls(), 1);
+  });
+
+  it('asks again for the next call, and the model reads that the user said no', async () => {
+    const { editor } = ground;
+    await editor.updateSetting('workbench.colorTheme', 'Default Light Modern');
+    const answer = whoami();
+    await editor.notification(question);
+    await editor.screenshot('tool-rule-light');
+    await editor.clickNotification(question, 'Don’t Allow');
+    assert.match(await answer, /^The user was asked and did not allow "tools\/whoami"/);
+    assert.equal(calls(), 1);
+    assert.deepEqual(editor.everyDialog(), []);
+  });
+
+  it('stands beside one that hides a tool', async () => {
+    const tools = await ground.editor.tools();
+    const ours = tools.map(({ name }) => name).filter((name) => name.startsWith('mcp_tickets_'));
+    assert.deepEqual(ours.sort(), ['mcp_tickets_count', 'mcp_tickets_note', 'mcp_tickets_whoami']);
+  });
+
+  it('leaves its answers in the audit trail', async () => {
+    const { editor } = ground;
+    await editor.runCommand('MCP Credentials: Show Audit Trail');
+    await editor.page.getByText('not allowed by the user').first().waitFor();
+    const text = await editor.document();
+    assert.match(text, /Question about a call: not allowed by the user/);
+    assert.match(text, /Question about a call: allowed by the user/);
+    await editor.screenshot('tool-rule-audit');
+  });
+});

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Secret } from '../core/secret.js';
 
 /** What a caller of the proxy must present. */
-export interface Expected {
+interface Expected {
   /** What the caller must call us. */
   readonly host: string;
   /** Of the header `Authorization`. */

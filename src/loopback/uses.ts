@@ -4,7 +4,7 @@ import { BrokerError } from '../core/errors.js';
 import { hasRepeatedName } from './json-names.js';
 
 /** Something that a message names, and the method by which it wants it. */
-export interface NamedUse extends Use {
+interface NamedUse extends Use {
   readonly method: string;
 }
 

@@ -64,7 +64,7 @@ describe('guessing the capability', () => {
     assert.equal((answer as { status: number }).status, 404);
   });
 
-  it('has 256 random bits to find, others for each server and window, and new ones for a server that comes back', async () => {
+  it('has 256 random bits to find, others for each server and window, and new ones for a server that comes back', () => {
     const other = 'other' as ServerId;
     const server = { id: rig.id, url: rig.url, auth: {} };
     const found = new Set<string>();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { BrokerWindow } from '../support/broker-window.js';
 import { Child } from '../support/child-process.js';
-import { useGround } from '../support/ground.js';
+import { serversSetting, useGround } from '../support/ground.js';
 
 /**
  * Agents of an agent host (Copilot CLI, Claude, Codex) are processes of their own. They take what
@@ -71,12 +71,12 @@ describe('an agent in another process, which has the provided definition and not
   });
 
   it('needs the definition of today: after a reload the one of before opens nothing', async () => {
-    const { window } = await ground.signedIn();
+    const { server, window } = await ground.signedIn();
     const old = await window.definition('tickets');
     await window.close();
     const again = ground.window({
       stores: window.stores,
-      user: JSON.parse(window.editor.settings.text).user,
+      user: serversSetting([server]),
       browse: undefined,
     }).window;
     await again.ready;

@@ -12,12 +12,14 @@ import type { Ledgers } from './core/ledger.js';
 import type { Network } from './core/network.js';
 import type { Clock, Log, Random } from './core/ports.js';
 import type { ServerId } from './core/server.js';
+import { noServerMemory } from './core/server-memory.js';
 import { auditTrail } from './node/audit-files.js';
 import { JournalFiles } from './node/journal-files.js';
 import { LeaseFiles, type LeaseNews } from './node/lease-file.js';
 import { LedgerFiles } from './node/ledger-files.js';
 import { Profile } from './node/profile.js';
 import { makeSocketPlace } from './node/socket-place.js';
+import { ServerMemoryFiles } from './node/server-memory-files.js';
 import { readTokenFile } from './node/token-file.js';
 import type { ScryptCost } from './node/store-header.js';
 import type { Web } from './node/web.js';
@@ -177,7 +179,12 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     const isSocket = settings.text('proxy.transport') === 'socket';
     const place = isSocket ? await makeSocketPlace(log) : undefined;
     const { ask } = new CallQuestions(vs, clock);
-    return McpProxy.start({ tokens: broker, clock, log, audit, ask, signInWaitSeconds, explain, place });
+    const serverMemory =
+      folder === undefined
+        ? noServerMemory
+        : new ServerMemoryFiles(join(folder, 'servers'), () => storage.requireFolder(), log);
+    const way = { tokens: broker, audit, ask, serverMemory, place };
+    return McpProxy.start({ ...way, clock, log, signInWaitSeconds, explain });
   };
   const opening = openProxy().then(keep);
   const applyServers = async () => {

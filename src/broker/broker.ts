@@ -77,7 +77,7 @@ export class Broker implements TokenSource {
     this.#renewals = renewals;
     this.#loader = loader;
     const stepUps = new StepUps({
-      want: (id) => this.#wants.want(id),
+      want: (id) => this.#wants.want(id, true),
       onDidChange: (listener) => this.onDidChange(listener),
       changed,
     });
@@ -261,7 +261,7 @@ export class Broker implements TokenSource {
           resolve();
         } else if (isAsking && !hasAsked && !this.#loader.isLocked) {
           hasAsked = true;
-          this.wantSignIn(id);
+          this.#wants.want(id, true);
         }
       };
       const listening = this.onDidChange(look);
@@ -274,13 +274,13 @@ export class Broker implements TokenSource {
     });
   }
 
-  /** Lets the user know that something waits for a sign-in, or for the lock; asked about once for each cause. */
+  /** Lets the user know that a start found nobody signed in, or the lock closed; asked about once for each cause. */
   wantSignIn(id: ServerId): void {
     if (this.#loader.isLocked) {
       this.parts.lock.ask();
       return;
     }
-    this.#wants.want(id);
+    this.#wants.want(id, false);
   }
 
   sessionOpened(id: ServerId, session: string, { account }: LentToken): void {

@@ -13,6 +13,8 @@ export interface SignInWanted {
   readonly server: ServerId;
   /** The same for every call that meets the same failure, so that the user is asked once. */
   readonly cause: string;
+  /** Whether a call waits for it just now: somebody wants something, rather than something having been noticed. */
+  readonly isCall: boolean;
 }
 
 export interface WantsParts {
@@ -38,8 +40,8 @@ export class Wants implements Disposable {
     return this.#announcer.listen(listener);
   }
 
-  /** Lets the user know that something waits for a sign-in; asked about once for each cause. */
-  want(id: ServerId): void {
+  /** Lets the user know that something waits for a sign-in. */
+  want(id: ServerId, isCall: boolean): void {
     const { servers, holdings, signOuts, stepUps } = this.parts;
     const bound = servers.boundTo(id);
     const key = bound && keyText(keyOfEntry(bound));
@@ -48,7 +50,7 @@ export class Wants implements Disposable {
     const stepUp = stepUps.wanted(id)?.missing;
     const asIs = key === undefined || held === undefined ? without : `${key} ${held.credential.generation}`;
     const cause = stepUp === undefined ? asIs : `${asIs} ${JSON.stringify(stepUp)}`;
-    this.#announcer.announce({ server: id, cause });
+    this.#announcer.announce({ server: id, cause, isCall });
   }
 
   /** To be called after every change of what is held under `key`, when the change itself has been announced. */
@@ -61,7 +63,7 @@ export class Wants implements Disposable {
     else this.#wasAlive.add(key);
     if (!hasDied) return;
     const { account } = held.credential;
-    for (const { id } of servers.using({ ...keyOf(held.credential), account })) this.want(id);
+    for (const { id } of servers.using({ ...keyOf(held.credential), account })) this.want(id, false);
   }
 
   dispose(): void {

@@ -61,6 +61,8 @@ export type ErrorCode =
   | 'browser_unavailable'
   /** The session belongs to another account than the one the server is bound to now. */
   | 'session_account_changed'
+  /** The session cannot go on: the server is another one than the client was told. */
+  | 'session_lost'
   /** The server refuses a token that the issuer has only just given out. */
   | 'token_rejected'
   /** The server wants a new nonce in the proof of a request that is too large to be sent again (RFC 9449 §9). */

@@ -5,6 +5,8 @@ export interface OwnAnswer {
   readonly status: number;
   /** JSON text; nothing for a status that stands alone. */
   readonly body?: string;
+  /** The MCP session that it opens. */
+  readonly session?: string;
 }
 
 /** JSON-RPC 2.0 leaves -32000 to -32099 to implementations. */

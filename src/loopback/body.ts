@@ -3,6 +3,9 @@ import type { IncomingMessage } from 'node:http';
 import type { Writable } from 'node:stream';
 import { edgeBytes } from './message.js';
 
+/** What is kept of a request so that it can be sent again with a newer token. */
+export const replayLimitBytes = 1_048_576;
+
 const nothing = Buffer.alloc(0);
 const noEdges = { head: nothing, tail: nothing };
 
@@ -15,6 +18,13 @@ export interface Body {
   /** Sends it. A body that is not `whole` can be sent once. */
   sendTo(upstream: Writable): void;
 }
+
+/** A body that is all there. */
+export const wholeBody = (whole: Buffer): Body => ({
+  whole,
+  edges: () => Promise.resolve(noEdges),
+  sendTo: (upstream) => upstream.end(whole),
+});
 
 /** Reads up to `limitBytes`; what is larger is left flowing, with the part that has been read in front. */
 export async function readBody(request: IncomingMessage, limitBytes: number): Promise<Body> {
@@ -39,7 +49,7 @@ export async function readBody(request: IncomingMessage, limitBytes: number): Pr
   });
   if (isWhole) {
     const whole = Buffer.concat(chunks);
-    return { whole, edges: () => Promise.resolve(noEdges), sendTo: (upstream) => upstream.end(whole) };
+    return wholeBody(whole);
   }
   const head = Buffer.from(Buffer.concat(chunks).subarray(0, edgeBytes));
   let [before, last]: Buffer[] = [];

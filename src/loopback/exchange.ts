@@ -1,26 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { covers } from '../core/address.js';
 import type { Disposable } from '../core/announcer.js';
-import type { Audit } from '../core/audit.js';
 import { BrokerError, canUserHelp, describeError, hasCode } from '../core/errors.js';
-import type { Clock, Log } from '../core/ports.js';
-import type { AskAboutCall } from '../core/rule.js';
+import type { Log } from '../core/ports.js';
 import type { Server, ServerId } from '../core/server.js';
-import type { LentToken, TokenSource } from '../core/token-source.js';
+import type { LentToken } from '../core/token-source.js';
 import { failureAnswer, isRpcResponse } from './answer.js';
-import { readBody, type Body } from './body.js';
+import { Asking, mayBecomeStream, type Answered, type AskingParts, type Call } from './asking.js';
+import { headersInSession, type BeforeSignIn } from './before-sign-in.js';
+import { readBody, replayLimitBytes, type Body } from './body.js';
 import { forwardedRequestHeaders } from './headers.js';
-import { hidesAnything, hidingFilter } from './hidden.js';
-import type { Hold } from './hold.js';
-import { sendLent } from './lent-request.js';
-import { findId, isRequest, parseMessages, type Message } from './message.js';
+import { hidingFilter, shown } from './hidden.js';
+import { mayInquire, readInquiry } from './inquiry.js';
+import { LocalSessions, type LocalSession } from './local-sessions.js';
+import type { Memory } from './memory.js';
+import { findId } from './message.js';
 import { quotedReason, readShort } from './refusal.js';
 import { isEventStream, Reply } from './reply.js';
-import { conditionsOf, permit, type Conditions } from './rule-pass.js';
-import type { Upstream } from './upstream.js';
-
-/** What is kept of a request so that it can be sent again with a newer token. */
-const replayLimitBytes = 1_048_576;
+import { conditionsOf } from './rule-pass.js';
 
 /** How long the rest of a large request is waited for, to find its id. */
 const edgesPatienceMs = 5_000;
@@ -29,35 +25,13 @@ const edgesPatienceMs = 5_000;
 const firstRetryMs = 1_000;
 const longestRetryMs = 30_000;
 
-export interface ExchangeParts {
-  readonly tokens: TokenSource;
-  readonly clock: Clock;
+export interface ExchangeParts extends AskingParts {
   readonly log: Log;
-  readonly audit: Audit;
-  /** For rules that want the user to be asked about a call. */
-  readonly ask: AskAboutCall;
   /** The words in which a failure reaches the model and the user. */
   readonly explain: (error: unknown, server: ServerId) => string;
-  readonly upstream: Upstream;
-  /** The calls of this window that wait for the user. */
-  readonly hold: Hold;
-  /** Likewise its streams, which are no calls and take no place of theirs. */
-  readonly heldStreams: Hold;
-}
-
-/** One request on its way through. */
-interface Call {
-  readonly headers: readonly string[];
-  readonly session: string | undefined;
-  readonly body: Body;
-  /** What the rules want of it; missing when there are none. */
-  readonly conditions: Conditions | undefined;
-}
-
-/** What the server says, and the token that it took. */
-interface Answered {
-  readonly answer: IncomingMessage;
-  readonly lent: LentToken;
+  readonly memory: Memory;
+  readonly sessions: LocalSessions;
+  readonly beforeSignIn: BeforeSignIn;
 }
 
 /** One request of an admitted caller, and its answer: a list of passes, whose order is that of `run`. */
@@ -65,6 +39,11 @@ export class Exchange {
   readonly #reply: Reply;
   readonly #gone: AbortSignal;
   readonly #method: string;
+  readonly #asking: Asking;
+  /** Whether the server speaks first in it; a client that is refused it once does without it from then on. */
+  readonly #isBackChannel: boolean;
+  /** The caller's session, where it began before the server's own. */
+  #local: LocalSession | undefined;
 
   constructor(
     private readonly parts: ExchangeParts,
@@ -73,24 +52,46 @@ export class Exchange {
     response: ServerResponse,
   ) {
     const { clock, log } = parts;
-    this.#method = request.method ?? '';
-    this.#reply = new Reply(response, request.headers.accept, clock, log);
+    const { method = '', headers } = request;
+    this.#method = method;
+    this.#reply = new Reply(response, headers.accept, clock, log);
     this.#gone = this.#reply.gone;
+    const speaksFirst = method === 'GET' || headers['mcp-method'] === 'subscriptions/listen';
+    this.#isBackChannel = speaksFirst && this.#reply.acceptsStream;
+    this.#asking = new Asking(parts, server, this.#reply, this.#isBackChannel);
   }
 
   /** Resolves when the answer has begun, or will not come; never rejects. */
   async run(): Promise<void> {
-    const { rawHeaders, headers } = this.request;
+    const { parts, server, request } = this;
     let body: Body | undefined;
     try {
-      body = await readBody(this.request, replayLimitBytes);
-      const conditions = conditionsOf(this.server, headers, body.whole, this.parts.audit);
-      const session = single(headers['mcp-session-id']);
-      const call = { headers: forwardedRequestHeaders(rawHeaders), session, body, conditions };
+      body = await readBody(request, replayLimitBytes);
+      const conditions = conditionsOf(server, request.headers, body.whole, parts.audit);
+      const session = single(request.headers['mcp-session-id']);
+      const call = {
+        method: this.#method,
+        headers: forwardedRequestHeaders(request.rawHeaders),
+        session,
+        body,
+        conditions,
+      };
+      if (LocalSessions.isLocal(session)) this.#enter(session);
+      const inquiry = body.whole && mayInquire(body.whole) ? readInquiry(body.whole) : undefined;
+      const isNew = inquiry !== undefined || this.#local !== undefined;
+      const remembered = isNew && (await parts.beforeSignIn.answer(server, call, inquiry, this.#local));
+      if (remembered) {
+        const { body: said } = remembered;
+        const less = conditions && said && shown(said, conditions.rules);
+        this.#reply.say(less === undefined ? remembered : { ...remembered, body: less });
+        return;
+      }
       const { answer, lent } = await (this.#isBackChannel ? this.#stream(call) : this.#answered(call));
       await this.#requirePassable(answer, lent);
       this.#noteSession(call, answer, lent);
-      this.#reply.handOn(answer, conditions && hidingFilter(conditions, answer.headers['content-type']));
+      if (inquiry !== undefined) void parts.memory.listen(server, inquiry, answer, lent.token);
+      const filter = conditions && hidingFilter(conditions, answer.headers['content-type']);
+      this.#reply.handOn(answer, this.#local?.id, filter);
     } catch (error) {
       if (this.#gone.aborted) return;
       await this.#fail(body, error);
@@ -106,9 +107,35 @@ export class Exchange {
     }
   }
 
-  /** On which a server speaks first; a client that is refused it once does without it from then on. */
-  get #isBackChannel(): boolean {
-    return this.#method === 'GET' && this.#reply.acceptsStream;
+  /** @throws BrokerError `session_lost` */
+  #enter(session: string): void {
+    const local = this.parts.sessions.find(this.server.id, session);
+    if (local === undefined) throw new BrokerError('session_lost', 'The session has ended.');
+    this.#local = local;
+    if (!this.#isBackChannel) return;
+    local.streams++;
+    this.#reply.whenOver(() => local.streams--);
+  }
+
+  /** What the server says to `call`; in a session that began here, when that is tied to the server's own. */
+  async #answered(call: Call): Promise<Answered> {
+    const local = this.#local;
+    if (local === undefined) return this.#asking.answered(call);
+    const { beforeSignIn } = this.parts;
+    if (local.tying === undefined) await this.#asking.token({ ...call, session: undefined });
+    const ask = (one: Call) => this.#asking.answered(one);
+    const { session } = await beforeSignIn.tied(this.server, local, ask, this.#gone);
+    this.#announceNews(local, call);
+    return this.#asking.answered({ ...call, session, headers: headersInSession(call.headers, session) });
+  }
+
+  /** Tells the client what is not as it was told, on its stream, or before the answer to a call when it has none. */
+  #announceNews(local: LocalSession, { body }: Call): void {
+    const canTell =
+      this.#isBackChannel || (local.streams === 0 && this.#reply.acceptsStream && mayBecomeStream(body));
+    if (local.news.length === 0 || !canTell) return;
+    this.#reply.announce(local.news.map((method) => JSON.stringify({ jsonrpc: '2.0', method })));
+    local.news = [];
   }
 
   /** The server's stream as soon as it can be had; the client's own is held open until then. */
@@ -125,93 +152,6 @@ export class Exchange {
     }
   }
 
-  /** What the server says to `call`, asked again with the token that it wants, and the token that it took. */
-  async #answered(call: Call): Promise<Answered> {
-    let lent = await this.#permitted(call, await this.#token(call));
-    let answer = await this.#send(call, lent);
-    if (answer.statusCode === 401) {
-      answer.resume();
-      lent = await this.#token(call, lent);
-      if (call.body.whole === undefined) throw tooLargeToRepeat();
-      answer = await this.#send(call, lent);
-    }
-    if (answer.statusCode === 403 && this.#method === 'POST' && call.body.whole !== undefined) {
-      lent = await this.#wider(call, lent, answer);
-      answer = await this.#send(call, lent);
-    }
-    return { answer, lent };
-  }
-
-  /** The token for a call of which the rules say that it may be sent. */
-  async #permitted(call: Call, lent: LentToken): Promise<LentToken> {
-    const { conditions } = call;
-    if (conditions === undefined) return lent;
-    return permit(this.server, conditions, lent, {
-      ...this.parts,
-      token: () => this.#token(call),
-      wider: (narrow, challenges) => this.#widened(call, narrow, challenges),
-      waitForUser: (...wait) => this.#held(call, ...wait),
-    });
-  }
-
-  /** A token for `call`, newer than `refused` when given; waits for the user when only the user can help. */
-  async #token(call: Call, refused?: LentToken): Promise<LentToken> {
-    const { tokens } = this.parts;
-    const { id } = this.server;
-    const { session } = call;
-    try {
-      return await (refused === undefined
-        ? tokens.accessToken(id, session)
-        : tokens.newerToken(id, session, refused));
-    } catch (error) {
-      // Nobody is asked to sign in so that a session can end: the editor ends those of a server that was signed out.
-      const canWait = this.#method !== 'DELETE' && canUserHelp(error);
-      if (!canWait) throw error;
-      await this.#held(call, error, (signal) =>
-        tokens.signedIn(id, signal, this.#isBackChannel ? 'quietly' : undefined),
-      );
-    }
-    return tokens.accessToken(id, session);
-  }
-
-  /** A token that may do what the server has just found `lent` too narrow for. */
-  async #wider(call: Call, lent: LentToken, refusal: IncomingMessage): Promise<LentToken> {
-    const { clock } = this.parts;
-    const challenges = refusal.headersDistinct['www-authenticate'] ?? [];
-    const reason = quotedReason(refusal, await readShort(refusal, clock), lent.token.reveal());
-    try {
-      return await this.#widened(call, lent, challenges);
-    } catch (error) {
-      if (reason === undefined || !hasCode(error, 'access_forbidden')) throw error;
-      throw new BrokerError(error.code, error.message, {
-        cause: error,
-        details: { ...error.details, reason },
-      });
-    }
-  }
-
-  #widened(call: Call, lent: LentToken, challenges: readonly string[]): Promise<LentToken> {
-    const because = new BrokerError('scope_required', 'The server wants more permissions.', {
-      details: { account: lent.account.label },
-    });
-    return this.#held(call, because, (signal) =>
-      this.parts.tokens.widerToken(this.server.id, call.session, lent, challenges, signal),
-    );
-  }
-
-  /** Waits for what needs the user; the caller hears of us meanwhile, if it takes a stream. */
-  async #held<T>(
-    { body }: Call,
-    because: BrokerError,
-    work: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    const { hold, heldStreams } = this.parts;
-    const isKeptAlive = this.#isBackChannel || (this.#reply.acceptsStream && mayBecomeStream(body));
-    if (isKeptAlive) this.#reply.keepAlive();
-    if (this.#isBackChannel) return heldStreams.wait(because, 'endless', this.#gone, work);
-    return hold.wait(because, isKeptAlive ? 'kept-alive' : 'silent', this.#gone, work);
-  }
-
   #pause(delayMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = this.parts.clock.after(delayMs, () => {
@@ -226,35 +166,15 @@ export class Exchange {
     });
   }
 
-  async #send({ headers, body, conditions }: Call, lent: LentToken): Promise<IncomingMessage> {
-    const { url } = this.server;
-    const { resource } = lent;
-    // The settings may have changed while the call waited; a token for the new address is not for the old one.
-    if (!covers(resource, url)) {
-      throw new BrokerError('resource_mismatch', 'The token is for another address than the call.', {
-        details: { server: url, resource: JSON.stringify(resource) },
-      });
-    }
-    const { upstream } = this.parts;
-    // What goes into a stream of ours, or is looked at by us, must be readable.
-    const isPlain = this.#reply.hasBegun || (conditions !== undefined && hidesAnything(conditions.rules));
-    const request = {
-      url: new URL(url),
-      method: this.#method,
-      headers: isPlain ? withoutEncodings(headers) : headers,
-      body,
-      signal: this.#gone,
-    };
-    return sendLent(upstream, request, lent);
-  }
-
-  #noteSession({ session }: Call, answer: IncomingMessage, lent: LentToken): void {
-    const { tokens } = this.parts;
+  #noteSession({ session: known }: Call, answer: IncomingMessage, lent: LentToken): void {
+    const { tokens, sessions } = this.parts;
+    const session = this.#local === undefined ? known : this.#local.tie?.session;
     const opened = single(answer.headers['mcp-session-id']);
-    if (session === undefined && opened !== undefined) tokens.sessionOpened(this.server.id, opened, lent);
+    if (known === undefined && opened !== undefined) tokens.sessionOpened(this.server.id, opened, lent);
     const isOver =
       answer.statusCode === 404 || (this.#method === 'DELETE' && (answer.statusCode ?? 500) < 300);
     if (session !== undefined && isOver) tokens.sessionClosed(this.server.id, session);
+    if (this.#local !== undefined && isOver) sessions.close(this.#local);
   }
 
   /** @throws BrokerError for an answer that the caller must not or cannot get */
@@ -306,7 +226,9 @@ export class Exchange {
       this.#reply.say({ status: 200 });
       return;
     }
-    if (hasCode(error, 'session_account_changed') && !this.#reply.hasBegun) {
+    const isOver = hasCode(error, 'session_account_changed', 'session_lost');
+    if (isOver && this.#local !== undefined) this.parts.sessions.close(this.#local);
+    if (isOver && !this.#reply.hasBegun) {
       // MCP, "Session Management": a client that gets 404 for its session opens a new one.
       this.#reply.say({ status: 404 });
       return;
@@ -350,28 +272,9 @@ const isPassing = (error: unknown): boolean =>
     'too_many_attempts',
   );
 
-/**
- * Whether the answer to a call may begin before the server has said anything: only a request is answered by a stream,
- * and `initialize` by a header too, which names the session.
- */
-function mayBecomeStream({ whole }: Body): boolean {
-  const message = whole && parseMessages(whole);
-  if (message === undefined) return false;
-  const messages = [message].flat() as readonly Message[];
-  return messages.some(isRequest) && !messages.some(({ method }) => method === 'initialize');
-}
-
 const isContent = (answer: IncomingMessage): boolean =>
   answer.statusCode === 200 &&
   (isEventStream(answer) || answer.headers['content-type']?.startsWith('application/json') === true);
 
-const withoutEncodings = (headers: readonly string[]): string[] =>
-  headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== 'accept-encoding');
-
 const single = (header: string | string[] | undefined): string | undefined =>
   Array.isArray(header) ? header[0] : header;
-
-const tooLargeToRepeat = (): BrokerError =>
-  new BrokerError('token_rejected', 'The request is too large to be repeated with a newer token.', {
-    details: { limitBytes: replayLimitBytes },
-  });

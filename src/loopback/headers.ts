@@ -39,9 +39,9 @@ export function forwardedResponseHeaders(rawHeaders: readonly string[]): string[
   return without(rawHeaders, notForCaller);
 }
 
-/** Flat name and value pairs but for those of the header `name`, in lower case. */
+/** Flat name and value pairs, without the pairs that are called `name`, which is in lower case. */
 export const withoutHeader = (headers: readonly string[], name: string): string[] =>
-  pairs(headers).flatMap((pair) => (pair[0].toLowerCase() === name ? [] : pair));
+  headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== name);
 
 function without(rawHeaders: readonly string[], names: ReadonlySet<string>): string[] {
   const all = pairs(rawHeaders);

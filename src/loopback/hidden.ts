@@ -103,8 +103,11 @@ function shownEvent(event: Buffer, rules: readonly RuleSet[]): Buffer | string {
   return [...lines.filter((line) => line !== '' && !isData(line)), `data: ${edited}`, '', ''].join('\n');
 }
 
-/** @returns undefined when nothing of it is hidden, or it is no message */
-function shown(text: string, rules: readonly RuleSet[]): string | undefined {
+/**
+ * The message, or the batch of messages, without what rules say never to.
+ * @returns undefined when nothing of it is hidden, or it is no message
+ */
+export function shown(text: string, rules: readonly RuleSet[]): string | undefined {
   let message: unknown;
   try {
     message = JSON.parse(text);

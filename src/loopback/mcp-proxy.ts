@@ -5,10 +5,14 @@ import { BrokerError } from '../core/errors.js';
 import type { SocketPlace } from '../core/ports.js';
 import { Secret } from '../core/secret.js';
 import type { Server, ServerId } from '../core/server.js';
+import type { ServerMemory } from '../core/server-memory.js';
 import { Exchange, type ExchangeParts } from './exchange.js';
+import { BeforeSignIn } from './before-sign-in.js';
 import { digestOfCapability, isAdmitted } from './guard.js';
 import { Hold, type HoldParts } from './hold.js';
 import { listen, listenOnSocket, type Listener } from './listener.js';
+import { LocalSessions } from './local-sessions.js';
+import { Memory } from './memory.js';
 import { Upstream } from './upstream.js';
 
 const capabilityBytes = 32;
@@ -22,11 +26,13 @@ export interface Endpoint {
   readonly capability: Secret;
 }
 
-export type ProxyParts = Omit<ExchangeParts, 'upstream' | 'hold' | 'heldStreams'> &
-  HoldParts & {
-    /** Where to listen, when not on a port. */
-    readonly place?: SocketPlace | undefined;
-  };
+export interface ProxyParts
+  extends HoldParts, Pick<ExchangeParts, 'tokens' | 'log' | 'explain' | 'audit' | 'ask'> {
+  /** What servers said when they were reached last. */
+  readonly serverMemory: ServerMemory;
+  /** Where to listen, when not on a port. */
+  readonly place?: SocketPlace | undefined;
+}
 
 interface Route {
   readonly server: Server;
@@ -48,7 +54,10 @@ export class McpProxy implements Disposable {
 
   private constructor(private readonly proxyParts: ProxyParts) {
     const [hold, heldStreams] = [new Hold(proxyParts), new Hold(proxyParts)];
-    this.#parts = { ...proxyParts, upstream: this.#upstream, hold, heldStreams };
+    const [memory, sessions] = [new Memory(proxyParts.serverMemory), new LocalSessions()];
+    const beforeSignIn = new BeforeSignIn({ ...proxyParts, memory, sessions });
+    const own = { upstream: this.#upstream, hold, heldStreams, memory, sessions, beforeSignIn };
+    this.#parts = { ...proxyParts, ...own };
   }
 
   static async start(parts: ProxyParts): Promise<McpProxy> {
@@ -72,6 +81,17 @@ export class McpProxy implements Disposable {
     const path = pathOf(id);
     const route = this.#routes.get(path);
     return route && { url: `${this.#listening?.base ?? ''}${path}`, capability: route.capability };
+  }
+
+  /** Whether a start of `id` can do without the server, since it is known what that said before. */
+  async remembers(id: ServerId): Promise<boolean> {
+    const route = this.#routes.get(pathOf(id));
+    return route !== undefined && (await this.#parts.memory.knows(route.server));
+  }
+
+  /** Whether a client of `id` works in a session that began before anybody had signed in. */
+  hasLocalSession(id: ServerId): boolean {
+    return this.#parts.sessions.has(id);
   }
 
   dispose(): void {

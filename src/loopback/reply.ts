@@ -13,6 +13,13 @@ const quietMs = 2_000;
 /** Whatever is in between takes a connection for dead after 30 s of silence or more. */
 const heartbeatMs = 15_000;
 
+/** The reason why everything ends that was for a caller. */
+export class CallerGone extends Error {
+  constructor() {
+    super('The caller hung up.');
+  }
+}
+
 /**
  * The answer to one request: the server's or one of our own, given once. While the caller waits it may begin early, as
  * a stream with heartbeats, into which the answer is then put.
@@ -34,7 +41,7 @@ export class Reply {
     this.gone = hungUp.signal;
     response.on('close', () => {
       this.#beating?.dispose();
-      if (!response.writableFinished) hungUp.abort(new Error('The caller hung up.'));
+      if (!response.writableFinished) hungUp.abort(new CallerGone());
     });
   }
 
@@ -47,20 +54,31 @@ export class Reply {
     return accepts(this.accept, eventStream);
   }
 
+  /** Calls `listener` when the answer has been given, or cannot be given any more. */
+  whenOver(listener: () => void): void {
+    this.response.once('close', listener);
+  }
+
   /** Lets the caller hear of us from now on, after a moment in which the answer may still come plainly. */
   keepAlive(): void {
     this.#beating ??= this.clock.after(quietMs, () => {
-      this.#hasBegun = true;
-      this.response.writeHead(200, eventStreamHeaders);
+      this.#begin();
       this.#beat();
     });
   }
 
+  /** Tells the caller something before the answer, in a stream, which it must accept. */
+  announce(jsons: readonly string[]): void {
+    this.#begin();
+    for (const json of jsons) this.response.write(eventOf(json));
+  }
+
   /**
    * Gives what the server answered, which must fit: once `hasBegun`, only an event stream or a JSON document does.
+   * @param session - the caller's name for the session, where the server has another
    * @param filter - what the answer goes through, if it has to be changed
    */
-  handOn(answer: IncomingMessage, filter?: Transform): void {
+  handOn(answer: IncomingMessage, session?: string, filter?: Transform): void {
     const { response } = this;
     this.#settle();
     const onEnd = (error?: Error | null) => {
@@ -74,7 +92,8 @@ export class Reply {
       return;
     }
     const headers = forwardedResponseHeaders(answer.rawHeaders);
-    response.writeHead(answer.statusCode ?? 502, filter ? withoutHeader(headers, 'content-length') : headers);
+    const named = session === undefined ? headers : renamed(headers, session);
+    response.writeHead(answer.statusCode ?? 502, filter ? withoutHeader(named, 'content-length') : named);
     // A stream may be silent for long; any other body goes out together with its headers.
     if (isEventStream(answer)) response.flushHeaders();
     answer.on('error', onEnd);
@@ -82,7 +101,7 @@ export class Reply {
   }
 
   /** Gives an answer of our own, in a form that the caller takes. */
-  say({ status, body }: OwnAnswer): void {
+  say({ status, body, session }: OwnAnswer): void {
     const { response, accept } = this;
     this.#settle();
     if (this.#hasBegun) {
@@ -92,8 +111,19 @@ export class Reply {
     const isForStreamsOnly = this.acceptsStream && !accepts(accept, 'json') && !accepts(accept, '*/*');
     if (body === undefined) response.writeHead(status).end();
     else if (status === 200 && isForStreamsOnly)
-      response.writeHead(200, eventStreamHeaders).end(eventOf(body));
-    else response.writeHead(status, { 'content-type': 'application/json' }).end(body);
+      response
+        .writeHead(200, {
+          ...eventStreamHeaders,
+          ...(session !== undefined && { 'mcp-session-id': session }),
+        })
+        .end(eventOf(body));
+    else
+      response
+        .writeHead(status, {
+          'content-type': 'application/json',
+          ...(session !== undefined && { 'mcp-session-id': session }),
+        })
+        .end(body);
   }
 
   /** Breaks off an answer that cannot be completed, so that half is not taken for whole. */
@@ -107,6 +137,11 @@ export class Reply {
     return this.response.headersSent && !this.#hasBegun;
   }
 
+  #begin(): void {
+    if (!this.#hasBegun) this.response.writeHead(200, eventStreamHeaders);
+    this.#hasBegun = true;
+  }
+
   #settle(): void {
     this.#beating?.dispose();
   }
@@ -116,6 +151,12 @@ export class Reply {
     this.#beating = this.clock.after(heartbeatMs, () => this.#beat());
   }
 }
+
+/** The headers of an answer in a session that the caller knows as `session`. */
+const renamed = (headers: readonly string[], session: string): string[] =>
+  headers.map((value, at) =>
+    at % 2 === 1 && headers[at - 1]?.toLowerCase() === 'mcp-session-id' ? session : value,
+  );
 
 export const isEventStream = ({ headers }: IncomingMessage): boolean =>
   headers['content-type']?.startsWith(eventStream) === true;

@@ -9,6 +9,7 @@ import type { Storage } from '../core/storage.js';
 import type { McpProxy } from '../loopback/mcp-proxy.js';
 import type { VSCode } from './api.js';
 import { CalmLook } from './calm.js';
+import { DefinitionVersions } from './definition-versions.js';
 import { failureText } from './failure-texts.js';
 import { HeaderDeliveries } from './header-deliveries.js';
 
@@ -38,6 +39,8 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
   readonly #changed: EventEmitter<void>;
   readonly #listening: readonly Disposable[];
   readonly #deliveries: HeaderDeliveries;
+  readonly #versions = new DefinitionVersions();
+  #proxy: McpProxy | undefined;
   #offered = '';
 
   constructor(private readonly parts: DefinitionParts) {
@@ -57,15 +60,16 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
   }
 
   async provideMcpServerDefinitions(): Promise<McpHttpServerDefinition[]> {
-    const proxy = await this.parts.ready;
+    const proxy = (this.#proxy = await this.parts.ready);
     this.#offered = this.#summary();
     return this.parts.broker.servers().flatMap((server) => this.#definition(proxy, server) ?? []);
   }
 
   /**
    * Called before every connection, also by a silent start. Sees to it that a token is there; never opens a browser.
-   * A server that has been reached before waits for the user, since somebody is calling it; one that has not fails
-   * at once, since the editor may only be looking what is there.
+   * When only the user can help: a server that said before what it offers starts with that, and its first call is what
+   * waits; another one that has been reached before waits here, since somebody is calling it; one that has not fails at
+   * once, since the editor may only be looking what is there.
    * @throws Error with a text for the model and the user
    */
   async resolveMcpServerDefinition(definition: McpHttpServerDefinition): Promise<McpHttpServerDefinition> {
@@ -75,7 +79,7 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
       new Error(failureText(vs.l10n, cause, id, clock.nowMs(), storage.health), { cause });
     const proxy = await this.parts.ready;
     try {
-      await this.#tokenWithin(id, readyLimitMs);
+      await this.#tokenWithin(proxy, id, readyLimitMs);
     } catch (error) {
       throw explained(error);
     }
@@ -95,12 +99,13 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
     this.#changed.dispose();
   }
 
-  async #tokenWithin(id: ServerId, limitMs: number): Promise<void> {
+  async #tokenWithin(proxy: McpProxy, id: ServerId, limitMs: number): Promise<void> {
     const { broker } = this.parts;
     try {
       await this.#limited(limitMs, slowIssuer(), () => broker.accessToken(id));
     } catch (error) {
       if (!canUserHelp(error)) throw error;
+      if (await proxy.remembers(id)) return;
       if (!broker.wasReached(id)) {
         broker.wantSignIn(id);
         throw error;
@@ -157,14 +162,11 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
     return new vs.McpHttpServerDefinition(id, vs.Uri.parse(endpoint.url), headers, this.#version(id));
   }
 
-  /** The editor restarts a server whose version changes. Another account is another session; another token is not. */
   #version(id: ServerId): string {
-    const account = this.parts.broker.account(id);
+    const isWaiting = () => this.#proxy?.hasLocalSession(id) === true;
+    const version = this.#versions.of(id, this.parts.broker.account(id), isWaiting);
     const round = this.#deliveries.round(id);
-    const rounds = round === 0 ? [] : [round];
-    return account === undefined
-      ? 'signed-out'
-      : JSON.stringify([account.issuer, account.subject, ...rounds]);
+    return round === 0 ? version : `${version} ${round}`;
   }
 
   #summary(): string {

@@ -182,6 +182,7 @@ export function failureText(
     browser_unavailable: () =>
       l10n.t('The browser could not be opened. Set a default browser, then sign in again.'),
     session_account_changed: () => l10n.t('“{0}” uses another account now. Try again.', server),
+    session_lost: () => l10n.t('The MCP server “{0}” has changed. Try again.', server),
     token_rejected: () =>
       l10n.t(
         'The MCP server “{0}” refuses a token that its authorization server has just issued to {1}.',

@@ -11,9 +11,14 @@ import { unlinked } from './unlinked.js';
 /** By then the editor has put a notification that nobody answers behind the bell, where it may stay for days. */
 const patienceMs = 30_000;
 
-/** Asks for a sign-in, or for a choice of account, when something waits for it: one notification at a time, once for each cause. */
+/**
+ * Asks for a sign-in, or for a choice of account, when something waits for it: one notification at a time, once for
+ * each cause. One that was closed without an answer comes again with the next call that waits, which there would be
+ * no way to help otherwise; nothing else brings it back.
+ */
 export class SignInNotifications implements Disposable {
   readonly #asked = new Set<string>();
+  readonly #dismissed = new Set<string>();
   readonly #waiting: SignInWanted[] = [];
   readonly #listening: Disposable;
   #isOpen = false;
@@ -36,8 +41,9 @@ export class SignInNotifications implements Disposable {
   }
 
   #take(wanted: SignInWanted): void {
-    const once = JSON.stringify([wanted.server, wanted.cause]);
-    if (this.#asked.has(once)) return;
+    const once = nameOf(wanted);
+    const isAgain = wanted.isCall && this.#dismissed.delete(once);
+    if (this.#asked.has(once) && !isAgain) return;
     this.#asked.add(once);
     this.#waiting.push(wanted);
     if (!this.#isOpen) void this.#showAll();
@@ -60,6 +66,7 @@ export class SignInNotifications implements Disposable {
     const hasGone = this.#gone(wanted);
     const isAnswered = Promise.resolve(window.showWarningMessage(unlinked(text), button)).then((choice) => {
       if (choice === undefined && button === allow) this.broker.declineStepUp(wanted.server);
+      if (choice === undefined) this.#dismissed.add(nameOf(wanted));
       // The browser takes over from here; whoever else waits for the user is next.
       if (choice !== button || this.#textFor(wanted) === undefined) return;
       if (choice === choose) void this.actions.chooseAccount(wanted.server);
@@ -120,3 +127,5 @@ export class SignInNotifications implements Disposable {
     }
   }
 }
+
+const nameOf = ({ server, cause }: SignInWanted): string => JSON.stringify([server, cause]);

@@ -3,6 +3,7 @@ import { Broker } from '../../src/broker/broker.js';
 import { Counters } from '../../src/core/counters.js';
 import { describeError } from '../../src/core/errors.js';
 import type { Clock, Log } from '../../src/core/ports.js';
+import { noServerMemory } from '../../src/core/server-memory.js';
 import { McpProxy } from '../../src/loopback/mcp-proxy.js';
 import { readTokenFile } from '../../src/node/token-file.js';
 import { redirectReceiver } from '../../src/loopback/redirect-receiver.js';
@@ -84,6 +85,7 @@ const proxy = await McpProxy.start({
   log,
   audit: { record: () => undefined },
   ask: () => Promise.reject(new Error('There are no rules.')),
+  serverMemory: noServerMemory,
   signInWaitSeconds: () => signInWaitSeconds,
   explain: describeError,
 });

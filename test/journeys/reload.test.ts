@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { serversSetting, useGround } from '../support/ground.js';
 
@@ -83,23 +85,30 @@ describe('a window that is closed and opened again', () => {
 describe('resolving a definition', () => {
   const ground = useGround();
 
-  it('waits for the user when the server was reached before, and then goes on', async () => {
-    const { issuer, window } = await ground.signedIn();
+  /** A window that knows that the server was reached, and not what it said, as after an update from an older version. */
+  async function forgetful() {
+    const { issuer, server, window } = await ground.signedIn();
     await window.connect('tickets');
+    await window.close();
+    rmSync(join(window.stores.folder, 'servers'), { recursive: true });
     issuer.revokeGrants('alice');
-    window.clock.leap(pastTheEndMs);
+    const opened = ground.window({ stores: window.stores, user: serversSetting([server]) });
+    await opened.window.ready;
+    opened.window.clock.leap(pastTheEndMs);
+    return opened.window;
+  }
+
+  it('waits for the user when the server was reached before, and then goes on', async () => {
+    const window = await forgetful();
     const connected = window.connect('tickets');
     (await window.editor.window.message(/“tickets” waits for you to sign in again/)).press('Sign In');
     assert.equal(await (await connected).call('whoami'), 'alice@example.com (Alice)');
   });
 
   it('gives up waiting after the configured time, with a text that says what to run', async () => {
-    const { issuer, server, window } = await ground.signedIn();
-    window.editor.settings.set('user', 'mcpCredentials.signInWaitSeconds', 270);
-    await window.connect('tickets');
-    issuer.revokeGrants('alice');
-    window.clock.leap(pastTheEndMs);
-    const resolved = assert.rejects(window.editor.resolve(server.name), /Run “MCP Credentials: Sign In”/);
+    const window = await forgetful();
+    window.editor.settings.set('user', 'mcpCredentials.signInWaitSeconds', 3_600);
+    const resolved = assert.rejects(window.editor.resolve('tickets'), /Run “MCP Credentials: Sign In”/);
     await window.editor.window.message(/waits for you/);
     await window.waiting(1);
     window.clock.leap(269_000);

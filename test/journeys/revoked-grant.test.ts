@@ -50,12 +50,22 @@ describe('a grant that was revoked', () => {
   it('asks once for each failure, not for each call', async () => {
     const { window, call } = await revoked();
     const first = call('whoami');
-    (await window.editor.window.message(/waits for you/)).close();
+    await window.editor.window.message(/waits for you/);
     const second = call('whoami');
     await window.waiting(2);
     window.clock.leap(pastTheWaitMs);
     assert.match((await Promise.all([first, second])).join('\n'), /^isError.*\nisError/);
     assert.equal(window.editor.window.messages.length, 1);
+  });
+
+  it('asks again for the next call when nobody answered the question, and lets both go on', async () => {
+    const { window, call } = await revoked();
+    const first = call('whoami');
+    (await window.editor.window.message(/waits for you/)).close();
+    await window.waiting(1);
+    const second = call('whoami');
+    (await window.editor.window.message(/waits for you/)).press('Sign In');
+    assert.deepEqual(await Promise.all([first, second]), Array(2).fill('alice@example.com (Alice)'));
   });
 
   it('ends initialize with a JSON-RPC error that names the command', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Agent, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { hasCode } from '../../src/core/errors.js';
 import type { ServerId } from '../../src/core/server.js';
+import { noServerMemory } from '../../src/core/server-memory.js';
 import { McpProxy, type ProxyParts } from '../../src/loopback/mcp-proxy.js';
 import { FakeClock } from './fake-clock.js';
 import { listen, readBody, type Listener } from './listener.js';
@@ -55,6 +56,7 @@ export class ProxyRig {
       log: this.log,
       audit: new RecordingAudit(),
       ask: () => Promise.reject(new Error('Nobody planned to be asked.')),
+      serverMemory: noServerMemory,
       signInWaitSeconds: () => this.waitSeconds,
       explain: (error) => `explained: ${hasCode(error, 'grant_refused') ? 'sign in' : textOf(error)}`,
       ...parts,

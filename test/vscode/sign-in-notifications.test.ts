@@ -33,8 +33,8 @@ class States {
     this.#changes.announce(undefined);
   }
 
-  want(server: ServerId, cause = 'the first failure'): void {
-    this.#wants.announce({ server, cause });
+  want(server: ServerId, cause = 'the first failure', isCall = false): void {
+    this.#wants.announce({ server, cause, isCall });
   }
 }
 
@@ -75,6 +75,27 @@ describe('the notification that asks for a sign-in', () => {
     assert.equal(editor.window.messages.length, 1);
     states.want(tickets, 'the next failure');
     (await editor.window.message(/“tickets” waits/)).close();
+  });
+
+  it('comes again after it was closed when one more call waits, and with nothing else', async () => {
+    const { editor, states, signedIn } = setUp();
+    const call = () => states.want(tickets, 'the first failure', true);
+    states.become(tickets, dead);
+    call();
+    const first = await editor.window.message(/“tickets” waits/);
+    call();
+    first.close();
+    await aMoment();
+    states.want(tickets);
+    await aMoment();
+    assert.equal(editor.window.messages.length, 1);
+    call();
+    call();
+    (await editor.window.message(/“tickets” waits/)).press('Sign In');
+    await aMoment();
+    call();
+    await aMoment();
+    assert.deepEqual([editor.window.messages.length, signedIn], [2, [tickets]]);
   });
 
   it('names the permissions that a call needs, quoted, and asks to allow them', async () => {

@@ -74,6 +74,7 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
   scope_required: [{ account: 'alice@example.com' }, runSignIn],
   access_forbidden: [{ account: 'alice@example.com' }, /Sign in with an account that may, or ask/],
   server_unreachable: [{ host: 'tickets.example.com' }, /Check that it runs .* then try again\.$/],
+  session_lost: [{}, /Try again/],
   server_failed: [{ status: 503 }, /Try again; if this goes on, ask who runs/],
   too_many_waiting: [{}, runSignIn],
   redirect_refused: [{ location: '"https://other.example.com"' }, /set it as "url" in the settings/],

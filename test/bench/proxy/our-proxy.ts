@@ -1,3 +1,4 @@
+import { noServerMemory } from '../../../src/core/server-memory.js';
 import { McpProxy } from '../../../src/loopback/mcp-proxy.js';
 import { CountingClock } from '../counting-clock.js';
 import { FullProfile, silent } from '../full-profile.js';
@@ -13,6 +14,7 @@ const proxy = await McpProxy.start({
   log: silent,
   audit: { record: () => undefined },
   ask: () => Promise.reject(new Error('There are no rules.')),
+  serverMemory: noServerMemory,
   signInWaitSeconds: () => 1,
   explain: String,
 });

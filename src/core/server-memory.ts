@@ -1,0 +1,22 @@
+import type { ServerId } from './server.js';
+
+/**
+ * What a server said when it was reached last: the results of requests for what it is and what it offers, by the name
+ * of the request. Whose account asked does not matter, and no token is in it.
+ */
+export type SaidBefore = Readonly<Record<string, unknown>>;
+
+/** Keeps what servers said, for windows in which nobody is signed in. Losing it costs no more than a quick start. */
+export interface ServerMemory {
+  /** @returns what `server` said at `url`; nothing when that is not known or cannot be read. Never rejects. */
+  recall(server: ServerId, url: string): Promise<SaidBefore>;
+
+  /** Keeps `said` in the place of what was kept. Never rejects. */
+  keep(server: ServerId, url: string, said: SaidBefore): Promise<void>;
+}
+
+/** For windows that are to leave nothing behind: it lasts as long as they do. */
+export const noServerMemory: ServerMemory = {
+  recall: () => Promise.resolve({}),
+  keep: () => Promise.resolve(),
+};

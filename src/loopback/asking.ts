@@ -1,0 +1,185 @@
+import type { IncomingMessage } from 'node:http';
+import { covers } from '../core/address.js';
+import type { Audit } from '../core/audit.js';
+import { BrokerError, canUserHelp, hasCode } from '../core/errors.js';
+import type { Clock } from '../core/ports.js';
+import type { AskAboutCall } from '../core/rule.js';
+import type { Server } from '../core/server.js';
+import type { LentToken, TokenSource } from '../core/token-source.js';
+import { replayLimitBytes, type Body } from './body.js';
+import { withoutHeader } from './headers.js';
+import { hidesAnything } from './hidden.js';
+import type { Hold } from './hold.js';
+import { sendLent } from './lent-request.js';
+import { isRequest, parseMessages, type Message } from './message.js';
+import { quotedReason, readShort } from './refusal.js';
+import type { Reply } from './reply.js';
+import { permit, type Conditions } from './rule-pass.js';
+import type { Upstream } from './upstream.js';
+
+export interface AskingParts {
+  readonly tokens: TokenSource;
+  readonly clock: Clock;
+  readonly audit: Audit;
+  /** For rules that want the user to be asked about a call. */
+  readonly ask: AskAboutCall;
+  readonly upstream: Upstream;
+  /** The calls of this window that wait for the user. */
+  readonly hold: Hold;
+  /** Likewise its streams, which are no calls and take no place of theirs. */
+  readonly heldStreams: Hold;
+}
+
+/** One request as it goes to a server. */
+export interface Call {
+  readonly method: string;
+  readonly headers: readonly string[];
+  /** The MCP session of the server that it belongs to. */
+  readonly session: string | undefined;
+  readonly body: Body;
+  /** What the rules want of it; missing when there are none, and for what we ask by ourselves. */
+  readonly conditions?: Conditions | undefined;
+}
+
+/** What the server says, and the token that it took. */
+export interface Answered {
+  readonly answer: IncomingMessage;
+  readonly lent: LentToken;
+}
+
+/** Asks a server for one caller, with the token that the server wants; waits for the user when only the user can help. */
+export class Asking {
+  constructor(
+    private readonly parts: AskingParts,
+    private readonly server: Server,
+    private readonly reply: Reply,
+    /** Whether it is for a stream on which the server speaks first: nobody waits for that. */
+    private readonly isForStream: boolean,
+  ) {}
+
+  /**
+   * What the server says to `call`, asked again with a newer or a wider token when it wants one.
+   * @throws BrokerError as `TokenSource`, `Upstream.send`, `Hold.wait` and `permit`; `resource_mismatch`; `token_rejected`
+   */
+  async answered(call: Call): Promise<Answered> {
+    let lent = await this.#permitted(call, await this.token(call));
+    let answer = await this.#send(call, lent);
+    if (answer.statusCode === 401) {
+      answer.resume();
+      lent = await this.token(call, lent);
+      if (call.body.whole === undefined) throw tooLargeToRepeat();
+      answer = await this.#send(call, lent);
+    }
+    if (answer.statusCode === 403 && call.method === 'POST' && call.body.whole !== undefined) {
+      lent = await this.#wider(call, lent, answer);
+      answer = await this.#send(call, lent);
+    }
+    return { answer, lent };
+  }
+
+  /** A token for `call`, newer than `refused` when given. */
+  async token(call: Call, refused?: LentToken): Promise<LentToken> {
+    const { tokens } = this.parts;
+    const { id } = this.server;
+    const { session } = call;
+    try {
+      return await (refused === undefined
+        ? tokens.accessToken(id, session)
+        : tokens.newerToken(id, session, refused));
+    } catch (error) {
+      // Nobody is asked to sign in so that a session can end: the editor ends those of a server that was signed out.
+      const canWait = call.method !== 'DELETE' && canUserHelp(error);
+      if (!canWait) throw error;
+      await this.#held(call, error, (signal) =>
+        tokens.signedIn(id, signal, this.isForStream ? 'quietly' : undefined),
+      );
+    }
+    return tokens.accessToken(id, session);
+  }
+
+  /** The token for a call of which the rules say that it may be sent. */
+  async #permitted(call: Call, lent: LentToken): Promise<LentToken> {
+    const { conditions } = call;
+    if (conditions === undefined) return lent;
+    return permit(this.server, conditions, lent, {
+      ...this.parts,
+      token: () => this.token(call),
+      wider: (narrow, challenges) => this.#widened(call, narrow, challenges),
+      waitForUser: (...wait) => this.#held(call, ...wait),
+    });
+  }
+
+  /** A token that may do what the server has just found `lent` too narrow for. */
+  async #wider(call: Call, lent: LentToken, refusal: IncomingMessage): Promise<LentToken> {
+    const { clock } = this.parts;
+    const challenges = refusal.headersDistinct['www-authenticate'] ?? [];
+    const reason = quotedReason(refusal, await readShort(refusal, clock), lent.token.reveal());
+    try {
+      return await this.#widened(call, lent, challenges);
+    } catch (error) {
+      if (reason === undefined || !hasCode(error, 'access_forbidden')) throw error;
+      const details = { ...error.details, reason };
+      throw new BrokerError(error.code, error.message, { cause: error, details });
+    }
+  }
+
+  #widened(call: Call, lent: LentToken, challenges: readonly string[]): Promise<LentToken> {
+    const because = new BrokerError('scope_required', 'The server wants more permissions.', {
+      details: { account: lent.account.label },
+    });
+    return this.#held(call, because, (signal) =>
+      this.parts.tokens.widerToken(this.server.id, call.session, lent, challenges, signal),
+    );
+  }
+
+  /** Waits for what needs the user; the caller hears of us meanwhile, if it takes a stream. */
+  async #held<T>(
+    { body }: Call,
+    because: BrokerError,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { hold, heldStreams } = this.parts;
+    const { reply } = this;
+    const isKeptAlive = this.isForStream || (reply.acceptsStream && mayBecomeStream(body));
+    if (isKeptAlive) reply.keepAlive();
+    if (this.isForStream) return heldStreams.wait(because, 'endless', reply.gone, work);
+    return hold.wait(because, isKeptAlive ? 'kept-alive' : 'silent', reply.gone, work);
+  }
+
+  async #send({ method, headers, body, conditions }: Call, lent: LentToken): Promise<IncomingMessage> {
+    const { url } = this.server;
+    const { resource } = lent;
+    // The settings may have changed while the call waited; a token for the new address is not for the old one.
+    if (!covers(resource, url)) {
+      throw new BrokerError('resource_mismatch', 'The token is for another address than the call.', {
+        details: { server: url, resource: JSON.stringify(resource) },
+      });
+    }
+    // What goes into a stream of ours, or is looked at by us, must be readable.
+    const isPlain = this.reply.hasBegun || (conditions !== undefined && hidesAnything(conditions.rules));
+    const request = {
+      url: new URL(url),
+      method,
+      headers: isPlain ? withoutHeader(headers, 'accept-encoding') : headers,
+      body,
+      signal: this.reply.gone,
+    };
+    return sendLent(this.parts.upstream, request, lent);
+  }
+}
+
+/**
+ * Whether the answer to a call may begin before the server has said anything: only a request is answered by a stream,
+ * and `initialize` by a header too, which names the session.
+ */
+export function mayBecomeStream({ whole }: Body): boolean {
+  const message = whole && parseMessages(whole);
+  if (message === undefined) return false;
+  const messages = [message].flat() as readonly Message[];
+  return messages.some(isRequest) && !messages.some(({ method }) => method === 'initialize');
+}
+
+const tooLargeToRepeat = (): BrokerError =>
+  new BrokerError('token_rejected', 'The request is too large to be repeated with a newer token.', {
+    details: { limitBytes: replayLimitBytes },
+  });

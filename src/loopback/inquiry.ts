@@ -1,0 +1,61 @@
+import { isRequest, parseMessages, type Message } from './message.js';
+
+/** A request for what a server is or offers, whose answer is worth remembering. */
+export interface Inquiry {
+  readonly id: unknown;
+  readonly method: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  /** What the answer is remembered as: it depends on the method, the page and the wire. */
+  readonly name: string;
+}
+
+export const listMethods = ['tools/list', 'resources/list', 'resources/templates/list', 'prompts/list'];
+
+/** Where the stateless wire has the version of the protocol (MCP 2026-07-28, "Request Metadata"). */
+const versionMember = 'io.modelcontextprotocol/protocolVersion';
+
+/** Larger ones ask for something else. */
+const sizeLimitBytes = 16_384;
+
+const marks = ['/list"', '"initialize"', '"server/discover"'].map((mark) => Buffer.from(mark));
+
+/** Whether a body may be an inquiry, without reading it. */
+export function mayInquire(body: Buffer): boolean {
+  return body.length <= sizeLimitBytes && marks.some((mark) => body.includes(mark));
+}
+
+/** @returns undefined when the only message of `body` is none */
+export function readInquiry(body: Buffer): Inquiry | undefined {
+  const message = parseMessages(body);
+  return message === undefined || Array.isArray(message) ? undefined : inquiryOf(message as Message);
+}
+
+export function inquiryOf(message: Message): Inquiry | undefined {
+  const { id, method } = message;
+  if (!isRequest(message) || typeof method !== 'string') return undefined;
+  const params = recordOf(message.params);
+  const version = recordOf(params['_meta'])[versionMember];
+  const wire = typeof version === 'string' ? version : '';
+  const named = (about: unknown): Inquiry => ({
+    id,
+    method,
+    params,
+    name: JSON.stringify([method, about ?? '', wire]),
+  });
+  if (method === 'initialize') return named(params['protocolVersion']);
+  if (method === 'server/discover') return named('');
+  if (!listMethods.includes(method)) return undefined;
+  const { _meta, cursor, ...others } = params;
+  // Whoever asks for less than everything is answered by the server.
+  return Object.keys(others).length > 0 ? undefined : named(cursor);
+}
+
+/** Where the result of a list has its items. */
+export const memberOf = (method: string): string =>
+  method === 'resources/templates/list' ? 'resourceTemplates' : (method.split('/')[0] ?? '');
+
+/** @returns an empty one for what is no object */
+export const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : {};

@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describeError } from '../core/errors.js';
+import type { Log } from '../core/ports.js';
+import type { ServerId } from '../core/server.js';
+import type { SaidBefore, ServerMemory } from '../core/server-memory.js';
+import { replaceFile, sweep } from './atomic-file.js';
+import { unlessMissing } from './unless-missing.js';
+
+const version = 1;
+const ending = '.json';
+
+/** Servers that nobody uses any more make room for others. */
+const filesKept = 200;
+
+/** One file for each server, in a folder of the profile. */
+export class ServerMemoryFiles implements ServerMemory {
+  /** @param requireParent - sees to it that the folder around `folder` is there and private */
+  constructor(
+    private readonly folder: string,
+    private readonly requireParent: () => Promise<void>,
+    private readonly log: Log,
+  ) {}
+
+  async recall(server: ServerId, url: string): Promise<SaidBefore> {
+    try {
+      const text = await unlessMissing(readFile(join(this.folder, nameOf(server, url)), 'utf8'));
+      return text === undefined ? {} : parse(text, server, url);
+    } catch (error) {
+      this.log.warn(`What ${JSON.stringify(server)} said before cannot be read: ${describeError(error)}`);
+      return {};
+    }
+  }
+
+  async keep(server: ServerId, url: string, said: SaidBefore): Promise<void> {
+    try {
+      await this.requireParent();
+      await mkdir(this.folder, { recursive: true, mode: 0o700 });
+      const text = JSON.stringify({ version, server, url, said });
+      await replaceFile(this.folder, nameOf(server, url), text, this.log);
+      await this.#makeRoom();
+    } catch (error) {
+      this.log.warn(`What ${JSON.stringify(server)} says cannot be kept: ${describeError(error)}`);
+    }
+  }
+
+  async #makeRoom(): Promise<void> {
+    const files = await readdir(this.folder);
+    await sweep(this.folder, files, this.log);
+    const kept = files.filter((name) => name.endsWith(ending));
+    if (kept.length <= filesKept) return;
+    const aged = await Promise.all(
+      kept.map(async (name) => ({
+        name,
+        mtimeMs: (await unlessMissing(stat(join(this.folder, name))))?.mtimeMs ?? 0,
+      })),
+    );
+    aged.sort((a, b) => b.mtimeMs - a.mtimeMs);
+    for (const { name } of aged.slice(filesKept)) await rm(join(this.folder, name), { force: true });
+  }
+}
+
+/** A label may hold anything, and an address more than a file's name. */
+const nameOf = (server: ServerId, url: string): string =>
+  createHash('sha256')
+    .update(JSON.stringify([server, url]))
+    .digest('hex') + ending;
+
+/** @throws Error when it is not what `keep` writes for this server */
+function parse(text: string, server: ServerId, url: string): SaidBefore {
+  const stored: unknown = JSON.parse(text);
+  if (typeof stored !== 'object' || stored === null) throw new Error('It is no object.');
+  const record = stored as Record<string, unknown>;
+  if (record['version'] !== version) throw new Error('Its version is not known.');
+  if (record['server'] !== server || record['url'] !== url) throw new Error('It is about another server.');
+  const { said } = record;
+  if (typeof said !== 'object' || said === null || Array.isArray(said)) throw new Error('It says nothing.');
+  return said as SaidBefore;
+}

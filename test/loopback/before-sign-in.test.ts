@@ -1,0 +1,356 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { BrokerError } from '../../src/core/errors.js';
+import type { SaidBefore, ServerMemory } from '../../src/core/server-memory.js';
+import { ProxyRig, settled, toolCall, type Answer } from '../support/proxy-rig.js';
+
+const nobody = new BrokerError('sign_in_required', 'Nobody.');
+const accept = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' };
+const rpc = (id: unknown, method: string, params: object = {}) => ({ jsonrpc: '2.0', id, method, params });
+const initialize = rpc(0, 'initialize', {
+  protocolVersion: '2025-11-25',
+  capabilities: { sampling: {} },
+  clientInfo: { name: 'editor', version: '9' },
+});
+const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' };
+
+class MemoryOnTable implements ServerMemory {
+  kept: SaidBefore = {};
+  writes = 0;
+  recall = () => Promise.resolve(this.kept);
+  keep(_server: unknown, _url: string, said: SaidBefore): Promise<void> {
+    this.kept = said;
+    this.writes++;
+    return Promise.resolve();
+  }
+}
+
+describe('a server that said before what it offers', () => {
+  const rig = new ProxyRig();
+  let memory: MemoryOnTable;
+  let tools: object[];
+  let capabilities: object;
+  let signIn: () => void;
+  let isStreaming: boolean;
+
+  beforeEach(async () => {
+    memory = new MemoryOnTable();
+    [tools, capabilities, isStreaming] = [
+      [{ name: 'a' }, { name: 'b' }, { name: 'c' }],
+      { tools: {} },
+      false,
+    ];
+    await rig.open({ serverMemory: memory });
+    rig.handle = serve;
+  });
+  afterEach(() => rig.close());
+
+  /** An MCP server of the stateful wire, with pages of two tools. */
+  function serve(req: IncomingMessage, res: ServerResponse, body: string): void {
+    if (req.method === 'GET') {
+      res.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: {"hello":1}\n\n');
+      return;
+    }
+    const {
+      id,
+      method,
+      params = {},
+    } = JSON.parse(body || '{}') as {
+      id?: unknown;
+      method?: string;
+      params?: { cursor?: string };
+    };
+    const answer = (result: object, headers: Record<string, string> = {}) => {
+      const json = JSON.stringify({ jsonrpc: '2.0', id, result });
+      if (isStreaming)
+        res
+          .writeHead(200, { ...headers, 'content-type': 'text/event-stream' })
+          .end(`: hi\r\n\r\nevent: message\r\ndata: ${json}\r\n\r\n`);
+      else res.writeHead(200, { ...headers, 'content-type': 'application/json' }).end(json);
+    };
+    if (method === 'initialize')
+      answer(
+        { protocolVersion: '2025-11-25', capabilities, serverInfo: { name: 's', version: '1' } },
+        { 'mcp-session-id': 'up-1' },
+      );
+    else if (req.headers['mcp-session-id'] !== 'up-1') res.writeHead(404).end();
+    else if (id === undefined) res.writeHead(202).end();
+    else if (method === 'tools/list') {
+      const from = Number(params.cursor ?? 0);
+      const more = from + 2 < tools.length ? { nextCursor: String(from + 2) } : {};
+      answer({ tools: tools.slice(from, from + 2), ...more });
+    } else answer({ done: method }, { 'mcp-session-id': 'up-1' });
+  }
+
+  /** Says all of it once, while somebody is signed in. */
+  async function learn(): Promise<void> {
+    await rig.send(initialize, accept);
+    const inSession = { ...accept, 'mcp-session-id': 'up-1' };
+    for (let cursor: unknown = ''; cursor !== undefined;) {
+      const { text } = await rig.send(rpc(1, 'tools/list', cursor === '' ? {} : { cursor }), inSession);
+      const data = /^data: (.*)$/m.exec(text)?.[1] ?? text;
+      cursor = (JSON.parse(data) as { result: { nextCursor?: string } }).result.nextCursor;
+    }
+    await settled(() => Object.keys(memory.kept).length === 1 + Math.ceil(tools.length / 2));
+    rig.seen.length = 0;
+  }
+
+  function signOut(): void {
+    const waiting: (() => void)[] = [];
+    rig.tokens.answers = [nobody];
+    rig.tokens.signIn = (signal) =>
+      new Promise((resolve, reject) => {
+        waiting.push(resolve);
+        signal.addEventListener('abort', () => reject(signal.reason as Error));
+      });
+    signIn = () => {
+      rig.tokens.answers = ['token-2'];
+      for (const go of waiting.splice(0)) go();
+    };
+  }
+
+  const resultOf = ({ text }: Answer) => (JSON.parse(text) as { result: Record<string, unknown> }).result;
+
+  /** A session that begins while nobody is signed in. @returns the headers of its requests */
+  async function begin(): Promise<Record<string, string>> {
+    const { headers } = await rig.send(initialize, accept);
+    const session = String(headers['mcp-session-id']);
+    const inSession = { ...accept, 'mcp-session-id': session };
+    assert.equal((await rig.send(initialized, inSession)).status, 202);
+    return inSession;
+  }
+
+  for (const wire of ['JSON', 'events']) {
+    it(`is answered for from that, heard as ${wire}, while nobody is signed in`, async () => {
+      isStreaming = wire === 'events';
+      await learn();
+      signOut();
+      const opened = await rig.send(initialize, accept);
+      assert.match(String(opened.headers['mcp-session-id']), /^mcp-credentials-local-/);
+      assert.deepEqual(resultOf(opened)['serverInfo'], { name: 's', version: '1' });
+      const inSession = await begin();
+      const first = resultOf(await rig.send(rpc('x', 'tools/list'), inSession));
+      assert.deepEqual(first, { tools: [{ name: 'a' }, { name: 'b' }], nextCursor: '2' });
+      const second = resultOf(await rig.send(rpc('y', 'tools/list', { cursor: '2' }), inSession));
+      assert.deepEqual(second, { tools: [{ name: 'c' }] });
+      assert.deepEqual(resultOf(await rig.send(rpc(5, 'ping'), inSession)), {});
+      assert.deepEqual(rig.seen, []);
+      assert.ok(
+        !rig.tokens.asked.some((line) => line.startsWith('signedIn')),
+        'Nobody was asked to sign in.',
+      );
+    });
+  }
+
+  it('gets the first call after the sign-in, in a session that the client’s own words open', async () => {
+    await learn();
+    signOut();
+    const inSession = await begin();
+    await rig.send(rpc(4, 'logging/setLevel', { level: 'debug' }), inSession);
+    await rig.send(rpc(1, 'tools/list'), inSession);
+    await rig.send(rpc(1, 'tools/list', { cursor: '2' }), inSession);
+    const calls = [7, 8].map((id) =>
+      rig.send({ ...toolCall, id }, { ...inSession, accept: 'application/json' }),
+    );
+    await settled(() => rig.tokens.asked.filter((line) => line.startsWith('signedIn')).length === 2);
+    signIn();
+    for (const answer of await Promise.all(calls)) {
+      assert.equal(answer.status, 200);
+      assert.equal(resultOf(answer)['done'], 'tools/call');
+      assert.equal(answer.headers['mcp-session-id'], inSession['mcp-session-id']);
+    }
+    const sent = rig.seen.map(({ body, headers }) => {
+      const { method, id } = JSON.parse(body) as { method: string; id?: unknown };
+      return [method, id, headers['mcp-session-id'], headers['mcp-protocol-version']];
+    });
+    assert.deepEqual(JSON.parse(rig.seen[0]?.body ?? ''), initialize);
+    assert.deepEqual(sent, [
+      ['initialize', 0, undefined, undefined],
+      ['notifications/initialized', undefined, 'up-1', '2025-11-25'],
+      ['logging/setLevel', 4, 'up-1', '2025-11-25'],
+      ['tools/list', 'mcp-credentials-0', 'up-1', '2025-11-25'],
+      ['tools/list', 'mcp-credentials-1', 'up-1', '2025-11-25'],
+      ['tools/call', 7, 'up-1', undefined],
+      ['tools/call', 8, 'up-1', undefined],
+    ]);
+    assert.ok(rig.tokens.asked.includes(`sessionOpened ${rig.id} up-1 alice@example.com`));
+    assert.equal(rig.proxy.hasLocalSession(rig.id), true);
+    assert.equal((await rig.send('', inSession, 'DELETE')).status, 202);
+    assert.equal(rig.proxy.hasLocalSession(rig.id), false);
+    assert.ok(rig.tokens.asked.includes(`sessionClosed ${rig.id} up-1`));
+  });
+
+  it('has what changed told on the client’s stream, before the server speaks on it', async () => {
+    await learn();
+    signOut();
+    const inSession = await begin();
+    const { answered, outgoing } = rig.begin('', { ...inSession, accept: 'text/event-stream' }, 'GET');
+    await rig.send(rpc(1, 'tools/list'), inSession);
+    const call = rig.send(toolCall, inSession);
+    await settled(() => rig.tokens.asked.filter((line) => line.startsWith('signedIn')).length === 2);
+    tools.push({ name: 'd' });
+    signIn();
+    assert.equal((await call).headers['content-type'], 'application/json');
+    let text = '';
+    for await (const chunk of await answered) {
+      text += String(chunk);
+      if (text.includes('hello')) break;
+    }
+    assert.equal(
+      text,
+      'event: message\ndata: {"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n\ndata: {"hello":1}\n\n',
+    );
+    outgoing.destroy();
+  });
+
+  it('has what changed told before the answer to the call, when the client has no stream', async () => {
+    await learn();
+    signOut();
+    const inSession = await begin();
+    await rig.send(rpc(1, 'tools/list'), inSession);
+    const call = rig.send(toolCall, inSession);
+    await settled(() => rig.tokens.asked.some((line) => line.startsWith('signedIn')));
+    tools = [{ name: 'z' }];
+    signIn();
+    const { text, headers } = await call;
+    assert.equal(headers['content-type'], 'text/event-stream');
+    assert.match(text, /tools\/list_changed.*\n\nevent: message\ndata: .*"done":"tools\/call"/);
+    assert.deepEqual(resultOf(await rig.send(rpc(2, 'tools/list'), inSession)), { tools });
+  });
+
+  it('makes the client begin anew when it has other abilities than the client was told', async () => {
+    await learn();
+    signOut();
+    const inSession = await begin();
+    const call = rig.send(toolCall, inSession);
+    await settled(() => rig.tokens.asked.some((line) => line.startsWith('signedIn')));
+    capabilities = { prompts: {} };
+    signIn();
+    assert.equal((await call).status, 404);
+    assert.equal((await rig.send(toolCall, inSession)).status, 404);
+    assert.deepEqual(resultOf(await rig.send(initialize, accept))['capabilities'], { prompts: {} });
+  });
+
+  it('ends a session of another account with 404', async () => {
+    await learn();
+    signOut();
+    const inSession = await begin();
+    const call = rig.send(toolCall, inSession);
+    await settled(() => rig.tokens.asked.some((line) => line.startsWith('signedIn')));
+    signIn();
+    await call;
+    rig.tokens.answers = [new BrokerError('session_account_changed', 'Changed.')];
+    assert.equal((await rig.send(toolCall, inSession)).status, 404);
+    rig.tokens.answers = ['token-3'];
+    assert.equal((await rig.send(toolCall, inSession)).status, 404);
+  });
+
+  it('lets the next call open the session when the first caller leaves meanwhile', async () => {
+    await learn();
+    signOut();
+    const inSession = await begin();
+    const leaving = rig.begin(JSON.stringify(toolCall), inSession);
+    leaving.answered.catch(() => undefined);
+    await settled(() => rig.tokens.asked.filter((line) => line.startsWith('signedIn')).length === 1);
+    const staying = rig.send({ ...toolCall, id: 9 }, inSession);
+    await settled(() => rig.tokens.asked.filter((line) => line.startsWith('signedIn')).length === 2);
+    let hold: (() => void) | undefined;
+    rig.handle = (req, res, body) => {
+      hold = () => serve(req, res, body);
+    };
+    signIn();
+    await settled(() => hold !== undefined);
+    rig.handle = serve;
+    leaving.outgoing.on('error', () => undefined).destroy();
+    assert.equal(resultOf(await staying)['done'], 'tools/call');
+  });
+
+  it('is ended by the client without the server', async () => {
+    await learn();
+    signOut();
+    const inSession = await begin();
+    assert.equal((await rig.send('', inSession, 'DELETE')).status, 204);
+    assert.equal((await rig.send(toolCall, inSession)).status, 404);
+    assert.deepEqual(rig.seen, []);
+  });
+
+  it('is asked itself as soon as somebody is signed in, although nothing was called', async () => {
+    await learn();
+    signOut();
+    const inSession = await begin();
+    signIn();
+    tools = [{ name: 'z' }];
+    assert.deepEqual(resultOf(await rig.send(rpc(1, 'tools/list'), inSession)), { tools });
+  });
+
+  it('is not begun for a client that speaks another version', async () => {
+    await learn();
+    signOut();
+    const other = { ...initialize, params: { ...initialize.params, protocolVersion: '2025-06-18' } };
+    const answer = rig.send(other, accept);
+    await settled(() => rig.tokens.asked.some((line) => line.startsWith('signedIn')));
+    signIn();
+    assert.equal((await answer).headers['mcp-session-id'], 'up-1');
+  });
+
+  it('is said not to know the newer way of asking, when it was only ever asked in the older', async () => {
+    await learn();
+    signOut();
+    const { text } = await rig.send(rpc(1, 'server/discover'), accept);
+    assert.equal((JSON.parse(text) as { error: { code: number } }).error.code, -32_601);
+  });
+
+  it('is remembered without our token, and not beyond its size', async () => {
+    tools = [{ name: 'token-1' }];
+    await rig.send(initialize, accept);
+    const inSession = { ...accept, 'mcp-session-id': 'up-1' };
+    await rig.send(rpc(1, 'tools/list'), inSession);
+    tools = [{ name: 'x'.repeat(600_000) }];
+    await rig.send(rpc(1, 'tools/list'), inSession);
+    await rig.send(rpc(1, 'prompts/list'), inSession);
+    await settled(() => memory.writes > 1);
+    assert.deepEqual(Object.keys(memory.kept), ['["initialize","2025-11-25",""]', '["prompts/list","",""]']);
+  });
+
+  it('is written once as long as it says the same', async () => {
+    await learn();
+    const { writes } = memory;
+    await rig.send(initialize, accept);
+    await rig.send(rpc(1, 'tools/list'), { ...accept, 'mcp-session-id': 'up-1' });
+    await rig.send(rpc(1, 'prompts/list'), { ...accept, 'mcp-session-id': 'up-1' });
+    await settled(() => memory.writes > writes);
+    assert.equal(memory.writes, writes + 1);
+  });
+
+  it('answers on the stateless wire from what it said there, and lets nobody keep that', async () => {
+    const meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' };
+    const list = rpc(1, 'tools/list', { _meta: meta });
+    const discover = rpc(0, 'server/discover', { _meta: meta });
+    rig.handle = (_req, res, body) => {
+      const { id, method } = JSON.parse(body) as { id: unknown; method: string };
+      const result = { resultType: 'complete', ttlMs: 60_000, cacheScope: 'public', about: method };
+      res
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+    };
+    await rig.send(discover, accept);
+    await rig.send(list, accept);
+    await settled(() => Object.keys(memory.kept).length === 2);
+    signOut();
+    rig.seen.length = 0;
+    for (const [asked, about] of [
+      [discover, 'server/discover'],
+      [list, 'tools/list'],
+    ] as const) {
+      const answer = await rig.send(asked, accept);
+      assert.deepEqual(resultOf(answer), { resultType: 'complete', ttlMs: 0, cacheScope: 'public', about });
+      assert.equal(answer.headers['mcp-session-id'], undefined);
+    }
+    assert.equal(await rig.proxy.remembers(rig.id), true);
+    const call = rig.send(rpc(2, 'tools/call', { _meta: meta }), accept);
+    await settled(() => rig.tokens.asked.some((line) => line.startsWith('signedIn')));
+    signIn();
+    assert.equal(resultOf(await call)['about'], 'tools/call');
+    assert.equal(rig.seen.length, 1);
+  });
+});

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ServerId } from '../../src/core/server.js';
+import { ServerMemoryFiles } from '../../src/node/server-memory-files.js';
+import { RecordingLog } from '../support/recording-log.js';
+import { scratchFolder } from '../support/scratch-folder.js';
+
+describe('what servers said, in files', () => {
+  const notes = '../Notes ✎' as ServerId;
+  const url = 'https://notes.example.com/mcp';
+  let folder: string;
+  let log: RecordingLog;
+  let memory: ServerMemoryFiles;
+
+  beforeEach(() => {
+    folder = join(scratchFolder(), 'servers');
+    log = new RecordingLog();
+    memory = new ServerMemoryFiles(folder, () => Promise.resolve(), log);
+  });
+  const onlyFile = () => join(folder, readdirSync(folder)[0] ?? '');
+
+  it('is there again, for the server and the address that it is about', async () => {
+    assert.deepEqual(await memory.recall(notes, url), {});
+    await memory.keep(notes, url, { a: { b: 1 } });
+    assert.deepEqual(await memory.recall(notes, url), { a: { b: 1 } });
+    assert.deepEqual(await memory.recall(notes, `${url}2`), {});
+    assert.deepEqual(await memory.recall('other' as ServerId, url), {});
+    assert.deepEqual(log.at('warn'), []);
+  });
+
+  it('is for the user alone', async function () {
+    if (process.platform === 'win32') this.skip();
+    await memory.keep(notes, url, { a: 1 });
+    assert.equal(statSync(onlyFile()).mode & 0o077, 0);
+    assert.equal(statSync(folder).mode & 0o077, 0);
+  });
+
+  for (const text of ['', '{', 'null', '{"version":2}', '{"version":1,"server":"x","url":"y","said":{}}']) {
+    it(`is nothing when the file says ${JSON.stringify(text)}`, async () => {
+      await memory.keep(notes, url, { a: 1 });
+      writeFileSync(onlyFile(), text);
+      assert.deepEqual(await memory.recall(notes, url), {});
+      assert.equal(log.at('warn').length, 1);
+      await memory.keep(notes, url, { a: 2 });
+      assert.deepEqual(await memory.recall(notes, url), { a: 2 });
+    });
+  }
+
+  it('does without a folder that cannot be had', async () => {
+    const locked = new ServerMemoryFiles(folder, () => Promise.reject(new Error('No.')), log);
+    await locked.keep(notes, url, { a: 1 });
+    assert.match(log.at('warn')[0] ?? '', /cannot be kept/);
+  });
+
+  it('makes room for others after two hundred servers, the oldest first', async () => {
+    await memory.keep(notes, url, { a: 1 });
+    utimesSync(onlyFile(), 1, 1);
+    for (let n = 0; n < 200; n++) writeFileSync(join(folder, `${n}.json`), '{}');
+    await memory.keep('other' as ServerId, url, { a: 1 });
+    assert.deepEqual(await memory.recall(notes, url), {});
+    assert.equal(readdirSync(folder).length, 200);
+  });
+});

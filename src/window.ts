@@ -13,6 +13,8 @@ import type { Network } from './core/network.js';
 import type { Clock, Log, Random } from './core/ports.js';
 import type { ServerId } from './core/server.js';
 import { noServerMemory } from './core/server-memory.js';
+import { googleDriver } from './google/driver.js';
+import { googleEndpoints, type GoogleEndpoints } from './google/endpoints.js';
 import { auditTrail } from './node/audit-files.js';
 import { JournalFiles } from './node/journal-files.js';
 import { LeaseFiles, type LeaseNews } from './node/lease-file.js';
@@ -20,6 +22,7 @@ import { LedgerFiles } from './node/ledger-files.js';
 import { Profile } from './node/profile.js';
 import { makeSocketPlace } from './node/socket-place.js';
 import { ServerMemoryFiles } from './node/server-memory-files.js';
+import { readTextFile } from './node/text-file.js';
 import { readTokenFile } from './node/token-file.js';
 import type { ScryptCost } from './node/store-header.js';
 import type { Web } from './node/web.js';
@@ -66,6 +69,8 @@ export interface SystemParts {
   readonly platform: string;
   /** The work that a new passphrase makes, where it is not to be as much as there should be. */
   readonly scryptCost?: ScryptCost;
+  /** Google's addresses, where they are not Google's. */
+  readonly google?: GoogleEndpoints;
 }
 
 /** The extension's life in one window. */
@@ -170,6 +175,9 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     ),
     questions: signInQuestions(vs),
     readTokenFile,
+    drivers: [
+      googleDriver({ ...googleHome(system), endpoints: system.google ?? googleEndpoints, readTextFile }),
+    ],
   });
   const configured = keep(new ConfiguredServers(vs, settings, new Approvals(vs, memento), log));
 
@@ -286,6 +294,12 @@ function leaseNews(counters: Counters, audit: Audit): LeaseNews {
       audit.record({ kind: 'lease-takeover', outcome: why, ...about });
     },
   };
+}
+
+/** Where Google's own tools keep what they have. */
+function googleHome({ environment, platform }: SystemParts) {
+  const homeFolder = environment['HOME'] ?? environment['USERPROFILE'] ?? '';
+  return { environment, homeFolder, isWindows: platform.startsWith('win32') };
 }
 
 /** Bindings are kept per workspace; windows without one share theirs. */

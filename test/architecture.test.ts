@@ -19,6 +19,7 @@ describe('the architecture', () => {
   let deciding: readonly string[];
   let imports: readonly RunTimeImport[];
   let shipped: Metafile;
+  let library: Metafile;
 
   const files = readdirSync(`${root}/src`, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -33,11 +34,16 @@ describe('the architecture', () => {
       sees: typeof sees;
       deciding: typeof deciding;
     });
-    const { bundleOptions } = (await load('esbuild.mjs')) as { bundleOptions: BuildOptions };
-    const options = { ...bundleOptions, absWorkingDir: root, write: false, metafile: true } as const;
+    const { bundleOptions, googleBundleOptions } = (await load('esbuild.mjs')) as Record<
+      string,
+      BuildOptions
+    >;
+    const written = { absWorkingDir: root, write: false, metafile: true } as const;
+    const options = { ...bundleOptions, ...written };
     shipped = (await build(options)).metafile;
+    library = (await build({ ...googleBundleOptions, ...written })).metafile;
     // Every file is an entry point of its own, so that one which nothing uses yet keeps the rules too.
-    const { outfile: _, alias: __, ...others } = options;
+    const { outfile: _, alias: __, plugins: ___, ...others } = options;
     const everything = await build({ ...others, entryPoints: files, outdir: 'dist' });
     imports = runTimeImports(everything.metafile);
   });
@@ -111,16 +117,35 @@ describe('the architecture', () => {
     );
   });
 
-  it('ships in one file that needs nothing but Node and the editor', () => {
-    const outside = Object.values(shipped.inputs).flatMap((input) =>
-      input.imports.filter(({ external }) => external === true).map(({ path }) => path),
-    );
+  it('ships in one file that needs nothing but Node, the editor and the file beside it', () => {
     const patched = ['http', 'https'];
     assert.deepEqual(
-      outside.filter((path) => path !== 'vscode' && !path.startsWith('node:') && !patched.includes(path)),
-      [],
+      outsideOf(shipped).filter(
+        (path) => path !== 'vscode' && !path.startsWith('node:') && !patched.includes(path),
+      ),
+      ['./google.cjs'],
     );
     assert.ok(!Object.keys(shipped.inputs).some((path) => path.startsWith('test/')));
+  });
+
+  it('leaves Google’s library out of what is loaded at the start, and in a file that needs Node alone', () => {
+    const isLibrary = (path: string) =>
+      /node_modules\/(google-auth-library|gaxios|gcp-metadata)\//.test(path);
+    assert.deepEqual(Object.keys(shipped.inputs).filter(isLibrary), []);
+    const inLibrary = Object.keys(library.inputs);
+    assert.ok(inLibrary.some(isLibrary));
+    assert.deepEqual(
+      inLibrary.filter((path) => path.startsWith('src/')),
+      ['src/google/library.ts'],
+      'A class of ours would be there twice.',
+    );
+    const { builtinModules } = process.getBuiltinModule('node:module');
+    // Something that prints asks whether it may do so in colours, and goes on without an answer.
+    const optional = ['supports-color'];
+    const unknown = outsideOf(library).filter(
+      (path) => !path.startsWith('node:') && ![...builtinModules, ...optional].includes(path),
+    );
+    assert.deepEqual(unknown, []);
   });
 
   it('names its files in kebab-case', () => {
@@ -150,6 +175,12 @@ function runTimeImports({ inputs }: Metafile): RunTimeImport[] {
       })),
     );
 }
+
+/** What a bundle needs beside itself. */
+const outsideOf = ({ inputs }: Metafile): readonly string[] =>
+  Object.values(inputs).flatMap(({ imports }) =>
+    imports.filter(({ external }) => external === true).map(({ path }) => path),
+  );
 
 /** The folder of src that a file is in; undefined for what lies at the root of src or elsewhere. */
 const folderOf = (path: string): string | undefined => /^src\/([^/]+)\//.exec(path)?.[1];

@@ -164,7 +164,7 @@ describe('the package', () => {
       );
       assert.ok(isNamed, `${path} does not ship.`);
     }
-    assert.ok(shipped.includes('dist/extension.cjs'));
+    for (const bundle of ['extension', 'google']) assert.ok(shipped.includes(`dist/${bundle}.cjs`), bundle);
     for (const path of shipped.filter((line) => !/[*]|^dist\//.test(line)))
       assert.ok(existsSync(join(root, path)), path);
   });

@@ -1,6 +1,7 @@
 import { isLookedAfter } from '../core/client.js';
 import { keyOf, keyText, type LiveCredential } from '../core/credential.js';
 import { BrokerError, describeError, hasCode } from '../core/errors.js';
+import type { IssuerGrant } from '../core/grant.js';
 import type { HeldLease } from '../core/lease.js';
 import type { Clock, Fetch, Log } from '../core/ports.js';
 import type { CutOff, RefusalReason } from '../core/refusal.js';
@@ -68,7 +69,7 @@ export class Asking {
     if (!this.#brake.admits(name))
       return { kind: 'unavailable', error: tooMany(this.#brake.opensAtMs(name)) };
     const { client, tokens } = credential;
-    const answer = await (tokens.refreshToken === undefined
+    const answer = await (tokens.refreshToken === undefined || credential.grant?.kind === 'google'
       ? this.#repeat(credential)
       : this.#spend(credential, tokens.refreshToken, lease));
     const isMendable = answer.kind === 'refused' && answer.reason === 'client-gone' && isLookedAfter(client);
@@ -86,10 +87,20 @@ export class Asking {
     const wishes = { resource, scopes, ...(tokens.dpopKey && { dpopKey: tokens.dpopKey }) };
     try {
       if (grant === undefined) throw refused(credential);
+      if (grant.kind === 'google') return await this.#issue(credential, grant);
       return await grants.request(await issuers.metadata(account.issuer, resource), client, grant, wishes);
     } catch (error) {
       return { kind: 'unavailable', error: asBrokerError(error) };
     }
+  }
+
+  async #issue({ account, scopes, tokens: held }: LiveCredential, grant: IssuerGrant): Promise<TokenAnswer> {
+    const { refreshToken } = held;
+    const wishes = { scopes, ...(refreshToken && { refreshToken }) };
+    const answer = await this.parts.grants.issue(account.issuer, grant, wishes);
+    if (answer.kind !== 'granted') return answer;
+    const { account: _, ...tokens } = answer.token;
+    return { kind: 'granted', tokens };
   }
 
   async #spend(credential: LiveCredential, refreshToken: Secret, lease: HeldLease): Promise<TokenAnswer> {

@@ -1,5 +1,6 @@
 import type { Audit } from '../core/audit.js';
 import type { Counters } from '../core/counters.js';
+import type { IssuerDriver } from '../core/issuer-driver.js';
 import type { Journal } from '../core/journal.js';
 import type { Leases } from '../core/lease.js';
 import type { Ledgers } from '../core/ledger.js';
@@ -60,4 +61,6 @@ export interface BrokerParts {
   readonly redirects: RedirectReceiver;
   readonly questions: Questions;
   readonly readTokenFile: ReadTokenFile;
+  /** The issuers that need more than the protocol. */
+  readonly drivers?: readonly IssuerDriver[];
 }

@@ -6,6 +6,8 @@ import type { Quirk } from '../core/quirk.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { CredentialState } from '../core/state.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
+import { AllowedOrigins } from '../vault/allowed-origins.js';
+import { until } from '../core/waiting.js';
 import { Bindings } from '../vault/bindings.js';
 import { CredentialVault } from '../vault/credentials.js';
 import { keyOfEntry } from '../vault/index-entry.js';
@@ -20,6 +22,7 @@ import { Issuers } from './issuers.js';
 import { KeptLeases } from './kept-leases.js';
 import { Lending } from './lending.js';
 import { Loader, type LoaderParts } from './loader.js';
+import { Reaches } from './reaches.js';
 import { Renewals } from './renewals.js';
 import type { SignInWay } from './sign-in.js';
 import { SignIns } from './sign-ins.js';
@@ -56,10 +59,12 @@ export class Broker implements TokenSource {
     const leases = new KeptLeases(parts.leases);
     const vault = new CredentialVault({ ...parts, leases, closing });
     const holdings = new Holdings(onListenerError);
+    const allowedOrigins = new AllowedOrigins(parts.memento, log);
     const bindings = new Bindings({ ...parts, ledger: ledgers.bindings }, workspace);
     const servers = new BoundServers(bindings, vault, parts.audit);
     const isTyped = (issuer: string) => servers.isTypedIssuer(issuer);
-    const issuers = new Issuers(fetch, clock, closing, rules.issuerQuirks, isTyped);
+    const issuers = new Issuers(fetch, clock, closing, rules.issuerQuirks, isTyped, parts.drivers);
+    const reaches = new Reaches(issuers, allowedOrigins);
     const grants = new Grants({ ...parts, issuers });
     const sessions = new Sessions({ ...parts, ledger: ledgers.sessions }, rules);
     const renewals = new Renewals({ ...parts, leases, vault, servers, holdings, issuers, grants, closing });
@@ -84,7 +89,7 @@ export class Broker implements TokenSource {
     this.#stepUps = stepUps;
     this.#lending = new Lending({
       ...parts,
-      ...{ loader, sessions, holdings, refresher, stepUps },
+      ...{ loader, sessions, holdings, refresher, reaches, stepUps },
       signInSilently: (id) => this.#signIns.signInSilently(id),
     });
     const asking = { ...parts, leases, vault, issuers, clients, grants };
@@ -124,11 +129,6 @@ export class Broker implements TokenSource {
 
   servers(): readonly Server[] {
     return this.#servers.all();
-  }
-
-  /** When the background service looks again, in milliseconds since the epoch; undefined while it has nothing to do. */
-  get wakesAtMs(): number | undefined {
-    return this.#renewals.wakesAtMs;
   }
 
   /** What is to be shown about `id` now. */
@@ -243,35 +243,18 @@ export class Broker implements TokenSource {
 
   signedIn(id: ServerId, signal: AbortSignal, manner?: 'quietly'): Promise<void> {
     const isAsking = manner !== 'quietly';
-    return new Promise((resolve, reject) => {
-      const isIn = () =>
-        !['locked', 'signed-out', 'signing-in', 'needs-sign-in'].includes(this.state(id).kind);
-      let hasAsked = false;
-      const done = () => {
-        listening.dispose();
-        signal.removeEventListener('abort', onAbort);
-      };
-      const onAbort = () => {
-        done();
-        reject(signal.reason as Error);
-      };
-      const look = () => {
-        if (isIn()) {
-          done();
-          resolve();
-        } else if (isAsking && !hasAsked && !this.#loader.isLocked) {
-          hasAsked = true;
-          this.#wants.want(id, true);
-        }
-      };
-      const listening = this.onDidChange(look);
-      signal.addEventListener('abort', onAbort, { once: true });
-      if (signal.aborted) onAbort();
-      else {
-        if (isAsking && this.#loader.isLocked) this.parts.lock.ask();
-        look();
+    let hasAsked = false;
+    const isIn = () => {
+      const { kind } = this.state(id);
+      if (!['locked', 'signed-out', 'signing-in', 'needs-sign-in'].includes(kind)) return true;
+      if (isAsking && !hasAsked && !this.#loader.isLocked) {
+        hasAsked = true;
+        this.#wants.want(id, true);
       }
-    });
+      return false;
+    };
+    if (isAsking && !signal.aborted && this.#loader.isLocked) this.parts.lock.ask();
+    return until((listener) => this.onDidChange(listener), isIn, signal);
   }
 
   /** Lets the user know that a start found nobody signed in, or the lock closed; asked about once for each cause. */

@@ -32,12 +32,21 @@ export function tokensFrom(
   dpopKey = previous?.dpopKey,
 ): Tokens {
   const refreshToken = granted.refreshToken ?? previous?.refreshToken;
+  const isNew =
+    granted.refreshToken !== undefined && previous?.refreshToken?.equals(granted.refreshToken) !== true;
+  const grantedAtMs = isNew ? nowMs : previous?.grantedAtMs;
+  const grantEndsAtMs =
+    granted.grantLifetimeSeconds === undefined
+      ? previous?.grantEndsAtMs
+      : nowMs + granted.grantLifetimeSeconds * 1000;
   return {
     kind: 'alive',
     accessToken: granted.accessToken,
     ...(refreshToken !== undefined && { refreshToken }),
     ...(granted.isBound === true && dpopKey !== undefined && { dpopKey }),
     issuedAtMs: nowMs,
+    ...(grantedAtMs !== undefined && { grantedAtMs }),
+    ...(grantEndsAtMs !== undefined && { grantEndsAtMs }),
     ...(granted.lifetimeSeconds !== undefined && { expiresAtMs: nowMs + granted.lifetimeSeconds * 1000 }),
   };
 }

@@ -1,7 +1,7 @@
 import type { Account } from '../core/account.js';
 import type { Client } from '../core/client.js';
 import { BrokerError } from '../core/errors.js';
-import type { Grant } from '../core/grant.js';
+import type { ProtocolGrant } from '../core/grant.js';
 import { grantedOrThrow } from '../oauth/token-answer.js';
 import type { Clients } from './clients.js';
 import type { Grants } from './grants.js';
@@ -22,7 +22,7 @@ export interface GrantSignInParts {
 export async function signInByGrant(
   { clients, grants }: GrantSignInParts,
   { server, questions, signal }: SignInWish,
-  grant: Grant,
+  grant: ProtocolGrant,
   { authorizationServer: issuer, resource: { resource }, scopes = [], dpopKey }: Flow,
   finish: (client: Client, granted: Granted) => Promise<Account>,
 ): Promise<Account> {

@@ -1,6 +1,9 @@
 import type { Client } from '../core/client.js';
-import type { Grant } from '../core/grant.js';
+import { BrokerError } from '../core/errors.js';
+import type { IssuerGrant, ProtocolGrant } from '../core/grant.js';
+import type { IssuerAnswer, IssuerGrantWishes } from '../core/issuer-driver.js';
 import type { Clock, Fetch, ReadTokenFile } from '../core/ports.js';
+import { guardedFetch } from '../oauth/guarded-fetch.js';
 import type { AuthorizationServer } from '../oauth/authorization-server.js';
 import {
   assertionGrant,
@@ -31,7 +34,7 @@ export class Grants {
   async request(
     server: AuthorizationServer,
     client: Client,
-    grant: Grant,
+    grant: ProtocolGrant,
     wishes: GrantWishes,
   ): Promise<TokenAnswer> {
     const { fetch, clock, readTokenFile } = this.parts;
@@ -51,10 +54,25 @@ export class Grants {
     }
   }
 
+  /**
+   * Asks for a token by a grant that only `issuer` has.
+   * @throws BrokerError as `IssuerDriver.request`; `metadata_missing` when nothing is known about such grants of it
+   */
+  issue(issuer: string, grant: IssuerGrant, wishes: Omit<IssuerGrantWishes, 'nowMs'>): Promise<IssuerAnswer> {
+    const { fetch, clock, issuers } = this.parts;
+    const driver = issuers.driverOf(issuer);
+    if (driver === undefined) {
+      throw new BrokerError('metadata_missing', `${JSON.stringify(issuer)} has no such grant.`, {
+        details: { issuer },
+      });
+    }
+    return driver.request(grant, { ...wishes, nowMs: clock.nowMs() }, guardedFetch(fetch));
+  }
+
   /** The assertion of the identity provider about its user, for `server`. */
   async #vouched(
     server: AuthorizationServer,
-    { idpIssuer, idpClientId, tokenFile }: Extract<Grant, { kind: 'identity_assertion' }>,
+    { idpIssuer, idpClientId, tokenFile }: Extract<ProtocolGrant, { kind: 'identity_assertion' }>,
     resource: string,
   ): Promise<TokenAnswer> {
     const { fetch, clock, issuers, readTokenFile } = this.parts;

@@ -84,7 +84,11 @@ export function stateOf({ credential, activity }: Held, nowMs: number): Credenti
   if (tokens.kind === 'refused') return { kind: 'needs-sign-in', account, reason: tokens.reason };
   const isOver = !isRenewable(credential) && isSpent(tokens, nowMs);
   if (isOver || activity.kind === 'ended') return { kind: 'needs-sign-in', account, reason: 'not-renewable' };
-  const end = tokens.expiresAtMs === undefined ? {} : { expiresAtMs: tokens.expiresAtMs };
+  const { expiresAtMs, grantEndsAtMs } = tokens;
+  const end = {
+    ...(expiresAtMs !== undefined && { expiresAtMs }),
+    ...(grantEndsAtMs !== undefined && { grantEndsAtMs }),
+  };
   switch (activity.kind) {
     case 'idle':
       return { kind: 'ready', account, ...end };

@@ -1,3 +1,5 @@
+import { isSameIssuer } from '../core/address.js';
+import type { IssuerDriver } from '../core/issuer-driver.js';
 import type { Clock, Fetch } from '../core/ports.js';
 import type { Quirk } from '../core/quirk.js';
 import {
@@ -25,16 +27,47 @@ export class Issuers {
     private readonly ownQuirks: () => readonly Quirk[],
     /** Whether the user has typed an issuer; one that a server has named may lead where that one may, and no further. */
     private readonly isTyped: (issuer: string) => boolean,
+    private readonly drivers: readonly IssuerDriver[] = [],
   ) {}
 
   /** The exceptions that are made for `issuer`. */
   quirksOf(issuer: string): readonly Quirk[] {
-    return quirksOf(issuer, this.ownQuirks());
+    return quirksOf(
+      issuer,
+      this.ownQuirks(),
+      this.drivers.map(({ quirk }) => quirk),
+    );
+  }
+
+  /** What knows more about `issuer` than the protocol; undefined for most. */
+  driverOf(issuer: string): IssuerDriver | undefined {
+    return this.drivers.find(({ quirk }) => isSameIssuer(quirk.issuer, issuer));
+  }
+
+  /** The origins that take the tokens of `issuer`, when they name no audience; else undefined. */
+  audienceless(issuer: string): readonly string[] | undefined {
+    return this.driverOf(issuer)?.quirk.noAudience?.origins;
+  }
+
+  /** Those of `wanted` that `granted` does not cover, as `issuer` understands them. */
+  missingScopes(issuer: string, granted: readonly string[], wanted: readonly string[]): readonly string[] {
+    const driver = this.driverOf(issuer);
+    return driver === undefined
+      ? wanted.filter((scope) => !granted.includes(scope))
+      : driver.missingScopes(granted, wanted);
+  }
+
+  /** What scopes of `issuer` allow, in its words; in quotes where those are not known. */
+  scopeTexts(issuer: string, scopes: readonly string[]): readonly string[] {
+    const driver = this.driverOf(issuer);
+    const texts = scopes.map((scope) => driver?.scopeText(scope) ?? JSON.stringify(scope));
+    return [...new Set(texts)];
   }
 
   /**
    * The metadata of `issuer`, with the exceptions that are made for it now.
-   * @param resource - what the tokens of `issuer` are for, which has named it unless the user has
+   * @param resource - what the tokens of `issuer` are for, which has named it unless the user has; the issuer itself
+   *   when they name no audience
    * @throws BrokerError as `discoverAuthorizationServer`
    */
   async metadata(issuer: string, resource: string): Promise<AuthorizationServer> {
@@ -48,7 +81,9 @@ export class Issuers {
     const known = this.#known.get(key);
     const nowMs = this.clock.nowMs();
     if (known !== undefined && nowMs - known.askedAtMs < keepForMs) return known.server;
-    const server = discoverAuthorizationServer(this.fetch, issuer, resource, this.closing, namedBy);
+    const isForAll = this.audienceless(issuer) !== undefined;
+    const found = isForAll ? undefined : resource;
+    const server = discoverAuthorizationServer(this.fetch, issuer, found, this.closing, namedBy);
     const entry = { server, askedAtMs: nowMs };
     this.#known.set(key, entry);
     server.catch(() => {

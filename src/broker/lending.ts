@@ -13,6 +13,7 @@ import { Brake } from './brake.js';
 import { nobody, notNow, refused } from './failures.js';
 import type { Held, Holdings } from './holdings.js';
 import type { Loader } from './loader.js';
+import type { Reaches } from './reaches.js';
 import type { Refresher } from './refresher.js';
 import { attemptAtMs, isUsable } from './schedule.js';
 import { forbidden, type StepUps } from './step-ups.js';
@@ -27,6 +28,7 @@ export interface LendingParts {
   readonly sessions: Sessions;
   readonly holdings: Holdings;
   readonly refresher: Refresher;
+  readonly reaches: Reaches;
   readonly stepUps: StepUps;
   /** Signs in for a server without the user, where that can be; undefined where not. */
   readonly signInSilently: (id: ServerId) => Promise<Account | undefined>;
@@ -160,7 +162,8 @@ export class Lending {
       this.#delivered.set(id, token);
       this.parts.audit.record({ kind: 'delivery', server: id, account, resource, generation, token });
     }
-    const lent = { token, account, resource, scopes, ...(expiresAtMs !== undefined && { expiresAtMs }) };
+    const reach = this.parts.reaches.of({ account, resource });
+    const lent = { token, account, reach, scopes, ...(expiresAtMs !== undefined && { expiresAtMs }) };
     if (dpopKey === undefined) return lent;
     return { ...lent, prove: (...request) => resourceProof(dpopKey, token, ...request) };
   }

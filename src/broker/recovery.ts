@@ -14,7 +14,7 @@ import type { Issuers } from './issuers.js';
 import type { Leads } from './leads.js';
 import type { RefreshQueue } from './refresh-queue.js';
 import type { Refresher } from './refresher.js';
-import type { Remains } from './remains.js';
+import type { DeadAccounts } from './dead-accounts.js';
 import { retryDelayMs } from './schedule.js';
 
 /** The moments after the start belong to whoever waits for it. */
@@ -42,7 +42,7 @@ export interface RecoveryParts {
   readonly leads: Leads;
   readonly queue: RefreshQueue;
   readonly refresher: Refresher;
-  readonly remains: Remains;
+  readonly deadAccounts: DeadAccounts;
   /** The end of this window. */
   readonly closing: AbortSignal;
   /** Called when something has come to be done. */
@@ -97,13 +97,13 @@ export class Recovery implements Chore {
 
   /** Never rejects. */
   async #look(key: string, look: Look): Promise<void> {
-    const { counters, clock, holdings, log, remains, closing, changed } = this.parts;
+    const { counters, clock, holdings, log, deadAccounts, closing, changed } = this.parts;
     const credential = holdings.get(key)?.credential;
     if (look.attempts === 0 && credential !== undefined) counters.add('recovery.checked');
     try {
       if (credential === undefined) this.#looks.delete(key);
       else if (isAlive(credential)) await this.#validate(key, credential, look);
-      else await remains.removeIfOld(credential);
+      else await deadAccounts.removeIfOld(credential);
       this.#looks.delete(key);
     } catch (error) {
       if (closing.aborted) return;
@@ -167,8 +167,8 @@ export class Recovery implements Chore {
   #tidy(): void {
     if (this.#hasTidied) return;
     this.#hasTidied = true;
-    const { vault, validations, remains, log } = this.parts;
-    void remains.removeAllOld();
+    const { vault, validations, deadAccounts, log } = this.parts;
+    void deadAccounts.removeAllOld();
     validations.prune(vault.list().map(keyOfEntry)).catch((error: unknown) => {
       log.warn(`Old validations were not forgotten: ${describeError(error)}`);
     });

@@ -14,12 +14,12 @@ import { Leads } from './leads.js';
 import { Recovery } from './recovery.js';
 import { RefreshQueue } from './refresh-queue.js';
 import { Refresher } from './refresher.js';
-import { Remains, type RemainsParts } from './remains.js';
+import { DeadAccounts, type DeadAccountsParts } from './dead-accounts.js';
 import { Scheduler } from './scheduler.js';
 import { Unsaved } from './unsaved.js';
 
 export interface RenewalsParts {
-  readonly rules: RemainsParts['rules'] & { readonly refreshLeadMs: () => number };
+  readonly rules: DeadAccountsParts['rules'] & { readonly refreshLeadMs: () => number };
   readonly counters: Counters;
   readonly audit: Audit;
   readonly fetch: Fetch;
@@ -52,19 +52,14 @@ export class Renewals {
     const queue = new RefreshQueue(parts.counters, parts.log);
     const unsaved = new Unsaved({ ...parts, changed });
     const refresher = new Refresher({ ...parts, leads, queue, unsaved });
-    const remains = new Remains(parts);
+    const deadAccounts = new DeadAccounts(parts);
     const validations = new Validations(parts.memento, parts.log);
-    const recovery = new Recovery({ ...parts, leads, queue, refresher, remains, validations, changed });
+    const recovery = new Recovery({ ...parts, leads, queue, refresher, deadAccounts, validations, changed });
     this.refresher = refresher;
     this.#queue = queue;
     this.#unsaved = unsaved;
     this.#recovery = recovery;
     this.#scheduler = new Scheduler({ ...parts, leads, refresher, chores: [unsaved, recovery] });
-  }
-
-  /** When the background service looks again; undefined while there is nothing to look after. */
-  get wakesAtMs(): number | undefined {
-    return this.#scheduler.wakesAtMs;
   }
 
   /** To be called with each credential that has just been read from the storage. */

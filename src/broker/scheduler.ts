@@ -1,4 +1,5 @@
 import type { Disposable } from '../core/announcer.js';
+import type { Counters } from '../core/counters.js';
 import { isAlive, isRenewable } from '../core/credential.js';
 import { describeError } from '../core/errors.js';
 import { isCutOff, type Network } from '../core/network.js';
@@ -19,6 +20,7 @@ const longestSleepMs = 60_000;
 const againAfterMs = 5_000;
 
 export interface SchedulerParts {
+  readonly counters: Counters;
   readonly clock: Clock;
   readonly log: Log;
   readonly holdings: Holdings;
@@ -49,11 +51,6 @@ export class Scheduler implements Disposable {
     this.#listening = parts.holdings.onDidChange((key) => this.#onHeldChanged(key));
   }
 
-  /** When it looks again, in milliseconds since the epoch; undefined while there is nothing to look after. */
-  get wakesAtMs(): number | undefined {
-    return this.#timer === undefined ? undefined : this.#wakeAtMs;
-  }
-
   /** To be called when a chore may be due earlier than before. */
   look(): void {
     const nowMs = this.parts.clock.nowMs();
@@ -65,6 +62,12 @@ export class Scheduler implements Disposable {
     this.#listening.dispose();
     this.#timer?.dispose();
     this.#timer = undefined;
+    this.#measure('ended');
+  }
+
+  #measure(service: 'idle' | 'running' | 'paused' | 'ended'): void {
+    this.parts.counters.note('background.service', service);
+    this.parts.counters.set('background.wakesAtMs', this.#timer === undefined ? 0 : this.#wakeAtMs);
   }
 
   /** In the same time however many there are: it may be one of a thousand that are just being loaded. */
@@ -82,6 +85,7 @@ export class Scheduler implements Disposable {
     this.#timer?.dispose();
     this.#wakeAtMs = wakeAtMs;
     this.#timer = this.parts.clock.after(Math.max(0, wakeAtMs - nowMs), () => this.#wake());
+    this.#measure(this.parts.network.isDown() ? 'paused' : 'running');
   }
 
   #wake(): void {
@@ -110,7 +114,9 @@ export class Scheduler implements Disposable {
     }
     for (const chore of chores) if (chore.dueAtMs(nowMs) <= nowMs) chore.begin();
     const looks = holdings.entries().map(([key, held]) => this.#lookAtMs(key, held, nowMs));
-    this.#armFor(Math.min(...looks, ...chores.map((chore) => chore.dueAtMs(nowMs))), nowMs);
+    const nextAtMs = Math.min(...looks, ...chores.map((chore) => chore.dueAtMs(nowMs)));
+    if (nextAtMs === Infinity) this.#measure('idle');
+    this.#armFor(nextAtMs, nowMs);
   }
 
   /** When to look at a credential, which is also to see whether the network that it waits for is back. */

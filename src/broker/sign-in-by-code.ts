@@ -3,6 +3,7 @@ import type { Grant as RepeatableGrant } from '../core/grant.js';
 import { BrokerError } from '../core/errors.js';
 import type { Clock, Fetch, OpenBrowser, ShowCode } from '../core/ports.js';
 import type { Secret } from '../core/secret.js';
+import { pause } from '../core/waiting.js';
 import type { AuthorizationServer } from '../oauth/authorization-server.js';
 import { redeemDeviceCode, requestDeviceCode, type DeviceCode } from '../oauth/device-code.js';
 import type { GrantedTokens } from '../oauth/token-answer.js';
@@ -68,19 +69,4 @@ async function poll(
     if (answer.kind === 'granted') return answer.tokens;
     intervalMs += answer.longerByMs;
   }
-}
-
-function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      timer.dispose();
-      reject(signal.reason as Error);
-    };
-    const timer = clock.after(delayMs, () => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    });
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
 }

@@ -2,6 +2,7 @@ import { isLoopback } from '../core/address.js';
 import type { Client } from '../core/client.js';
 import { BrokerError } from '../core/errors.js';
 import type { Clock, Fetch, OpenBrowser, RedirectReceiver, RedirectWait } from '../core/ports.js';
+import { withinLimit } from '../core/waiting.js';
 import { authorizationRequest, newState, readAuthorizationResponse } from '../oauth/authorization.js';
 import { pushIfRequired } from '../oauth/pushed-request.js';
 import { exchangeCode } from '../oauth/token-request.js';
@@ -97,7 +98,8 @@ async function authorize(
   if (!(await openBrowser(request.url, authorizationServer.issuer))) {
     throw new BrokerError('browser_unavailable', 'The browser could not be opened.');
   }
-  const redirect = await withinLimit(clock, Promise.race([wait.arrived, wish.pasted.arrived]), signal);
+  const arrived = () => Promise.race([wait.arrived, wish.pasted.arrived]);
+  const redirect = await withinLimit(clock, browserLimitMs, nobodyCameBack(), arrived, signal);
   const code = readAuthorizationResponse(request, redirect);
   const tokens = await exchangeCode(fetch, request, code, clock.nowMs(), signal, dpopKey);
   return { tokens, scopes: request.scopes };
@@ -111,18 +113,5 @@ function hintFor({ account, server }: SignInWish): string | undefined {
 const knowsSomebodyAt = (vault: CredentialVault, issuer: string): boolean =>
   vault.list().some(({ account }) => account.issuer === issuer);
 
-async function withinLimit<T>(clock: Clock, work: Promise<T>, signal: AbortSignal): Promise<T> {
-  work.catch(() => undefined); // It ends with the sign-in, for which nobody may wait any more.
-  signal.throwIfAborted();
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = () => reject(signal.reason as Error);
-    const onTimeout = () => reject(new BrokerError('sign_in_timeout', 'Nobody came back from the browser.'));
-    const timer = clock.after(browserLimitMs, onTimeout);
-    signal.addEventListener('abort', onAbort, { once: true });
-    const settled = () => {
-      timer.dispose();
-      signal.removeEventListener('abort', onAbort);
-    };
-    work.then(resolve, reject).finally(settled);
-  });
-}
+const nobodyCameBack = (): BrokerError =>
+  new BrokerError('sign_in_timeout', 'Nobody came back from the browser.');

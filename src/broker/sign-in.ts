@@ -88,7 +88,7 @@ export async function signIn(parts: SignInParts, wish: SignInWish): Promise<Acco
     await wish.keep(credential);
     return credential.account;
   };
-  if (grant !== undefined) return signInByGrant(parts, wish, grant, flow, finish);
+  if (grant !== undefined && grant.kind !== 'google') return signInByGrant(parts, wish, grant, flow, finish);
   if (wish.way === 'browser') return signInInBrowser(parts, wish, flow, finish);
   requireDeviceCodes(authorizationServer); // Before anybody is registered for it.
   wish.begin();

@@ -41,6 +41,7 @@ interface Running {
 const nobodyToAsk: Questions = {
   issuer: () => Promise.resolve(undefined),
   client: () => Promise.resolve(undefined),
+  mayReceive: () => Promise.resolve(false),
   proof: () => Promise.resolve(undefined),
 };
 

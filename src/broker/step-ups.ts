@@ -3,6 +3,7 @@ import type { Disposable } from '../core/announcer.js';
 import type { Credential } from '../core/credential.js';
 import { BrokerError } from '../core/errors.js';
 import type { ServerId } from '../core/server.js';
+import { until } from '../core/waiting.js';
 
 /** More permission than an account has granted, which a server asks for. */
 export interface StepUp {
@@ -109,25 +110,10 @@ export class StepUps {
 
   #answered(id: ServerId, signal: AbortSignal): Promise<void> {
     const { want, onDidChange, changed } = this.parts;
-    return new Promise((resolve, reject) => {
-      const done = () => {
-        listening.dispose();
-        signal.removeEventListener('abort', onAbort);
-      };
-      const onAbort = () => {
-        done();
-        reject(signal.reason as Error);
-      };
-      const listening = onDidChange(() => {
-        if (this.#wanted.has(id)) return;
-        done();
-        resolve();
-      });
-      signal.addEventListener('abort', onAbort, { once: true });
-      changed();
-      if (signal.aborted) onAbort();
-      else want(id);
-    });
+    const answered = until(onDidChange, () => !this.#wanted.has(id), signal);
+    changed();
+    if (!signal.aborted) want(id);
+    return answered;
   }
 }
 

@@ -1,3 +1,5 @@
+import type { StorageCondition } from './storage.js';
+
 /** What is counted, for the status, the diagnostics and whoever watches from outside. Counts only go up. */
 export const counterNames = [
   /** Renewals that brought new tokens. */
@@ -44,7 +46,16 @@ export const gaugeNames = [
   'saves.pending',
   /** Credentials that this window holds. */
   'credentials.held',
+  /** When the background service looks again, in milliseconds since the epoch; 0 while it has nothing to look after. */
+  'background.wakesAtMs',
 ] as const;
+
+/** What is in one of a few conditions: the word for it now. */
+export interface Conditions {
+  /** `idle` while there is nothing to look after, `paused` while the network is down. */
+  readonly 'background.service': 'idle' | 'running' | 'paused' | 'ended';
+  readonly 'storage.condition': StorageCondition['kind'];
+}
 
 export type Counter = (typeof counterNames)[number];
 export type Gauge = (typeof gaugeNames)[number];
@@ -54,6 +65,17 @@ export class Counters {
   readonly #values = new Map<Counter | Gauge, number>(
     [...counterNames, ...gaugeNames].map((name) => [name, 0]),
   );
+
+  #conditions: Conditions = { 'background.service': 'idle', 'storage.condition': 'opening' };
+
+  /** The condition of everything that has one. */
+  get conditions(): Conditions {
+    return this.#conditions;
+  }
+
+  note<Name extends keyof Conditions>(name: Name, condition: Conditions[Name]): void {
+    this.#conditions = { ...this.#conditions, [name]: condition };
+  }
 
   add(name: Counter): void {
     this.#values.set(name, this.get(name) + 1);

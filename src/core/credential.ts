@@ -9,7 +9,10 @@ export interface CredentialKey {
   readonly issuer: string;
   readonly clientId: string;
   readonly subject: string;
-  /** The protected resource that the tokens are for, verbatim from its metadata (RFC 8707). */
+  /**
+   * The protected resource that the tokens are for, verbatim from its metadata (RFC 8707); the issuer itself where
+   * its tokens name no audience, so that one credential serves all servers of an account.
+   */
   readonly resource: string;
 }
 
@@ -35,6 +38,10 @@ export interface Tokens {
   /** The private key that the tokens are bound to, as a JWK (RFC 9449); missing for bearer tokens. */
   readonly dpopKey?: Secret;
   readonly issuedAtMs: number;
+  /** When the refresh token was given out; missing in records that are older than this. */
+  readonly grantedAtMs?: number;
+  /** End of the grant itself, where the issuer has set one: from then on only a sign-in helps. */
+  readonly grantEndsAtMs?: number;
   /** End of the access token's life; missing when the issuer did not say (RFC 6749 §5.1). */
   readonly expiresAtMs?: number;
 }

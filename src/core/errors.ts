@@ -31,6 +31,12 @@ export type ErrorCode =
   | 'registration_unsupported'
   /** The authorization server refused to register us (RFC 7591 §3.2.2). */
   | 'registration_refused'
+  /** Several clients are there for an authorization server, and no rule says which one is for this account. */
+  | 'client_rule_missing'
+  /** The user has not allowed that tokens without an audience are sent to this origin. */
+  | 'origin_not_allowed'
+  /** The authorization server does not say who has signed in. */
+  | 'identity_missing'
   /** The authorization server does not know our client any more (`invalid_client`). */
   | 'client_refused'
   /** The configured client belongs to another authorization server than the one that the server names now. */

@@ -2,7 +2,10 @@
  * A grant that needs no user, so that it is repeated instead of renewed. What proves it lies in a file that somebody
  * else keeps fresh; its name is an absolute path.
  */
-export type Grant =
+export type Grant = ProtocolGrant | IssuerGrant;
+
+/** One that any issuer may have. */
+export type ProtocolGrant =
   /** We speak for ourselves (RFC 6749 §4.4; MCP extension `oauth-client-credentials`). */
   | { readonly kind: 'client_credentials' }
   /** A workload speaks for itself, with a JWT of its platform (RFC 7523 §2.1; MCP extension `auth/wif`). */
@@ -26,3 +29,28 @@ export function isSameGrant(one: Grant | undefined, other: Grant | undefined): b
   const text = (grant: Grant | undefined) => JSON.stringify(Object.entries(grant ?? {}).sort());
   return text(one) === text(other);
 }
+
+/** A grant that only one issuer has, and its driver asks for: Google's credentials in their many kinds. */
+export interface IssuerGrant {
+  readonly kind: 'google';
+  /** A JSON file with credentials; the application default credentials of this computer when missing. */
+  readonly credentialsFile?: string;
+  /** The person that a service account acts for (domain-wide delegation). */
+  readonly subject?: string;
+  /** The service account to act as. */
+  readonly impersonate?: string;
+  /** What an ID token is wanted for, instead of an access token. */
+  readonly audience?: string;
+}
+
+const grantPrefix = '["google",';
+
+/**
+ * Under which client a credential of such a grant is kept. It names the grant, so that no server which is configured
+ * otherwise uses it; it holds no secret.
+ */
+export const clientIdOfGrant = ({ credentialsFile, subject, impersonate, audience }: IssuerGrant): string =>
+  JSON.stringify(['google', credentialsFile ?? null, subject ?? null, impersonate ?? null, audience ?? null]);
+
+/** Whether a client stands for such a grant. */
+export const isGrantClientId = (clientId: string): boolean => clientId.startsWith(grantPrefix);

@@ -53,6 +53,12 @@ export interface FetchInit extends RequestInit {
 export type ReadTokenFile = (path: string) => Promise<Secret>;
 
 /**
+ * Reads the text of a file that is secret as a whole.
+ * @throws (from the result) BrokerError `token_file_unusable` with `details.path` and `details.why`
+ */
+export type ReadTextFile = (path: string) => Promise<Secret>;
+
+/**
  * Opens the system's browser at exactly this URL; false when it could not be opened.
  * @param namedBy - as for a request
  * @throws (from the result) BrokerError `network_refused`
@@ -77,7 +83,15 @@ export type ShowCode = (prompt: CodePrompt, signal: AbortSignal) => void;
 
 /** What the person in the browser is told when the redirect has been dealt with. */
 export type SignInOutcome =
-  | { readonly kind: 'signed-in'; readonly account: string; readonly server: string }
+  | {
+      readonly kind: 'signed-in';
+      readonly account: string;
+      readonly server: string;
+      /** What the server needs and was not granted, in words. */
+      readonly missing?: readonly string[];
+    }
+  /** The authorization server has to be asked once more, in another tab. */
+  | { readonly kind: 'once-more'; readonly account: string; readonly server: string }
   | { readonly kind: 'failed'; readonly error: unknown; readonly server: string };
 
 /** One wait for one redirect (RFC 8252 §7). */

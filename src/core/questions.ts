@@ -23,6 +23,18 @@ export interface Questions {
    * @param redirectUri - what has to be registered for it; missing where no browser comes back
    */
   client(server: ServerId, issuer: string, redirectUri?: string): PromiseLike<EnteredClient | undefined>;
+  /**
+   * Whether tokens of `account`, which name no audience, may be sent to `origin`, which is none of the issuer's own.
+   * Asked once for each account and origin.
+   * @param account - whom the tokens speak for; undefined for whoever is about to sign in
+   * @param scopes - what they allow, in words
+   */
+  mayReceive(
+    server: ServerId,
+    account: string | undefined,
+    scopes: readonly string[],
+    origin: string,
+  ): PromiseLike<boolean>;
   /** What goes with `clientId`, which stands in the settings. */
   proof(
     server: ServerId,

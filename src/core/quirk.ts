@@ -18,6 +18,15 @@ export interface Quirk {
   readonly scopeSeparator?: string;
   /** What its redirects name as `iss`, instead of its issuer identifier (RFC 9207 §2.4). */
   readonly responseIssuer?: string;
+  /**
+   * Its tokens name no audience: whoever has one can use it everywhere. One credential of an account serves all its
+   * servers, and goes to these origins and to those that the user allows.
+   */
+  readonly noAudience?: { readonly origins: readonly string[] };
+  /** It gives out a refresh token only with a consent, and takes these as `prompt`. */
+  readonly prompts?: { readonly choose: string; readonly consent: string };
+  /** How an authorization request names the organization whose accounts alone are wanted. */
+  readonly domainParameter?: string;
   /** Its redirects may lack the `iss` that its metadata promises (RFC 9207 §2.4). */
   readonly mayOmitIss?: boolean;
 }

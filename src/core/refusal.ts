@@ -4,6 +4,12 @@
  * - `expired`: the grant had an end, and it is reached
  * - `password-changed`: the account's password was changed
  * - `access-removed`: a policy or an administrator no longer allows it
+ * - `testing-expired`: the client's project is in testing, where a grant ends after seven days
+ * - `unused`: nobody used the grant for months
+ * - `session-control`: an organization wants its people to sign in anew every few hours
+ * - `admin-policy`: an administrator does not allow this client
+ * - `too-many-tokens`: newer sign-ins of the same account took the place of this one
+ * - `client-mismatch`: the grant was given to another client, or the client's secret is another one now
  * - `refused`: the issuer gave no reason that we understand
  * - `client-gone`: the issuer no longer knows the client that it had registered for us
  * - `not-renewable`: the access token ended, and the issuer never gave a refresh token
@@ -16,6 +22,12 @@ export type RefusalReason =
   | 'expired'
   | 'password-changed'
   | 'access-removed'
+  | 'testing-expired'
+  | 'unused'
+  | 'session-control'
+  | 'admin-policy'
+  | 'too-many-tokens'
+  | 'client-mismatch'
   | 'refused'
   | 'client-gone'
   | 'not-renewable'
@@ -31,6 +43,12 @@ export const refusalReasons: readonly RefusalReason[] = [
   'expired',
   'password-changed',
   'access-removed',
+  'testing-expired',
+  'unused',
+  'session-control',
+  'admin-policy',
+  'too-many-tokens',
+  'client-mismatch',
   'refused',
   'client-gone',
   'not-renewable',

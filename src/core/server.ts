@@ -17,6 +17,8 @@ export interface ServerAuth {
   readonly grant?: Grant;
   /** Scopes to ask for instead of those that the server names. */
   readonly scopes?: readonly string[];
+  /** The project that is charged for what this server does, as Google's APIs want it (`x-goog-user-project`). */
+  readonly quotaProject?: string;
   /** E-mail address, name or subject of the only account that this server may use. */
   readonly account?: string;
 }

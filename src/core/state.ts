@@ -9,14 +9,22 @@ export type CredentialState =
   /** What is stored cannot be read before the user has opened it. */
   | { readonly kind: 'locked' }
   | { readonly kind: 'signing-in'; readonly account?: Account }
-  | { readonly kind: 'ready'; readonly account: Account; readonly expiresAtMs?: number }
-  | { readonly kind: 'refreshing'; readonly account: Account; readonly expiresAtMs?: number }
-  | {
+  | ({ readonly kind: 'ready' } & SignedIn)
+  | ({ readonly kind: 'refreshing' } & SignedIn)
+  | ({
       readonly kind: 'retrying';
-      readonly account: Account;
-      /** When the access token that is still in use ends; in the past when calls fail meanwhile. */
-      readonly expiresAtMs?: number;
       readonly nextAttemptAtMs: number;
       readonly code: ErrorCode;
-    }
+    } & SignedIn)
   | { readonly kind: 'needs-sign-in'; readonly account: Account; readonly reason: RefusalReason };
+
+/** What is known of a sign-in that is alive. */
+export interface SignedIn {
+  readonly account: Account;
+  /** When the access token that is in use ends; in the past when calls fail until it is renewed. */
+  readonly expiresAtMs?: number;
+  /** When the sign-in itself ends, which no renewal puts off. */
+  readonly grantEndsAtMs?: number;
+  /** What the server needs and the user has not granted, so that what needs it fails. */
+  readonly missingScopes?: readonly string[];
+}

@@ -1,4 +1,5 @@
 import type { Account } from './account.js';
+import type { Reach } from './reach.js';
 import type { Secret } from './secret.js';
 import type { ServerId } from './server.js';
 
@@ -14,8 +15,7 @@ export interface Proof {
 export interface LentToken {
   readonly token: Secret;
   readonly account: Account;
-  /** The protected resource that the token is for. */
-  readonly resource: string;
+  readonly reach: Reach;
   /** What it was granted. */
   readonly scopes: readonly string[];
   /** The end of its life, in milliseconds since the epoch; missing when the issuer did not say. */

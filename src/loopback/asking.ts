@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
-import { covers } from '../core/address.js';
 import type { Audit } from '../core/audit.js';
 import { BrokerError, canUserHelp, hasCode } from '../core/errors.js';
 import type { Clock } from '../core/ports.js';
+import { outOfReach, reaches } from '../core/reach.js';
 import type { AskAboutCall } from '../core/rule.js';
 import type { Server } from '../core/server.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
 import { replayLimitBytes, type Body } from './body.js';
-import { withoutHeader } from './headers.js';
+import { withHeader, withoutHeader } from './headers.js';
 import { hidesAnything } from './hidden.js';
 import type { Hold } from './hold.js';
 import { sendLent } from './lent-request.js';
@@ -16,6 +16,9 @@ import { quotedReason, readShort } from './refusal.js';
 import type { Reply } from './reply.js';
 import { permit, type Conditions } from './rule-pass.js';
 import type { Upstream } from './upstream.js';
+
+/** Which project Google's APIs charge for a call. */
+const quotaProjectHeader = 'x-goog-user-project';
 
 export interface AskingParts {
   readonly tokens: TokenSource;
@@ -59,7 +62,7 @@ export class Asking {
 
   /**
    * What the server says to `call`, asked again with a newer or a wider token when it wants one.
-   * @throws BrokerError as `TokenSource`, `Upstream.send`, `Hold.wait` and `permit`; `resource_mismatch`; `token_rejected`
+   * @throws BrokerError as `TokenSource`, `Upstream.send`, `Hold.wait` and `permit`; `resource_mismatch`, `origin_not_allowed`; `token_rejected`
    */
   async answered(call: Call): Promise<Answered> {
     let lent = await this.#permitted(call, await this.token(call));
@@ -147,20 +150,17 @@ export class Asking {
   }
 
   async #send({ method, headers, body, conditions }: Call, lent: LentToken): Promise<IncomingMessage> {
-    const { url } = this.server;
-    const { resource } = lent;
+    const { url, auth } = this.server;
     // The settings may have changed while the call waited; a token for the new address is not for the old one.
-    if (!covers(resource, url)) {
-      throw new BrokerError('resource_mismatch', 'The token is for another address than the call.', {
-        details: { server: url, resource: JSON.stringify(resource) },
-      });
-    }
+    if (!reaches(lent.reach, url)) throw outOfReach(url, lent.reach, lent.account);
+    const { quotaProject } = auth;
+    const all = quotaProject === undefined ? headers : withHeader(headers, quotaProjectHeader, quotaProject);
     // What goes into a stream of ours, or is looked at by us, must be readable.
     const isPlain = this.reply.hasBegun || (conditions !== undefined && hidesAnything(conditions.rules));
     const request = {
       url: new URL(url),
       method,
-      headers: isPlain ? withoutHeader(headers, 'accept-encoding') : headers,
+      headers: isPlain ? withoutHeader(all, 'accept-encoding') : all,
       body,
       signal: this.reply.gone,
     };

@@ -18,7 +18,7 @@ export interface AuthorizationServer extends oauth.AuthorizationServer {
 /**
  * Fetches the metadata of `issuer`, from the addresses and in the order that MCP demands. A server of MCP 2025-03-26
  * may be its own authorization server and publish nothing: then its endpoints are where that revision puts them.
- * @param resource - what the tokens are for
+ * @param resource - what the tokens are for; undefined when they name no audience
  * @param namedBy - the address of the server that named this issuer; undefined when the user did, by a setting or by
  *   signing in there before
  * @throws BrokerError `metadata_missing`; `issuer_mismatch` when the document names another issuer;
@@ -28,7 +28,7 @@ export interface AuthorizationServer extends oauth.AuthorizationServer {
 export async function discoverAuthorizationServer(
   fetch: Fetch,
   issuer: string,
-  resource: string,
+  resource: string | undefined,
   signal: AbortSignal,
   namedBy?: string,
 ): Promise<AuthorizationServer> {
@@ -36,7 +36,7 @@ export async function discoverAuthorizationServer(
   const details = { issuer };
   const found = await findDocument(guardedFetch(fetch), metadataAddresses(url), signal, namedBy);
   if (found === undefined) {
-    if (issuer === new URL(resource).origin) return withDefaultEndpoints(issuer);
+    if (resource !== undefined && issuer === new URL(resource).origin) return withDefaultEndpoints(issuer);
     throw new BrokerError('metadata_missing', `${url.host} publishes no authorization server metadata.`, {
       details,
     });

@@ -18,6 +18,10 @@ export interface AuthorizationWishes {
   readonly loginHint?: string;
   /** Lets the user choose who signs in, although the browser may remember somebody. */
   readonly chooseAccount: boolean;
+  /** False where what is asked for has been consented to, and a refresh token is there. */
+  readonly mustConsent?: boolean;
+  /** The organization whose accounts alone are wanted. */
+  readonly domain?: string;
   /** The key that the tokens are to be bound to; the code is bound to it, too. */
   readonly dpopKey?: Secret;
 }
@@ -58,13 +62,17 @@ export async function authorizationRequest(
       details: { issuer: server.issuer },
     });
   }
-  const { resource, redirectUri, state, loginHint, dpopKey } = wishes;
+  const { resource, redirectUri, state, loginHint, domain, mustConsent = true, dpopKey } = wishes;
   const quirk = server[quirks] ?? {};
   const scopes = scopesToAskFor(server, wishes.scopes);
   const nonce = scopes.includes('openid') ? oauth.generateRandomNonce() : undefined;
   const codeVerifier = oauth.generateRandomCodeVerifier();
   const { prompt: alwaysPrompt, ...always } = quirk.parameters ?? {};
-  const prompts = [wishes.chooseAccount ? choosingPrompt(server) : undefined, alwaysPrompt];
+  const prompts = [
+    wishes.chooseAccount ? (quirk.prompts?.choose ?? choosingPrompt(server)) : undefined,
+    mustConsent ? quirk.prompts?.consent : undefined,
+    alwaysPrompt,
+  ];
   const prompt = prompts.filter((one) => one !== undefined).join(' ');
   const scope = scopes.join(' ');
   const parameters = {
@@ -80,6 +88,7 @@ export async function authorizationRequest(
     ...(quirk.omitResource !== true && { resource }),
     ...(dpopKey !== undefined && { dpop_jkt: await thumbprintOf(dpopKey) }),
     ...(nonce !== undefined && { nonce }),
+    ...(domain !== undefined && quirk.domainParameter !== undefined && { [quirk.domainParameter]: domain }),
     ...(loginHint !== undefined && { login_hint: loginHint }),
     ...(prompt !== '' && { prompt }),
   };

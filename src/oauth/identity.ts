@@ -9,10 +9,20 @@ import type { GrantedTokens } from './token-answer.js';
  */
 export function identify(issuer: string, tokens: GrantedTokens, clientId = ''): Account {
   const claims = tokens.identity ?? claimsOf(tokens.accessToken.reveal(), issuer);
+  return (
+    accountFrom(issuer, claims) ?? {
+      issuer,
+      subject: clientId,
+      label: text(clientId) ?? new URL(issuer).host,
+    }
+  );
+}
+
+/** The account that validated `claims` of `issuer` name; undefined when they name none. */
+export function accountFrom(issuer: string, claims: Readonly<Record<string, unknown>>): Account | undefined {
   const { sub: subject } = claims;
   // Verbatim: two subjects that differ in a character are two accounts (OpenID Connect Core §2).
-  if (typeof subject !== 'string' || subject === '')
-    return { issuer, subject: clientId, label: text(clientId) ?? new URL(issuer).host };
+  if (typeof subject !== 'string' || subject === '') return undefined;
   const label =
     text(claims['email']) ??
     text(claims['preferred_username']) ??

@@ -2,7 +2,7 @@
 export type Answer = Readonly<Record<string, unknown>>;
 
 /** Three centuries: whoever says more means no end, and its instant might be no number that can be stored. */
-const endlessSeconds = 1e10;
+export const endlessSeconds = 1e10;
 
 /**
  * A token answer as RFC 6749 §5.1 wants it, of what real servers send and mean well: no `token_type`, or the kind of
@@ -59,6 +59,7 @@ const tokenMembers = [
   'token_type',
   'expires_in',
   'refresh_token',
+  'refresh_token_expires_in',
   'scope',
   'id_token',
   'issued_token_type',

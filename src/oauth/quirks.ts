@@ -6,13 +6,6 @@ import type { Quirk } from '../core/quirk.js';
  * an answer: whoever needs that says so in the setting `mcpCredentials.issuerQuirks`.
  */
 export const knownQuirks: readonly Quirk[] = [
-  {
-    issuer: 'https://accounts.google.com',
-    reason:
-      'Google renews only what was asked for with access_type=offline and consented to anew, and takes no offline_access',
-    parameters: { access_type: 'offline', prompt: 'consent' },
-    withoutScopes: ['offline_access'],
-  },
   ...['com', 'us'].map((domain) => ({
     issuer: `https://login.microsoftonline.${domain}/*/v2.0`,
     reason: 'Entra ID refuses “resource” beside scopes (AADSTS9010010), and checks PKCE without saying so',
@@ -40,10 +33,16 @@ export const knownQuirks: readonly Quirk[] = [
 /**
  * What is known about `issuer`.
  * @param own - what the user has set, which goes before what we know
+ * @param driven - of the issuers that have a driver
  */
-export function quirksOf(issuer: string, own: readonly Quirk[]): readonly Quirk[] {
+export function quirksOf(
+  issuer: string,
+  own: readonly Quirk[],
+  driven: readonly Quirk[] = [],
+): readonly Quirk[] {
   return [
     ...knownQuirks.filter((quirk) => matches(quirk.issuer, issuer)),
+    ...driven.filter((quirk) => isSameIssuer(quirk.issuer, issuer)),
     ...own.filter((quirk) => isSameIssuer(quirk.issuer, issuer)),
   ];
 }

@@ -2,7 +2,7 @@ import * as oauth from 'oauth4webapi';
 import { BrokerError } from '../core/errors.js';
 import type { RefusalReason } from '../core/refusal.js';
 import { Secret } from '../core/secret.js';
-import { normalizedTokenAnswer, readAnswer } from './normalized-answer.js';
+import { endlessSeconds, normalizedTokenAnswer, readAnswer } from './normalized-answer.js';
 import { refusalReason } from './refusal.js';
 
 /** What a token endpoint said: the one place where "refused for good" and "not now" are told apart. */
@@ -22,6 +22,8 @@ export interface GrantedTokens {
   /** Missing when the issuer keeps the present one valid, or gives none. */
   readonly refreshToken?: Secret;
   readonly lifetimeSeconds?: number;
+  /** How long the refresh token can be used at all; missing when there is no end, or the answer does not repeat it. */
+  readonly grantLifetimeSeconds?: number;
   /** Missing when they are those that were asked for (RFC 6749 §5.1). */
   readonly scopes?: readonly string[];
   /** The access token is bound to the key that was proved with the request (RFC 9449 §5). */
@@ -115,10 +117,17 @@ function grantedTokens(answer: oauth.TokenEndpointResponse, mayBeBound: boolean)
     accessToken: new Secret(answer.access_token),
     ...(answer.refresh_token !== undefined && { refreshToken: new Secret(answer.refresh_token) }),
     ...(answer.expires_in !== undefined && { lifetimeSeconds: answer.expires_in }),
+    ...grantLifetime(answer['refresh_token_expires_in']),
     ...(answer.scope !== undefined && { scopes: answer.scope.split(' ').filter((scope) => scope !== '') }),
     ...(identity !== undefined && { identity }),
     ...(isBound && { isBound }),
   };
+}
+
+/** No standard, but what Google and Microsoft call it: seconds, as a number or in a text. */
+function grantLifetime(value: unknown): { readonly grantLifetimeSeconds?: number } {
+  const seconds = typeof value === 'number' || typeof value === 'string' ? Number(value) : 0;
+  return seconds > 0 && seconds < endlessSeconds ? { grantLifetimeSeconds: seconds } : {};
 }
 
 /** RFC 9110 §10.2.3: seconds or a date. */

@@ -1,5 +1,5 @@
 import { Announcer, type Disposable } from '../core/announcer.js';
-import { BrokerError, describeError, hasCode } from '../core/errors.js';
+import { BrokerError, describeError } from '../core/errors.js';
 import type { Memento } from '../core/ports.js';
 import type { Secret } from '../core/secret.js';
 import type { Backend, Storage, StorageCondition, StorageHealth } from '../core/storage.js';
@@ -10,7 +10,8 @@ import { memoryPlace, placeFoundLater, type Place } from '../vault/place.js';
 import { namesSetAside } from '../vault/quarantine.js';
 import { WatchedSecrets } from '../vault/watched-secrets.js';
 import { Leftovers } from './leftovers.js';
-import { PlaceFinder, type Files, type FinderParts, type Found } from './place-finder.js';
+import { PlaceFinder, type FinderParts, type Found } from './place-finder.js';
+import { StorageOpening, type StorageState } from './storage-opening.js';
 
 /** What the settings say about storage. */
 export interface StorageSettings {
@@ -26,9 +27,6 @@ export interface StorageParts extends Omit<FinderParts, 'wish' | 'closing' | 'on
   /** Names this life of the window; the same after the extensions alone were restarted. */
   readonly session: string;
 }
-
-type State =
-  { readonly kind: 'opening' } | Found | { readonly kind: 'unusable'; readonly error: BrokerError };
 
 /**
  * Where this window keeps what it has to keep. The place is found in the background, once in the life of the window;
@@ -49,8 +47,7 @@ export class WindowStorage implements Storage, Disposable {
   readonly #finder: PlaceFinder;
   readonly #leftovers: Leftovers;
   readonly #canary: Canary | undefined;
-  #state: State = { kind: 'opening' };
-  #opening: Promise<void>;
+  readonly #opening: StorageOpening;
   #forgets = false;
   #filesSetAside = 0;
 
@@ -62,11 +59,11 @@ export class WindowStorage implements Storage, Disposable {
       new Announcer(onError),
       new Announcer(onError),
     ];
-    const changed = () => this.#changes.announce(undefined);
+    const changed = () => this.#changed();
     const later = placeFoundLater({
-      open: () => this.#place(),
-      files: () => this.#shared(),
-      whenOpen: () => this.#whenOpen(),
+      open: () => this.#opening.place(),
+      files: () => this.#opening.files(),
+      whenOpen: () => this.#opening.placeWhenUnlocked(),
     });
     this.#watched = new WatchedSecrets({ secrets: later.secrets, clock, counters, changed });
     this.secrets = this.#watched;
@@ -85,8 +82,11 @@ export class WindowStorage implements Storage, Disposable {
     this.#leftovers = new Leftovers({ ...parts, folder: (wish) => this.#finder.folder(wish) });
     if (settings.backend === 'auto') this.#canary = new Canary(parts);
     this.memento = this.#keepsNothing ? memoryMemento() : memento;
-    // Later, since whoever hands over the parts is not ready for their use yet.
-    this.#opening = Promise.resolve().then(() => this.#open());
+    this.#opening = new StorageOpening({
+      find: () => this.#find(),
+      found: (state, wasLocked) => this.#found(state, wasLocked),
+      log,
+    });
   }
 
   /** Where files belong that all windows share; undefined when there are to be none. */
@@ -109,7 +109,7 @@ export class WindowStorage implements Storage, Disposable {
 
   get health(): StorageHealth {
     const { settings } = this.parts;
-    const state = this.#state;
+    const { state } = this.#opening;
     const { backend, directory } = state.kind === 'open' ? state.inUse : this.#wish;
     const moveFailure = state.kind === 'open' ? state.moveFailure : undefined;
     return {
@@ -122,7 +122,7 @@ export class WindowStorage implements Storage, Disposable {
   }
 
   get isLocked(): boolean {
-    return this.#state.kind === 'locked';
+    return this.#opening.state.kind === 'locked';
   }
 
   ask(): void {
@@ -142,20 +142,21 @@ export class WindowStorage implements Storage, Disposable {
   }
 
   async isPassphraseNew(): Promise<boolean> {
-    if (this.#state.kind !== 'locked') return false;
-    const { folder, isNew } = this.#state.closed;
+    const { state } = this.#opening;
+    if (state.kind !== 'locked') return false;
+    const { folder, isNew } = state.closed;
     // Another window may have chosen one meanwhile.
     return isNew && (await folder.closure()) !== 'passphrase';
   }
 
   async unlock(passphrase: Secret): Promise<boolean> {
-    if (this.#state.kind !== 'locked') return true;
-    const { folder } = this.#state.closed;
+    const { state } = this.#opening;
+    if (state.kind !== 'locked') return true;
+    const { folder } = state.closed;
     const isChosen = (await folder.closure()) === 'passphrase';
     if (isChosen && (await folder.open({ kind: 'passphrase', passphrase })) === undefined) return false;
     this.#finder.know(passphrase);
-    this.#opening = this.#open();
-    await this.#opening;
+    await this.#opening.again();
     return true;
   }
 
@@ -180,7 +181,7 @@ export class WindowStorage implements Storage, Disposable {
   }
 
   get canStartAnew(): boolean {
-    const state = this.#state;
+    const { state } = this.#opening;
     const isHelpless =
       state.kind === 'unusable' ||
       (state.kind === 'open' && state.moveFailure !== undefined) ||
@@ -189,7 +190,7 @@ export class WindowStorage implements Storage, Disposable {
   }
 
   async startAnew(): Promise<void> {
-    const state = this.#state;
+    const { state } = this.#opening;
     // What is open and cannot be moved is what the user wants to do without.
     const place = state.kind === 'open' ? state.inUse : this.#finder.lookedAt;
     await this.#leftovers.abandon(place, this.#wish);
@@ -211,7 +212,7 @@ export class WindowStorage implements Storage, Disposable {
   }
 
   #condition(): StorageCondition {
-    const state = this.#state;
+    const { state } = this.#opening;
     switch (state.kind) {
       case 'opening':
       case 'locked':
@@ -226,54 +227,23 @@ export class WindowStorage implements Storage, Disposable {
     }
   }
 
-  /** @throws BrokerError `storage_locked`, `storage_unusable` */
-  async #place(): Promise<Place> {
-    await this.#opening;
-    switch (this.#state.kind) {
-      case 'open':
-        return this.#state.place;
-      case 'unusable':
-        throw this.#state.error;
-      case 'locked':
-      case 'opening':
-        throw new BrokerError('storage_locked', 'The encrypted files wait for their passphrase.');
-    }
-  }
-
-  async #shared(): Promise<Files> {
-    await this.#opening;
-    return this.#state.kind === 'locked' ? this.#state.files : this.#place();
-  }
-
-  async #whenOpen(): Promise<Place> {
-    await this.#opening;
-    if (this.isLocked) {
-      await new Promise<void>((resolve) => {
-        const listening = this.onDidUnlock(() => {
-          listening.dispose();
-          resolve();
-        });
-      });
-    }
-    return this.#place();
-  }
-
-  async #open(): Promise<void> {
-    const { log } = this.parts;
-    const wasLocked = this.#state.kind === 'locked';
-    try {
-      this.#state = this.#keepsNothing
-        ? { kind: 'open', place: memoryPlace(), inUse: this.#wish }
-        : await this.#finder.find();
-    } catch (error) {
-      const unusable = hasCode(error, 'storage_unusable') ? error : unexpected(error);
-      log.error(`The storage cannot be used: ${describeError(unusable)}`);
-      this.#state = { kind: 'unusable', error: unusable };
-    }
-    if (this.#state.kind === 'open') await this.#restore(this.#state);
-    if (this.#state.kind === 'open') void this.#lookForCanary();
+  #changed(): void {
+    this.parts.counters.note('storage.condition', this.#condition().kind);
     this.#changes.announce(undefined);
-    if (wasLocked && !this.isLocked) queueMicrotask(() => this.#unlocks.announce(undefined));
+  }
+
+  async #find(): Promise<Found> {
+    if (this.#keepsNothing) return { kind: 'open', place: memoryPlace(), inUse: this.#wish };
+    return this.#finder.find();
+  }
+
+  async #found(state: StorageState, wasLocked: boolean): Promise<void> {
+    if (state.kind === 'open') {
+      await this.#restore(state);
+      void this.#lookForCanary();
+    }
+    this.#changed();
+    if (wasLocked && state.kind !== 'locked') queueMicrotask(() => this.#unlocks.announce(undefined));
   }
 
   /** What was set aside is back before anybody looks for it. */
@@ -289,14 +259,9 @@ export class WindowStorage implements Storage, Disposable {
   async #lookForCanary(): Promise<void> {
     try {
       this.#forgets = (await this.#canary?.look(indexedNames(this.memento))) === 'forgets';
-      if (this.#forgets) this.#changes.announce(undefined);
+      if (this.#forgets) this.#changed();
     } catch (error) {
       this.parts.log.warn(`Whether secrets are kept is not known: ${describeError(error)}`);
     }
   }
-}
-
-function unexpected(cause: unknown): BrokerError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new BrokerError('storage_unusable', why, { cause, details: { why } });
 }

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { ServerId } from '../core/server.js';
 import type { IndexEntry } from './index-entry.js';
-import { Kept, type KeptParts } from './kept.js';
+import { LedgerMap, type LedgerMapParts } from './ledger-map.js';
 import { accountSchema } from './record.js';
 
 /**
@@ -32,14 +32,14 @@ const keepCount = 10_000;
 
 /** The bindings of one workspace. A binding is made once and kept until the user signs in as somebody else or out. */
 export class Bindings {
-  readonly #kept: Kept<Binding>;
+  readonly #kept: LedgerMap<Binding>;
 
   /** @param workspace - names the workspace in this profile, the same from start to start */
   constructor(
-    parts: KeptParts,
+    parts: LedgerMapParts,
     private readonly workspace: string,
   ) {
-    this.#kept = new Kept<Binding>(parts, bindingSchema, {
+    this.#kept = new LedgerMap<Binding>(parts, bindingSchema, {
       what: 'bindings',
       wins: 'last',
       keepMs: () => Infinity,

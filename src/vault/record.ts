@@ -38,6 +38,13 @@ export const grantSchema = v.variant('kind', [
     idpIssuer: v.string(),
     idpClientId: v.string(),
   }),
+  v.strictObject({
+    kind: v.literal('google'),
+    credentialsFile: v.exactOptional(v.string()),
+    subject: v.exactOptional(v.string()),
+    impersonate: v.exactOptional(v.string()),
+    audience: v.exactOptional(v.string()),
+  }),
 ]);
 
 const tokensSchema = v.variant('kind', [
@@ -47,6 +54,8 @@ const tokensSchema = v.variant('kind', [
     refreshToken: v.exactOptional(secret),
     dpopKey: v.exactOptional(secret),
     issuedAtMs: instant,
+    grantedAtMs: v.exactOptional(instant),
+    grantEndsAtMs: v.exactOptional(instant),
     expiresAtMs: v.exactOptional(instant),
   }),
   v.strictObject({ kind: v.literal('refused'), reason: v.picklist(refusalReasons), refusedAtMs: instant }),

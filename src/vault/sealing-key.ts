@@ -3,6 +3,7 @@ import { describeError } from '../core/errors.js';
 import type { Journal } from '../core/journal.js';
 import type { Leases } from '../core/lease.js';
 import type { Clock, Log, SecretStore } from '../core/ports.js';
+import { pause } from '../core/waiting.js';
 
 /** The name of the secret that is the key. */
 export const secretName = 'journal-key';
@@ -52,7 +53,8 @@ export async function sealingKey(parts: SealingKeyParts): Promise<SealingKey | u
       const found = await storedKey(parts);
       if (found === undefined && !(await isMadeElsewhere(parts))) {
         resolve(await make(parts));
-        await untilVisible(parts);
+        // A window that closes has it written down at once.
+        await pause(parts.clock, visibleAfterMs, parts.closing).catch(() => undefined);
       } else resolve(found);
     };
     parts.leases.hold(secretName, work).catch(reject);
@@ -69,19 +71,6 @@ async function storedKey({ secrets, log }: SealingKeyParts): Promise<SealingKey 
     log.error('The sealing key is damaged; another one takes its place.');
     return undefined;
   }
-}
-
-function untilVisible({ clock, closing }: SealingKeyParts): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      timer.dispose();
-      closing.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = clock.after(visibleAfterMs, end);
-    closing.addEventListener('abort', end);
-    if (closing.aborted) end();
-  });
 }
 
 /** The fingerprint of the key that was made last, whichever window made it. */

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { Account } from '../core/account.js';
 import type { ServerId } from '../core/server.js';
 import { digest } from './digest.js';
-import { Kept, type KeptParts } from './kept.js';
+import { LedgerMap, type LedgerMapParts } from './ledger-map.js';
 import { accountSchema } from './record.js';
 
 export interface SessionRules {
@@ -19,12 +19,12 @@ const digestsLimit = 1_000;
  * SHA-256 digests, since whoever has an id may be taken for its owner by a careless server.
  */
 export class Sessions {
-  readonly #kept: Kept<Account>;
+  readonly #kept: LedgerMap<Account>;
   readonly #digests = new Map<string, string>();
   /** Each change waits for the one before, so that none is overtaken while a digest is made. */
   #changes = Promise.resolve();
 
-  constructor(parts: KeptParts, { sessionsKeepMs, sessionsKeepCount }: SessionRules) {
+  constructor(parts: LedgerMapParts, { sessionsKeepMs, sessionsKeepCount }: SessionRules) {
     const accounts = new Map<string, Account>();
     /** Thousands of sessions belong to a handful of accounts, so they share them. */
     const shared = (account: Account): Account => {
@@ -33,7 +33,7 @@ export class Sessions {
       if (known === undefined) accounts.set(name, account);
       return known ?? account;
     };
-    this.#kept = new Kept(parts, v.pipe(accountSchema, v.transform(shared)), {
+    this.#kept = new LedgerMap(parts, v.pipe(accountSchema, v.transform(shared)), {
       what: 'sessions',
       wins: 'first',
       keepMs: sessionsKeepMs,

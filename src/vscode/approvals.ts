@@ -59,9 +59,10 @@ const keyOf = ({ url, auth, rules = [] }: Server): string =>
   `approval:${JSON.stringify([url, auth.issuer ?? null, auth.clientId ?? null, auth.scopes ?? null, ...unusual(auth), ...scopesIn(rules)])}`;
 
 /** At the end and only when there is any, so that what was answered before it could be said stays answered. */
-const unusual = ({ clientAuthentication, account }: ServerAuth): readonly string[] => [
+const unusual = ({ clientAuthentication, account, quotaProject }: ServerAuth): readonly string[] => [
   ...(clientAuthentication === undefined ? [] : [clientAuthentication]),
   ...(account === undefined ? [] : [`account: ${account}`]),
+  ...(quotaProject === undefined ? [] : [`quota project: ${quotaProject}`]),
 ];
 
 /** Rules can only forbid, but for the permissions that they make the user be asked for. */

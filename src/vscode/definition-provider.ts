@@ -1,11 +1,12 @@
 import type { Event, EventEmitter, McpHttpServerDefinition, McpServerDefinitionProvider } from 'vscode';
 import type { Broker } from '../broker/broker.js';
 import type { Disposable } from '../core/announcer.js';
-import { covers } from '../core/address.js';
 import { BrokerError, canUserHelp } from '../core/errors.js';
 import type { Clock } from '../core/ports.js';
+import { outOfReach, reaches } from '../core/reach.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { Storage } from '../core/storage.js';
+import { withinLimit } from '../core/waiting.js';
 import type { McpProxy } from '../loopback/mcp-proxy.js';
 import type { VSCode } from './api.js';
 import { CalmLook } from './calm.js';
@@ -100,9 +101,9 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
   }
 
   async #tokenWithin(proxy: McpProxy, id: ServerId, limitMs: number): Promise<void> {
-    const { broker } = this.parts;
+    const { broker, clock } = this.parts;
     try {
-      await this.#limited(limitMs, slowIssuer(), () => broker.accessToken(id));
+      await withinLimit(clock, limitMs, slowIssuer(), () => broker.accessToken(id));
     } catch (error) {
       if (!canUserHelp(error)) throw error;
       if (await proxy.remembers(id)) return;
@@ -111,40 +112,17 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
         throw error;
       }
       const waitMs = Math.min(this.parts.signInWaitSeconds() * 1000, startLimitMs);
-      await this.#limited(waitMs, error, (signal) => broker.signedIn(id, signal));
-    }
-  }
-
-  async #limited(
-    limitMs: number,
-    late: BrokerError,
-    work: (signal: AbortSignal) => Promise<unknown>,
-  ): Promise<void> {
-    const limit = new AbortController();
-    let timer: Disposable | undefined;
-    const end = new Promise<never>((_, reject) => {
-      timer = this.parts.clock.after(limitMs, () => {
-        limit.abort(late);
-        reject(late);
-      });
-    });
-    try {
-      await Promise.race([work(limit.signal), end]);
-    } finally {
-      timer?.dispose();
+      await withinLimit(clock, waitMs, error, (signal) => broker.signedIn(id, signal));
     }
   }
 
   /**
    * Puts the token of the moment into what is resolved, which the editor does not store.
-   * @throws BrokerError as `accessToken`; `resource_mismatch`, `token_bound`
+   * @throws BrokerError as `accessToken`; `resource_mismatch`, `origin_not_allowed`, `token_bound`
    */
   async #withToken({ id, url }: Server, resolved: McpHttpServerDefinition): Promise<McpHttpServerDefinition> {
-    const { token, resource, prove, expiresAtMs } = await this.parts.broker.accessToken(id);
-    if (!covers(resource, url))
-      throw new BrokerError('resource_mismatch', 'The token is for another address.', {
-        details: { resource: JSON.stringify(resource) },
-      });
+    const { token, account, reach, prove, expiresAtMs } = await this.parts.broker.accessToken(id);
+    if (!reaches(reach, url)) throw outOfReach(url, reach, account);
     if (prove !== undefined) throw new BrokerError('token_bound', 'A header alone proves nothing.');
     this.#deliveries.delivered(id, expiresAtMs);
     resolved.headers['Authorization'] = `Bearer ${token.reveal()}`;

@@ -90,11 +90,11 @@ function quirkRows({ broker }: DiagnosticsParts): [string, string][] {
   return rows.length === 0 ? [['none', '']] : [...once.values()];
 }
 
-function backgroundRows({ broker, clock, network }: DiagnosticsParts): [string, string][] {
-  const { wakesAtMs } = broker;
-  const next =
-    wakesAtMs === undefined ? 'nothing to look after' : `in ${secondsTo(wakesAtMs, clock.nowMs())}`;
+function backgroundRows({ counters, clock, network }: DiagnosticsParts): [string, string][] {
+  const wakesAtMs = counters.get('background.wakesAtMs');
+  const next = wakesAtMs === 0 ? 'nothing to look after' : `in ${secondsTo(wakesAtMs, clock.nowMs())}`;
   return [
+    ['service', counters.conditions['background.service']],
     ['next look', next],
     ['network', network.isDown() ? 'down' : 'up'],
   ];
@@ -140,6 +140,8 @@ function countGroups(counters: Counters): [string, [string, string][]][] {
   const groups = new Map<string, [string, string][]>();
   for (const [name, value] of counters.entries()) {
     const [group = '', ...rest] = name.split('.');
+    // An instant, which the section of the background has in words.
+    if (group === 'background') continue;
     const rows = groups.get(group) ?? [];
     rows.push([rest.join('.'), String(value)]);
     groups.set(group, rows);

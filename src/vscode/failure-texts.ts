@@ -5,7 +5,7 @@ import type { RefusalReason } from '../core/refusal.js';
 import type { ServerId } from '../core/server.js';
 import type { VSCode } from './api.js';
 import { placeText, type StoragePlace } from './place-text.js';
-import { durationText, reasonText } from './state-texts.js';
+import { durationText, missingText, reasonText } from './state-texts.js';
 
 type L10n = VSCode['l10n'];
 
@@ -103,6 +103,29 @@ export function failureText(
         detail('issuer'),
         detail('reason'),
         server,
+      ),
+    client_rule_missing: () =>
+      l10n.t(
+        'None of your clients for {0} is for this account. Run “MCP Credentials: Add Google Client…” from the Command Palette and say for whom it is, then sign in for “{1}” again.',
+        detail('issuer'),
+        server,
+      ),
+    origin_not_allowed: () =>
+      l10n.t(
+        'The tokens of {0} may not be sent to {1}, where the MCP server “{2}” is.',
+        account,
+        detail('origin'),
+        server,
+      ) +
+      ' ' +
+      l10n.t(
+        'If you trust that address with everything they allow, run “MCP Credentials: Sign In” from the Command Palette, choose “{0}” and allow it.',
+        server,
+      ),
+    identity_missing: () =>
+      l10n.t(
+        'The authorization server {0} does not say who has signed in, so nothing was stored. Sign in again, or ask who runs it.',
+        detail('issuer'),
       ),
     client_refused: () =>
       error.details['nextAttemptAtMs'] !== undefined
@@ -334,7 +357,16 @@ export function outcomeText(
     case 'signed-in':
       return {
         title: l10n.t('You are signed in'),
-        message: l10n.t('{0} is ready for the MCP server “{1}”.', outcome.account, outcome.server),
+        message: signedInText(l10n, outcome),
+      };
+    case 'once-more':
+      return {
+        title: l10n.t('One more step'),
+        message: l10n.t(
+          'The authorization server asks {0} once more about “{1}”, in another tab of your browser.',
+          outcome.account,
+          outcome.server,
+        ),
       };
     case 'failed':
       return {
@@ -344,4 +376,12 @@ export function outcomeText(
     default:
       return assertNever(outcome);
   }
+}
+
+function signedInText(
+  l10n: L10n,
+  { account, server, missing = [] }: Extract<SignInOutcome, { kind: 'signed-in' }>,
+): string {
+  const ready = l10n.t('{0} is ready for the MCP server “{1}”.', account, server);
+  return missing.length === 0 ? ready : `${ready} ${missingText(l10n, missing, server)}`;
 }

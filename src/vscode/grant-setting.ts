@@ -1,7 +1,9 @@
 import type { Grant } from '../core/grant.js';
 import { address, choice, isRecord, Mistake, rejectUnknown, show, text } from './setting-values.js';
 
-const types = ['client_credentials', 'jwt_bearer', 'token_exchange', 'identity_assertion'] as const;
+const types = ['client_credentials', 'jwt_bearer', 'token_exchange', 'identity_assertion', 'google'] as const;
+
+const applicationDefault = 'application-default';
 
 const accessToken = 'urn:ietf:params:oauth:token-type:access_token';
 
@@ -33,5 +35,22 @@ export function parseGrant(grant: unknown): Grant {
         idpIssuer: address(idpIssuer, '"auth.grant.idpIssuer"'),
         idpClientId: text(idpClientId, '"auth.grant.idpClientId"'),
       };
+    case 'google':
+      known('credentials', 'subject', 'impersonate', 'audience');
+      return googleGrant(grant);
   }
+}
+
+function googleGrant(grant: Record<string, unknown>): Grant {
+  const { credentials = applicationDefault } = grant;
+  const optional = (name: 'subject' | 'impersonate' | 'audience') =>
+    grant[name] === undefined ? {} : { [name]: text(grant[name], `"auth.grant.${name}"`) };
+  const file = text(credentials, '"auth.grant.credentials"');
+  return {
+    kind: 'google',
+    ...(file !== applicationDefault && { credentialsFile: file }),
+    ...optional('subject'),
+    ...optional('impersonate'),
+    ...optional('audience'),
+  };
 }

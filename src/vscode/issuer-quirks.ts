@@ -10,11 +10,14 @@ import type { ProblemSource, SettingsProblem } from './settings-problems.js';
 
 const setting = 'mcpCredentials.issuerQuirks';
 
+/** Where a token without an audience may go is nobody's setting. */
+type SettableQuirk = Exclude<keyof Quirk, 'issuer' | 'reason' | 'noAudience' | 'prompts' | 'domainParameter'>;
+
 const reason = 'set in mcpCredentials.issuerQuirks';
 
 /** What each member of an entry must be. */
 const readers: {
-  readonly [name in Exclude<keyof Quirk, 'issuer' | 'reason'>]: (value: unknown) => Quirk[name];
+  readonly [name in SettableQuirk]: (value: unknown) => Quirk[name];
 } = {
   omitResource: flag,
   assumePkce: flag,

@@ -22,7 +22,7 @@ export interface ParsedServers {
 
 const labelLimit = 100;
 const entryKeys = ['type', 'url', 'auth', 'rules', 'delivery'];
-const authKeys = ['issuer', 'clientId', 'clientAuthentication', 'grant', 'scopes', 'account'];
+const authKeys = ['issuer', 'clientId', 'clientAuthentication', 'grant', 'quotaProject', 'scopes', 'account'];
 
 /**
  * Reads one scope's value of `mcpCredentials.servers`. A wrong entry is left out with a message; the others stand.
@@ -58,10 +58,11 @@ function parseServer(label: string, entry: unknown): Server {
 function parseAuth(auth: unknown): ServerAuth {
   if (!isRecord(auth)) throw new Mistake(`"auth" must be an object, not ${show(auth)}`);
   rejectUnknown(auth, authKeys, 'auth.');
-  const { issuer, clientId, clientAuthentication, grant, scopes, account } = auth;
-  if (grant !== undefined && clientId === undefined)
-    throw new Mistake('"auth.grant" needs the client that it is for, as "auth.clientId"');
+  const { issuer, clientId, clientAuthentication, grant, quotaProject, scopes, account } = auth;
   const parsedGrant = grant === undefined ? undefined : parseGrant(grant);
+  // Google's credentials bring the client with them.
+  if (parsedGrant !== undefined && parsedGrant.kind !== 'google' && clientId === undefined)
+    throw new Mistake('"auth.grant" needs the client that it is for, as "auth.clientId"');
   // The token is worth something to whoever gets it, and the server could name anybody.
   const isGivenToken = parsedGrant?.kind === 'jwt_bearer' || parsedGrant?.kind === 'token_exchange';
   if (isGivenToken && issuer === undefined)
@@ -75,7 +76,15 @@ function parseAuth(auth: unknown): ServerAuth {
       clientAuthentication: choice(clientAuthentication, clientAuthMethods, '"auth.clientAuthentication"'),
     }),
     ...(parsedGrant && { grant: parsedGrant }),
+    ...(quotaProject !== undefined && { quotaProject: headerText(quotaProject, '"auth.quotaProject"') }),
     ...(scopes !== undefined && { scopes: scopeList(scopes, '"auth.scopes"') }),
     ...(account !== undefined && { account: text(account, '"auth.account"') }),
   };
+}
+
+/** What goes into a header as it is. */
+function headerText(value: unknown, name: string): string {
+  const given = text(value, name);
+  if (/^[\x21-\x7e]{1,100}$/.test(given)) return given;
+  throw new Mistake(`${name} must be letters, digits and signs without spaces, not ${show(value)}`);
 }

@@ -49,6 +49,20 @@ export function signInQuestions(vs: VSCode): Questions {
       };
     },
 
+    mayReceive: async (server, account, scopes, origin) => {
+      const allow = l10n.t('Allow');
+      const who = account ?? l10n.t('the account that you are about to sign in with');
+      const question = l10n.t(
+        'Send tokens of {0} to {1}, where the MCP server “{2}” is?',
+        who,
+        origin,
+        server,
+      );
+      const allowed = scopes.length === 0 ? '' : `${l10n.t('They allow: {0}.', scopes.join(', '))} `;
+      const detail = `${allowed}${l10n.t('Whoever gets one can use it everywhere for as long as it lasts. Allow it only if you trust that address.')}`;
+      return (await window.showWarningMessage(question, { modal: true, detail }, allow)) === allow;
+    },
+
     proof: async (server, issuer, clientId, what) => {
       const proof = await ask(server, proofPrompt(vs, hostOf(issuer), clientId, what), true);
       return proof === undefined ? undefined : new Secret(proof.trim());

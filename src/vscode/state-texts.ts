@@ -22,6 +22,33 @@ export function reasonText(l10n: L10n, reason: RefusalReason, account: string, p
       return l10n.t('The password of {0} was changed, which ended the sign-in.', account);
     case 'access-removed':
       return l10n.t('An administrator or a policy no longer allows the access of {0}.', account);
+    case 'testing-expired':
+      return l10n.t(
+        'The sign-in of {0} has ended after 7 days, as every one does while the project of its Google client is in testing. Publish the app in the Google Cloud console (Google Auth Platform, Audience) so that the next sign-in lasts.',
+        account,
+      );
+    case 'unused':
+      return l10n.t('The sign-in of {0} has ended because nobody used it for six months.', account);
+    case 'session-control':
+      return l10n.t(
+        'The organization of {0} wants its people to sign in anew after some hours, and they are over.',
+        account,
+      );
+    case 'admin-policy':
+      return l10n.t(
+        'An administrator of the organization of {0} does not allow this client, or not these permissions. Ask them to trust the client ID, or sign in with another account.',
+        account,
+      );
+    case 'too-many-tokens':
+      return l10n.t(
+        'The sign-in of {0} has ended because the same account has signed in too often with this client elsewhere, and the oldest sign-ins are dropped. Sign out where you do not need it.',
+        account,
+      );
+    case 'client-mismatch':
+      return l10n.t(
+        'The sign-in of {0} belongs to another client than the one that is used now, or the secret of the client was changed. Check the client.',
+        account,
+      );
     case 'refused':
       return l10n.t(
         'The sign-in of {0} was ended by the authorization server: it has expired or was revoked.',
@@ -96,6 +123,17 @@ export function stateText(l10n: L10n, state: CredentialState, nowMs: number): st
       return assertNever(state);
   }
 }
+
+/**
+ * What will not work because it was not granted.
+ * @param missing - the permissions, in words
+ */
+export const missingText = (l10n: L10n, missing: readonly string[], server: string): string =>
+  l10n.t(
+    'Not granted: {0}. Tools of “{1}” that need it will fail; to allow it, run “MCP Credentials: Sign In”, choose “{1}”, and leave every box ticked.',
+    missing.join(', '),
+    server,
+  );
 
 /** A span of time as somebody says it, rounded up so that it never promises too little. */
 export function durationText(l10n: L10n, ms: number): string {

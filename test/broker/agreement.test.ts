@@ -89,7 +89,7 @@ describe('vault, sessions, bindings and memory', () => {
     assert.equal(inSecrets.generation, inJournal.generation);
     assert.equal(state.expiresAtMs, inJournal.tokens.expiresAtMs);
     assert.equal(inSecrets.tokens.refreshToken?.reveal(), inJournal.tokens.refreshToken?.reveal());
-    assert.equal(binding.resource, lent.resource);
+    assert.deepEqual(lent.reach, { kind: 'resource', resource: binding.resource });
     const before = generations.get(broker) ?? 0;
     assert.ok(inJournal.generation > before, `Nothing has happened since generation ${before}.`);
     generations.set(broker, inJournal.generation);

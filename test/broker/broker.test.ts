@@ -238,7 +238,8 @@ describe('the broker', () => {
       await profile.keep(as('alice', { resource: `${resource}/deep` }), as('alice', { resource: origin }));
       const { broker: other } = profile.window(undefined, 'file:///b');
       await other.setServers([serverAt(`${resource}/deep/er`)]);
-      assert.equal((await other.accessToken(notes)).resource, `${resource}/deep`);
+      const { reach } = await other.accessToken(notes);
+      assert.deepEqual(reach, { kind: 'resource', resource: `${resource}/deep` });
     });
 
     it('of the last registration, when one account has several', async () => {

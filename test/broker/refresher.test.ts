@@ -837,7 +837,16 @@ describe('the refresher', () => {
 
   it('gives the scheduler nothing to spin on while the keyring takes its time', async () => {
     const leads = new Leads(defaultRules.refreshLeadMs, random);
-    const scheduler = new Scheduler({ clock, log, holdings, leads, refresher, network, chores: [] });
+    const scheduler = new Scheduler({
+      counters,
+      clock,
+      log,
+      holdings,
+      leads,
+      refresher,
+      network,
+      chores: [],
+    });
     holdings.take({ ...held, generation: 2 });
     const release = secrets.hold('get');
     clock.advance(49 * 60_000);

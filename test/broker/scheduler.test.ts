@@ -3,6 +3,7 @@ import { Holdings } from '../../src/broker/holdings.js';
 import { Leads } from '../../src/broker/leads.js';
 import type { Refresher } from '../../src/broker/refresher.js';
 import { Scheduler } from '../../src/broker/scheduler.js';
+import { Counters } from '../../src/core/counters.js';
 import { keyOf, keyText, type LiveCredential, type Tokens } from '../../src/core/credential.js';
 import { BrokerError, type ErrorCode } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
@@ -35,6 +36,7 @@ describe('the scheduler', () => {
   let network: FakeNetwork;
   let scheduler: Scheduler;
   let leadMs: number;
+  let counters: Counters;
 
   beforeEach(() => {
     clock = new FakeClock();
@@ -42,6 +44,7 @@ describe('the scheduler', () => {
     refresher = new PendingRefresher(holdings);
     network = new FakeNetwork();
     leadMs = 15 * minute;
+    counters = new Counters();
     const leads = new Leads(
       () => leadMs,
       () => 0,
@@ -54,6 +57,7 @@ describe('the scheduler', () => {
       refresher,
       network,
       chores: [],
+      counters,
     });
   });
 
@@ -102,7 +106,8 @@ describe('the scheduler', () => {
   it('goes to sleep for a minute at most, so that it finds out when the clock has jumped', () => {
     const key = take('alice', 10 * hour);
     assert.deepEqual(clock.pending, [minute]);
-    assert.equal(scheduler.wakesAtMs, clock.nowMs() + minute);
+    assert.equal(counters.get('background.wakesAtMs'), clock.nowMs() + minute);
+    assert.equal(counters.conditions['background.service'], 'running');
     clock.sleep(12 * hour);
     assert.deepEqual(refresher.asked, []);
     clock.advance(minute);
@@ -111,7 +116,8 @@ describe('the scheduler', () => {
 
   it('sets no timer when nothing will ever be due', () => {
     take('alice', undefined);
-    assert.deepEqual([clock.pending, scheduler.wakesAtMs], [[], undefined]);
+    assert.deepEqual([clock.pending, counters.get('background.wakesAtMs')], [[], 0]);
+    assert.equal(counters.conditions['background.service'], 'idle');
     const ended = take('bob', 5 * second, false);
     clock.advance(5 * second);
     assert.equal(holdings.get(ended)?.activity.kind, 'ended');
@@ -205,6 +211,7 @@ describe('the scheduler', () => {
       holdings.setActivity(key, retrying('network_down', clock.nowMs()));
       clock.advance(hour);
       assert.deepEqual([refresher.asked, clock.pending.length], [[], 1]);
+      assert.equal(counters.conditions['background.service'], 'paused');
       network.comeBack();
       clock.advance(5 * second);
       assert.deepEqual(refresher.asked, [key]);
@@ -261,7 +268,7 @@ describe('the scheduler', () => {
       () => 0,
     );
     const log = new RecordingLog();
-    scheduler = new Scheduler({ clock, log, holdings, leads, refresher, network, chores: [chore] });
+    scheduler = new Scheduler({ clock, log, holdings, leads, refresher, network, chores: [chore], counters });
     dueAtMs = clock.nowMs() + 90 * second;
     scheduler.look();
     take('alice', hour);
@@ -275,6 +282,7 @@ describe('the scheduler', () => {
   it('ends its timer when it is disposed', () => {
     take('alice', 5 * second);
     scheduler.dispose();
+    assert.equal(counters.conditions['background.service'], 'ended');
     assert.deepEqual(clock.pending, []);
     take('bob', 5 * second);
     assert.deepEqual(clock.pending, []);

@@ -4,6 +4,7 @@ import type { SignInWanted } from '../../src/broker/wants.js';
 import { Counters } from '../../src/core/counters.js';
 import { FakeLock } from '../support/fake-lock.js';
 import type { Fetch, OpenBrowser, RedirectReceiver } from '../../src/core/ports.js';
+import type { IssuerDriver } from '../../src/core/issuer-driver.js';
 import type { Questions } from '../../src/core/questions.js';
 import type { Server, ServerAuth, ServerId } from '../../src/core/server.js';
 import type { Credential } from '../../src/core/credential.js';
@@ -44,6 +45,8 @@ export class Profile {
   rules = defaultRules;
   /** What the user says when asked. */
   questions: Questions = noQuestions;
+  /** The issuers that need more than the protocol. */
+  drivers: readonly IssuerDriver[] = [];
   /** How the windows reach the world. */
   fetch: Fetch = (url, init) => fetch(url, init);
   readonly #open: Broker[] = [];
@@ -82,6 +85,7 @@ export class Profile {
       },
       openBrowser,
       readTokenFile,
+      drivers: this.drivers,
     };
     const broker = new Broker({ ...parts, redirects, questions: this.questions });
     const wanted: SignInWanted[] = [];

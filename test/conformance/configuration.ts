@@ -45,6 +45,7 @@ export async function configurationFor(context: Context, serverUrl: string): Pro
     questions: {
       issuer: (_server, issuers) => Promise.resolve(issuers[0]),
       client: () => Promise.resolve(undefined),
+      mayReceive: () => Promise.resolve(false),
       proof: (_server, _issuer, _clientId, what) => told(what === 'private key' ? key : secret),
     },
   };

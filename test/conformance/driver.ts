@@ -6,6 +6,7 @@ import type { Clock, Log } from '../../src/core/ports.js';
 import { noServerMemory } from '../../src/core/server-memory.js';
 import { McpProxy } from '../../src/loopback/mcp-proxy.js';
 import { readTokenFile } from '../../src/node/token-file.js';
+import { Web } from '../../src/node/web.js';
 import { redirectReceiver } from '../../src/loopback/redirect-receiver.js';
 import { memoryJournal, memoryMemento, memorySecrets, OwnLeases } from '../../src/vault/in-memory.js';
 import { MemoryLedger } from '../../src/vault/memory-ledger.js';
@@ -48,12 +49,13 @@ const { servers, problems } = parseServers(entries, 'the configuration');
 const [server] = servers;
 if (server === undefined) throw new Error(problems.map(({ message }) => message).join('\n'));
 
+const web = new Web();
 const browser = new FormBrowser({ username: 'alice', password: 'alice', decision: 'allow' });
 const broker = new Broker({
   rules: { ...defaultRules, clientMetadataUrl: () => clientMetadataUrl },
   counters: new Counters(),
   audit: new RecordingAudit(),
-  fetch: (url, init) => fetch(url, init),
+  fetch: web.fetch,
   clock,
   random: Math.random,
   log,
@@ -68,9 +70,10 @@ const broker = new Broker({
   showCode: () => {
     throw new Error('Nobody asked for a code.');
   },
-  openBrowser: (url) => {
+  openBrowser: async (url, namedBy) => {
+    await web.requireReach(url, namedBy);
     browser.open(url).catch(fail);
-    return Promise.resolve(true);
+    return true;
   },
   redirects: redirectReceiver({
     template: () => Promise.resolve('{{title}} {{message}}'),

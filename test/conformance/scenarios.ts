@@ -12,9 +12,12 @@ export interface Run {
 /** An extension can be had with either of the two kinds of wire: with sessions and without. */
 const extensionWires = ['2025-11-25', '2026-07-28'];
 
+/** Of the suite in `package.json`. */
+const scenarioCount = 33;
+
 /**
  * Every authorization scenario of the official suite, on every revision for which it exists.
- * @throws Error when the suite lists none
+ * @throws Error when it lists another number of them than we know of: one may have been missed
  */
 export function authorizationRuns(): readonly Run[] {
   const { stdout, stderr } = spawnSync(process.execPath, [suite, 'list', '--client'], {
@@ -31,6 +34,8 @@ export function authorizationRuns(): readonly Run[] {
       }));
     },
   );
-  if (runs.length === 0) throw new Error(`The conformance suite lists no authorization scenario. ${stderr}`);
+  const known = new Set(runs.map(({ scenario }) => scenario)).size;
+  if (known !== scenarioCount)
+    throw new Error(`The suite lists ${known} authorization scenarios and not ${scenarioCount}. ${stderr}`);
   return runs;
 }

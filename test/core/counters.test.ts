@@ -11,6 +11,17 @@ describe('the counters', () => {
     assert.ok(entries.every(([, value]) => value === 0));
   });
 
+  it('say in which condition something is, as it was noted last', () => {
+    const counters = new Counters();
+    counters.note('storage.condition', 'fails');
+    counters.note('background.service', 'paused');
+    counters.note('storage.condition', 'works');
+    assert.deepEqual(counters.conditions, {
+      'background.service': 'paused',
+      'storage.condition': 'works',
+    });
+  });
+
   it('count up, and show the last value of what is measured', () => {
     const counters = new Counters();
     counters.add('refreshes.renewed');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import type { Ledger } from '../../src/core/ledger.js';
 import { LedgerFiles } from '../../src/node/ledger-files.js';
-import { Kept, type KeptRules } from '../../src/vault/kept.js';
+import { LedgerMap, type LedgerMapRules } from '../../src/vault/ledger-map.js';
 import { MemoryLedger } from '../../src/vault/memory-ledger.js';
 import { accountSchema } from '../../src/vault/record.js';
 import { FakeClock } from '../support/fake-clock.js';
@@ -26,7 +26,7 @@ const changes = fc.array(fc.record({ key: keys, label: fc.option(anyText, { nil:
 });
 const accountOf = (label: string) => ({ issuer: 'https://as.example.com', subject: 'u', label });
 
-const rules = (wins: KeptRules['wins']): KeptRules => ({
+const rules = (wins: LedgerMapRules['wins']): LedgerMapRules => ({
   what: 'accounts',
   wins,
   keepMs: () => 1e12,
@@ -34,14 +34,14 @@ const rules = (wins: KeptRules['wins']): KeptRules => ({
 });
 
 /** A window on a ledger, which has read what is there. */
-async function open(ledger: Ledger, wins: KeptRules['wins']) {
+async function open(ledger: Ledger, wins: LedgerMapRules['wins']) {
   const [clock, log] = [new FakeClock(), new RecordingLog()];
-  const kept = new Kept({ ledger, clock, log }, accountSchema, rules(wins));
+  const kept = new LedgerMap({ ledger, clock, log }, accountSchema, rules(wins));
   await kept.loaded;
   return { kept, clock, log };
 }
 
-async function write(ledger: Ledger, wins: KeptRules['wins'], list: readonly Change[]): Promise<void> {
+async function write(ledger: Ledger, wins: LedgerMapRules['wins'], list: readonly Change[]): Promise<void> {
   const { kept, clock } = await open(ledger, wins);
   for (const { key, label } of list) {
     if (label === undefined) kept.delete(key);
@@ -52,7 +52,7 @@ async function write(ledger: Ledger, wins: KeptRules['wins'], list: readonly Cha
 }
 
 /** What should be left, by a map and two lines. */
-function expected(wins: KeptRules['wins'], list: readonly Change[]): Map<string, string> {
+function expected(wins: LedgerMapRules['wins'], list: readonly Change[]): Map<string, string> {
   const left = new Map<string, string>();
   for (const { key, label } of list) {
     if (label === undefined) left.delete(key);
@@ -62,7 +62,7 @@ function expected(wins: KeptRules['wins'], list: readonly Change[]): Map<string,
 }
 
 describe('a ledger', () => {
-  const ways = fc.constantFrom<KeptRules['wins']>('first', 'last');
+  const ways = fc.constantFrom<LedgerMapRules['wins']>('first', 'last');
 
   holds('gives another window what was written', 20, [ways, changes], async (wins, list) => {
     const ledger = new MemoryLedger();

@@ -22,6 +22,7 @@ const ranges4: readonly Range[] = (
     ['172.16.0.0', 12, 'private'],
     ['192.0.0.0', 24, 'private'],
     ['192.0.2.0', 24, 'private'],
+    ['192.88.99.0', 24, 'private'],
     ['192.168.0.0', 16, 'private'],
     ['198.18.0.0', 15, 'private'],
     ['198.51.100.0', 24, 'private'],
@@ -41,6 +42,8 @@ const ranges6: readonly Range[] = [
   [0x100n << 112n, 64, 'private'],
   [0x64ff9b0001n << 80n, 48, 'private'],
   [0x20010db8n << 96n, 32, 'private'],
+  [0x3fff0n << 108n, 20, 'private'],
+  [0xffffn << 48n, 96, 'private'],
   [0x20010000n << 96n, 32, 'private'],
   [0x2002n << 112n, 16, 'private'],
 ];

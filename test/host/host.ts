@@ -16,6 +16,8 @@ export type HostOptions = {
   readonly extraExtensions?: readonly string[];
   /** User settings, on top of those that keep the editor quiet. */
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** Settings of the computer that the extensions run on, where the editor looks for some and not in the user's. */
+  readonly machineSettings?: Readonly<Record<string, unknown>>;
   readonly workspaceSettings?: Readonly<Record<string, unknown>>;
   /** Environment variables for the extension host. */
   readonly env?: Readonly<Record<string, string>>;
@@ -23,8 +25,19 @@ export type HostOptions = {
   readonly homeDir?: string;
   /** Options of the VS Code server itself, such as `enable-smoke-test-driver`. */
   readonly serverOptions?: readonly string[];
+  /** Names that lead somewhere in the browser, which otherwise leaves the computer for none. */
+  readonly browserNames?: BrowserNames;
   /** Opens the browser where somebody can see it. */
   readonly headed?: boolean;
+};
+
+export type BrowserNames = {
+  /** As certificates have them; `*.` stands for one label. */
+  readonly names: readonly string[];
+  /** Where they lead, as `host:port`. */
+  readonly address: string;
+  /** The public key (SHA-256 of it) that the browser takes there, whoever has signed it. */
+  readonly spkiHash: string;
 };
 
 /** An editor server and a browser profile of its own, with no window open yet. */
@@ -59,14 +72,25 @@ const quietSettings = {
   'git.enabled': false,
 };
 
+/** Of the computer that the extensions run on. The editor takes it for another one than the browser's, which it is not. */
+const commonMachineSettings = { 'mcpCredentials.redirect.via': 'loopback' };
+
 /** Keeps the browser to loopback: neither its own background traffic nor the workbench's leaves the computer. */
-const isolation = [
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1 , EXCLUDE [::1] , EXCLUDE ::1',
-];
+function isolation(known: BrowserNames | undefined): string[] {
+  const own = known?.names.map((name) => `MAP ${name} ${known.address}`) ?? [];
+  const none = [
+    'MAP * ~NOTFOUND',
+    ...['localhost', '127.0.0.1', '127.0.0.2', '[::1]', '::1'].map((name) => `EXCLUDE ${name}`),
+  ];
+  return [
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--no-first-run',
+    `--host-resolver-rules=${[...own, ...none].join(' , ')}`,
+    ...(known === undefined ? [] : [`--ignore-certificate-errors-spki-list=${known.spkiHash}`]),
+  ];
+}
 
 let packaged: Promise<string> | undefined;
 let companion: Promise<string> | undefined;
@@ -103,7 +127,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       // Chromium refuses to build its sandbox for root.
       chromiumSandbox: process.getuid?.() !== 0,
       viewport: { width: 1400, height: 900 },
-      args: isolation,
+      args: isolation(options.browserNames),
     });
     stops.push(() => context.close());
     const dialogs: string[] = [];
@@ -137,8 +161,12 @@ async function packages({ broker, extraExtensions = [] }: HostOptions): Promise<
   return [...(ours === false ? [] : [ours]), await (companion ??= packageCompanion()), ...extraExtensions];
 }
 
-async function writeSettings(home: Home, { settings, workspaceSettings }: HostOptions): Promise<void> {
+async function writeSettings(
+  home: Home,
+  { settings, machineSettings, workspaceSettings }: HostOptions,
+): Promise<void> {
   await writeJson(join(home.userDataDir, 'User'), { ...quietSettings, ...settings });
+  await writeJson(join(home.userDataDir, 'Machine'), { ...commonMachineSettings, ...machineSettings });
   await mkdir(home.workspaceDir, { recursive: true });
   if (workspaceSettings !== undefined) {
     await writeJson(join(home.workspaceDir, '.vscode'), workspaceSettings);

@@ -129,6 +129,8 @@ function environment(home: Home): NodeJS.ProcessEnv {
     ...Object.fromEntries(kept.flatMap((name) => (name in process.env ? [[name, process.env[name]]] : []))),
     HOME: home.root,
     MCP_COMPANION_CONTROL_FILE: home.controlFile,
+    // To the editor its server is another computer; here the browser is on it, too.
+    MCP_CREDENTIALS_REDIRECT_VIA: 'loopback',
   };
 }
 

@@ -59,6 +59,7 @@ describe('the diagnostics', () => {
       /^ {2}mcpCredentials\.refresh\.leadMinutes +20 \(environment\)$/m,
       /^ {2}mcpCredentials\.servers +set \(settings\.json\)$/m,
       /^ {2}MCP_CREDENTIALS_SECRET +has a mistake$/m,
+      /^ {2}service +running$/m,
       /^ {2}next look +in \d+ s$/m,
       /^ {2}network +up$/m,
       /^Counts: refreshes$/m,
@@ -76,7 +77,10 @@ describe('the diagnostics', () => {
     await window.run('showDiagnostics');
     const text = window.editor.documents.at(-1)?.text ?? '';
     assert.match(text, /^Servers\n {2}none$/m);
-    assert.match(text, /^Background\n {2}next look +nothing to look after\n {2}network +down$/m);
+    assert.match(
+      text,
+      /^Background\n {2}service +idle\n {2}next look +nothing to look after\n {2}network +down$/m,
+    );
     assert.match(text, /^Storage\n {2}backend +secretStorage\n.*\n {2}condition +(opening|works)\n/m);
     assert.match(text, /^Settings\n {2}all as they come$/m);
   });

@@ -3,23 +3,35 @@ import type { Client } from '../../src/core/client.js';
 import { hasCode } from '../../src/core/errors.js';
 import type { Quirk } from '../../src/core/quirk.js';
 import { quirks, requirePkce, type AuthorizationServer } from '../../src/oauth/authorization-server.js';
-import { authorizationRequest, readAuthorizationResponse } from '../../src/oauth/authorization.js';
+import { googleEndpoints } from '../../src/google/endpoints.js';
+import { googleQuirk } from '../../src/google/quirk.js';
+import {
+  authorizationRequest,
+  readAuthorizationResponse,
+  type AuthorizationWishes,
+} from '../../src/oauth/authorization.js';
 import { knownQuirks, merged, quirksOf } from '../../src/oauth/quirks.js';
 import { resourceParameter } from '../../src/oauth/wire.js';
 
 const reason = 'a test';
+
+const google = googleQuirk(googleEndpoints);
 
 function serverOf(issuer: string, own: readonly Quirk[] = [], more: object = {}): AuthorizationServer {
   return {
     issuer,
     authorization_endpoint: `${issuer}/authorize`,
     code_challenge_methods_supported: ['S256'],
-    [quirks]: merged(quirksOf(issuer, own)),
+    [quirks]: merged(quirksOf(issuer, own, [google])),
     ...more,
   };
 }
 
-async function request(server: AuthorizationServer, chooseAccount = false) {
+async function request(
+  server: AuthorizationServer,
+  chooseAccount = false,
+  more: Partial<AuthorizationWishes> = {},
+) {
   const client: Client = {
     issuer: server.issuer,
     clientId: 'ours',
@@ -32,6 +44,7 @@ async function request(server: AuthorizationServer, chooseAccount = false) {
     state: 'state-1',
     scopes: ['read', 'offline_access'],
     chooseAccount,
+    ...more,
   });
   return { built, asked: new URL(built.url).searchParams };
 }
@@ -53,7 +66,7 @@ describe('the table of exceptions', () => {
     ['https://as.example.com', 0],
   ];
   for (const [issuer, count] of issuers) {
-    it(`has ${count} for ${issuer}`, () => assert.equal(quirksOf(issuer, []).length, count));
+    it(`has ${count} for ${issuer}`, () => assert.equal(quirksOf(issuer, [], [google]).length, count));
   }
 
   it('gives a reason for each, and weakens the check of no answer', () => {
@@ -64,25 +77,38 @@ describe('the table of exceptions', () => {
   });
 
   it('lets the user’s own go before it, member by member', () => {
-    const issuer = 'https://accounts.google.com';
+    const { issuer } = google;
     const own = { issuer, reason, withoutScopes: [] };
-    assert.deepEqual(merged(quirksOf(issuer, [own, { ...own, issuer: 'https://as.example.com' }])), {
-      ...knownQuirks[0],
-      ...own,
-    });
+    assert.deepEqual(
+      merged(quirksOf(issuer, [own, { ...own, issuer: 'https://as.example.com' }], [google])),
+      {
+        ...google,
+        ...own,
+      },
+    );
   });
 });
 
 describe('an exception', () => {
   it('lets Google grant a refresh token, without a scope that it refuses', async () => {
-    const server = serverOf('https://accounts.google.com', [], {
-      prompt_values_supported: ['select_account'],
-    });
-    const { asked } = await request(server, true);
+    const { asked } = await request(serverOf(google.issuer), true);
     assert.equal(asked.get('access_type'), 'offline');
     assert.equal(asked.get('prompt'), 'select_account consent');
     assert.equal(asked.get('scope'), 'read');
-    assert.equal(asked.get('resource'), 'https://mcp.example.com/mcp');
+  });
+
+  it('names no resource to Google, whose tokens are for all', async () => {
+    const { asked } = await request(serverOf(google.issuer));
+    assert.deepEqual([asked.get('resource'), asked.get('prompt')], [null, 'consent']);
+    assert.deepEqual(resourceParameter(serverOf(google.issuer), 'https://mcp.example.com'), {});
+  });
+
+  it('asks Google for nothing anew that is covered, and for accounts of one organization alone', async () => {
+    const wishes = { mustConsent: false, domain: 'example.com' };
+    const { asked } = await request(serverOf(google.issuer), true, wishes);
+    assert.deepEqual([asked.get('prompt'), asked.get('hd')], ['select_account', 'example.com']);
+    const other = await request(serverOf('https://as.example.com'), false, wishes);
+    assert.equal(other.asked.get('hd'), null);
   });
 
   it('names no resource to Entra ID, and takes its PKCE for granted', async () => {

@@ -1,17 +1,27 @@
-import { Web } from '../../src/node/web.js';
+import { join } from 'node:path';
+import { Counters } from '../../src/core/counters.js';
+import { isAlive } from '../../src/core/credential.js';
 import { hasCode } from '../../src/core/errors.js';
-import { BrokerWindow, until } from '../support/broker-window.js';
+import { Secret } from '../../src/core/secret.js';
+import { JournalFiles } from '../../src/node/journal-files.js';
+import { Web } from '../../src/node/web.js';
+import { CredentialVault } from '../../src/vault/credentials.js';
+import { OwnLeases } from '../../src/vault/in-memory.js';
+import { keyOfEntry } from '../../src/vault/index-entry.js';
+import { BrokerWindow, until, type Stores } from '../support/broker-window.js';
+import { LeapingClock } from '../support/leaping-clock.js';
+import { RecordingLog } from '../support/recording-log.js';
 import { serversSetting } from '../support/ground.js';
 import { outside } from '../support/other-world.js';
 import { ping, rawRequest } from '../support/raw-request.js';
-import type { Peer } from './peer.js';
+import type { Finish, Peer } from './peer.js';
 import type { World } from './world.js';
 
 /** This extension in a window of its own. */
 export function ours(world: World): Peer {
   const web = new Web(undefined, outside('::1'));
   const strayed: string[] = [];
-  let finishes = false;
+  let finish: Finish = 'never';
   const window: BrokerWindow = new BrokerWindow({
     web,
     user: {
@@ -35,22 +45,24 @@ export function ours(world: World): Peer {
       const { searchParams } = new URL(url);
       const state = searchParams.get('state') ?? '';
       const home = `${searchParams.get('redirect_uri') ?? ''}?code=code-1&state=${state}`;
-      if (finishes) await rawRequest(home, { method: 'GET' });
+      if (finish === 'well') await rawRequest(home, { method: 'GET' });
+      if (finish === 'with another state') await rawRequest(`${home}x`, { method: 'GET' });
       return { finalUrl: home, status: 200, text: '', pages: [], visited: [] };
     },
   });
   const { editor } = window;
+  world.overtake = (tokens) => overtake(window.stores, tokens);
   editor.window.planPick(undefined);
   return {
     name: 'this extension',
-    signIn: async (finish) => {
-      finishes = finish;
+    signIn: async (how) => {
+      finish = how;
       await window.ready;
       const isOver = window.run('signIn');
       await until(
         () => editor.window.messages.length + editor.opened.length + editor.window.picks.length > 0,
       );
-      if (finish) await isOver;
+      if (finish === 'well') await isOver;
     },
     call: async (times) => {
       const { url, headers } = await window.definition('tickets');
@@ -69,4 +81,32 @@ export function ours(world: World): Peer {
       });
     },
   };
+}
+
+/** What another window leaves in the storage that has renewed first: the same credential, a generation on. */
+async function overtake(
+  { ownSecrets: secrets, memento, folder }: Stores,
+  { access, refresh }: Parameters<World['overtake']>[0],
+): Promise<void> {
+  const log = new RecordingLog();
+  const vault = new CredentialVault({
+    secrets,
+    memento,
+    journal: new JournalFiles(join(folder, 'journal'), log),
+    leases: new OwnLeases(),
+    clock: new LeapingClock(),
+    counters: new Counters(),
+    log,
+    closing: AbortSignal.abort(),
+  });
+  await vault.open();
+  const [listed] = vault.list();
+  const credential = listed && (await vault.get(keyOfEntry(listed)));
+  if (credential === undefined || !isAlive(credential)) throw new Error('There is nothing to renew.');
+  const { generation, tokens } = credential;
+  await vault.put({
+    ...credential,
+    generation: generation + 1,
+    tokens: { ...tokens, accessToken: new Secret(access), refreshToken: new Secret(refresh) },
+  });
 }

@@ -15,12 +15,15 @@ export interface Seen {
 /** A client that meets a world for the first time. */
 export interface Peer {
   readonly name: string;
-  /** Signs in, as far as a browser; `finish` lets the browser come back. */
-  signIn(finish: boolean): Promise<void>;
+  /** Signs in, as far as a browser, and lets that come back, perhaps with a `state` that is not ours. */
+  signIn(finish: Finish): Promise<void>;
   /** Sends so many calls at once. A call that fails is no failure of this. */
   call(times: number): Promise<void>;
   seen(): Seen;
   close(): Promise<void>;
 }
+
+/** How the browser comes back. */
+export type Finish = 'never' | 'well' | 'with another state';
 
 export type PeerOf = (world: World) => Peer;

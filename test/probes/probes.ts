@@ -1,4 +1,4 @@
-import type { PeerOf, Seen } from './peer.js';
+import type { Finish, PeerOf, Seen } from './peer.js';
 import { World, type WorldOptions } from './world.js';
 
 /** What the official conformance suite does not ask of a client, and what a good one does. */
@@ -7,6 +7,8 @@ interface Probe {
   readonly world: WorldOptions;
   /** How far it goes: to the browser, or to so many calls with a token that has expired after a sign-in. */
   readonly calls?: number;
+  /** How the browser comes back, where there are no calls. */
+  readonly finish?: Finish;
   /** What a client that passes does, in a few words. */
   readonly wanted: string;
   readonly passes: (seen: Seen, world: World) => boolean;
@@ -61,6 +63,27 @@ export const probes: readonly Probe[] = [
     calls: 2,
     wanted: 'keeps the tokens, asks once',
     passes: (seen, { renewals }) => keepsTokens(seen) && renewals === 1,
+  },
+  {
+    name: 'a renewal meets a broken connection',
+    world: { renewal: 'cut' },
+    calls: 1,
+    wanted: 'keeps the tokens, opens no browser',
+    passes: keepsTokens,
+  },
+  {
+    name: 'a renewal is refused because another window was faster',
+    world: { renewal: 'overtaken' },
+    calls: 1,
+    wanted: 'goes on with the tokens of that one',
+    passes: (seen, { served }) => keepsTokens(seen) && served === 1,
+  },
+  {
+    name: 'a redirect with another state',
+    world: {},
+    finish: 'with another state',
+    wanted: 'redeems no code',
+    passes: (_seen, { tokenRequests }) => tokenRequests.length === 0,
   },
   {
     name: 'three calls at once, refresh tokens that are good once',
@@ -140,9 +163,9 @@ export const probes: readonly Probe[] = [
 export async function run(probe: Probe, peerOf: PeerOf): Promise<Outcome> {
   const world = await World.start(probe.world);
   const peer = peerOf(world);
-  const { calls = 0, name, wanted, passes } = probe;
+  const { calls = 0, finish = 'never', name, wanted, passes } = probe;
   try {
-    await peer.signIn(calls > 0);
+    await peer.signIn(calls > 0 ? 'well' : finish);
     if (calls > 0) {
       world.expire();
       await peer.call(calls);

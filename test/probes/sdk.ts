@@ -79,6 +79,11 @@ export function sdk(world: World): Peer {
   }
 
   /** Whatever it throws, what it did on the way is what counts. */
+  world.overtake = ({ access, refresh }) => {
+    if (provider.kept !== undefined)
+      provider.kept = { ...provider.kept, access_token: access, refresh_token: refresh };
+    return Promise.resolve();
+  };
   const send = (through: StreamableHTTPClientTransport) =>
     through.send({ jsonrpc: '2.0', id: (id += 1), method: 'ping' }).catch(() => undefined);
 
@@ -88,7 +93,8 @@ export function sdk(world: World): Peer {
       const first = transport();
       await first.start();
       await send(first);
-      if (finish) await first.finishAuth('code-1');
+      // A host without `state` has nothing to compare what comes back with.
+      if (finish !== 'never') await first.finishAuth('code-1');
     },
     call: async (times) => {
       const all = Array.from({ length: times }, transport);

@@ -9,12 +9,14 @@ export interface WorldOptions {
   readonly resource?: Readonly<Record<string, unknown>> | 'none';
   /** What the MCP server says to whoever brings no good token. */
   readonly challenge?: (origin: string) => string;
-  /** What the token endpoint answers to a renewal; a new token when undefined. */
-  readonly renewal?: {
-    readonly status: number;
-    readonly body: object;
-    readonly headers?: Record<string, string>;
-  };
+  /**
+   * What the token endpoint answers to a renewal; a new token when undefined. `cut` breaks the connection before the
+   * request is read; `overtaken` is what a second window of the client makes of it, which renews first.
+   */
+  readonly renewal?:
+    | { readonly status: number; readonly body: object; readonly headers?: Record<string, string> }
+    | 'cut'
+    | 'overtaken';
 }
 
 const json = { 'content-type': 'application/json' };
@@ -30,6 +32,11 @@ export class World {
   readonly #options: WorldOptions;
   #generation = 0;
   #hasExpired = false;
+  /** What another window of the client does with the tokens that it gets while this one asks. */
+  overtake: (tokens: { readonly access: string; readonly refresh: string }) => Promise<void> = () =>
+    Promise.resolve();
+  /** How many calls have been answered since the token expired. */
+  served = 0;
 
   private constructor(listener: Listener, options: WorldOptions) {
     this.#listener = listener;
@@ -64,6 +71,10 @@ export class World {
 
   async #answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const { pathname } = new URL(req.url ?? '/', this.origin);
+    if (pathname === '/token' && this.#options.renewal === 'cut' && this.tokenRequests.length > 0) {
+      req.socket.destroy();
+      return;
+    }
     const body = await readBody(req);
     const send = (status: number, answer: object, headers: Record<string, string> = {}) =>
       void res.writeHead(status, { ...json, ...headers }).end(JSON.stringify(answer));
@@ -76,7 +87,7 @@ export class World {
       return;
     }
     if (pathname === '/token') {
-      this.#token(new URLSearchParams(body), send);
+      await this.#token(new URLSearchParams(body), send);
       return;
     }
     const isResource = pathname === '/.well-known/oauth-protected-resource/mcp';
@@ -94,20 +105,25 @@ export class World {
   #serve(req: IncomingMessage, res: ServerResponse, body: string): void {
     const isGood = req.headers.authorization === `Bearer access-${this.#generation}` && !this.#hasExpired;
     if (isGood && req.method === 'POST') {
+      if (this.#generation > 1) this.served += 1;
       const { id = null } = JSON.parse(body) as { id?: unknown };
       res.writeHead(200, json).end(JSON.stringify({ jsonrpc: '2.0', id, result: {} }));
     } else if (isGood) res.writeHead(405).end();
     else res.writeHead(401, { 'www-authenticate': this.#challenge() }).end();
   }
 
-  #token(
+  async #token(
     form: URLSearchParams,
     send: (status: number, answer: object, headers?: Record<string, string>) => void,
-  ): void {
+  ): Promise<void> {
     this.tokenRequests.push(form);
     const { renewal } = this.#options;
     if (form.get('grant_type') === 'refresh_token') {
-      if (renewal !== undefined) {
+      if (renewal === 'overtaken' && this.#generation === 1) {
+        this.#generation += 1;
+        this.#hasExpired = false;
+        await this.overtake({ access: 'access-2', refresh: 'refresh-2' });
+      } else if (typeof renewal === 'object') {
         send(renewal.status, renewal.body, renewal.headers);
         return;
       }

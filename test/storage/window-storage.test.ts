@@ -41,11 +41,13 @@ describe('the storage of a window', () => {
   let memento: FakeMemento;
   let log: RecordingLog;
   let windows: WindowStorage[];
+  let counters: Counters;
 
   beforeEach(() => {
     globalFolder = scratchFolder();
     [secrets, memento, log] = [sealedBefore(new FakeSecretStore()), new FakeMemento(), new RecordingLog()];
     windows = [];
+    counters = new Counters();
   });
   afterEach(() => {
     for (const window of windows) window.dispose();
@@ -67,7 +69,7 @@ describe('the storage of a window', () => {
       scryptCost: cheap,
       session: `session ${windows.length}`,
       clock: new FakeClock(),
-      counters: new Counters(),
+      counters,
       log,
     });
     windows.push(window);
@@ -77,7 +79,9 @@ describe('the storage of a window', () => {
   it('touches nothing before it is used, and is the editor’s own from the beginning', async () => {
     const window = open();
     assert.equal(window.health.condition.kind, 'opening');
+    assert.equal(counters.conditions['storage.condition'], 'opening');
     await window.secrets.store('a', 'one');
+    assert.equal(counters.conditions['storage.condition'], 'works');
     assert.equal(secrets.values.get('a'), 'one');
     assert.deepEqual(window.health, {
       backend: 'secretStorage',

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { exportJWK, generateKeyPair } from 'jose';
 import { type ClientMetadata, type Configuration, errors, interactionPolicy, Provider } from 'oidc-provider';
+import { isLoopback } from '../../src/core/address.js';
 import type { AuthorizationStorage } from './authorization-storage.js';
 import { codePage, errorPage } from './login-pages.js';
 import { isCalled, type TestUser } from './test-users.js';
@@ -86,7 +87,8 @@ export function buildProvider(given: {
         defaultResource: () => [],
         useGrantedResource: () => true,
         getResourceServerInfo: (_ctx, resource) => {
-          if (!isLoopback(resource)) throw new errors.InvalidTarget('this issuer serves loopback only');
+          if (!isLoopback(new URL(resource)))
+            throw new errors.InvalidTarget('this issuer serves loopback only');
           return {
             audience: resource,
             scope: resourceScopes.join(' '),
@@ -173,9 +175,4 @@ function interactions(users: readonly TestUser[]): interactionPolicy.DefaultPoli
     }),
   );
   return policy;
-}
-
-function isLoopback(resource: string): boolean {
-  const { hostname } = new URL(resource);
-  return ['127.0.0.1', '[::1]', 'localhost'].includes(hostname);
 }

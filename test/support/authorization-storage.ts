@@ -53,6 +53,12 @@ export class AuthorizationStorage {
     }
   }
 
+  /** Ends one grant, and no token that came from it is known any more. */
+  revokeGrant(grantId: string): void {
+    this.#entriesOf('Grant').delete(grantId);
+    this.#forgetTokensOf(grantId);
+  }
+
   /** How many grants there are that somebody could renew with. */
   liveGrants(): number {
     const tokens = [...this.#entriesOf('RefreshToken').values()].map(({ payload }) => payload);

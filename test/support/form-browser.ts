@@ -1,5 +1,4 @@
 import { CookieJar } from './cookie-jar.js';
-import type { LoginAction } from './login-pages.js';
 
 /** Who sits at the browser, and what they do there. */
 export interface BrowserUser {
@@ -7,6 +6,8 @@ export interface BrowserUser {
   readonly password: string;
   /** What they press on the consent page, unless they already give up on the login page. */
   readonly decision: 'allow' | 'cancel' | 'cancel-sign-in';
+  /** The boxes from which they take the tick, by name. */
+  readonly unticks?: RegExp;
 }
 
 /** Where a click on a link ended. */
@@ -51,7 +52,7 @@ export class FormBrowser {
     const visited: string[] = [];
     let page = await this.#load(new URL(url), undefined, visited);
     const pages = [page.text];
-    const pressed: LoginAction[] = [];
+    const pressed: string[] = [];
     for (;;) {
       const form = readForm(page.text);
       const action = form && this.#choose(form);
@@ -72,19 +73,21 @@ export class FormBrowser {
     return { finalUrl: finalUrl.href, status, text, pages, visited };
   }
 
-  #choose({ fields, buttons }: Form): LoginAction | undefined {
+  #choose({ fields, buttons }: Form): string | undefined {
     const { username, decision } = this.user;
     if (fields.has('password')) return decision === 'cancel-sign-in' ? 'cancel' : 'sign-in';
     if (buttons.has('allow')) return decision === 'allow' ? 'allow' : 'cancel';
-    const account = buttons.get('continue');
-    if (account === undefined) return undefined;
-    return account.toLowerCase().includes(username.toLowerCase()) ? 'continue' : 'another';
+    const accounts = [...buttons].filter(([action]) => action.startsWith('continue'));
+    if (accounts.length === 0) return undefined;
+    const own = accounts.find(([, label]) => label.toLowerCase().includes(username.toLowerCase()));
+    return own?.[0] ?? 'another';
   }
 
-  #filledIn(form: Form | undefined, action: LoginAction): URLSearchParams {
+  #filledIn(form: Form | undefined, action: string): URLSearchParams {
     const filled = new URLSearchParams([...(form?.fields ?? [])]);
     if (filled.has('username')) filled.set('username', this.user.username);
     if (filled.has('password')) filled.set('password', this.user.password);
+    for (const name of [...filled.keys()]) if (this.user.unticks?.test(name) === true) filled.delete(name);
     filled.set('action', action);
     return filled;
   }
@@ -129,7 +132,7 @@ interface Form {
   /** Input names with their values. */
   readonly fields: ReadonlyMap<string, string>;
   /** What each button does, with its label. */
-  readonly buttons: ReadonlyMap<LoginAction, string>;
+  readonly buttons: ReadonlyMap<string, string>;
 }
 
 /** Regular expressions are enough for pages of our own making, and for everybody else's there is Chromium. */
@@ -142,7 +145,7 @@ function readForm(html: string): Form | undefined {
     action: attribute(formTag, 'action'),
     fields: new Map(inputs.map((tag) => [attribute(tag, 'name') ?? '', attribute(tag, 'value') ?? ''])),
     buttons: new Map(
-      buttons.map(([, tag = '', label = '']) => [attribute(tag, 'value') as LoginAction, label] as const),
+      buttons.map(([, tag = '', label = '']) => [attribute(tag, 'value') as string, label] as const),
     ),
   };
 }

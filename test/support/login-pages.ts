@@ -70,7 +70,8 @@ export function errorPage(error: string, description: string): string {
   );
 }
 
-function buttons(...of: readonly (readonly [LoginAction, string])[]): string {
+/** A row of buttons, by what they do. */
+export function buttons(...of: readonly (readonly [LoginAction, string])[]): string {
   const row = of.map(([action, label]) => {
     const isCancel = action === 'cancel';
     return `<button name="action" value="${action}" ${isCancel ? 'formnovalidate' : 'class="primary"'}>${label}</button>`;
@@ -78,7 +79,8 @@ function buttons(...of: readonly (readonly [LoginAction, string])[]): string {
   return `<div class="row">${row.join('')}</div>`;
 }
 
-function page(title: string, form: string): string {
+/** A page with one form. */
+export function page(title: string, form: string): string {
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -113,6 +115,8 @@ button.account { display: block; width: 100%; margin-top: .75rem; text-align: le
 .hint { margin: 1.5rem 0 0; font-size: .85rem; }
 dt { margin-top: .75rem; font-weight: 600; }
 dd { margin: 0; }
+label.scope { font-weight: normal; }
+label.scope input { display: inline; width: auto; margin: 0 .5rem 0 0; }
 [role=alert] { color: light-dark(#b3261e, #ff8a80); }
 `;
 
@@ -125,4 +129,5 @@ const entities: Readonly<Record<string, string>> = {
 };
 
 /** A client's name comes from whoever registered it. */
-const escape = (text: string): string => text.replace(/[&<>"']/g, (character) => entities[character] ?? '');
+export const escape = (text: string): string =>
+  text.replace(/[&<>"']/g, (character) => entities[character] ?? '');

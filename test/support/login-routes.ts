@@ -134,7 +134,8 @@ function requestedScopes({ prompt }: Interaction, issuer: string): ReadonlyMap<s
   return scopes;
 }
 
-function show(res: ServerResponse, status: number, html: string): void {
+/** Answers with a page that runs nothing and that no other page may frame. */
+export function show(res: ServerResponse, status: number, html: string): void {
   res.writeHead(status, {
     'content-type': 'text/html; charset=utf-8',
     'cache-control': 'no-store',

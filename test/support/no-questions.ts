@@ -6,5 +6,6 @@ const refuse = (what: string) => () => Promise.reject(new Error(`Nobody planned 
 export const noQuestions: Questions = {
   issuer: refuse('an authorization server'),
   client: refuse('a client'),
+  mayReceive: refuse('where tokens may go'),
   proof: refuse('a secret'),
 };

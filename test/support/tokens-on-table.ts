@@ -60,7 +60,7 @@ export class TokensOnTable implements TokenSource {
     return Promise.resolve({
       token: new Secret(answer ?? ''),
       account,
-      resource: this.resource(),
+      reach: { kind: 'resource', resource: this.resource() } as const,
       scopes: [],
     });
   }

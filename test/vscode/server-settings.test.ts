@@ -127,7 +127,7 @@ describe('the setting mcpCredentials.servers', () => {
     [
       'has a member in auth that is not known',
       { type: 'http', url, auth: { clientSecret: 'secret-of-alice' } },
-      /^"auth\.clientSecret" is not known here; there is "auth\.issuer", "auth\.clientId", "auth\.clientAuthentication", "auth\.grant", "auth\.scopes", "auth\.account"$/,
+      /^"auth\.clientSecret" is not known here; there is "auth\.issuer", "auth\.clientId", "auth\.clientAuthentication", "auth\.grant", "auth\.quotaProject", "auth\.scopes", "auth\.account"$/,
     ],
     [
       'has an issuer that is no address',

@@ -42,6 +42,15 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
     /set its id as "auth\.clientId"/,
   ],
   client_refused: [{ issuer: 'https://login.example.com', reason: '"no"' }, /Check "auth\.clientId"/],
+  client_rule_missing: [
+    { issuer: 'https://accounts.google.com' },
+    /Run “MCP Credentials: Add Google Client…” .* then sign in for “tickets” again\.$/,
+  ],
+  origin_not_allowed: [
+    { account: 'alice@example.com', origin: 'https://mcp.example.com' },
+    /sent to https:\/\/mcp\.example\.com, .* run “MCP Credentials: Sign In” .* and allow it\.$/,
+  ],
+  identity_missing: [{ issuer: 'https://login.example.com' }, /Sign in again, or ask who runs it/],
   client_key_unusable: [{ offered: '["ES256"]' }, /enter another key, or ask who runs the server/],
   token_file_unusable: [
     { path: '/run/token', why: 'cannot be read' },
@@ -168,6 +177,12 @@ describe('the text of a refusal', () => {
     expired: /has expired/,
     'password-changed': /password .* was changed/,
     'access-removed': /administrator or a policy/,
+    'testing-expired': /after 7 days, .* in testing\. Publish the app in the Google Cloud console/,
+    unused: /nobody used it for six months/,
+    'session-control': /wants its people to sign in anew after some hours/,
+    'admin-policy': /Ask them to trust the client ID, or sign in with another account/,
+    'too-many-tokens': /signed in too often with this client .* Sign out where you do not need it/,
+    'client-mismatch': /belongs to another client .* Check the client/,
     refused: /ended by the authorization server/,
     'client-gone': /no longer knows this editor/,
     'not-renewable': /offers no renewal/,

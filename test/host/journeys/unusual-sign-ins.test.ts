@@ -68,6 +68,34 @@ describe('a server that names two authorization servers', () => {
   });
 });
 
+describe('an editor whose extensions run on another computer than its browser', () => {
+  let ground: Ground;
+
+  before(async () => {
+    ground = await Ground.start(
+      { tickets: {} },
+      { editor: { env: { MCP_CREDENTIALS_REDIRECT_VIA: 'auto' } } },
+    );
+  });
+  after(() => ground.stop());
+
+  it('is come back to by its own address, which hands the redirect to the extension', async () => {
+    const { editor, issuer } = ground;
+    await editor.runCommand('MCP Credentials: Sign In…');
+    const page = await editor.nextPage();
+    assert.match(await signInOnPage(page, alice, '.message'), /You can close this page/);
+    const { origin, pathname, searchParams } = new URL(page.url());
+    assert.equal(origin, new URL(editor.page.url()).origin);
+    assert.match(pathname, /\/callback$/);
+    assert.equal(searchParams.get('vscode-authority'), 'mcp-credential-broker.mcp-credential-broker');
+    await page.close();
+    await ground.status((item) => item.text.startsWith('alice@example.com'));
+    assert.equal(await whoami(ground), 'alice@example.com (Alice)');
+    assert.equal(issuer.counts().codesExchanged, 1);
+    assert.deepEqual(editor.everyDialog(), []);
+  });
+});
+
 describe('a browser that does not come back', () => {
   let ground: Ground;
 

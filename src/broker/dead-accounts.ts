@@ -8,7 +8,7 @@ import { keyOfEntry } from '../vault/index-entry.js';
 import type { BoundServers } from './bound-servers.js';
 import type { Holdings } from './holdings.js';
 
-export interface RemainsParts {
+export interface DeadAccountsParts {
   readonly audit: Audit;
   readonly clock: Clock;
   readonly log: Log;
@@ -25,8 +25,8 @@ export interface RemainsParts {
 }
 
 /** What is left of credentials that the issuer refused for good: an account without tokens, for as long as the user wants. */
-export class Remains {
-  constructor(private readonly parts: RemainsParts) {}
+export class DeadAccounts {
+  constructor(private readonly parts: DeadAccountsParts) {}
 
   /** Does what `removeIfOld` does for all that is stored, one after the other, whether a server of this window uses it or not. */
   async removeAllOld(): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as v from 'valibot';
-import { Kept } from '../../src/vault/kept.js';
+import { LedgerMap } from '../../src/vault/ledger-map.js';
 import { FailingLedger } from '../support/failing-ledger.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { RecordingLog } from '../support/recording-log.js';
@@ -22,7 +22,7 @@ describe('what is kept in a ledger', () => {
     return kept;
   };
   const open = (wins: 'first' | 'last', { keepMs = Infinity, keepCount = 100 } = {}) =>
-    new Kept<string>({ ledger, clock, log }, v.string(), {
+    new LedgerMap<string>({ ledger, clock, log }, v.string(), {
       what: 'things',
       wins,
       keepMs: () => keepMs,

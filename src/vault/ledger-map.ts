@@ -16,7 +16,7 @@ const foldAfterLines = 1_000;
 /** Lines that wait for a ledger that takes none; those beyond are only in memory. */
 const unwrittenLimit = 10_000;
 
-export interface KeptRules {
+export interface LedgerMapRules {
   /** What is kept, as a word for the log. */
   readonly what: string;
   /** Of two values for one key: the `first` one until it is deleted, or the `last` one. */
@@ -27,7 +27,7 @@ export interface KeptRules {
   readonly keepCount: () => number;
 }
 
-export interface KeptParts {
+export interface LedgerMapParts {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly log: Log;
@@ -50,7 +50,7 @@ interface Change<T> {
  * number of entries. What the ledger holds is read in the background. Trouble with it is logged and troubles no
  * caller: this window then works from memory.
  */
-export class Kept<T> {
+export class LedgerMap<T> {
   /** Settles when what the ledger holds is in memory, or cannot be read. Never rejects. */
   readonly loaded: Promise<void>;
   /** In the order of their age. */
@@ -68,9 +68,9 @@ export class Kept<T> {
 
   /** @param schema - of the stored form, which is that of the value */
   constructor(
-    private readonly parts: KeptParts,
+    private readonly parts: LedgerMapParts,
     schema: v.GenericSchema<unknown, T>,
-    private readonly rules: KeptRules,
+    private readonly rules: LedgerMapRules,
   ) {
     this.#line = v.strictObject({
       version: v.literal(1),

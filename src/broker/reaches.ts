@@ -1,0 +1,38 @@
+import type { Account } from '../core/account.js';
+import { isSameIssuer } from '../core/address.js';
+import { reaches, type Reach } from '../core/reach.js';
+import type { AllowedOrigins } from '../vault/allowed-origins.js';
+import type { Issuers } from './issuers.js';
+
+/** What a token is told apart by here: a credential, held or only listed. */
+export interface Issued {
+  readonly account: Account;
+  readonly resource: string;
+}
+
+/** Where the tokens of each credential may go. */
+export class Reaches {
+  constructor(
+    private readonly issuers: Pick<Issuers, 'audienceless'>,
+    private readonly allowed: AllowedOrigins,
+  ) {}
+
+  /** Where tokens of `issued` may go now. */
+  of({ account, resource }: Issued): Reach {
+    if (!isSameIssuer(account.issuer, resource)) return { kind: 'resource', resource };
+    const own = this.issuers.audienceless(account.issuer);
+    // An issuer that is the server, too, names itself as the resource.
+    if (own === undefined) return { kind: 'resource', resource };
+    return { kind: 'origins', origins: [...own, ...this.allowed.of(account)] };
+  }
+
+  /** Whether tokens of `issued` may be sent to `address`. */
+  isWithin(issued: Issued, address: string): boolean {
+    return reaches(this.of(issued), address);
+  }
+
+  /** Whether they name no audience, so that one credential serves all servers of its account. */
+  isForAll(issued: Issued): boolean {
+    return this.of(issued).kind === 'origins';
+  }
+}

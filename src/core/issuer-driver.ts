@@ -1,0 +1,70 @@
+import type { Account } from './account.js';
+import type { BrokerError } from './errors.js';
+import type { IssuerGrant } from './grant.js';
+import type { Fetch } from './ports.js';
+import type { Quirk } from './quirk.js';
+import type { RefusalReason } from './refusal.js';
+import type { Secret } from './secret.js';
+
+/** What one issuer needs beyond the protocol, and what only its own words mean. */
+export interface IssuerDriver {
+  /** How it departs from the specifications; names the issuer. */
+  readonly quirk: Quirk;
+  /** Those of `wanted` that `granted` does not cover: a wide scope may stand for narrower ones. */
+  missingScopes(granted: readonly string[], wanted: readonly string[]): readonly string[];
+  /** What `scope` lets somebody do, in words; undefined for one that is not known. */
+  scopeText(scope: string): string | undefined;
+  /** Why it refused a grant, where it says more than the protocol knows. */
+  refusalReason(refusal: IssuerRefusal): RefusalReason | undefined;
+  /**
+   * Asks for a token by a grant that only this issuer has.
+   * @param fetch - the only way out: bounded in time and size, and following no redirect
+   * @throws (from the result) BrokerError `token_file_unusable`, `tls_untrusted`, `address_refused`
+   */
+  request(grant: IssuerGrant, wishes: IssuerGrantWishes, fetch: Fetch): Promise<IssuerAnswer>;
+}
+
+/** A grant that was refused for good, and what is known of its life. */
+export interface IssuerRefusal {
+  readonly error: string;
+  /** Its subtype and its description, in one. */
+  readonly description: string;
+  readonly nowMs: number;
+  /** When the refresh token was given out; missing when nobody knows. */
+  readonly grantedAtMs?: number;
+  /** When it was last good for a new access token. */
+  readonly renewedAtMs: number;
+  /** When the issuer said that the grant would end. */
+  readonly grantEndsAtMs?: number;
+}
+
+export interface IssuerGrantWishes {
+  readonly scopes: readonly string[];
+  /** A refresh token that an earlier answer put in the place of the one in the file. */
+  readonly refreshToken?: Secret;
+  readonly nowMs: number;
+}
+
+/** What came of it, told apart as a token endpoint's answers are. */
+export type IssuerAnswer =
+  | { readonly kind: 'granted'; readonly token: IssuedToken }
+  | {
+      readonly kind: 'refused';
+      readonly reason: RefusalReason;
+      readonly error: string;
+      readonly description: string;
+    }
+  | { readonly kind: 'unavailable'; readonly error: BrokerError };
+
+export interface IssuedToken {
+  /** An access token, or an ID token where the grant names an audience. */
+  readonly accessToken: Secret;
+  /** Whom it speaks for, where the credentials say so; else the issuer has to be asked. */
+  readonly account?: Account;
+  /** Missing when the issuer does not say. */
+  readonly lifetimeSeconds?: number;
+  /** Missing when they are those that were asked for. */
+  readonly scopes?: readonly string[];
+  /** What to ask with from now on, in the place of the one in the file. */
+  readonly refreshToken?: Secret;
+}

@@ -1,0 +1,47 @@
+import type { Account } from './account.js';
+import { covers, isLoopback } from './address.js';
+import { BrokerError } from './errors.js';
+
+/** Where a token may go: to what it was issued for or, when it names nothing, to origins that were allowed for it. */
+export type Reach =
+  /** The protected resource that the token names as its audience. */
+  | { readonly kind: 'resource'; readonly resource: string }
+  /** Each an origin such as `https://mcp.example.com`, or `https://*.example.com` for every host below a domain. */
+  | { readonly kind: 'origins'; readonly origins: readonly string[] };
+
+/** Whether a token with `reach` may be sent to `address`. */
+export function reaches(reach: Reach, address: string): boolean {
+  if (reach.kind === 'resource') return covers(reach.resource, address);
+  const origin = tokenOrigin(address);
+  return origin !== undefined && reach.origins.some((allowed) => includes(allowed, origin));
+}
+
+/** Why a token of `account` with `reach` is not sent to `url`: `origin_not_allowed` or `resource_mismatch`. */
+export function outOfReach(url: string, reach: Reach, account: Account): BrokerError {
+  if (reach.kind === 'origins')
+    return new BrokerError('origin_not_allowed', 'The token may not go there.', {
+      details: { account: account.label, origin: new URL(url).origin },
+    });
+  return new BrokerError('resource_mismatch', 'The token is for another address than the call.', {
+    details: { server: url, resource: JSON.stringify(reach.resource) },
+  });
+}
+
+/**
+ * The origin of `address` when a token that names no audience may be allowed there at all: https, or http on this
+ * computer.
+ */
+export function tokenOrigin(address: string): string | undefined {
+  if (!URL.canParse(address)) return undefined;
+  const url = new URL(address);
+  const isSafe = url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url));
+  return isSafe ? url.origin : undefined;
+}
+
+/** Whole labels count: `https://*.example.com` includes neither `https://evilexample.com` nor another port. */
+function includes(allowed: string, origin: string): boolean {
+  const domain = /^https:\/\/\*(\.[a-z0-9.-]+)$/.exec(allowed)?.[1];
+  if (domain === undefined) return allowed === origin;
+  const { protocol, hostname, port } = new URL(origin);
+  return protocol === 'https:' && port === '' && hostname.endsWith(domain) && hostname.length > domain.length;
+}

@@ -1,0 +1,61 @@
+import { BrokerError } from '../core/errors.js';
+import type { IssuerAnswer } from '../core/issuer-driver.js';
+import { unusable } from './credentials-file.js';
+
+/** What Google says when it is in trouble itself, whatever the status. */
+const transient = ['temporarily_unavailable', 'server_error', 'internal_failure', 'slow_down'];
+
+/**
+ * Judges what Google's library threw: a refusal, or trouble that may pass.
+ * @param failure - why a request got no answer, when none came
+ * @param path - of the credentials file
+ * @throws BrokerError `tls_untrusted`, `address_refused`, `network_refused`; `token_file_unusable` when the library
+ *   could not even ask with what is in the file
+ */
+export function readAnswerOf(error: unknown, failure: BrokerError | undefined, path: string): IssuerAnswer {
+  if (failure !== undefined) {
+    if (failure.code !== 'issuer_unreachable') throw failure;
+    return { kind: 'unavailable', error: failure };
+  }
+  if (error instanceof BrokerError) return { kind: 'unavailable', error };
+  const { response } = Object(error) as { readonly response?: unknown };
+  if (response !== undefined) return readResponse(response as { status: number; data?: unknown });
+  throw unusable(path, 'cannot be used as it is', error);
+}
+
+function readResponse({ status, data }: { readonly status: number; readonly data?: unknown }): IssuerAnswer {
+  const {
+    error,
+    error_description: description,
+    error_subtype: subtype,
+  } = Object(data) as Readonly<Record<string, unknown>>;
+  if (status >= 500 || status === 408 || status === 429) return unavailable(`status ${status}`, status);
+  if (typeof error === 'string' && /^[a-z][a-z0-9_]*$/.test(error)) {
+    if (transient.includes(error)) return unavailable(error, status);
+    const words = [subtype, description].filter((text) => typeof text === 'string').join(' ');
+    return { kind: 'refused', reason: 'refused', error, description: words };
+  }
+  // Google's APIs have a form of their own.
+  const { status: code, message } = Object(error) as {
+    readonly status?: unknown;
+    readonly message?: unknown;
+  };
+  if (typeof code !== 'string' || typeof message !== 'string')
+    return unavailable('no error of Google', status);
+  const isFinal = [
+    'PERMISSION_DENIED',
+    'NOT_FOUND',
+    'INVALID_ARGUMENT',
+    'UNAUTHENTICATED',
+    'FAILED_PRECONDITION',
+  ];
+  if (!isFinal.includes(code)) return unavailable(code, status);
+  return { kind: 'refused', reason: 'access-removed', error: code.toLowerCase(), description: message };
+}
+
+const unavailable = (why: string, status?: number): IssuerAnswer => ({
+  kind: 'unavailable',
+  error: new BrokerError('issuer_unreachable', `Google gives no token: ${JSON.stringify(why)}.`, {
+    details: { ...(status !== undefined && { status }) },
+  }),
+});

@@ -1,0 +1,76 @@
+import { BrokerError } from '../core/errors.js';
+import type { ReadTextFile } from '../core/ports.js';
+
+/** Where Google's own tools keep what they have, and what they are told by the environment. */
+export interface GoogleHome {
+  /** The variables of the environment. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The user's home folder. */
+  readonly homeFolder: string;
+  readonly isWindows: boolean;
+}
+
+/** A file of credentials, parsed as far as its type. */
+export interface CredentialsFile {
+  readonly path: string;
+  readonly type: string;
+  /** The text under `name`. @throws BrokerError `token_file_unusable` when there is none */
+  text(name: string): string;
+  optionalText(name: string): string | undefined;
+  readonly members: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Where the application default credentials are: named by the environment, else where `gcloud` puts them.
+ * @see https://cloud.google.com/docs/authentication/application-default-credentials
+ */
+export function applicationDefaultPath({ environment, homeFolder, isWindows }: GoogleHome): string {
+  const named = environment['GOOGLE_APPLICATION_CREDENTIALS'] ?? '';
+  if (named !== '') return named;
+  const separator = isWindows ? '\\' : '/';
+  const folders = isWindows
+    ? [environment['APPDATA'] ?? homeFolder, 'gcloud']
+    : [homeFolder, '.config', 'gcloud'];
+  const folder = environment['CLOUDSDK_CONFIG'] ?? folders.join(separator);
+  return [folder, 'application_default_credentials.json'].join(separator);
+}
+
+/**
+ * Reads a file of credentials.
+ * @throws BrokerError `token_file_unusable`, without anything of the text
+ */
+export async function readCredentialsFile(
+  readTextFile: ReadTextFile,
+  path: string,
+): Promise<CredentialsFile> {
+  const text = await readTextFile(path);
+  let members: unknown;
+  try {
+    members = JSON.parse(text.reveal());
+  } catch {
+    // The parser's message quotes the text, which is secret.
+    throw unusable(path, 'is no JSON');
+  }
+  return credentialsFrom(path, members);
+}
+
+/** @throws BrokerError `token_file_unusable` */
+export function credentialsFrom(path: string, value: unknown): CredentialsFile {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw unusable(path, 'holds no credentials');
+  const members = value as Readonly<Record<string, unknown>>;
+  const optionalText = (name: string) => {
+    const member = members[name];
+    return typeof member === 'string' && member !== '' ? member : undefined;
+  };
+  const needed = (name: string) => {
+    const member = optionalText(name);
+    if (member === undefined) throw unusable(path, `has no ${JSON.stringify(name)}`);
+    return member;
+  };
+  return { path, members, text: needed, optionalText, type: needed('type') };
+}
+
+/** @param why - as the rest of a sentence about the file */
+export const unusable = (path: string, why: string, cause?: unknown): BrokerError =>
+  new BrokerError('token_file_unusable', `The credentials file ${why}.`, { cause, details: { path, why } });

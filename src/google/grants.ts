@@ -1,0 +1,279 @@
+import type { AuthClient } from 'google-auth-library';
+import type { Account } from '../core/account.js';
+import { BrokerError, hasCode } from '../core/errors.js';
+import type { IssuerGrant } from '../core/grant.js';
+import type { IssuedToken, IssuerAnswer, IssuerGrantWishes } from '../core/issuer-driver.js';
+import type { Fetch } from '../core/ports.js';
+import { Secret } from '../core/secret.js';
+import { readAnswerOf } from './answer.js';
+import {
+  applicationDefaultPath,
+  credentialsFrom,
+  readCredentialsFile,
+  unusable,
+  type CredentialsFile,
+} from './credentials-file.js';
+import type { GoogleDriverParts } from './driver.js';
+import { claimsOf } from './id-token.js';
+import { transportOf, type Library, type Transport } from './transport.js';
+
+/** What `gcloud` asks for when nobody says what is needed. */
+const everythingInTheCloud = 'https://www.googleapis.com/auth/cloud-platform';
+
+/** As for every other request that is no tool call. */
+const answerLimitMs = 30_000;
+
+/** A client of the library, and what its credentials say about themselves. */
+interface Source {
+  readonly client: AuthClient;
+  /** Missing for a person, who is known to Google alone. */
+  readonly account?: { readonly subject: string; readonly label: string };
+  /** Whether the refresh token may be exchanged for another one. */
+  readonly mayRotate: boolean;
+}
+
+interface Request {
+  readonly library: Library;
+  readonly parts: GoogleDriverParts;
+  readonly grant: IssuerGrant;
+  readonly scopes: string[];
+  readonly refreshToken: Secret | undefined;
+  readonly transport: Transport;
+}
+
+/** As `IssuerDriver.request`; every request has a client of the library of its own, so that nothing is remembered in one. */
+export async function requestByLibrary(
+  library: Library,
+  parts: GoogleDriverParts,
+  grant: IssuerGrant,
+  wishes: IssuerGrantWishes,
+  fetch: Fetch,
+): Promise<IssuerAnswer> {
+  const path = grant.credentialsFile ?? applicationDefaultPath(parts);
+  const file = await readCredentialsFile(parts.readTextFile, path);
+  const { endpoints, limitMs = answerLimitMs } = parts;
+  const transport = transportOf(library, fetch, endpoints.token, limitMs);
+  const scopes = wishes.scopes.length === 0 ? [everythingInTheCloud] : [...wishes.scopes];
+  const request = { library, parts, grant, scopes, refreshToken: wishes.refreshToken, transport };
+  const source = actingAs(request, sourceFrom(request, file), path);
+  const { audience } = grant;
+  try {
+    const token =
+      audience === undefined
+        ? await accessToken(request, source)
+        : await idToken(request, source, audience, path, wishes.nowMs);
+    return { kind: 'granted', token };
+  } catch (error) {
+    if (hasCode(error, 'token_file_unusable')) throw error;
+    return readAnswerOf(error, transport.failure, path);
+  }
+}
+
+/** The client for what is in the file, by its type. */
+function sourceFrom(request: Request, file: CredentialsFile): Source {
+  const { library, parts, grant, scopes, refreshToken, transport } = request;
+  // The library would log requests and answers, tokens included, when a variable of the environment asks for it.
+  const options = { transporter: transport, useAuthRequestParameters: false };
+  if (grant.subject !== undefined && file.type !== 'service_account')
+    throw unusable(file.path, 'is no key of a service account, and only that can act for the "subject"');
+  switch (file.type) {
+    case 'authorized_user':
+      return {
+        mayRotate: true,
+        client: new library.UserRefreshClient({
+          ...options,
+          clientId: file.text('client_id'),
+          clientSecret: file.text('client_secret'),
+          refreshToken: refreshToken?.reveal() ?? file.text('refresh_token'),
+          endpoints: { oauth2TokenUrl: parts.endpoints.token },
+        }),
+      };
+    case 'service_account': {
+      const email = file.text('client_email');
+      const who = grant.subject ?? email;
+      return {
+        mayRotate: false,
+        account: { subject: who, label: who },
+        client: new library.JWT({
+          ...options,
+          email,
+          key: file.text('private_key'),
+          ...(grant.subject !== undefined && { subject: grant.subject }),
+          // An ID token has no scopes; whoever acts as another account needs them for that.
+          ...(grant.audience === undefined || grant.impersonate !== undefined
+            ? { scopes: grant.impersonate === undefined ? scopes : [everythingInTheCloud] }
+            : {}),
+        }),
+      };
+    }
+    case 'impersonated_service_account': {
+      const email = /([^/]+):generate(AccessToken|IdToken)$/.exec(
+        file.text('service_account_impersonation_url'),
+      );
+      if (email?.[1] === undefined) throw unusable(file.path, 'names no service account to act as');
+      const inner = credentialsFrom(file.path, file.members['source_credentials']);
+      const source = sourceFrom({ ...request, scopes: [everythingInTheCloud] }, inner);
+      const delegates = file.members['delegates'];
+      return impersonating(request, source, email[1], Array.isArray(delegates) ? delegates : []);
+    }
+    case 'external_account':
+      return externalSource(request, file, options);
+    case 'external_account_authorized_user': {
+      const audience = file.text('audience');
+      return {
+        mayRotate: true,
+        account: { subject: audience, label: nameOfPool(audience) },
+        client: new library.ExternalAccountAuthorizedUserClient({
+          ...options,
+          type: 'external_account_authorized_user',
+          audience,
+          client_id: file.text('client_id'),
+          client_secret: file.text('client_secret'),
+          refresh_token: refreshToken?.reveal() ?? file.text('refresh_token'),
+          token_url: file.optionalText('token_url') ?? `${parts.endpoints.sts}/v1/oauthtoken`,
+          token_info_url: file.optionalText('token_info_url') ?? `${parts.endpoints.sts}/v1/introspect`,
+        }),
+      };
+    }
+    default:
+      throw unusable(
+        file.path,
+        `has the type ${JSON.stringify(file.type.slice(0, 80))}, which is not known here`,
+      );
+  }
+}
+
+/** A workload that is known to another platform, and proves itself by what that one gives it. */
+function externalSource(
+  { library, grant, scopes, transport }: Request,
+  file: CredentialsFile,
+  options: { readonly transporter: Transport; readonly useAuthRequestParameters: boolean },
+): Source {
+  const audience = file.text('audience');
+  const { credential_source: from } = file.members;
+  if (Object(from) !== from) throw unusable(file.path, 'does not say where the token of the platform is');
+  if ('certificate' in (from as object))
+    throw unusable(file.path, 'proves itself by a certificate, which is not possible here');
+  const client = library.ExternalAccountClient.fromJSON({
+    ...file.members,
+    ...options,
+    scopes: grant.impersonate === undefined ? scopes : [everythingInTheCloud],
+  } as unknown as Parameters<Library['ExternalAccountClient']['fromJSON']>[0]);
+  if (client === null) throw unusable(file.path, 'holds no credentials of a workload');
+  // The library gives the exchange a transport of its own, which goes past ours.
+  const exchange: unknown = Reflect.get(client, 'stsCredential');
+  if (typeof exchange !== 'object' || exchange === null || !Reflect.set(exchange, 'transporter', transport))
+    throw new TypeError('Google’s library exchanges tokens in another way than it did.');
+  const email = client.getServiceAccountEmail();
+  const account =
+    email === null ? { subject: audience, label: nameOfPool(audience) } : { subject: email, label: email };
+  return { client, account, mayRotate: false };
+}
+
+function actingAs(request: Request, source: Source, path: string): Source {
+  const { impersonate, subject } = request.grant;
+  if (impersonate === undefined) return source;
+  if (subject !== undefined)
+    throw unusable(path, 'cannot act for a "subject" and "impersonate" an account at once');
+  return impersonating(request, source, impersonate, []);
+}
+
+function impersonating(
+  { library, parts, scopes, transport }: Request,
+  source: Source,
+  email: string,
+  delegates: readonly unknown[],
+): Source {
+  return {
+    mayRotate: source.mayRotate,
+    account: { subject: email, label: email },
+    client: new library.Impersonated({
+      transporter: transport,
+      useAuthRequestParameters: false,
+      sourceClient: source.client,
+      targetPrincipal: email,
+      targetScopes: scopes,
+      delegates: delegates.filter((one) => typeof one === 'string'),
+      endpoint: parts.endpoints.iamCredentials,
+    }),
+  };
+}
+
+async function accessToken(request: Request, source: Source): Promise<IssuedToken> {
+  const { client } = source;
+  const { token } = await client.getAccessToken();
+  if (typeof token !== 'string' || token === '') throw new TypeError('Google’s library brought no token.');
+  const { expiry_date: endsAtMs, scope } = client.credentials;
+  // The library adds the life of a token to the time of this computer.
+  const lifetimeSeconds =
+    endsAtMs == null ? request.transport.lifetimeSeconds : Math.round((endsAtMs - Date.now()) / 1000);
+  return {
+    accessToken: new Secret(token),
+    ...accountIn(request, source),
+    ...(lifetimeSeconds !== undefined && lifetimeSeconds > 0 && { lifetimeSeconds }),
+    ...(scope != null && scope !== '' && { scopes: scope.split(' ') }),
+    ...rotatedIn(request, source),
+  };
+}
+
+async function idToken(
+  request: Request,
+  source: Source,
+  audience: string,
+  path: string,
+  nowMs: number,
+): Promise<IssuedToken> {
+  const { client } = source;
+  const { library } = request;
+  if (!(
+    client instanceof library.JWT ||
+    client instanceof library.Impersonated ||
+    client instanceof library.UserRefreshClient
+  ))
+    throw unusable(path, 'can give no ID tokens; name a service account as "impersonate"');
+  const token = await client.fetchIdToken(audience);
+  const claims = claimsOf(token);
+  // It is sent to whoever it names, so it has to name nobody else.
+  if (claims?.audience !== audience)
+    throw new BrokerError('token_answer_invalid', 'The ID token is for another audience.');
+  const person =
+    claims.subject === undefined
+      ? {}
+      : { account: accountOf(request, { subject: claims.subject, label: claims.email ?? claims.subject }) };
+  const lifetimeSeconds = Math.floor(claims.endsAtSeconds - nowMs / 1000);
+  return {
+    accessToken: new Secret(token),
+    ...person,
+    ...accountIn(request, source),
+    ...(lifetimeSeconds > 0 && { lifetimeSeconds }),
+    scopes: [],
+    ...rotatedIn(request, source),
+  };
+}
+
+const accountOf = (
+  { parts }: Request,
+  who: { readonly subject: string; readonly label: string },
+): Account => ({
+  issuer: parts.endpoints.issuer,
+  ...who,
+});
+
+const accountIn = (request: Request, { account }: Source): { readonly account?: Account } =>
+  account === undefined ? {} : { account: accountOf(request, account) };
+
+const rotatedIn = (
+  { transport, refreshToken }: Request,
+  { mayRotate }: Source,
+): { readonly refreshToken?: Secret } => {
+  const kept = transport.rotated ?? refreshToken;
+  return mayRotate && kept !== undefined ? { refreshToken: kept } : {};
+};
+
+/** `//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/POOL/providers/NAME`, in short. */
+const nameOfPool = (audience: string): string =>
+  audience
+    .split('/')
+    .filter((part) => part !== '')
+    .slice(-3)
+    .join('/');

@@ -1,0 +1,26 @@
+/** What an ID token says that came straight from Google, over a connection to it. */
+export interface IdTokenClaims {
+  readonly audience: string;
+  readonly subject?: string;
+  readonly email?: string;
+  /** Seconds since the epoch. */
+  readonly endsAtSeconds: number;
+}
+
+/** @returns undefined when `token` is no ID token */
+export function claimsOf(token: string): IdTokenClaims | undefined {
+  let claims: unknown;
+  try {
+    claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
+  } catch {
+    return undefined;
+  }
+  const { aud, sub, email, exp } = Object(claims) as Readonly<Record<string, unknown>>;
+  if (typeof aud !== 'string' || typeof exp !== 'number') return undefined;
+  return {
+    audience: aud,
+    endsAtSeconds: exp,
+    ...(typeof sub === 'string' && sub !== '' && { subject: sub }),
+    ...(typeof email === 'string' && email !== '' && { email }),
+  };
+}

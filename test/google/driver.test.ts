@@ -1,0 +1,357 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasCode, type ErrorCode } from '../../src/core/errors.js';
+import type { IssuerGrant } from '../../src/core/grant.js';
+import type { IssuerAnswer, IssuedToken } from '../../src/core/issuer-driver.js';
+import { Secret } from '../../src/core/secret.js';
+import { googleDriver } from '../../src/google/driver.js';
+import { readTextFile } from '../../src/node/text-file.js';
+import { guardedFetch } from '../../src/oauth/guarded-fetch.js';
+import { scratchFolder } from '../support/scratch-folder.js';
+import { serviceKey, TokenDesk } from './token-desk.js';
+
+const email = 'robot@project.iam.gserviceaccount.com';
+const audience = '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/ci';
+const service = 'https://service-abc.run.app';
+
+describe('Google’s other credentials', () => {
+  let desk: TokenDesk;
+  beforeEach(async () => (desk = await TokenDesk.start()));
+  afterEach(() => desk.close());
+
+  /** What is in the file, by name. */
+  const files = (): Readonly<Record<string, object>> => ({
+    user: { type: 'authorized_user', client_id: 'id', client_secret: 'shh', refresh_token: '1//first' },
+    key: { type: 'service_account', client_email: email, private_key: serviceKey, private_key_id: 'k' },
+    workload: {
+      type: 'external_account',
+      audience,
+      subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+      token_url: `${desk.origin}/v1/token`,
+      credential_source: {
+        url: `${desk.origin}/subject`,
+        format: { type: 'json', subject_token_field_name: 'jwt' },
+      },
+    },
+    workforce: {
+      type: 'external_account_authorized_user',
+      audience: '//iam.googleapis.com/locations/global/workforcePools/staff/providers/okta',
+      client_id: 'id',
+      client_secret: 'shh',
+      refresh_token: 'workforce-1',
+      token_url: `${desk.origin}/v1/oauthtoken`,
+    },
+    impersonating: {
+      type: 'impersonated_service_account',
+      service_account_impersonation_url: `https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/${email}:generateAccessToken`,
+      source_credentials: {
+        type: 'authorized_user',
+        client_id: 'id',
+        client_secret: 'shh',
+        refresh_token: '1//first',
+      },
+    },
+  });
+
+  interface Asked extends Partial<IssuerGrant> {
+    readonly refreshToken?: string;
+    readonly limitMs?: number;
+  }
+
+  async function ask(file: object, { refreshToken, limitMs, ...grant }: Asked = {}): Promise<IssuerAnswer> {
+    const path = join(scratchFolder(), 'credentials.json');
+    writeFileSync(path, JSON.stringify(file));
+    return askAt(path, { ...grant, ...(refreshToken && { refreshToken }), ...(limitMs && { limitMs }) });
+  }
+
+  function askAt(path: string, { refreshToken, limitMs, ...grant }: Asked, homeFolder = '/nowhere') {
+    const driver = googleDriver({
+      endpoints: desk.endpoints,
+      environment: {},
+      homeFolder,
+      isWindows: false,
+      readTextFile,
+      ...(limitMs !== undefined && { limitMs }),
+    });
+    return driver.request(
+      { kind: 'google', credentialsFile: path, ...grant },
+      {
+        scopes: ['https://www.googleapis.com/auth/bigquery'],
+        nowMs: Date.now(),
+        ...(refreshToken !== undefined && { refreshToken: new Secret(refreshToken) }),
+      },
+      guardedFetch((url, init) => fetch(url, init)),
+    );
+  }
+
+  function granted(answer: IssuerAnswer): IssuedToken {
+    if (answer.kind !== 'granted') assert.fail(JSON.stringify(answer));
+    return answer.token;
+  }
+
+  interface Row {
+    readonly file: string;
+    readonly grant?: Partial<IssuerGrant>;
+    readonly token: RegExp;
+    readonly label?: string;
+    readonly paths: readonly string[];
+  }
+
+  const rows: readonly Row[] = [
+    { file: 'user', token: /^ya29\.user-1$/, paths: ['/token'] },
+    { file: 'key', token: /^ya29\.robot@/, label: email, paths: ['/token'] },
+    {
+      file: 'key',
+      grant: { subject: 'alice@example.com' },
+      token: /^ya29\.alice@example\.com$/,
+      label: 'alice@example.com',
+      paths: ['/token'],
+    },
+    {
+      file: 'key',
+      grant: { impersonate: 'other@project.iam.gserviceaccount.com' },
+      token: /^ya29\.impersonated$/,
+      label: 'other@project.iam.gserviceaccount.com',
+      paths: [
+        '/token',
+        '/v1/projects/-/serviceAccounts/other@project.iam.gserviceaccount.com:generateAccessToken',
+      ],
+    },
+    {
+      file: 'impersonating',
+      token: /^ya29\.impersonated$/,
+      label: email,
+      paths: ['/token', `/v1/projects/-/serviceAccounts/${email}:generateAccessToken`],
+    },
+    {
+      file: 'workload',
+      token: /^ya29\.federated$/,
+      label: 'pool/providers/ci',
+      paths: ['/subject', '/v1/token'],
+    },
+    {
+      file: 'workforce',
+      token: /^ya29\.federated$/,
+      label: 'staff/providers/okta',
+      paths: ['/v1/oauthtoken'],
+    },
+    {
+      file: 'user',
+      grant: { audience: service },
+      token: /^eyJ/,
+      label: 'alice@example.com',
+      paths: ['/token'],
+    },
+    { file: 'key', grant: { audience: service }, token: /^eyJ/, label: email, paths: ['/token'] },
+    {
+      file: 'user',
+      grant: { audience: service, impersonate: email },
+      token: /^eyJ/,
+      label: email,
+      paths: ['/token', `/v1/projects/-/serviceAccounts/${email}:generateIdToken`],
+    },
+  ];
+  for (const { file, grant = {}, token, label, paths } of rows) {
+    it(`give a token for ${file} ${JSON.stringify(grant)}, and ask nobody twice`, async () => {
+      const issued = granted(await ask(files()[file] ?? {}, grant));
+      assert.match(issued.accessToken.reveal(), token);
+      assert.equal(issued.account?.label, label);
+      assert.ok(Math.abs((issued.lifetimeSeconds ?? 0) - 3600) < 10, String(issued.lifetimeSeconds));
+      assert.deepEqual(
+        desk.requests.map(({ path }) => path),
+        paths,
+      );
+    });
+  }
+
+  it('ask for the scopes that are wanted, and for those alone', async () => {
+    await ask(files()['key'] ?? {});
+    const assertion = String(desk.requests[0]?.body['assertion']).split('.')[1] ?? '';
+    const { scope } = JSON.parse(Buffer.from(assertion, 'base64url').toString()) as { scope: string };
+    assert.equal(scope, 'https://www.googleapis.com/auth/bigquery');
+  });
+
+  it('are the application default ones where no file is named', async () => {
+    const folder = scratchFolder();
+    const path = join(folder, 'adc.json');
+    writeFileSync(path, JSON.stringify(files()['user']));
+    const driver = googleDriver({
+      endpoints: desk.endpoints,
+      environment: { GOOGLE_APPLICATION_CREDENTIALS: path },
+      homeFolder: '/nowhere',
+      isWindows: false,
+      readTextFile,
+    });
+    const wishes = { scopes: [], nowMs: Date.now() };
+    const answer = await driver.request(
+      { kind: 'google' },
+      wishes,
+      guardedFetch((url, init) => fetch(url, init)),
+    );
+    assert.equal(granted(answer).scopes?.length, 2);
+  });
+
+  describe('and what Google’s library would do wrong', () => {
+    const kinds = ['user', 'key', 'workload', 'workforce', 'impersonating'] as const;
+
+    for (const fault of [{ status: 500 }, { status: 503 }, 'reset', { status: 429 }] as const) {
+      for (const kind of kinds) {
+        it(`sends no second request after ${JSON.stringify(fault)}: ${kind}`, async () => {
+          desk.failNext(fault);
+          const answer = await ask(files()[kind] ?? {});
+          assert.equal(answer.kind, 'unavailable', JSON.stringify(answer));
+          assert.equal(desk.requests.length, 1);
+        });
+      }
+    }
+
+    it('sends the exchange of a workload’s token once, too', async () => {
+      const workload = files()['workload'] ?? {};
+      desk.failNext({ status: 200, body: { jwt: 'a-token-of-the-platform' } }, { status: 503 });
+      assert.equal((await ask(workload)).kind, 'unavailable');
+      assert.deepEqual(
+        desk.requests.map(({ path }) => path),
+        ['/subject', '/v1/token'],
+      );
+    });
+
+    for (const kind of kinds) {
+      it(`waits for no answer that never comes: ${kind}`, async () => {
+        desk.failNext('hang');
+        const answer = await ask(files()[kind] ?? {}, { limitMs: 50 });
+        assert.equal(answer.kind, 'unavailable', JSON.stringify(answer));
+        assert.equal(desk.requests.length, 1);
+      });
+    }
+
+    it('keeps a refresh token that was exchanged, and never sends the old one again', async () => {
+      desk.rotates = true;
+      const first = granted(await ask(files()['user'] ?? {}));
+      const rotated = first.refreshToken?.reveal() ?? '';
+      assert.equal(rotated, '1//after-1');
+      const second = granted(await ask(files()['user'] ?? {}, { refreshToken: rotated }));
+      assert.equal(second.refreshToken?.reveal(), '1//after-2');
+      assert.deepEqual(
+        desk.requests.map(({ body }) => body['refresh_token']),
+        ['1//first', '1//after-1'],
+      );
+    });
+
+    it('keeps the exchanged one when no newer one comes', async () => {
+      desk.rotates = true;
+      const rotated = granted(await ask(files()['user'] ?? {})).refreshToken?.reveal() ?? '';
+      desk.rotates = false;
+      const next = granted(await ask(files()['user'] ?? {}, { refreshToken: rotated }));
+      assert.equal(next.refreshToken?.reveal(), rotated);
+    });
+
+    it('gives away no token of its own when it is told to log', async () => {
+      const written: string[] = [];
+      const write = process.stderr.write.bind(process.stderr);
+      process.env['GOOGLE_SDK_NODE_LOGGING'] = '*';
+      process.stderr.write = (text: string | Uint8Array) => written.push(String(text)) > 0;
+      try {
+        await ask(files()['user'] ?? {});
+      } finally {
+        process.stderr.write = write;
+        delete process.env['GOOGLE_SDK_NODE_LOGGING'];
+      }
+      assert.doesNotMatch(written.join(''), /ya29|1\/\/first/);
+    });
+  });
+
+  describe('refused', () => {
+    it('say why, in Google’s words', async () => {
+      desk.failNext({
+        status: 400,
+        body: {
+          error: 'invalid_grant',
+          error_subtype: 'invalid_rapt',
+          error_description: 'reauth related error',
+        },
+      });
+      const answer = await ask(files()['user'] ?? {});
+      assert.ok(answer.kind === 'refused');
+      assert.equal(answer.description, 'invalid_rapt reauth related error');
+    });
+
+    it('are refused by an API in its own form', async () => {
+      desk.failNext(
+        { status: 200, body: { access_token: 'ya29.x', expires_in: 3599, token_type: 'Bearer' } },
+        { status: 403, body: { error: { code: 403, status: 'PERMISSION_DENIED', message: 'No role.' } } },
+      );
+      const answer = await ask(files()['impersonating'] ?? {});
+      assert.ok(answer.kind === 'refused');
+      assert.deepEqual([answer.reason, answer.description], ['access-removed', 'No role.']);
+    });
+
+    it('are kept when what answers is no Google', async () => {
+      desk.failNext({ status: 403, body: '<h1>Blocked</h1>' });
+      assert.equal((await ask(files()['user'] ?? {})).kind, 'unavailable');
+    });
+
+    it('take no ID token for somebody else', async () => {
+      desk.failNext({
+        status: 200,
+        body: { id_token: 'e30.eyJhdWQiOiJvdGhlciIsImV4cCI6OTk5OTk5OTk5OX0.c2ln' },
+      });
+      const answer = await ask(files()['key'] ?? {}, { audience: service });
+      assert.ok(answer.kind === 'unavailable' && answer.error.code === 'token_answer_invalid');
+    });
+  });
+
+  describe('that cannot be used', () => {
+    const wrong: readonly (readonly [
+      name: string,
+      file: object,
+      grant: Partial<IssuerGrant>,
+      why: RegExp,
+    ])[] = [
+      ['of no type', {}, {}, /has no "type"/],
+      ['of another type', { type: 'gdch_service_account' }, {}, /has the type "gdch_service_account"/],
+      ['without a secret', { type: 'authorized_user', client_id: 'x' }, {}, /has no "client_secret"/],
+      [
+        'with a broken key',
+        { type: 'service_account', client_email: email, private_key: 'x' },
+        {},
+        /cannot be used/,
+      ],
+      [
+        'for a subject that it cannot act for',
+        { type: 'authorized_user' },
+        { subject: 'a@b.c' },
+        /no key of a service/,
+      ],
+      [
+        'by a certificate',
+        { type: 'external_account', audience, credential_source: { certificate: {} } },
+        {},
+        /by a certificate/,
+      ],
+    ];
+    for (const [name, file, grant, why] of wrong) {
+      it(`say so, and ask nobody: ${name}`, async () => {
+        await assert.rejects(ask(file, grant), refusedAs('token_file_unusable', why));
+        assert.equal(desk.requests.length, 0);
+      });
+    }
+
+    it('say so of a file that is not there', () =>
+      assert.rejects(askAt('/nowhere/at/all.json', {}), refusedAs('token_file_unusable', /cannot be read/)));
+
+    it('repeat nothing of a file that is no JSON', async () => {
+      const path = join(scratchFolder(), 'credentials.json');
+      writeFileSync(path, 'private-key-in-the-wrong-place');
+      await assert.rejects(askAt(path, {}), (error: Error) => !String(error.cause).includes('private-key'));
+    });
+
+    it('go nowhere that is not encrypted', async () => {
+      const file = { ...files()['workforce'], token_url: 'http://sts.example.com/v1/oauthtoken' };
+      await assert.rejects(ask(file), refusedAs('address_refused', /not encrypted/));
+    });
+  });
+
+  const refusedAs = (code: ErrorCode, why: RegExp) => (error: unknown) =>
+    hasCode(error, code) && why.test(String(error.details['why']));
+});

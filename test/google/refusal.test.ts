@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import type { IssuerRefusal } from '../../src/core/issuer-driver.js';
+import { googleRefusal } from '../../src/google/refusal.js';
+
+const dayMs = 24 * 3_600_000;
+const grantedAtMs = 1_000 * dayMs;
+const usual = { error: 'invalid_grant', description: 'Token has been expired or revoked.' };
+
+/** A grant that was renewed until half an hour before it is found dead, `days` after it was given. */
+const after = (days: number, more: Partial<IssuerRefusal> = {}): IssuerRefusal => ({
+  ...usual,
+  grantedAtMs,
+  nowMs: grantedAtMs + days * dayMs,
+  renewedAtMs: grantedAtMs + days * dayMs - 1_800_000,
+  ...more,
+});
+
+describe('a refusal of Google', () => {
+  const weekEndMs = grantedAtMs + 604_799_000;
+  const rows: readonly (readonly [name: string, refusal: IssuerRefusal, reason: string | undefined])[] = [
+    [
+      'session control, by the subtype',
+      after(2, { description: 'invalid_rapt reauth related error' }),
+      'session-control',
+    ],
+    [
+      'session control, by the words',
+      after(2, { description: 'reauth related error (rapt_required)' }),
+      'session-control',
+    ],
+    ['a policy', after(2, { error: 'admin_policy_enforced', description: '' }), 'admin-policy'],
+    ['a client for one organization', after(2, { error: 'org_internal', description: '' }), 'admin-policy'],
+    [
+      'too many tokens',
+      after(2, { description: 'Too many refresh tokens for this client.' }),
+      'too-many-tokens',
+    ],
+    [
+      'another client',
+      after(2, { error: 'unauthorized_client', description: 'Unauthorized' }),
+      'client-mismatch',
+    ],
+    ['another secret', after(2, { error: 'invalid_client', description: 'Unauthorized' }), 'client-mismatch'],
+    ['a client that is gone', after(2, { error: 'deleted_client', description: '' }), 'client-gone'],
+    [
+      'a client that is gone, in other words',
+      after(2, { error: 'invalid_client', description: 'The OAuth client was not found.' }),
+      'client-gone',
+    ],
+    ['a password', after(2, { description: 'The password was changed.' }), 'password-changed'],
+    ['a week, as it was told', after(7, { grantEndsAtMs: weekEndMs }), 'testing-expired'],
+    [
+      'a week, long ago, as it was told',
+      after(40, { grantEndsAtMs: weekEndMs, renewedAtMs: grantedAtMs }),
+      'testing-expired',
+    ],
+    ['a week, by its age', after(7.01), 'testing-expired'],
+    ['before the week is over', after(6), undefined],
+    ['before the week is over that was told', after(6, { grantEndsAtMs: weekEndMs }), undefined],
+    ['a day after the week', after(8.5), undefined],
+    ['still good after the week', after(7.5, { renewedAtMs: grantedAtMs + 7.2 * dayMs }), undefined],
+    ['another end that was told', after(30, { grantEndsAtMs: grantedAtMs + 30 * dayMs }), 'expired'],
+    ['half a year without use', after(200, { renewedAtMs: grantedAtMs + 10 * dayMs }), 'unused'],
+    ['not quite half a year without use', after(180, { renewedAtMs: grantedAtMs + 10 * dayMs }), undefined],
+    ['of unknown age', { ...usual, nowMs: grantedAtMs, renewedAtMs: grantedAtMs - dayMs }, undefined],
+    ['that is no end of a grant', after(7.01, { error: 'invalid_scope' }), undefined],
+  ];
+  for (const [name, refusal, reason] of rows) {
+    it(`is understood: ${name}`, () => assert.equal(googleRefusal(refusal), reason));
+  }
+});

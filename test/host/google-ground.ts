@@ -1,0 +1,95 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import type { GoogleOptions } from '../support/google/google-server.js';
+import { GoogleWorld } from '../support/google/google-world.js';
+import { scratchFolder } from '../support/scratch-folder.js';
+import type { TestUser } from '../support/test-users.js';
+import { type Editor, startEditor } from './editor.js';
+import type { HostOptions } from './host.js';
+
+/** A user of Google's accounts: Google under its real names, and an editor that finds it through the office's proxy. */
+export class GoogleGround {
+  private constructor(
+    readonly world: GoogleWorld,
+    public editor: Editor,
+  ) {}
+
+  /** @param build - adds servers to the world, and says what the editor is started with */
+  static async start(
+    options: GoogleOptions,
+    build: (world: GoogleWorld) => HostOptions = () => ({}),
+  ): Promise<GoogleGround> {
+    const world = await GoogleWorld.start(options);
+    try {
+      const own = build(world);
+      const authorityFile = join(scratchFolder(), 'authority.pem');
+      await writeFile(authorityFile, world.authority);
+      const { names, address, spkiHash } = world;
+      const editor = await startEditor({
+        ...own,
+        settings: { 'http.proxy': world.proxyUrl, ...own.settings },
+        env: { NODE_EXTRA_CA_CERTS: authorityFile, ...own.env },
+        browserNames: { names, address, spkiHash },
+      });
+      return new GoogleGround(world, editor);
+    } catch (error) {
+      await world.close();
+      throw error;
+    }
+  }
+
+  get google(): GoogleWorld['google'] {
+    return this.world.google;
+  }
+
+  /** Goes through Google's pages, once the user has told the editor that it may open them. @returns what the tab says */
+  async finishSignIn(visit: GoogleVisit): Promise<string> {
+    await this.editor.clickDialog('Open');
+    const page = await this.editor.nextPage();
+    const said = await signInAtGoogle(page, visit);
+    await page.close();
+    return said;
+  }
+
+  async stop(): Promise<void> {
+    await this.editor.close();
+    await this.world.close();
+  }
+}
+
+/** What somebody does on Google's pages. */
+export interface GoogleVisit {
+  readonly user: TestUser;
+  /** The boxes from which they take the tick, by their scopes. */
+  readonly unticks?: RegExp;
+}
+
+/** Goes through Google's pages as a person does. @returns what the tab says at the end */
+export async function signInAtGoogle(page: Page, { user, unticks }: GoogleVisit): Promise<string> {
+  const button = (name: string) => page.getByRole('button', { name, exact: true });
+  const name = page.getByLabel('User name');
+  const another = button('Use another account');
+  const allow = button('Continue');
+  const end = page.locator('main', { hasText: /You are (not )?signed in|Error \d+/ });
+  for (;;) {
+    await name.or(another).or(allow).or(end).first().waitFor();
+    if (await end.isVisible()) return end.innerText();
+    const before = page.url();
+    if (await another.isVisible()) {
+      const own = page.getByRole('button', { name: user.email });
+      await ((await own.isVisible()) ? own : another).click();
+    } else if (await name.isVisible()) {
+      await name.fill(user.email);
+      await page.getByLabel('Password').fill(user.password);
+      await button('Sign in').click();
+    } else {
+      for (const box of await page.getByRole('checkbox').all()) {
+        const scope = (await box.getAttribute('name')) ?? '';
+        await box.setChecked(unticks?.test(scope) !== true);
+      }
+      await allow.click();
+    }
+    await page.waitForURL((url) => url.href !== before).catch(() => undefined);
+  }
+}

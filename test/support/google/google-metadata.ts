@@ -1,0 +1,47 @@
+import type { GoogleAddresses } from './google-addresses.js';
+
+/** The document at `/.well-known/openid-configuration`, word for word but for the addresses. */
+export const googleMetadata = (addresses: GoogleAddresses): Readonly<Record<string, unknown>> => ({
+  issuer: addresses.issuer,
+  authorization_endpoint: addresses.authorization,
+  device_authorization_endpoint: addresses.deviceCode,
+  token_endpoint: addresses.token,
+  userinfo_endpoint: addresses.userInfo,
+  revocation_endpoint: addresses.revoke,
+  jwks_uri: addresses.jwks,
+  response_types_supported: [
+    'code',
+    'token',
+    'id_token',
+    'code token',
+    'code id_token',
+    'token id_token',
+    'code token id_token',
+    'none',
+  ],
+  response_modes_supported: ['query', 'fragment', 'form_post'],
+  subject_types_supported: ['public'],
+  id_token_signing_alg_values_supported: ['RS256'],
+  scopes_supported: ['openid', 'email', 'profile'],
+  token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic'],
+  claims_supported: [
+    'aud',
+    'email',
+    'email_verified',
+    'exp',
+    'family_name',
+    'given_name',
+    'iat',
+    'iss',
+    'name',
+    'picture',
+    'sub',
+  ],
+  code_challenge_methods_supported: ['plain', 'S256'],
+  grant_types_supported: [
+    'authorization_code',
+    'refresh_token',
+    'urn:ietf:params:oauth:grant-type:device_code',
+    'urn:ietf:params:oauth:grant-type:jwt-bearer',
+  ],
+});

@@ -7,7 +7,7 @@ import type { AskAboutCall } from '../core/rule.js';
 import type { Server } from '../core/server.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
 import { replayLimitBytes, type Body } from './body.js';
-import { withHeader, withoutHeader } from './headers.js';
+import { quotaProjectHeader, withHeader, withoutHeader } from './headers.js';
 import { hidesAnything } from './hidden.js';
 import type { Hold } from './hold.js';
 import { sendLent } from './lent-request.js';
@@ -16,9 +16,6 @@ import { quotedReason, readShort } from './refusal.js';
 import type { Reply } from './reply.js';
 import { permit, type Conditions } from './rule-pass.js';
 import type { Upstream } from './upstream.js';
-
-/** Which project Google's APIs charge for a call. */
-const quotaProjectHeader = 'x-goog-user-project';
 
 export interface AskingParts {
   readonly tokens: TokenSource;

@@ -7,6 +7,7 @@ import { outOfReach, reaches } from '../core/reach.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { Storage } from '../core/storage.js';
 import { withinLimit } from '../core/waiting.js';
+import { quotaProjectHeader } from '../loopback/headers.js';
 import type { McpProxy } from '../loopback/mcp-proxy.js';
 import type { VSCode } from './api.js';
 import { CalmLook } from './calm.js';
@@ -130,10 +131,13 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
   }
 
   /** A new object each time: the editor keeps what it was given, and would store what is changed in it. */
-  #definition(proxy: McpProxy, { id, url, delivery }: Server): McpHttpServerDefinition | undefined {
+  #definition(proxy: McpProxy, { id, url, auth, delivery }: Server): McpHttpServerDefinition | undefined {
     const { vs } = this.parts;
-    if (delivery === 'header')
-      return new vs.McpHttpServerDefinition(id, vs.Uri.parse(url), {}, this.#version(id));
+    if (delivery === 'header') {
+      const { quotaProject } = auth;
+      const headers = quotaProject === undefined ? {} : { [quotaProjectHeader]: quotaProject };
+      return new vs.McpHttpServerDefinition(id, vs.Uri.parse(url), headers, this.#version(id));
+    }
     const endpoint = proxy.endpoint(id);
     if (endpoint === undefined) return undefined;
     const headers = { Authorization: `Bearer ${endpoint.capability.reveal()}` };

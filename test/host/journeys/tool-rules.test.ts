@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { alice } from '../../support/test-users.js';
 import { Ground } from '../ground.js';
+import { until } from '../until.js';
 
 describe('a tool rule that asks', () => {
   let ground: Ground;
@@ -26,9 +27,18 @@ describe('a tool rule that asks', () => {
   const whoami = async () => ground.editor.invokeTool(await ground.start('tickets', 'whoami'));
   const calls = () => ground.server('tickets').requests.filter(({ tool }) => tool === 'whoami').length;
 
+  /** Looking behind the bell hides a toast, so the picture comes first. */
+  const picture = async (name: string) => {
+    await ground.editor.page.locator('.notification-toast:visible', { hasText: question }).waitFor();
+    await ground.editor.page.mouse.move(1, 1);
+    await ground.editor.screenshot(`tool-rule-${name}`);
+  };
+
   it('asks in one notification that names tool, server and account; the call waits, and then completes', async () => {
     const { editor } = ground;
+    await editor.updateSetting('workbench.colorTheme', 'Default Dark Modern');
     const answer = whoami();
+    await picture('dark');
     const { text, buttons } = await editor.notification(question);
     assert.equal(
       text,
@@ -36,7 +46,6 @@ describe('a tool rule that asks', () => {
     );
     assert.deepEqual(buttons, ['Allow', 'Don’t Allow']);
     assert.equal(calls(), 0);
-    await editor.screenshot('tool-rule-dark');
     await editor.clickNotification(question, 'Allow');
     assert.equal(await answer, 'alice@example.com (Alice)');
     assert.equal(calls(), 1);
@@ -46,8 +55,7 @@ describe('a tool rule that asks', () => {
     const { editor } = ground;
     await editor.updateSetting('workbench.colorTheme', 'Default Light Modern');
     const answer = whoami();
-    await editor.notification(question);
-    await editor.screenshot('tool-rule-light');
+    await picture('light');
     await editor.clickNotification(question, 'Don’t Allow');
     assert.match(await answer, /^The user was asked and did not allow "tools\/whoami"/);
     assert.equal(calls(), 1);
@@ -63,8 +71,10 @@ describe('a tool rule that asks', () => {
   it('leaves its answers in the audit trail', async () => {
     const { editor } = ground;
     await editor.runCommand('MCP Credentials: Show Audit Trail');
-    await editor.page.getByText('not allowed by the user').first().waitFor();
-    const text = await editor.document();
+    const text = await until('audit trail', async () => {
+      const shown = await editor.document();
+      return shown.includes('not allowed by the user') && shown;
+    });
     assert.match(text, /Question about a call: not allowed by the user/);
     assert.match(text, /Question about a call: allowed by the user/);
     await editor.screenshot('tool-rule-audit');

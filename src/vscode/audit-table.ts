@@ -89,7 +89,7 @@ function kindText(l10n: L10n, kind: AuditKind): string {
     case 'refusal':
       return l10n.t('Refused request');
     case 'question':
-      return l10n.t('Question about a call');
+      return l10n.t('Question');
     case 'binding':
       return l10n.t('Choice of account');
     case 'delivery':
@@ -119,8 +119,8 @@ function outcomeText(l10n: L10n, outcome: string): string {
     chosen: () => l10n.t('by the user'),
     only: () => l10n.t('the only one that fits'),
     dead: () => l10n.t('its window had ended'),
-    allowed: () => l10n.t('allowed by the user'),
-    denied: () => l10n.t('not allowed by the user'),
+    allowed: () => l10n.t('allowed'),
+    denied: () => l10n.t('not allowed'),
     unanswered: () => l10n.t('nobody answered'),
     frozen: () => l10n.t('its window stood still'),
   };

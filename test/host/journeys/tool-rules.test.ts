@@ -73,10 +73,10 @@ describe('a tool rule that asks', () => {
     await editor.runCommand('MCP Credentials: Show Audit Trail');
     const text = await until('audit trail', async () => {
       const shown = await editor.document();
-      return shown.includes('not allowed by the user') && shown;
+      return shown.includes('Question: not allowed') && shown;
     });
-    assert.match(text, /Question about a call: not allowed by the user/);
-    assert.match(text, /Question about a call: allowed by the user/);
+    assert.match(text, /Question: not allowed/);
+    assert.match(text, /Question: allowed/);
     await editor.screenshot('tool-rule-audit');
   });
 });

@@ -12,10 +12,14 @@ import { refreshTokens } from '../oauth/token-request.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import { Brake } from './brake.js';
 import { refused, tooMany } from './failures.js';
-import type { Grants } from './grants.js';
+import { asTokenAnswer, type Grants } from './grants.js';
 import type { Issuers } from './issuers.js';
 
-/** Tokens of five seconds are legitimate and need fifteen; more than this is a loop, whatever its cause. */
+/**
+ * Tokens of five seconds are legitimate and need fifteen; more than this is a loop, whatever its cause. Each window counts
+ * for itself: what another one has renewed is found in the vault and not asked for again, so that the counts add up only
+ * where a call in each window has every new token refused, and those have a brake of their own.
+ */
 const renewalsPerMinute = 20;
 
 export interface AskingParts {
@@ -69,15 +73,34 @@ export class Asking {
     if (!this.#brake.admits(name))
       return { kind: 'unavailable', error: tooMany(this.#brake.opensAtMs(name)) };
     const { client, tokens } = credential;
-    const answer = await (tokens.refreshToken === undefined || credential.grant?.kind === 'google'
+    const said = await (tokens.refreshToken === undefined || credential.grant?.kind === 'google'
       ? this.#repeat(credential)
       : this.#spend(credential, tokens.refreshToken, lease));
-    const isMendable = answer.kind === 'refused' && answer.reason === 'client-gone' && isLookedAfter(client);
+    if (said.kind !== 'refused') return said;
+    const answer = { ...said, reason: this.#toldReason(said, credential) ?? said.reason };
+    const isMendable = answer.reason === 'client-gone' && isLookedAfter(client);
     if (!isMendable) return answer;
     await this.parts.vault.forgetClient(client).catch((error: unknown) => {
       this.parts.log.warn(`The secret of a client was not forgotten: ${describeError(error)}`);
     });
     return { kind: 'unavailable', error: clientRefused(client.issuer, answer) };
+  }
+
+  /** Why the issuer refused, where its own words or the age of the grant say more than the protocol. */
+  #toldReason(
+    { error, description }: Extract<TokenAnswer, { kind: 'refused' }>,
+    { account, tokens }: LiveCredential,
+  ): RefusalReason | undefined {
+    const { issuers, clock } = this.parts;
+    const { issuedAtMs: renewedAtMs, grantedAtMs, grantEndsAtMs } = tokens;
+    return issuers.driverOf(account.issuer)?.refusalReason({
+      error,
+      description,
+      nowMs: clock.nowMs(),
+      renewedAtMs,
+      ...(grantedAtMs !== undefined && { grantedAtMs }),
+      ...(grantEndsAtMs !== undefined && { grantEndsAtMs }),
+    });
   }
 
   /** Nothing is spent by a grant that can be repeated, so nothing has to be ready for the answer. */
@@ -97,10 +120,7 @@ export class Asking {
   async #issue({ account, scopes, tokens: held }: LiveCredential, grant: IssuerGrant): Promise<TokenAnswer> {
     const { refreshToken } = held;
     const wishes = { scopes, ...(refreshToken && { refreshToken }) };
-    const answer = await this.parts.grants.issue(account.issuer, grant, wishes);
-    if (answer.kind !== 'granted') return answer;
-    const { account: _, ...tokens } = answer.token;
-    return { kind: 'granted', tokens };
+    return asTokenAnswer(await this.parts.grants.issue(account.issuer, grant, wishes));
   }
 
   async #spend(credential: LiveCredential, refreshToken: Secret, lease: HeldLease): Promise<TokenAnswer> {

@@ -1,5 +1,5 @@
 import { isCalled, sameAccount, type Account } from '../core/account.js';
-import { covers, isSameIssuer } from '../core/address.js';
+import { isSameIssuer } from '../core/address.js';
 import type { Audit } from '../core/audit.js';
 import { keyText, type CredentialKey } from '../core/credential.js';
 import { BrokerError } from '../core/errors.js';
@@ -8,6 +8,8 @@ import type { Server, ServerId } from '../core/server.js';
 import type { Binding, Bindings, Bound } from '../vault/bindings.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import { keyOfEntry, type IndexEntry, type ListedCredential } from '../vault/index-entry.js';
+import type { Issuers } from './issuers.js';
+import type { Reaches } from './reaches.js';
 
 /** How a binding came about: the user signed in or chose, or there was only one account that fitted. */
 type Reason = 'signed-in' | 'chosen' | 'only';
@@ -28,12 +30,20 @@ export class BoundServers {
   readonly #decided = new Map<ServerId, Decision>();
   readonly #reserved = new Set<ServerId>();
   /** The stored credentials by the origin of their resource, made from `list`. */
-  #sorted: { readonly list: readonly ListedCredential[]; readonly byOrigin: Origins } | undefined;
+  #sorted:
+    | {
+        readonly list: readonly ListedCredential[];
+        readonly forAll: readonly ListedCredential[];
+        readonly byOrigin: Origins;
+      }
+    | undefined;
 
   constructor(
     private readonly bindings: Bindings,
     private readonly vault: CredentialVault,
     private readonly audit: Audit,
+    private readonly reaches: Reaches,
+    private readonly issuers: Pick<Issuers, 'missingScopes'>,
   ) {}
 
   /** Settles when what was decided in earlier windows is known; until then no server has a credential. */
@@ -101,8 +111,9 @@ export class BoundServers {
   }
 
   /** Whether a credential under `key` could serve one of them. */
-  mayUse({ resource }: CredentialKey): boolean {
-    return this.all().some(({ url }) => covers(resource, url));
+  mayUse({ issuer, subject, resource }: CredentialKey): boolean {
+    const issued = { account: { issuer, subject, label: '' }, resource };
+    return this.all().some(({ url }) => this.reaches.isWithin(issued, url));
   }
 
   /** Binds `id` to nobody by itself while `work` goes on, which will bind it. */
@@ -116,17 +127,22 @@ export class BoundServers {
     }
   }
 
-  /** Binds `id`; servers that had nobody may now have exactly one who fits, so they are decided anew. */
-  bind(id: ServerId, entry: IndexEntry, reason: Reason): void {
+  /**
+   * Binds `id`; servers that had nobody may now have exactly one who fits, so they are decided anew.
+   * @param missing - the scopes that `id` needs and that were not granted
+   */
+  bind(id: ServerId, entry: IndexEntry, reason: Reason, missing: readonly string[] = []): void {
     for (const [other, { kind }] of this.#decided) if (kind === 'open') this.#decided.delete(other);
+    const lacking = missing.length === 0 ? {} : { missing };
     const before = this.bindings.get(id);
     if (before?.kind === 'bound' && isSameCredential(before, entry)) {
       // Another label, perhaps; the server has been reached as the same account.
-      this.#store(id, { ...before, account: entry.account });
+      const { missing: _, ...others } = before;
+      this.#store(id, { ...others, account: entry.account, ...lacking });
       return;
     }
     const { account, clientId, resource } = entry;
-    this.#store(id, { kind: 'bound', account, clientId, resource });
+    this.#store(id, { kind: 'bound', account, clientId, resource, ...lacking });
     this.audit.record({ kind: 'binding', outcome: reason, server: id, account, resource });
   }
 
@@ -163,15 +179,15 @@ export class BoundServers {
     const stored = this.bindings.get(server.id);
     if (stored?.kind === 'signed-out') return nobody;
     const fitting = this.#near(server).filter(
-      (entry) => fits(entry, server) && isSameGrant(entry.grant, server.auth.grant),
+      (entry) => this.#fits(entry, server) && isSameGrant(entry.grant, server.auth.grant),
     );
     if (stored !== undefined && fitting.some((entry) => isSameCredential(stored, entry)))
       return { kind: 'bound', bound: stored };
     // Nobody takes the place of an account that has gone, unless the settings now ask for somebody else.
-    const isMissed = stored !== undefined && fits(stored, server);
+    const isMissed = stored !== undefined && this.#fits(stored, server);
     const eligible = oneOfEachAccount(
       fitting.filter((entry) =>
-        isMissed ? sameAccount(entry.account, stored.account) : grants(entry, server),
+        isMissed ? sameAccount(entry.account, stored.account) : this.#grants(entry, server),
       ),
     );
     const [only, ...others] = eligible;
@@ -182,11 +198,38 @@ export class BoundServers {
     return this.#decided.get(server.id) ?? nobody;
   }
 
-  /** Only a credential for the same origin can fit. */
+  /** Only a credential for the same origin can fit, or one that is for all servers of its account. */
   #near({ url }: Server): readonly ListedCredential[] {
     const list = this.vault.list();
-    if (this.#sorted?.list !== list) this.#sorted = { list, byOrigin: sortByOrigin(list) };
-    return this.#sorted.byOrigin.get(originOf(url)) ?? [];
+    if (this.#sorted?.list !== list) {
+      const [forAll, others] = [true, false].map((isForAll) =>
+        list.filter((entry) => this.reaches.isForAll(entry) === isForAll),
+      ) as [ListedCredential[], ListedCredential[]];
+      this.#sorted = { list, forAll, byOrigin: sortByOrigin(others) };
+    }
+    const { forAll, byOrigin } = this.#sorted;
+    return [...(byOrigin.get(originOf(url)) ?? []), ...forAll];
+  }
+
+  /** Whether a stored credential may serve `server`: for where it may go, and as the user configured it. */
+  #fits(entry: IndexEntry, { url, auth }: Server): boolean {
+    const { account, clientId } = entry;
+    return (
+      (auth.account === undefined || isCalled(account, auth.account)) &&
+      (auth.issuer === undefined || isSameIssuer(auth.issuer, account.issuer)) &&
+      (auth.clientId === undefined || auth.clientId === clientId) &&
+      this.reaches.isWithin(entry, url)
+    );
+  }
+
+  /**
+   * Whether a stored credential has what `server` needs. One that was granted for another server says nothing about
+   * this one, unless the user has configured what that is; a sign-in finds it out.
+   */
+  #grants(entry: ListedCredential, { auth }: Server): boolean {
+    if (auth.scopes === undefined) return !this.reaches.isForAll(entry);
+    const wanted = auth.scopes.filter((scope) => !identityScopes.includes(scope));
+    return this.issuers.missingScopes(entry.account.issuer, entry.scopes, wanted).length === 0;
   }
 
   #store(id: ServerId, binding: Binding): void {
@@ -224,22 +267,8 @@ function oneOfEachAccount(entries: readonly ListedCredential[]): readonly IndexE
 const isSameCredential = (bound: IndexEntry | undefined, entry: IndexEntry): boolean =>
   bound !== undefined && keyText(keyOfEntry(bound)) === keyText(keyOfEntry(entry));
 
-/** Whether a stored credential may serve `server`: for its resource, and as the user configured it. */
-function fits({ account, clientId, resource }: IndexEntry, { url, auth }: Server): boolean {
-  return (
-    (auth.account === undefined || isCalled(account, auth.account)) &&
-    (auth.issuer === undefined || isSameIssuer(auth.issuer, account.issuer)) &&
-    (auth.clientId === undefined || auth.clientId === clientId) &&
-    covers(resource, url)
-  );
-}
-
 /**
  * These say who somebody is and how long the sign-in lasts, not what a server may do; issuers answer them under other
  * names or not at all (OpenID Connect Core §5.4, §11).
  */
 const identityScopes = ['openid', 'profile', 'email', 'address', 'phone', 'offline_access'];
-
-/** Whether a stored credential has what the user configured for `server`. */
-const grants = ({ scopes }: ListedCredential, { auth }: Server): boolean =>
-  (auth.scopes ?? []).every((scope) => scopes.includes(scope) || identityScopes.includes(scope));

@@ -4,11 +4,11 @@ import { keyText } from '../core/credential.js';
 import { describeError } from '../core/errors.js';
 import type { Quirk } from '../core/quirk.js';
 import type { Server, ServerId } from '../core/server.js';
-import type { CredentialState } from '../core/state.js';
+import { isSignedIn, type CredentialState } from '../core/state.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
 import { AllowedOrigins } from '../vault/allowed-origins.js';
 import { until } from '../core/waiting.js';
-import { Bindings } from '../vault/bindings.js';
+import { Bindings, type Bound } from '../vault/bindings.js';
 import { CredentialVault } from '../vault/credentials.js';
 import { keyOfEntry } from '../vault/index-entry.js';
 import { Sessions } from '../vault/sessions.js';
@@ -17,7 +17,7 @@ import type { BrokerParts } from './broker-parts.js';
 import { Clients } from './clients.js';
 import { cancelled, nobody } from './failures.js';
 import { Grants } from './grants.js';
-import { Holdings, stateOf } from './holdings.js';
+import { Holdings, stateOf, type Held } from './holdings.js';
 import { Issuers } from './issuers.js';
 import { KeptLeases } from './kept-leases.js';
 import { Lending } from './lending.js';
@@ -26,7 +26,7 @@ import { Reaches } from './reaches.js';
 import { Renewals } from './renewals.js';
 import type { SignInWay } from './sign-in.js';
 import { SignIns } from './sign-ins.js';
-import { SignOuts, type SignOutResult } from './sign-outs.js';
+import { SignOuts, type SignOutResult, type SignOutWish } from './sign-outs.js';
 import { StepUps, type StepUp } from './step-ups.js';
 import { Wants, type SignInWanted } from './wants.js';
 
@@ -61,10 +61,10 @@ export class Broker implements TokenSource {
     const holdings = new Holdings(onListenerError);
     const allowedOrigins = new AllowedOrigins(parts.memento, log);
     const bindings = new Bindings({ ...parts, ledger: ledgers.bindings }, workspace);
-    const servers = new BoundServers(bindings, vault, parts.audit);
     const isTyped = (issuer: string) => servers.isTypedIssuer(issuer);
     const issuers = new Issuers(fetch, clock, closing, rules.issuerQuirks, isTyped, parts.drivers);
     const reaches = new Reaches(issuers, allowedOrigins);
+    const servers: BoundServers = new BoundServers(bindings, vault, parts.audit, reaches, issuers);
     const grants = new Grants({ ...parts, issuers });
     const sessions = new Sessions({ ...parts, ledger: ledgers.sessions }, rules);
     const renewals = new Renewals({ ...parts, leases, vault, servers, holdings, issuers, grants, closing });
@@ -92,7 +92,7 @@ export class Broker implements TokenSource {
       ...{ loader, sessions, holdings, refresher, reaches, stepUps },
       signInSilently: (id) => this.#signIns.signInSilently(id),
     });
-    const asking = { ...parts, leases, vault, issuers, clients, grants };
+    const asking = { ...parts, leases, vault, issuers, clients, grants, reaches, allowedOrigins };
     this.#signIns = new SignIns({ ...asking, servers, holdings, stepUps, closing, changed });
     this.#signOuts = signOuts;
     this.#issuers = issuers;
@@ -137,9 +137,19 @@ export class Broker implements TokenSource {
     if (this.#loader.isLocked) return { kind: 'locked' };
     if (this.#signIns.isUnderWay(id)) return { kind: 'signing-in', ...(bound && { account: bound.account }) };
     const held = bound && this.#holdings.get(keyText(keyOfEntry(bound)));
-    if (held !== undefined) return stateOf(held, this.parts.clock.nowMs());
+    if (bound !== undefined && held !== undefined)
+      return this.#withMissing(stateOf(held, this.parts.clock.nowMs()), bound, held);
     const mustChoose = this.#servers.candidates(id).length > 0;
     return { kind: 'signed-out', ...(mustChoose && { mustChoose }) };
+  }
+
+  /** The state with what was not granted for this server, as far as it has not been granted since. */
+  #withMissing(state: CredentialState, { missing = [] }: Bound, { credential }: Held): CredentialState {
+    if (missing.length === 0 || !isSignedIn(state)) return state;
+    const { issuer } = credential.account;
+    const still = this.#issuers.missingScopes(issuer, credential.scopes, missing);
+    if (still.length === 0) return state;
+    return { ...state, missingScopes: this.#issuers.scopeTexts(issuer, still) };
   }
 
   /** The account that `id` uses in this workspace, whether its sign-in is alive or not. */
@@ -202,13 +212,12 @@ export class Broker implements TokenSource {
   }
 
   /**
-   * Forgets the credential that `id` uses, here at once and then at the issuer. Other servers of this workspace that
-   * use the same one are signed out with it.
+   * Signs `id` out, as `SignOuts.signOut`.
    * @throws BrokerError `server_unknown`
    */
-  signOut(id: ServerId): Promise<SignOutResult> {
+  signOut(id: ServerId, how: SignOutWish = { revoke: true }): Promise<SignOutResult> {
     this.#signIns.cancel(id);
-    return this.#signOuts.signOut(id);
+    return this.#signOuts.signOut(id, how);
   }
 
   /**
@@ -245,8 +254,7 @@ export class Broker implements TokenSource {
     const isAsking = manner !== 'quietly';
     let hasAsked = false;
     const isIn = () => {
-      const { kind } = this.state(id);
-      if (!['locked', 'signed-out', 'signing-in', 'needs-sign-in'].includes(kind)) return true;
+      if (isSignedIn(this.state(id))) return true;
       if (isAsking && !hasAsked && !this.#loader.isLocked) {
         hasAsked = true;
         this.#wants.want(id, true);

@@ -1,11 +1,10 @@
-import type { Account } from '../core/account.js';
 import type { Client } from '../core/client.js';
 import { BrokerError } from '../core/errors.js';
 import type { ProtocolGrant } from '../core/grant.js';
 import { grantedOrThrow } from '../oauth/token-answer.js';
 import type { Clients } from './clients.js';
 import type { Grants } from './grants.js';
-import type { Flow, SignInWish } from './sign-in.js';
+import type { Finished, Flow, SignInWish } from './sign-in.js';
 import type { Grant as Granted } from './sign-in-by-code.js';
 
 export interface GrantSignInParts {
@@ -24,8 +23,8 @@ export async function signInByGrant(
   { server, questions, signal }: SignInWish,
   grant: ProtocolGrant,
   { authorizationServer: issuer, resource: { resource }, scopes = [], dpopKey }: Flow,
-  finish: (client: Client, granted: Granted) => Promise<Account>,
-): Promise<Account> {
+  finish: (client: Client, granted: Granted) => Promise<Finished>,
+): Promise<Finished> {
   const client = await clients.known(server, issuer, questions);
   if (client === undefined) {
     throw new BrokerError('registration_unsupported', 'Such a grant is for a client of the settings.', {

@@ -87,3 +87,10 @@ export class Grants {
     return requestGrant(fetch, idp, client, request, { resource, scopes: [] }, clock.nowMs());
   }
 }
+
+/** An issuer's own answer in the form of a token endpoint's. */
+export function asTokenAnswer(answer: IssuerAnswer): TokenAnswer {
+  if (answer.kind !== 'granted') return answer;
+  const { account: _, ...tokens } = answer.token;
+  return { kind: 'granted', tokens };
+}

@@ -1,4 +1,6 @@
 import { isSameIssuer } from '../core/address.js';
+import { BrokerError } from '../core/errors.js';
+import type { IssuerGrant } from '../core/grant.js';
 import type { IssuerDriver } from '../core/issuer-driver.js';
 import type { Clock, Fetch } from '../core/ports.js';
 import type { Quirk } from '../core/quirk.js';
@@ -42,6 +44,16 @@ export class Issuers {
   /** What knows more about `issuer` than the protocol; undefined for most. */
   driverOf(issuer: string): IssuerDriver | undefined {
     return this.drivers.find(({ quirk }) => isSameIssuer(quirk.issuer, issuer));
+  }
+
+  /**
+   * The issuer that has `grant`.
+   * @throws BrokerError `metadata_missing` when none is known
+   */
+  issuerOf(grant: IssuerGrant): string {
+    const driver = this.drivers.find(({ grantKinds }) => grantKinds.includes(grant.kind));
+    if (driver !== undefined) return driver.quirk.issuer;
+    throw new BrokerError('metadata_missing', `No issuer is known that has ${JSON.stringify(grant.kind)}.`);
   }
 
   /** The origins that take the tokens of `issuer`, when they name no audience; else undefined. */

@@ -3,14 +3,13 @@
  * the browser runs on another computer, or something keeps it from ours.
  */
 export class PastedRedirect {
-  readonly arrived: Promise<URL>;
+  #arrived = new Promise<URL>(() => undefined);
   #arrive: (redirect: URL) => void = () => undefined;
   #expected: { readonly redirectUri: string; readonly state: string } | undefined;
 
-  constructor() {
-    this.arrived = new Promise((resolve) => {
-      this.#arrive = resolve;
-    });
+  /** The one that is expected now. */
+  get arrived(): Promise<URL> {
+    return this.#arrived;
   }
 
   /** Whether the browser has been sent off. */
@@ -21,6 +20,9 @@ export class PastedRedirect {
   /** The browser has been sent off with these. */
   expect(redirectUri: string, state: string): void {
     this.#expected = { redirectUri, state };
+    this.#arrived = new Promise((resolve) => {
+      this.#arrive = resolve;
+    });
   }
 
   /** @returns whether `text` is the redirect that is waited for; it is then judged as one that has arrived */

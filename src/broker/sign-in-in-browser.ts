@@ -8,7 +8,7 @@ import { pushIfRequired } from '../oauth/pushed-request.js';
 import { exchangeCode } from '../oauth/token-request.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import type { Clients } from './clients.js';
-import type { Flow, SignInWish } from './sign-in.js';
+import type { Finished, Flow, SignInWish } from './sign-in.js';
 import type { Grant } from './sign-in-by-code.js';
 
 /** Time to find a password and a second factor; after that the tab has been forgotten. */
@@ -30,12 +30,12 @@ export interface BrowserParts {
  * @returns what `finish` did
  * @throws BrokerError as `signIn`
  */
-export async function signInInBrowser<T extends { readonly label: string }>(
+export async function signInInBrowser(
   parts: BrowserParts,
   wish: SignInWish,
   flow: Flow,
-  finish: (client: Client, granted: Grant) => Promise<T>,
-): Promise<T> {
+  finish: (client: Client, granted: Grant) => Promise<Finished>,
+): Promise<Finished> {
   const { clients } = parts;
   const { server, signal } = wish;
   const { authorizationServer } = flow;
@@ -50,9 +50,13 @@ export async function signInInBrowser<T extends { readonly label: string }>(
         ? known
         : await clients.register(wish, authorizationServer, wait);
     const granted = await authorize(parts, wish, { ...flow, client, state, wait });
-    const account = await finish(client, granted);
-    wait.answer({ kind: 'signed-in', account: account.label, server: server.id });
-    return account;
+    const finished = await finish(client, granted);
+    const { account, missing = [], again } = finished;
+    const about = { account: account.label, server: server.id };
+    wait.answer(
+      again === undefined ? { kind: 'signed-in', ...about, missing } : { kind: 'once-more', ...about },
+    );
+    return finished;
   } catch (error) {
     wait.answer({ kind: 'failed', error, server: server.id });
     if (client !== undefined) await clients.forgetIfUnknown(client, error);
@@ -81,7 +85,7 @@ async function authorize(
   flow: Flow & { readonly client: Client; readonly state: string; readonly wait: RedirectWait },
 ): Promise<Grant> {
   const { signal } = wish;
-  const { authorizationServer, client, resource, scopes, state, wait, dpopKey } = flow;
+  const { authorizationServer, client, resource, scopes, isCovered, state, wait, dpopKey } = flow;
   const loginHint = hintFor(wish);
   const built = await authorizationRequest(authorizationServer, client, {
     resource: resource.resource,
@@ -90,6 +94,7 @@ async function authorize(
     ...(scopes && { scopes }),
     ...(loginHint !== undefined && { loginHint }),
     chooseAccount: loginHint === undefined && knowsSomebodyAt(vault, authorizationServer.issuer),
+    ...(isCovered === true && { mustConsent: false }),
     ...(dpopKey && { dpopKey }),
   });
   const request = await pushIfRequired(fetch, built, signal);

@@ -13,19 +13,29 @@ import { requireDeviceCodes } from '../oauth/device-code.js';
 import { keyFor, requireBound } from '../oauth/dpop.js';
 import { identify } from '../oauth/identity.js';
 import { discoverResource, type ProtectedResource } from '../oauth/protected-resource.js';
+import { askWhoItIs } from '../oauth/userinfo.js';
 import { requireOwnIssuer } from './clients.js';
 import { tokensFrom } from './generation.js';
 import { signInByGrant, type GrantSignInParts } from './grant-sign-in.js';
 import { chooseIssuer } from './issuer-choice.js';
-import type { Issuers } from './issuers.js';
+import { signInByIssuerGrant, type IssuerGrantParts } from './issuer-grant-sign-in.js';
 import type { PastedRedirect } from './pasted-redirect.js';
 import { authorizeByCode, type Grant } from './sign-in-by-code.js';
+import { signInShared, type SharedSignInParts, type Way } from './shared-sign-in.js';
 import { signInInBrowser, type BrowserParts } from './sign-in-in-browser.js';
 
-export interface SignInParts extends GrantSignInParts, BrowserParts {
+export interface SignInParts extends GrantSignInParts, BrowserParts, IssuerGrantParts, SharedSignInParts {
   readonly log: Log;
   readonly showCode: ShowCode;
-  readonly issuers: Issuers;
+}
+
+/** How a sign-in has ended. */
+export interface Finished {
+  readonly account: Account;
+  /** What the server needs and was not granted, in words. */
+  readonly missing?: readonly string[];
+  /** Everything that has to be asked for once more, since what came of it cannot be used as it is. */
+  readonly again?: readonly string[];
 }
 
 /** Where the user signs in: in the browser of this computer, or with a code in any browser (RFC 8628). */
@@ -48,8 +58,13 @@ export interface SignInWish {
   /**
    * Keeps what was granted, and resolves when it is durable. The browser's tab waits for it, so that it never says
    * "signed in" about something that is lost.
+   * @param missing - the scopes that the server needs and were not granted
    */
-  readonly keep: (credential: Credential) => Promise<void>;
+  readonly keep: (credential: Credential, missing?: readonly string[]) => Promise<void>;
+  /** Uses a credential that is stored already, which has all that the server needs. */
+  readonly use: (credential: Credential) => Promise<void>;
+  /** Whether the server may get an account that is signed in without a browser: it has none, and the user named nobody. */
+  readonly mayReuse: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -58,6 +73,8 @@ export interface Flow {
   readonly authorizationServer: AuthorizationServer;
   readonly resource: ProtectedResource;
   readonly scopes?: readonly string[];
+  /** What is asked for has been granted before, to whoever is expected. */
+  readonly isCovered?: boolean;
   /** What the tokens are to be bound to, where the resource wants that. */
   readonly dpopKey?: Secret;
 }
@@ -66,41 +83,60 @@ export interface Flow {
  * One sign-in from discovery to a kept credential: discovery → registration → browser and redirect → exchange →
  * identity → keep. The browser's tab says how it ended. A server with a grant of its own needs no browser.
  * @throws BrokerError any code of discovery, registration, authorization and exchange; `wrong_account`;
- *   `dpop_unsupported`; `sign_in_timeout`; `browser_unavailable`; or the signal's reason
+ *   `dpop_unsupported`; `origin_not_allowed`; `identity_missing`; `sign_in_timeout`; `browser_unavailable`; or the signal's reason
  */
 export async function signIn(parts: SignInParts, wish: SignInWish): Promise<Account> {
+  const { grant } = wish.server.auth;
+  const { account } =
+    grant?.kind === 'google'
+      ? await signInByIssuerGrant(parts, wish, grant)
+      : await signInAsNamed(parts, wish);
+  return account;
+}
+
+/** At the issuer that the server or the settings name. */
+async function signInAsNamed(parts: SignInParts, wish: SignInWish): Promise<Finished> {
   const { server, signal } = wish;
-  const resource = await discoverResource(parts.fetch, server.url, signal);
-  const issuer = await chooseIssuer({ ...wish, vault: parts.vault }, resource, wish.account?.issuer);
-  const authorizationServer = await parts.issuers.metadata(issuer, resource.resource);
+  const named = await discoverResource(parts.fetch, server.url, signal);
+  const issuer = await chooseIssuer({ ...wish, vault: parts.vault }, named, wish.account?.issuer);
+  const authorizationServer = await parts.issuers.metadata(issuer, named.resource);
   for (const quirk of parts.issuers.quirksOf(authorizationServer.issuer))
     parts.log.info(
       `An exception is made for ${JSON.stringify(quirk.issuer)}: ${JSON.stringify(quirk.reason)}`,
     );
   requireOwnIssuer(server, parts.vault.list(), authorizationServer.issuer);
-  const dpopKey = await keyFor(resource.wantsDpop, authorizationServer);
-  const scopes = scopesFor(wish, resource, authorizationServer);
+  const dpopKey = await keyFor(named.wantsDpop, authorizationServer);
+  const scopes = scopesFor(wish, named, authorizationServer);
+  const isShared = parts.issuers.audienceless(authorizationServer.issuer) !== undefined;
+  const resource = isShared ? { ...named, resource: authorizationServer.issuer } : named;
   const flow = { authorizationServer, resource, ...(scopes && { scopes }), ...(dpopKey && { dpopKey }) };
   const { grant } = server.auth;
-  const finish = async (client: Client, granted: Grant) => {
-    const credential = credentialFrom(parts, flow, client, granted);
+  const make = async (client: Client, granted: Grant) => {
+    const credential = await credentialFrom(parts, flow, client, granted, signal);
     requireWanted(credential.account, wish);
+    return credential;
+  };
+  const finish = async (client: Client, granted: Grant): Promise<Finished> => {
+    const credential = await make(client, granted);
     await wish.keep(credential);
-    return credential.account;
+    return { account: credential.account };
   };
   if (grant !== undefined && grant.kind !== 'google') return signInByGrant(parts, wish, grant, flow, finish);
-  if (wish.way === 'browser') return signInInBrowser(parts, wish, flow, finish);
-  requireDeviceCodes(authorizationServer); // Before anybody is registered for it.
-  wish.begin();
-  return signInByCode(parts, wish, flow, finish);
+  if (wish.way === 'code') {
+    requireDeviceCodes(authorizationServer); // Before anybody is registered for it.
+    wish.begin();
+  }
+  const way: Way = (...asked) =>
+    wish.way === 'code' ? signInByCode(parts, ...asked) : signInInBrowser(parts, ...asked);
+  return isShared ? signInShared(parts, wish, flow, way, make) : way(wish, flow, finish);
 }
 
 async function signInByCode(
   parts: SignInParts,
   { server, questions, signal }: SignInWish,
   { authorizationServer, resource: { resource }, scopes, dpopKey }: Flow,
-  finish: (client: Client, granted: Grant) => Promise<Account>,
-): Promise<Account> {
+  finish: (client: Client, granted: Grant) => Promise<Finished>,
+): Promise<Finished> {
   const { clients } = parts;
   const known = await clients.known(server, authorizationServer, questions);
   signal.throwIfAborted();
@@ -125,12 +161,13 @@ function scopesFor(
   return own === undefined && more.length === 0 ? undefined : [...new Set([...(own ?? []), ...more])];
 }
 
-function credentialFrom(
-  { clock, log }: SignInParts,
+async function credentialFrom(
+  { fetch, clock, log, issuers }: SignInParts,
   { authorizationServer, resource: { resource }, dpopKey }: Flow,
   client: Client,
   { tokens, scopes, grant }: Grant,
-): Credential {
+  signal: AbortSignal,
+): Promise<Credential> {
   const { issuer } = authorizationServer;
   requireBound(dpopKey, tokens, issuer);
   const other = elsewhere(tokens.accessToken, resource);
@@ -138,8 +175,13 @@ function credentialFrom(
     log.warn(
       `${JSON.stringify(issuer)} gave a token for ${JSON.stringify(other)} instead of ${JSON.stringify(resource)}.`,
     );
+  // Where one credential serves all servers, nobody may be nameless.
+  const mustName = issuers.audienceless(issuer) !== undefined && tokens.identity === undefined;
+  const account = mustName
+    ? await askWhoItIs(fetch, authorizationServer, tokens.accessToken, signal)
+    : identify(issuer, tokens, grant && client.clientId);
   return {
-    account: identify(issuer, tokens, grant && client.clientId),
+    account,
     client,
     ...(grant && { grant }),
     resource,
@@ -149,8 +191,11 @@ function credentialFrom(
   };
 }
 
-/** An account of an authorization server that the resource has left cannot come back; whoever comes is chosen anew. */
-function requireWanted(account: Account, { account: same, server }: SignInWish): void {
+/**
+ * An account of an authorization server that the resource has left cannot come back; whoever comes is chosen anew.
+ * @throws BrokerError `wrong_account`
+ */
+export function requireWanted(account: Account, { account: same, server }: SignInWish): void {
   const pinned = server.auth.account;
   const isSame = same === undefined || same.issuer !== account.issuer || sameAccount(account, same);
   const isWanted = isSame && (pinned === undefined || isCalled(account, pinned));

@@ -136,7 +136,9 @@ export class SignIns {
         },
         ...(same !== undefined && { account: same }),
         moreScopes: stepUps.wanted(id)?.scopes ?? [],
-        keep: (credential) => this.#keep(id, credential, running),
+        mayReuse: same === undefined && servers.boundTo(id) === undefined,
+        keep: (credential, missing) => this.#keep(id, credential, running, missing),
+        use: (credential) => this.#use(id, credential, running),
         signal: AbortSignal.any([running.giveUp.signal, closing]),
       });
       counters.add('signIns.completed');
@@ -186,7 +188,12 @@ export class SignIns {
   }
 
   /** Under the lease: a renewal of what this replaces finishes first, and its generation is counted. */
-  async #keep(id: ServerId, fresh: Credential, running: Running): Promise<void> {
+  async #keep(
+    id: ServerId,
+    fresh: Credential,
+    running: Running,
+    missing: readonly string[] = [],
+  ): Promise<void> {
     const { leases, holdings, vault, servers, audit, log } = this.parts;
     const key = keyOf(fresh);
     const save = async () => {
@@ -199,7 +206,7 @@ export class SignIns {
     // The news of what is saved may be faster than the end of the saving.
     const credential = await servers.reserveFor(id, async () => {
       const saved = await leases.holdOrDoWithout(keyText(key), save);
-      servers.bind(id, entry, 'signed-in');
+      servers.bind(id, entry, 'signed-in', missing);
       return saved;
     });
     if (this.#running.get(id) === running) this.#running.delete(id); // The state is that of the credential from now on.
@@ -217,6 +224,17 @@ export class SignIns {
       ...(tokens.kind === 'alive' && { token: tokens.accessToken }),
     });
     log.info(`Signed in ${JSON.stringify(fresh.account.label)} for ${JSON.stringify(id)}.`);
+  }
+
+  /** Another server of the same account has signed in, and this one needs nothing more. */
+  async #use(id: ServerId, credential: Credential, running: Running): Promise<void> {
+    const { servers, holdings, log } = this.parts;
+    const { account, client, resource } = credential;
+    servers.bind(id, { account, clientId: client.clientId, resource }, 'signed-in');
+    if (this.#running.get(id) === running) this.#running.delete(id);
+    holdings.take(credential);
+    log.info(`${JSON.stringify(id)} uses what ${JSON.stringify(account.label)} has granted already.`);
+    return Promise.resolve();
   }
 
   /**

@@ -13,8 +13,16 @@ import type { Issuers } from './issuers.js';
 import type { KeptLeases } from './kept-leases.js';
 import type { Loader } from './loader.js';
 
-/** How far signing out came: `revoked` at the issuer too, or only `forgotten` here. */
-export type SignOutResult = 'revoked' | 'forgotten' | 'was-signed-out';
+/**
+ * How far signing out came: `revoked` at the issuer too; only `forgotten` here, since the issuer could not be told; or
+ * the grant was `kept` there, on purpose.
+ */
+export type SignOutResult = 'revoked' | 'forgotten' | 'kept' | 'was-signed-out';
+
+export interface SignOutWish {
+  /** Whether the grant ends at the issuer; where an account has one for all its servers, it ends for all of them. */
+  readonly revoke: boolean;
+}
 
 export interface SignOutsParts {
   readonly audit: Audit;
@@ -44,21 +52,25 @@ export class SignOuts {
 
   /**
    * Forgets the credential that `id` uses, here at once and then at the issuer. Other servers of this workspace that
-   * use the same one are signed out with it.
+   * use the same one are signed out with it, unless the grant is to go on: then they keep it, and `id` alone leaves.
    * @throws BrokerError `server_unknown`
    */
-  async signOut(id: ServerId): Promise<SignOutResult> {
+  async signOut(id: ServerId, { revoke }: SignOutWish): Promise<SignOutResult> {
     const { servers, loader, holdings, leases, vault, audit, changed } = this.parts;
     const held = await loader.held(servers.get(id).id);
     if (held === undefined) return 'was-signed-out';
     const { credential } = held;
     const key = keyOf(credential);
     const sharing = servers.using({ ...key, account: credential.account });
-    // Unbound first: a call that comes meanwhile must not find the credential and bring it back.
-    for (const { id: shared } of sharing) {
-      this.#count.set(shared, this.countOf(shared) + 1);
-      servers.signOut(shared);
+    const { account, resource, generation } = credential;
+    if (!revoke && sharing.length > 1) {
+      this.#unbind(id);
+      changed();
+      audit.record({ kind: 'sign-out', outcome: 'kept', server: id, account, resource, generation });
+      return 'kept';
     }
+    // Unbound first: a call that comes meanwhile must not find the credential and bring it back.
+    for (const { id: shared } of sharing) this.#unbind(shared);
     holdings.remove(keyText(key));
     changed();
     // A window that is renewing it right now finishes first, so that what is removed and revoked is the newest.
@@ -68,14 +80,27 @@ export class SignOuts {
       await vault.remove(last);
       return last;
     });
-    const outcome = (await this.#leave(removed)) ? 'revoked' : 'forgotten';
-    const { account, resource, generation } = removed;
-    audit.record({ kind: 'sign-out', outcome, server: id, account, resource, generation });
+    const outcome = await this.#leave(removed, revoke);
+    audit.record({
+      kind: 'sign-out',
+      outcome,
+      server: id,
+      account,
+      resource,
+      generation: removed.generation,
+    });
     return outcome;
   }
 
-  /** @returns whether the grant is revoked */
-  async #leave(credential: Credential): Promise<boolean> {
+  #unbind(id: ServerId): void {
+    this.#count.set(id, this.countOf(id) + 1);
+    this.parts.servers.signOut(id);
+  }
+
+  async #leave(credential: Credential, revoke: boolean): Promise<'revoked' | 'forgotten' | 'kept'> {
+    // What another program has signed in with is not ours to end: revoking a token ends all of its grant.
+    const isForeign = credential.grant?.kind === 'google';
+    if (!revoke || isForeign) return 'kept';
     const { fetch, issuers, clients, log } = this.parts;
     const { account, client, resource } = credential;
     let isRevoked = false;
@@ -87,6 +112,6 @@ export class SignOuts {
     } catch (error) {
       log.warn(`The issuer could not be told of the sign-out: ${describeError(error)}`);
     }
-    return isRevoked;
+    return isRevoked ? 'revoked' : 'forgotten';
   }
 }

@@ -43,14 +43,9 @@ export interface IssuerGrant {
   readonly audience?: string;
 }
 
-const grantPrefix = '["google",';
-
 /**
  * Under which client a credential of such a grant is kept. It names the grant, so that no server which is configured
  * otherwise uses it; it holds no secret.
  */
 export const clientIdOfGrant = ({ credentialsFile, subject, impersonate, audience }: IssuerGrant): string =>
   JSON.stringify(['google', credentialsFile ?? null, subject ?? null, impersonate ?? null, audience ?? null]);
-
-/** Whether a client stands for such a grant. */
-export const isGrantClientId = (clientId: string): boolean => clientId.startsWith(grantPrefix);

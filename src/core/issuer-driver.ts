@@ -10,6 +10,8 @@ import type { Secret } from './secret.js';
 export interface IssuerDriver {
   /** How it departs from the specifications; names the issuer. */
   readonly quirk: Quirk;
+  /** The grants that only this issuer has. */
+  readonly grantKinds: readonly IssuerGrant['kind'][];
   /** Those of `wanted` that `granted` does not cover: a wide scope may stand for narrower ones. */
   missingScopes(granted: readonly string[], wanted: readonly string[]): readonly string[];
   /** What `scope` lets somebody do, in words; undefined for one that is not known. */

@@ -25,6 +25,12 @@ export interface SignedIn {
   readonly expiresAtMs?: number;
   /** When the sign-in itself ends, which no renewal puts off. */
   readonly grantEndsAtMs?: number;
-  /** What the server needs and the user has not granted, so that what needs it fails. */
+  /** What the server needs and the user has not granted, in words; what needs it fails. */
   readonly missingScopes?: readonly string[];
 }
+
+/** Whether somebody is signed in, however it goes with the tokens. */
+export const isSignedIn = (
+  state: CredentialState,
+): state is Extract<CredentialState, { readonly kind: 'ready' | 'refreshing' | 'retrying' }> =>
+  state.kind === 'ready' || state.kind === 'refreshing' || state.kind === 'retrying';

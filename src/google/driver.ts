@@ -18,6 +18,7 @@ export interface GoogleDriverParts extends GoogleHome {
 export function googleDriver(parts: GoogleDriverParts): IssuerDriver {
   return {
     quirk: googleQuirk(parts.endpoints),
+    grantKinds: ['google'],
     missingScopes: missingGoogleScopes,
     scopeText: googleScopeText,
     refusalReason: googleRefusal,

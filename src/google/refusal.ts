@@ -19,7 +19,7 @@ const hints: readonly (readonly [RegExp, RefusalReason])[] = [
   [/admin_policy_enforced|org_internal/i, 'admin-policy'],
   [/too many|limit (was |is )?(reached|exceeded)/i, 'too-many-tokens'],
   [/deleted_client|disabled_client|client was not found/i, 'client-gone'],
-  [/unauthorized_client|invalid_client|client mismatch|issued to (another|a different)/i, 'client-mismatch'],
+  [/unauthorized_client|client mismatch|issued to (another|a different)/i, 'client-mismatch'],
   [/password/i, 'password-changed'],
 ];
 

@@ -17,6 +17,9 @@ import type { Reply } from './reply.js';
 import { permit, type Conditions } from './rule-pass.js';
 import type { Upstream } from './upstream.js';
 
+/** A server that sends further on than this is lost itself. */
+const hopLimit = 3;
+
 export interface AskingParts {
   readonly tokens: TokenSource;
   readonly clock: Clock;
@@ -52,6 +55,8 @@ export class Asking {
   constructor(
     private readonly parts: AskingParts,
     private readonly server: Server,
+    /** Where the server is asked: its own address, or one that it named. */
+    private readonly address: string,
     private readonly reply: Reply,
     /** Whether it is for a stream on which the server speaks first: nobody waits for that. */
     private readonly isForStream: boolean,
@@ -146,23 +151,50 @@ export class Asking {
     return hold.wait(because, isKeptAlive ? 'kept-alive' : 'silent', reply.gone, work);
   }
 
+  /** Sends it where the server is, and where that sends it on to without leaving what the credential is for. */
   async #send({ method, headers, body, conditions }: Call, lent: LentToken): Promise<IncomingMessage> {
-    const { url, auth } = this.server;
     // The settings may have changed while the call waited; a token for the new address is not for the old one.
-    if (!reaches(lent.reach, url)) throw outOfReach(url, lent.reach, lent.account);
-    const { quotaProject } = auth;
+    if (!mayGo(lent, this.address)) throw outOfReach(this.address, lent.reach, lent.account);
+    const { reply, server } = this;
+    const { quotaProject } = server.auth;
     const all = quotaProject === undefined ? headers : withHeader(headers, quotaProjectHeader, quotaProject);
+    let url = new URL(this.address);
     // What goes into a stream of ours, or is looked at by us, must be readable.
-    const isPlain = this.reply.hasBegun || (conditions !== undefined && hidesAnything(conditions.rules));
-    const request = {
-      url: new URL(url),
-      method,
-      headers: isPlain ? withoutHeader(all, 'accept-encoding') : all,
-      body,
-      signal: this.reply.gone,
-    };
-    return sendLent(this.parts.upstream, request, lent);
+    const isPlain = reply.hasBegun || (conditions !== undefined && hidesAnything(conditions.rules));
+    for (let hops = 0; ; hops++) {
+      const request = {
+        url,
+        method,
+        headers: isPlain ? withoutHeader(all, 'accept-encoding') : all,
+        body,
+        signal: reply.gone,
+      };
+      const answer = await sendLent(this.parts.upstream, request, lent);
+      const next = hops < hopLimit ? redirectOf(answer, request) : undefined;
+      if (next?.origin !== url.origin || !mayGo(lent, next.href)) return answer;
+      answer.resume();
+      url = next;
+    }
   }
+}
+
+/** Whether `lent` may be sent to `address`. */
+export const mayGo = ({ reach }: LentToken, address: string): boolean => reaches(reach, address);
+
+/**
+ * Where an answer leads the same request: never one that would become another (RFC 9110 §15.4).
+ * @returns undefined when it leads nowhere, or the body has gone
+ */
+function redirectOf(
+  { statusCode = 0, headers: { location } }: IncomingMessage,
+  { url, method, body }: { readonly url: URL; readonly method: string; readonly body: Body },
+): URL | undefined {
+  const keeps = method === 'GET' ? [301, 302, 303, 307, 308] : [307, 308];
+  if (!keeps.includes(statusCode) || body.whole === undefined || location === undefined) return undefined;
+  if (!URL.canParse(location, url.href)) return undefined;
+  const next = new URL(location, url);
+  next.hash = '';
+  return next.username === '' && next.password === '' ? next : undefined;
 }
 
 /**

@@ -129,13 +129,14 @@ export class BeforeSignIn {
       sessions.close(local);
       throw new BrokerError('session_lost', 'The server is not what it was.');
     }
-    const headers = headersInSession(initialize.headers, session, String(result['protocolVersion']));
+    const version = String(result['protocolVersion']);
+    const headers = headersInSession(initialize.headers, session, version);
     const initialized = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' });
     for (const body of [Buffer.from(initialized), local.logLevel]) {
       if (body !== undefined) (await ask(postOf(headers, session, body))).answer.resume();
     }
     local.news = await this.#news(server, local, (body) => ask(postOf(headers, session, body)));
-    return { session };
+    return { session, version };
   }
 
   /** The notifications about lists that are not what the client was told. */

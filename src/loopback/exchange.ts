@@ -1,19 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Transform } from 'node:stream';
 import type { Disposable } from '../core/announcer.js';
 import { BrokerError, canUserHelp, describeError, hasCode } from '../core/errors.js';
 import type { Log } from '../core/ports.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { LentToken } from '../core/token-source.js';
 import { failureAnswer, isRpcResponse } from './answer.js';
-import { Asking, mayBecomeStream, type Answered, type AskingParts, type Call } from './asking.js';
+import { Asking, mayBecomeStream, mayGo, type Answered, type AskingParts, type Call } from './asking.js';
 import { headersInSession, type BeforeSignIn } from './before-sign-in.js';
 import { readBody, replayLimitBytes, type Body } from './body.js';
 import { forwardedRequestHeaders } from './headers.js';
 import { hidingFilter, shown } from './hidden.js';
-import { mayInquire, readInquiry } from './inquiry.js';
+import { mayInquire, readInquiry, recordOf, type Inquiry } from './inquiry.js';
+import type { LegacyEndpoint, LegacyEndpoints } from './legacy-sse.js';
 import { LocalSessions, type LocalSession } from './local-sessions.js';
 import type { Memory } from './memory.js';
 import { findId } from './message.js';
+import type { ProtocolVersions } from './protocol-versions.js';
 import { quotedReason, readShort } from './refusal.js';
 import { isEventStream, Reply } from './reply.js';
 import { conditionsOf } from './rule-pass.js';
@@ -32,10 +35,22 @@ export interface ExchangeParts extends AskingParts {
   readonly memory: Memory;
   readonly sessions: LocalSessions;
   readonly beforeSignIn: BeforeSignIn;
+  readonly versions: ProtocolVersions;
+  readonly legacy: LegacyEndpoints;
+}
+
+/** Where a request has come in. */
+export interface Entrance {
+  readonly server: Server;
+  /** The path at which the server is offered. */
+  readonly path: string;
+  /** The older transport's way in, where it is that. */
+  readonly legacy?: LegacyEndpoint | undefined;
 }
 
 /** One request of an admitted caller, and its answer: a list of passes, whose order is that of `run`. */
 export class Exchange {
+  private readonly server: Server;
   readonly #reply: Reply;
   readonly #gone: AbortSignal;
   readonly #method: string;
@@ -47,18 +62,20 @@ export class Exchange {
 
   constructor(
     private readonly parts: ExchangeParts,
-    private readonly server: Server,
+    private readonly entrance: Entrance,
     private readonly request: IncomingMessage,
     response: ServerResponse,
   ) {
+    const { server, legacy } = entrance;
+    this.server = server;
     const { clock, log } = parts;
     const { method = '', headers } = request;
     this.#method = method;
-    this.#reply = new Reply(response, headers.accept, clock, log);
+    this.#reply = new Reply(response, legacy === undefined ? headers.accept : undefined, clock, log);
     this.#gone = this.#reply.gone;
     const speaksFirst = method === 'GET' || headers['mcp-method'] === 'subscriptions/listen';
     this.#isBackChannel = speaksFirst && this.#reply.acceptsStream;
-    this.#asking = new Asking(parts, server, this.#reply, this.#isBackChannel);
+    this.#asking = new Asking(parts, server, legacy?.url ?? server.url, this.#reply, this.#isBackChannel);
   }
 
   /** Resolves when the answer has begun, or will not come; never rejects. */
@@ -68,14 +85,8 @@ export class Exchange {
     try {
       body = await readBody(request, replayLimitBytes);
       const conditions = conditionsOf(server, request.headers, body.whole, parts.audit);
-      const session = single(request.headers['mcp-session-id']);
-      const call = {
-        method: this.#method,
-        headers: forwardedRequestHeaders(request.rawHeaders),
-        session,
-        body,
-        conditions,
-      };
+      const session = this.entrance.legacy?.session ?? single(request.headers['mcp-session-id']);
+      const call = { method: this.#method, headers: this.#headers(session), session, body, conditions };
       if (LocalSessions.isLocal(session)) this.#enter(session);
       const inquiry = body.whole && mayInquire(body.whole) ? readInquiry(body.whole) : undefined;
       const isNew = inquiry !== undefined || this.#local !== undefined;
@@ -89,9 +100,14 @@ export class Exchange {
       const { answer, lent } = await (this.#isBackChannel ? this.#stream(call) : this.#answered(call));
       await this.#requirePassable(answer, lent);
       this.#noteSession(call, answer, lent);
-      if (inquiry !== undefined) void parts.memory.listen(server, inquiry, answer, lent.token);
-      const filter = conditions && hidingFilter(conditions, answer.headers['content-type']);
-      this.#reply.handOn(answer, this.#local?.id, filter);
+      if (inquiry !== undefined) void this.#learn(inquiry, answer, lent);
+      this.#reply.handOn(answer, {
+        session: this.#local?.id,
+        through: [
+          this.#legacyStream(call, answer, lent),
+          conditions && hidingFilter(conditions, answer.headers['content-type']),
+        ].filter((stage) => stage !== undefined),
+      });
     } catch (error) {
       if (this.#gone.aborted) return;
       await this.#fail(body, error);
@@ -105,6 +121,49 @@ export class Exchange {
     } catch (failure) {
       this.parts.log.debug(`A refused request ended: ${describeError(failure)}`);
     }
+  }
+
+  /** The headers that the server gets, with the version that the session speaks if the client leaves it out. */
+  #headers(session: string | undefined): string[] {
+    const { rawHeaders, headers } = this.request;
+    const forwarded = forwardedRequestHeaders(rawHeaders);
+    if (session === undefined || headers['mcp-protocol-version'] !== undefined) return forwarded;
+    const version = this.parts.versions.of(session);
+    return version === undefined ? forwarded : [...forwarded, 'mcp-protocol-version', version];
+  }
+
+  async #learn(inquiry: Inquiry, answer: IncomingMessage, { token }: LentToken): Promise<void> {
+    const { memory, versions } = this.parts;
+    const session = single(answer.headers['mcp-session-id']);
+    const result = await memory.listen(this.server, inquiry, answer, token);
+    const { protocolVersion } = recordOf(result);
+    if (inquiry.method === 'initialize' && session !== undefined && typeof protocolVersion === 'string')
+      versions.learn(session, protocolVersion);
+  }
+
+  /** What a stream has to go through that may turn out to be of the older transport. */
+  #legacyStream({ session }: Call, answer: IncomingMessage, lent: LentToken): Transform | undefined {
+    if (this.#method !== 'GET' || session !== undefined || !isEventStream(answer)) return undefined;
+    const { legacy, tokens, log } = this.parts;
+    const { server, entrance } = this;
+    const { origin } = new URL(server.url);
+    let opened: string | undefined;
+    const stream = legacy.stream({
+      server: server.id,
+      address: server.url,
+      pathOf: (key) => `${entrance.path}/${key}`,
+      isAllowed: (url) => URL.canParse(url) && new URL(url).origin === origin && mayGo(lent, url),
+      opened: (name) => {
+        opened = name;
+        tokens.sessionOpened(server.id, name, lent);
+      },
+      refused: (url) =>
+        log.warn(
+          `${JSON.stringify(server.id)} wants to be told at ${JSON.stringify(url)}, which its credential is not for.`,
+        ),
+    });
+    stream.once('close', () => opened !== undefined && tokens.sessionClosed(server.id, opened));
+    return stream;
   }
 
   /** @throws BrokerError `session_lost` */
@@ -124,9 +183,14 @@ export class Exchange {
     const { beforeSignIn } = this.parts;
     if (local.tying === undefined) await this.#asking.token({ ...call, session: undefined });
     const ask = (one: Call) => this.#asking.answered(one);
-    const { session } = await beforeSignIn.tied(this.server, local, ask, this.#gone);
+    const { session, version } = await beforeSignIn.tied(this.server, local, ask, this.#gone);
+    const isVersioned = this.request.headers['mcp-protocol-version'] !== undefined;
     this.#announceNews(local, call);
-    return this.#asking.answered({ ...call, session, headers: headersInSession(call.headers, session) });
+    return this.#asking.answered({
+      ...call,
+      session,
+      headers: headersInSession(call.headers, session, isVersioned ? undefined : version),
+    });
   }
 
   /** Tells the client what is not as it was told, on its stream, or before the answer to a call when it has none. */
@@ -168,13 +232,19 @@ export class Exchange {
 
   #noteSession({ session: known }: Call, answer: IncomingMessage, lent: LentToken): void {
     const { tokens, sessions } = this.parts;
+    if (this.entrance.legacy !== undefined) return;
     const session = this.#local === undefined ? known : this.#local.tie?.session;
     const opened = single(answer.headers['mcp-session-id']);
     if (known === undefined && opened !== undefined) tokens.sessionOpened(this.server.id, opened, lent);
     const isOver =
       answer.statusCode === 404 || (this.#method === 'DELETE' && (answer.statusCode ?? 500) < 300);
-    if (session !== undefined && isOver) tokens.sessionClosed(this.server.id, session);
+    if (session !== undefined && isOver) this.#closed(session);
     if (this.#local !== undefined && isOver) sessions.close(this.#local);
+  }
+
+  #closed(session: string): void {
+    this.parts.tokens.sessionClosed(this.server.id, session);
+    this.parts.versions.forget(session);
   }
 
   /** @throws BrokerError for an answer that the caller must not or cannot get */
@@ -236,7 +306,12 @@ export class Exchange {
     const code = error instanceof BrokerError ? error.code : 'internal';
     const words = explain(error, this.server.id);
     const id = body === undefined || body.whole !== undefined ? undefined : await this.#idOf(body);
-    this.#reply.say(failureAnswer(this.#method, body?.whole, words, code, id));
+    const answer = failureAnswer(this.#method, body?.whole, words, code, id);
+    const { legacy } = this.entrance;
+    if (legacy !== undefined && answer.body !== undefined) {
+      legacy.say(answer.body);
+      this.#reply.say({ status: 202 });
+    } else this.#reply.say(answer);
   }
 
   /** The id of a request that went past; not waited for long, since what is left of it may be endless. */

@@ -9,7 +9,7 @@ export interface Inquiry {
   readonly name: string;
 }
 
-export const listMethods = ['tools/list', 'resources/list', 'resources/templates/list', 'prompts/list'];
+const listMethods = ['tools/list', 'resources/list', 'resources/templates/list', 'prompts/list'];
 
 /** Where the stateless wire has the version of the protocol (MCP 2026-07-28, "Request Metadata"). */
 const versionMember = 'io.modelcontextprotocol/protocolVersion';

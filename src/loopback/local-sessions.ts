@@ -33,6 +33,8 @@ export interface LocalSession {
 export interface Tie {
   /** Undefined for a server that has none. */
   readonly session: string | undefined;
+  /** Of the protocol, which both speak. */
+  readonly version: string;
 }
 
 /** The local sessions of a window. */

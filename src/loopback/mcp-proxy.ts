@@ -10,9 +10,11 @@ import { Exchange, type ExchangeParts } from './exchange.js';
 import { BeforeSignIn } from './before-sign-in.js';
 import { digestOfCapability, isAdmitted } from './guard.js';
 import { Hold, type HoldParts } from './hold.js';
+import { LegacyEndpoints } from './legacy-sse.js';
 import { listen, listenOnSocket, type Listener } from './listener.js';
 import { LocalSessions } from './local-sessions.js';
 import { Memory } from './memory.js';
+import { ProtocolVersions } from './protocol-versions.js';
 import { Upstream } from './upstream.js';
 
 const capabilityBytes = 32;
@@ -57,7 +59,8 @@ export class McpProxy implements Disposable {
     const [memory, sessions] = [new Memory(proxyParts.serverMemory), new LocalSessions()];
     const beforeSignIn = new BeforeSignIn({ ...proxyParts, memory, sessions });
     const own = { upstream: this.#upstream, hold, heldStreams, memory, sessions, beforeSignIn };
-    this.#parts = { ...proxyParts, ...own };
+    const known = { versions: new ProtocolVersions(), legacy: new LegacyEndpoints() };
+    this.#parts = { ...proxyParts, ...own, ...known };
   }
 
   static async start(parts: ProxyParts): Promise<McpProxy> {
@@ -116,13 +119,16 @@ export class McpProxy implements Disposable {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const route = this.#routes.get(request.url ?? '');
-    if (!isAdmitted(request, this.#listening?.host ?? '', route?.digest) || route === undefined) {
+    const { path, key } = placeIn(request.url ?? '');
+    const route = this.#routes.get(path);
+    const legacy = route && key !== undefined ? this.#parts.legacy.find(route.server.id, key) : undefined;
+    const digest = key === undefined || legacy !== undefined ? route?.digest : undefined;
+    if (!isAdmitted(request, this.#listening?.host ?? '', digest) || route === undefined) {
       response.writeHead(404, { connection: 'close' }).end();
       return;
     }
     if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue();
-    const exchange = new Exchange(this.#parts, route.server, request, response);
+    const exchange = new Exchange(this.#parts, { server: route.server, path, legacy }, request, response);
     if (route.open.size >= callLimit) {
       await exchange.refuse(tooManyCalls());
       return;
@@ -140,6 +146,13 @@ function newRoute(): Omit<Route, 'server'> {
 
 const tooManyCalls = (): BrokerError =>
   new BrokerError('too_many_calls', `${callLimit} calls are under way.`, { details: { limit: callLimit } });
+/** The path of a server, and what is below it: the key of an endpoint that a stream of it has led to. */
+function placeIn(path: string): { readonly path: string; readonly key?: string } {
+  const end = path.indexOf('/', prefix.length);
+  return end < 0 ? { path } : { path: path.slice(0, end), key: path.slice(end + 1) };
+}
+
+const prefix = '/mcp/';
 
 /** A label may hold anything; the path holds letters, digits, `-` and `_`. */
-const pathOf = (id: ServerId): string => `/mcp/${Buffer.from(id).toString('base64url')}`;
+const pathOf = (id: ServerId): string => `${prefix}${Buffer.from(id).toString('base64url')}`;

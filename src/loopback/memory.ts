@@ -42,12 +42,17 @@ export class Memory {
     return 'ttlMs' in recordOf(result) ? { ...recordOf(result), ttlMs: 0 } : result;
   }
 
-  /** Listens to what `server` answers to `inquiry`. @param token - must not be in what is kept */
-  async listen(server: Server, inquiry: Inquiry, answer: IncomingMessage, token: Secret): Promise<void> {
+  /**
+   * Listens to what `server` answers to `inquiry`, and keeps it.
+   * @param token - must not be in what is kept
+   * @returns the result; undefined when there is none
+   */
+  async listen(server: Server, inquiry: Inquiry, answer: IncomingMessage, token: Secret): Promise<unknown> {
     const text = await collected(answer, limitBytes);
-    if (text === undefined || text.includes(token.reveal())) return;
-    const result = resultIn(answer, text, inquiry.id);
-    if (result !== undefined) await this.keep(server, inquiry, result);
+    const result = text === undefined ? undefined : resultIn(answer, text, inquiry.id);
+    if (result !== undefined && text?.includes(token.reveal()) === false)
+      await this.keep(server, inquiry, result);
+    return result;
   }
 
   /** Keeps `result` as what `server` says. */

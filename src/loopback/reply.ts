@@ -13,6 +13,14 @@ const quietMs = 2_000;
 /** Whatever is in between takes a connection for dead after 30 s of silence or more. */
 const heartbeatMs = 15_000;
 
+/** What happens to an answer of the server on its way. */
+export interface Passage {
+  /** The caller's name for the session, where the server has another. */
+  readonly session?: string | undefined;
+  /** What its body goes through, which may change its length. */
+  readonly through?: readonly Transform[];
+}
+
 /** The reason why everything ends that was for a caller. */
 export class CallerGone extends Error {
   constructor() {
@@ -75,10 +83,8 @@ export class Reply {
 
   /**
    * Gives what the server answered, which must fit: once `hasBegun`, only an event stream or a JSON document does.
-   * @param session - the caller's name for the session, where the server has another
-   * @param filter - what the answer goes through, if it has to be changed
    */
-  handOn(answer: IncomingMessage, session?: string, filter?: Transform): void {
+  handOn(answer: IncomingMessage, { session, through = [] }: Passage = {}): void {
     const { response } = this;
     this.#settle();
     const onEnd = (error?: Error | null) => {
@@ -87,17 +93,23 @@ export class Reply {
       response.destroy();
     };
     if (this.#hasBegun) {
-      const stages = [...(filter ? [filter] : []), ...(isEventStream(answer) ? [] : [asEvent()])];
-      pipeline([answer, ...stages, response], onEnd);
+      pipeline([answer, ...through, ...(isEventStream(answer) ? [] : [asEvent()]), response], onEnd);
       return;
     }
     const headers = forwardedResponseHeaders(answer.rawHeaders);
     const named = session === undefined ? headers : renamed(headers, session);
-    response.writeHead(answer.statusCode ?? 502, filter ? withoutHeader(named, 'content-length') : named);
+    response.writeHead(
+      answer.statusCode ?? 502,
+      through.length > 0 ? withoutHeader(named, 'content-length') : named,
+    );
     // A stream may be silent for long; any other body goes out together with its headers.
     if (isEventStream(answer)) response.flushHeaders();
+    if (through.length > 0) {
+      pipeline([answer, ...through, response], onEnd);
+      return;
+    }
     answer.on('error', onEnd);
-    (filter ? answer.pipe(filter) : answer).pipe(response);
+    answer.pipe(response);
   }
 
   /** Gives an answer of our own, in a form that the caller takes. */

@@ -36,7 +36,7 @@ export class Upstream {
           ? ['authorization', `Bearer ${token.reveal()}`]
           : ['authorization', `DPoP ${token.reveal()}`, 'dpop', proof];
       const all = ['host', url.host, ...headers, ...credential, ...length];
-      const options = { method, headers: all, signal };
+      const options = { method, headers: byName(all), signal };
       const outgoing =
         url.protocol === 'https:'
           ? httpsRequest(url, { ...options, agent: this.#https })
@@ -56,6 +56,23 @@ export class Upstream {
     this.#http.destroy();
     this.#https.destroy();
   }
+}
+
+/**
+ * Header lines by their names as they are written, several of one name in order. Given as a list they would be sent as
+ * they stand, and could not be sent by the way of a proxy, which adds its own.
+ */
+function byName(lines: readonly string[]): Record<string, string | string[]> {
+  const names = new Map<string, string>();
+  const headers: Record<string, string | string[]> = {};
+  for (let at = 0; at + 1 < lines.length; at += 2) {
+    const [written = '', value = ''] = lines.slice(at, at + 2);
+    const name = names.get(written.toLowerCase()) ?? written;
+    const before = headers[name];
+    headers[name] = before === undefined ? value : [before, value].flat();
+    names.set(name.toLowerCase(), name);
+  }
+  return headers;
 }
 
 function unreachable(url: URL, cause: unknown): BrokerError {

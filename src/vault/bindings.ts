@@ -14,6 +14,8 @@ export interface Bound extends IndexEntry {
   readonly kind: 'bound';
   /** When a session with the server was first open under this binding; missing before. */
   readonly reachedAtMs?: number;
+  /** The scopes that the server needs and that were not granted with the sign-in for it. */
+  readonly missing?: readonly string[];
 }
 
 const bindingSchema = v.variant('kind', [
@@ -23,6 +25,7 @@ const bindingSchema = v.variant('kind', [
     clientId: v.string(),
     resource: v.string(),
     reachedAtMs: v.exactOptional(v.number()),
+    missing: v.exactOptional(v.array(v.string())),
   }),
   v.strictObject({ kind: v.literal('signed-out') }),
 ]);

@@ -111,11 +111,13 @@ export class AccountActions {
               account,
               id,
             )
-          : l10n.t(
-              'Signed out {0} of “{1}” on this computer. The authorization server could not be told; remove the access in your account there if you want it gone at once.',
-              account,
-              id,
-            );
+          : result === 'kept'
+            ? l10n.t('Signed out {0} of “{1}” in this editor. The access was not revoked.', account, id)
+            : l10n.t(
+                'Signed out {0} of “{1}” on this computer. The authorization server could not be told; remove the access in your account there if you want it gone at once.',
+                account,
+                id,
+              );
       void vs.window.showInformationMessage(unlinked(text));
     } catch (error) {
       await this.#showFailure(id, error);

@@ -45,6 +45,8 @@ function googleGrant(grant: Record<string, unknown>): Grant {
   const { credentials = applicationDefault } = grant;
   const optional = (name: 'subject' | 'impersonate' | 'audience') =>
     grant[name] === undefined ? {} : { [name]: text(grant[name], `"auth.grant.${name}"`) };
+  if (grant['subject'] !== undefined && grant['impersonate'] !== undefined)
+    throw new Mistake('"auth.grant" can have "subject" or "impersonate", not both');
   const file = text(credentials, '"auth.grant.credentials"');
   return {
     kind: 'google',

@@ -63,6 +63,8 @@ function parseAuth(auth: unknown): ServerAuth {
   // Google's credentials bring the client with them.
   if (parsedGrant !== undefined && parsedGrant.kind !== 'google' && clientId === undefined)
     throw new Mistake('"auth.grant" needs the client that it is for, as "auth.clientId"');
+  if (parsedGrant?.kind === 'google' && clientId !== undefined)
+    throw new Mistake('"auth.clientId" is not for a grant of Google, which brings its client with it');
   // The token is worth something to whoever gets it, and the server could name anybody.
   const isGivenToken = parsedGrant?.kind === 'jwt_bearer' || parsedGrant?.kind === 'token_exchange';
   if (isGivenToken && issuer === undefined)

@@ -65,8 +65,8 @@ export class SignInNotifications implements Disposable {
     const button = this.#mustChoose(wanted) ? choose : this.broker.stepUp(wanted.server) ? allow : signIn;
     const hasGone = this.#gone(wanted);
     const isAnswered = Promise.resolve(window.showWarningMessage(unlinked(text), button)).then((choice) => {
-      if (choice === undefined && button === allow) this.broker.declineStepUp(wanted.server);
       if (choice === undefined) this.#dismissed.add(nameOf(wanted));
+      if (choice === undefined && button === allow) this.broker.declineStepUp(wanted.server);
       // The browser takes over from here; whoever else waits for the user is next.
       if (choice !== button || this.#textFor(wanted) === undefined) return;
       if (choice === choose) void this.actions.chooseAccount(wanted.server);

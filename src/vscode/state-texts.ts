@@ -1,6 +1,6 @@
 import { assertNever } from '../core/assert-never.js';
 import type { RefusalReason } from '../core/refusal.js';
-import type { CredentialState } from '../core/state.js';
+import type { CredentialState, SignedIn } from '../core/state.js';
 import type { VSCode } from './api.js';
 import { placeText, type StoragePlace } from './place-text.js';
 
@@ -85,11 +85,16 @@ export function stateText(l10n: L10n, state: CredentialState, nowMs: number): st
     case 'signing-in':
       return l10n.t('signing in, the browser is waiting');
     case 'ready':
-      return state.expiresAtMs === undefined
-        ? l10n.t('signed in')
-        : l10n.t('signed in, token renews within {0}', durationText(l10n, state.expiresAtMs - nowMs));
+      return withNotes(
+        l10n,
+        state.expiresAtMs === undefined
+          ? l10n.t('signed in')
+          : l10n.t('signed in, token renews within {0}', durationText(l10n, state.expiresAtMs - nowMs)),
+        state,
+        nowMs,
+      );
     case 'refreshing':
-      return l10n.t('signed in, renewing the token');
+      return withNotes(l10n, l10n.t('signed in, renewing the token'), state, nowMs);
     case 'retrying': {
       const next = durationText(l10n, state.nextAttemptAtMs - nowMs);
       switch (state.code) {
@@ -122,6 +127,25 @@ export function stateText(l10n: L10n, state: CredentialState, nowMs: number): st
     default:
       return assertNever(state);
   }
+}
+
+/** A sign-in that ends by itself is announced this long before. */
+const announceMs = 2 * 24 * 60 * minuteMs;
+
+/** What is worth knowing about a sign-in that is alive: that it will end, and what it does not allow. */
+function withNotes(
+  l10n: L10n,
+  text: string,
+  { grantEndsAtMs, missingScopes = [] }: SignedIn,
+  nowMs: number,
+): string {
+  const leftMs = grantEndsAtMs === undefined ? Infinity : grantEndsAtMs - nowMs;
+  const end =
+    leftMs > announceMs
+      ? []
+      : [l10n.t('the sign-in itself ends in {0}, so sign in again before', durationText(l10n, leftMs))];
+  const lack = missingScopes.length === 0 ? [] : [l10n.t('not granted: {0}', missingScopes.join(', '))];
+  return [text, ...end, ...lack].join('; ');
 }
 
 /**

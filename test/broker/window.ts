@@ -3,8 +3,8 @@ import { Broker } from '../../src/broker/broker.js';
 import type { SignInWanted } from '../../src/broker/wants.js';
 import { Counters } from '../../src/core/counters.js';
 import { FakeLock } from '../support/fake-lock.js';
-import type { Fetch, OpenBrowser, RedirectReceiver } from '../../src/core/ports.js';
 import type { IssuerDriver } from '../../src/core/issuer-driver.js';
+import type { Fetch, OpenBrowser, RedirectReceiver, ShowCode } from '../../src/core/ports.js';
 import type { Questions } from '../../src/core/questions.js';
 import type { Server, ServerAuth, ServerId } from '../../src/core/server.js';
 import type { Credential } from '../../src/core/credential.js';
@@ -47,6 +47,12 @@ export class Profile {
   questions: Questions = noQuestions;
   /** The issuers that need more than the protocol. */
   drivers: readonly IssuerDriver[] = [];
+  /** What happens to a code that the user is to enter. */
+  showCode: ShowCode = () => {
+    throw new Error('Nobody asked for a code.');
+  };
+  /** Where the browser comes back. */
+  redirects = redirects;
   /** How the windows reach the world. */
   fetch: Fetch = (url, init) => fetch(url, init);
   readonly #open: Broker[] = [];
@@ -80,14 +86,12 @@ export class Profile {
       leases,
       ledgers,
       workspace,
-      showCode: () => {
-        throw new Error('Nobody asked for a code.');
-      },
+      showCode: this.showCode,
       openBrowser,
       readTokenFile,
       drivers: this.drivers,
     };
-    const broker = new Broker({ ...parts, redirects, questions: this.questions });
+    const broker = new Broker({ ...parts, redirects: this.redirects, questions: this.questions });
     const wanted: SignInWanted[] = [];
     broker.onSignInWanted((one) => wanted.push(one));
     this.#open.push(broker);

@@ -82,8 +82,17 @@ const nearly = documentText({
   'hunter2\n[error] forged': [1],
 });
 
-/** What is stored, whose secrets can be compared; the order of members says nothing. */
-const storedOf = (credential: Credential): unknown => JSON.parse(serializeCredential(credential));
+/** What is in a record, with secrets that can be compared. Nothing of what is tested helps: it could lose a part twice. */
+function revealed(value: unknown): unknown {
+  if (value instanceof Secret) return `secret ${value.reveal()}`;
+  if (Array.isArray(value)) return value.map(revealed);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, revealed(member)]));
+}
+
+/** How our registration is managed is no part of a credential. */
+const contentOf = ({ client: { management: _, ...client }, ...credential }: Credential): unknown =>
+  revealed({ ...credential, client });
 
 /** Reads `text`, which is a record or a failure that repeats nothing of it. */
 async function read<T>(parse: (text: string) => T, text: string): Promise<T | undefined> {
@@ -100,13 +109,12 @@ async function read<T>(parse: (text: string) => T, text: string): Promise<T | un
 describe('a stored record', () => {
   holds('of a credential comes back as it was', 40, [credential], (written) => {
     const back = parseCredential(serializeCredential(written));
-    assert.deepEqual(storedOf(back), storedOf(written));
+    assert.deepEqual(contentOf(back), contentOf(written));
     assert.ok(!JSON.stringify(back).includes('hunter2'), 'A secret has lost its type.');
   });
 
   holds('of a client comes back as it was', 10, [client], (written) => {
-    const text = serializeClient(written);
-    assert.deepEqual(JSON.parse(serializeClient(parseClient(text))), JSON.parse(text));
+    assert.deepEqual(revealed(parseClient(serializeClient(written))), revealed(written));
   });
 
   const texts = fc.oneof(damaged(credential.map(serializeCredential)), nearly, anyText);
@@ -117,7 +125,7 @@ describe('a stored record', () => {
     async (text) => {
       const found = await read(parseCredential, text);
       if (found !== undefined)
-        assert.deepEqual(storedOf(parseCredential(serializeCredential(found))), storedOf(found));
+        assert.deepEqual(contentOf(parseCredential(serializeCredential(found))), contentOf(found));
       await read(parseClient, text);
     },
   );
@@ -142,7 +150,8 @@ describe('the text of a key', () => {
     [fc.oneof(anyText, damaged(key.map(keyText)))],
     (text) => {
       const found = parseKeyText(text);
-      if (found !== undefined) assert.deepEqual(parseKeyText(keyText(found)), found);
+      if (found === undefined) return;
+      assert.deepEqual(JSON.parse(text), [found.issuer, found.clientId, found.subject, found.resource]);
     },
   );
 });

@@ -40,7 +40,7 @@ describe('a refusal of Google', () => {
       after(2, { error: 'unauthorized_client', description: 'Unauthorized' }),
       'client-mismatch',
     ],
-    ['another secret', after(2, { error: 'invalid_client', description: 'Unauthorized' }), 'client-mismatch'],
+    ['another secret', after(2, { error: 'invalid_client', description: 'Unauthorized' }), undefined],
     ['a client that is gone', after(2, { error: 'deleted_client', description: '' }), 'client-gone'],
     [
       'a client that is gone, in other words',

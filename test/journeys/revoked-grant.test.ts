@@ -68,23 +68,26 @@ describe('a grant that was revoked', () => {
     assert.deepEqual(await Promise.all([first, second]), Array(2).fill('alice@example.com (Alice)'));
   });
 
-  it('ends initialize with a JSON-RPC error that names the command', async () => {
+  it('ends initialize with a JSON-RPC error that names the command, when nothing is remembered for it', async () => {
     const { window } = await revoked();
-    const connected = window.connectUnresolved('tickets').then(
-      () => assert.fail('It connected.'),
-      (error: unknown) => String(error),
-    );
+    const { url, headers } = await window.definition('tickets');
+    const clientInfo = { name: 'older', version: '1' };
+    const params = { protocolVersion: '2025-03-26', capabilities: {}, clientInfo };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params });
+    const answered = fetch(url, { method: 'POST', headers, body }).then((answer) => answer.json());
     await window.editor.window.message(/waits for you to sign in again/);
     await window.waiting(1);
     window.clock.leap(pastTheWaitMs);
-    assert.match(await connected, /Run “MCP Credentials: Sign In”/);
+    const { error } = (await answered) as { error: { message: string } };
+    assert.match(error.message, /Run “MCP Credentials: Sign In”/);
   });
 
-  it('lets initialize go on after Sign In', async () => {
+  it('lets a session begin from memory, and its first call go on after Sign In', async () => {
     const { window } = await revoked();
-    const connected = window.connectUnresolved('tickets');
+    const { call } = await window.connectUnresolved('tickets');
+    const answer = call('whoami');
     (await window.editor.window.message(/waits for you to sign in again/)).press('Sign In');
-    assert.equal(await (await connected).call('whoami'), 'alice@example.com (Alice)');
+    assert.equal(await answer, 'alice@example.com (Alice)');
   });
 
   it('is found out in the background too, and told once', async () => {

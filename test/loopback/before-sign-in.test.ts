@@ -170,8 +170,8 @@ describe('a server that said before what it offers', () => {
       ['logging/setLevel', 4, 'up-1', '2025-11-25'],
       ['tools/list', 'mcp-credentials-0', 'up-1', '2025-11-25'],
       ['tools/list', 'mcp-credentials-1', 'up-1', '2025-11-25'],
-      ['tools/call', 7, 'up-1', undefined],
-      ['tools/call', 8, 'up-1', undefined],
+      ['tools/call', 7, 'up-1', '2025-11-25'],
+      ['tools/call', 8, 'up-1', '2025-11-25'],
     ]);
     assert.ok(rig.tokens.asked.includes(`sessionOpened ${rig.id} up-1 alice@example.com`));
     assert.equal(rig.proxy.hasLocalSession(rig.id), true);

@@ -83,11 +83,12 @@ describe('an encrypted store', () => {
   it('uses no nonce twice, also for the same value', async () => {
     const file = await fileOf('a', 'the same');
     const nonces = new Set<string>();
-    for (let write = 0; write < 300; write++) {
+    // Each write is synced to the disk; a nonce that is fixed, or counts from the start, comes again at once.
+    for (let write = 0; write < 50; write++) {
       await store.store('a', 'the same');
       nonces.add(readFileSync(file).subarray(4, 16).toString('hex'));
     }
-    assert.equal(nonces.size, 300);
+    assert.equal(nonces.size, 50);
   });
 
   it('sets aside an entry that was cut off at whatever byte, or has one bit wrong, and no other', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Profile } from '../../src/node/profile.js';
 import { FakeMemento } from '../support/fake-memento.js';
@@ -38,14 +38,30 @@ describe('the id of a profile', () => {
   });
 
   it('is in the editor’s state where no file can be had, and a file is made of it as soon as one can', () => {
-    const file = join(scratchFolder(), 'file');
-    writeFileSync(file, '');
+    const folder = join(scratchFolder(), 'folder');
+    writeFileSync(folder, '');
     const memento = new FakeMemento();
-    const { id } = windowIn(file, memento);
-    assert.equal(windowIn(file, memento).id, id);
-    const folder = scratchFolder();
+    const { id } = windowIn(folder, memento);
+    assert.equal(windowIn(folder, memento).id, id);
+    rmSync(folder);
     assert.equal(windowIn(folder, memento).id, id);
     assert.equal(readFileSync(join(folder, 'profile'), 'utf8'), id);
+  });
+
+  it('is the same when its file has got lost', () => {
+    const folder = scratchFolder();
+    const memento = new FakeMemento();
+    const { id } = windowIn(folder, memento);
+    rmSync(join(folder, 'profile'));
+    assert.equal(windowIn(folder, memento).id, id);
+    assert.equal(readFileSync(join(folder, 'profile'), 'utf8'), id);
+  });
+
+  it('is another one on another host, though the editor’s state is the same there', () => {
+    const [folder, memento] = [scratchFolder(), new FakeMemento()];
+    const { id } = windowIn(folder, memento);
+    rmSync(join(folder, 'profile'));
+    assert.notEqual(new Profile(folder, memento, log, 'another-host').id, id);
   });
 
   it('does not follow what a damaged file says', () => {

@@ -6,6 +6,7 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import type { ExtensionContext } from 'vscode';
 import type { Disposable } from '../../src/core/announcer.js';
 import type { Fetch, SecretStore } from '../../src/core/ports.js';
+import type { GoogleEndpoints } from '../../src/google/endpoints.js';
 import { Profile } from '../../src/node/profile.js';
 import { Web } from '../../src/node/web.js';
 import { nameInProfile, ProfileSecrets } from '../../src/vault/profile-secrets.js';
@@ -98,6 +99,8 @@ export interface BrokerWindowOptions extends FakeEditorOptions {
   readonly fetch?: Fetch;
   /** Another world than the loopback of this computer, as far as names and networks go. */
   readonly web?: Web;
+  /** Where Google is. */
+  readonly google?: GoogleEndpoints;
   /** The variables of the environment. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -126,6 +129,7 @@ export class BrokerWindow {
     web = new Web(),
     fetch: send = web.fetch,
     environment = {},
+    google,
     ...options
   }: BrokerWindowOptions = {}) {
     this.editor = new FakeEditor(options);
@@ -150,6 +154,7 @@ export class BrokerWindow {
       environment,
       platform: 'a test',
       scryptCost: cheap,
+      ...(google && { google }),
     });
   }
 

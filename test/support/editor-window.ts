@@ -1,4 +1,5 @@
-import { FakeEventEmitter, type FakeMarkdownString, type FakeThemeColor } from './editor-values.js';
+import { pathToFileURL } from 'node:url';
+import { FakeEventEmitter, FakeUri, type FakeMarkdownString, type FakeThemeColor } from './editor-values.js';
 
 type Severity = 'info' | 'warning' | 'error';
 
@@ -24,6 +25,7 @@ interface PickItem {
   readonly description?: string;
   readonly detail?: string;
   readonly kind?: number;
+  readonly picked?: boolean;
 }
 
 export interface ShownStatusBarItem {
@@ -98,7 +100,11 @@ export class EditorWindow {
   readonly logLines: string[] = [];
   readonly inputs: ShownInputBox[] = [];
   logShown = 0;
-  readonly #plannedPicks: (RegExp | undefined)[] = [];
+  readonly #plannedPicks: (RegExp | undefined | readonly RegExp[])[] = [];
+  readonly #plannedPaths: (string | undefined)[] = [];
+  readonly #plannedModals: { readonly text: RegExp; readonly button: string | undefined }[] = [];
+  /** The modal dialogs that were planned and shown, each with its detail. */
+  readonly modals: { readonly text: string; readonly detail: string }[] = [];
   readonly #expected = new Set<ShownMessage>();
   readonly #waiting = new Set<() => void>();
   readonly #mistakes: string[] = [];
@@ -142,6 +148,27 @@ export class EditorWindow {
     this.#plannedPicks.push(choice);
   }
 
+  /** Answers the next modal dialog, which must match; one that nobody planned is a mistake. */
+  planModal(text: RegExp, button: string | undefined): void {
+    this.#plannedModals.push({ text, button });
+  }
+
+  /** Ticks what matches in the next list that takes several, instead of what is ticked already. */
+  planTicks(...choices: readonly RegExp[]): void {
+    this.#plannedPicks.push(choices);
+  }
+
+  /** Answers the next dialog for a file or folder with what is at `path`; without one, closes it. */
+  planPath(path: string | undefined): void {
+    this.#plannedPaths.push(path);
+  }
+
+  showOpenDialog(): Promise<readonly FakeUri[] | undefined> {
+    if (this.#plannedPaths.length === 0) throw this.mistake('Nobody planned to choose a file.');
+    const path = this.#plannedPaths.shift();
+    return Promise.resolve(path === undefined ? undefined : [FakeUri.parse(pathToFileURL(path).href)]);
+  }
+
   mistake(text: string): Error {
     this.#mistakes.push(text);
     return new Error(text);
@@ -150,7 +177,7 @@ export class EditorWindow {
   showMessage(severity: Severity, text: string, rest: readonly unknown[]): Promise<string | undefined> {
     const [first, ...others] = rest;
     if (typeof first === 'object' && first !== null && 'modal' in first && first.modal === true) {
-      throw this.mistake(`A modal dialog: ${text}`);
+      return this.#showModal(text, first, others);
     }
     if (link.test(text)) throw this.mistake(`A link in a notification: ${text}`);
     const buttons = (typeof first === 'object' ? others : rest).map((button) => {
@@ -180,11 +207,27 @@ export class EditorWindow {
     });
   }
 
-  showQuickPick(items: readonly PickItem[], { title = '' }: { readonly title?: string }): Promise<unknown> {
+  #showModal(text: string, options: object, buttons: readonly unknown[]): Promise<string | undefined> {
+    const planned = this.#plannedModals.shift();
+    if (planned?.text.test(text) !== true) throw this.mistake(`A modal dialog: ${text}`);
+    const { button } = planned;
+    if (button !== undefined && !buttons.includes(button))
+      throw this.mistake(`There is no button ${button} on: ${text}`);
+    this.modals.push({ text, detail: 'detail' in options ? String(options.detail) : '' });
+    return Promise.resolve(button);
+  }
+
+  showQuickPick(
+    items: readonly PickItem[],
+    { title = '', canPickMany = false }: { readonly title?: string; readonly canPickMany?: boolean },
+  ): Promise<unknown> {
     this.picks.push({ title, items });
     const choices = items.filter(({ kind }) => kind !== separator);
     if (this.#plannedPicks.length === 0) throw this.mistake(`Nobody planned to answer the menu: ${title}`);
     const wanted = this.#plannedPicks.shift();
+    if (canPickMany) return Promise.resolve(this.#tick(title, choices, wanted));
+    if (wanted !== undefined && !(wanted instanceof RegExp))
+      throw this.mistake(`Only one can be chosen in: ${title}`);
     const choice = wanted && choices.find(({ label }) => wanted.test(label));
     if (wanted !== undefined && choice === undefined) {
       throw this.mistake(
@@ -192,6 +235,20 @@ export class EditorWindow {
       );
     }
     return Promise.resolve(choice);
+  }
+
+  #tick(
+    title: string,
+    choices: readonly PickItem[],
+    wanted: RegExp | undefined | readonly RegExp[],
+  ): readonly PickItem[] | undefined {
+    if (wanted === undefined) return undefined;
+    if (wanted instanceof RegExp) throw this.mistake(`Several can be chosen in: ${title}`);
+    return wanted.map((pattern) => {
+      const found = choices.find(({ label }) => pattern.test(label));
+      if (found === undefined) throw this.mistake(`${String(pattern)} is not in the list: ${title}`);
+      return found;
+    });
   }
 
   createInputBox(): ShownInputBox {

@@ -55,7 +55,7 @@ export class ScriptedResource {
     else if (path === metadataUrl.pathname) {
       const metadata = { resource: this.url, authorization_servers: [issuer], ...this.metadata };
       res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(metadata));
-    } else if (path !== '/mcp') res.writeHead(404).end();
+    } else if (path !== '/mcp' && !path.startsWith('/mcp/')) res.writeHead(404).end();
     else if (headers.authorization === undefined) {
       const usual = `Bearer resource_metadata="${metadataUrl.href}", scope="mcp:read"`;
       res.writeHead(401, { 'www-authenticate': this.challenge ?? usual }).end();

@@ -98,6 +98,21 @@ describe('the setting mcpCredentials.servers', () => {
       { type: 'http', url, auth: { clientId: 'c', grant: { type: 'client_credentials', secret: 's' } } },
       /^"auth\.grant\.secret" is not known here; there is "auth\.grant\.type"$/,
     ],
+    [
+      'has a grant of Google for somebody and as another account at once',
+      { type: 'http', url, auth: { grant: { type: 'google', subject: 'a@b.c', impersonate: 'd@e.f' } } },
+      /^"auth\.grant" can have "subject" or "impersonate", not both$/,
+    ],
+    [
+      'has a grant of Google and a client',
+      { type: 'http', url, auth: { clientId: 'c', grant: { type: 'google' } } },
+      /^"auth\.clientId" is not for a grant of Google/,
+    ],
+    [
+      'has a project that would break a header',
+      { type: 'http', url, auth: { quotaProject: 'a\r\nb' } },
+      /^"auth\.quotaProject" must be letters, digits and signs without spaces/,
+    ],
     ['has another type', { type: 'sse', url }, /^"type" must be "http", not "sse"$/],
     ['has no url', { type: 'http' }, /^"url" must be a text that is not empty, not nothing$/],
     ['has an empty url', { type: 'http', url: ' ' }, /^"url" must be a text that is not empty, not " "$/],
@@ -200,6 +215,23 @@ describe('the setting mcpCredentials.servers', () => {
       /^"auth\.scopes" must be a list/,
     ],
   ];
+  it('takes a grant of Google, with the application default credentials where no file is named', () => {
+    const auth = { grant: { type: 'google', credentials: 'application-default' }, quotaProject: 'ours-1' };
+    const key = { grant: { type: 'google', credentials: '/key.json', audience: 'https://run.example.com' } };
+    const { servers, problems } = parseServers({
+      a: { type: 'http', url, auth },
+      b: { type: 'http', url, auth: key },
+    });
+    assert.deepEqual(problems, []);
+    assert.deepEqual(
+      servers.map((server) => server.auth),
+      [
+        { grant: { kind: 'google' }, quotaProject: 'ours-1' },
+        { grant: { kind: 'google', credentialsFile: '/key.json', audience: 'https://run.example.com' } },
+      ],
+    );
+  });
+
   for (const [name, entry, message] of wrong) {
     it(`says precisely what is wrong with an entry that ${name}, and takes the others`, () => {
       const { servers, problems } = parseServers({ bad: entry, good: { type: 'http', url } });

@@ -1,0 +1,135 @@
+import { isCalled, sameAccount, type Account } from '../core/account.js';
+import type { Client } from '../core/client.js';
+import { isAlive, isRenewable, keyOf, type Credential, type LiveCredential } from '../core/credential.js';
+import type { CredentialVault } from '../vault/credentials.js';
+import { keyOfEntry, type ListedCredential } from '../vault/index-entry.js';
+import type { Issuers } from './issuers.js';
+import { Permission, type PermissionParts } from './permission.js';
+import type { Finished, Flow, SignInWish } from './sign-in.js';
+import type { Grant } from './sign-in-by-code.js';
+
+export interface SharedSignInParts extends PermissionParts {
+  readonly vault: CredentialVault;
+}
+
+/** How the user is asked: in the browser, or by a code. */
+export type Way = (
+  wish: SignInWish,
+  flow: Flow,
+  finish: (client: Client, granted: Grant) => Promise<Finished>,
+) => Promise<Finished>;
+
+/**
+ * A sign-in at an issuer whose tokens name no audience, so that an account has one credential for all its servers:
+ * one that covers what `wish.server` needs is used without asking; else everything is asked for that was granted
+ * before, and what is missing.
+ * @param make - makes a credential of what was granted to the one who was wanted
+ */
+export async function signInShared(
+  parts: SharedSignInParts,
+  wish: SignInWish,
+  flow: Flow,
+  way: Way,
+  make: (client: Client, granted: Grant) => Promise<Credential>,
+): Promise<Finished> {
+  const { issuer } = flow.authorizationServer;
+  const { issuers, vault } = parts;
+  const { scopes: own = [] } = flow;
+  const known = knownAccounts(parts, wish, issuer);
+  const ready = await readyAmong(parts, known, own);
+  const [only, ...others] = ready;
+  if (wish.mayReuse && only !== undefined && others.length === 0) {
+    const permission = new Permission(parts, wish.server, wish.questions, issuer, only.scopes);
+    await permission.keepFor(only.account);
+    await wish.use(only);
+    return { account: only.account };
+  }
+  const expected = known.length === 1 ? known[0] : undefined;
+  const first = together(issuers, issuer, expected?.scopes ?? [], own);
+  const permission = new Permission(parts, wish.server, wish.questions, issuer, first);
+  const accounts = known.map(({ account }) => account);
+  await permission.ask(wish.account?.label ?? wish.server.auth.account, accounts);
+
+  const round = (now: SignInWish, scopes: readonly string[], isCovered: boolean, isLast: boolean) => {
+    const finish = async (client: Client, granted: Grant): Promise<Finished> => {
+      const fresh = await make(client, granted);
+      const { account } = fresh;
+      await permission.keepFor(account);
+      const stored = await vault.get(keyOf(fresh));
+      const before = stored !== undefined && isAlive(stored) ? stored : undefined;
+      const again = { account, again: together(issuers, issuer, before?.scopes ?? [], own) };
+      // Without a consent there is no refresh token; the one that is there goes on.
+      const isUnrenewable = !isRenewable(fresh);
+      if (isUnrenewable && before !== undefined && isReady(issuers, before, own)) {
+        await wish.use(before);
+        return { account };
+      }
+      if (!isLast && (isUnrenewable || wouldLose(issuers, before, fresh, scopes))) return again;
+      const missing = issuers.missingScopes(issuer, fresh.scopes, own);
+      await wish.keep(fresh, missing);
+      return { account, missing: issuers.scopeTexts(issuer, missing) };
+    };
+    return way(now, { ...flow, scopes, isCovered }, finish);
+  };
+  const isCovered = ready.some((one) => one.account === expected?.account || isOf(one, expected));
+  const finished = await round(wish, first, isCovered, wish.way === 'code');
+  if (finished.again === undefined) return finished;
+  return round({ ...wish, account: finished.account }, finished.again, false, true);
+}
+
+/** The credentials of those who may come back. */
+function knownAccounts(
+  { vault, reaches }: SharedSignInParts,
+  { account, server }: SignInWish,
+  issuer: string,
+): readonly ListedCredential[] {
+  const { account: pinned } = server.auth;
+  return vault
+    .list()
+    .filter(
+      (entry) => entry.grant === undefined && entry.account.issuer === issuer && reaches.isForAll(entry),
+    )
+    .filter((entry) => account === undefined || sameAccount(entry.account, account))
+    .filter((entry) => pinned === undefined || isCalled(entry.account, pinned));
+}
+
+/** Those of `known` that cover `wanted` and are alive. */
+async function readyAmong(
+  { vault, issuers }: SharedSignInParts,
+  known: readonly ListedCredential[],
+  wanted: readonly string[],
+): Promise<readonly LiveCredential[]> {
+  const stored = await Promise.all(known.map((entry) => vault.get(keyOfEntry(entry))));
+  return stored
+    .filter((one) => one !== undefined)
+    .filter(isAlive)
+    .filter((one) => isReady(issuers, one, wanted));
+}
+
+const isReady = (issuers: Issuers, credential: Credential, wanted: readonly string[]): boolean =>
+  isRenewable(credential) &&
+  issuers.missingScopes(credential.account.issuer, credential.scopes, wanted).length === 0;
+
+/** Whether `fresh` lacks something that was granted before, and that nobody asked for this time. */
+function wouldLose(
+  issuers: Issuers,
+  before: Credential | undefined,
+  fresh: Credential,
+  asked: readonly string[],
+): boolean {
+  if (before === undefined) return false;
+  const { issuer } = fresh.account;
+  const lost = issuers.missingScopes(issuer, fresh.scopes, before.scopes);
+  return issuers.missingScopes(issuer, asked, lost).length > 0;
+}
+
+/** What was granted, and what of `wanted` that does not cover. */
+const together = (
+  issuers: Issuers,
+  issuer: string,
+  granted: readonly string[],
+  wanted: readonly string[],
+): readonly string[] => [...granted, ...issuers.missingScopes(issuer, granted, wanted)];
+
+const isOf = ({ account }: LiveCredential, expected: { readonly account: Account } | undefined): boolean =>
+  expected !== undefined && sameAccount(account, expected.account);

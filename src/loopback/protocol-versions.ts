@@ -1,0 +1,25 @@
+/** More than any window has at a time; the oldest has ended by then. */
+const sessionsKept = 1_000;
+
+/**
+ * Which version of the protocol each session speaks. Some clients do not say so with every request as they should, and
+ * servers then take them for older ones.
+ * @see MCP 2025-06-18 to 2025-11-25, "Protocol Version Header"
+ */
+export class ProtocolVersions {
+  readonly #versions = new Map<string, string>();
+
+  learn(session: string, version: string): void {
+    this.#versions.set(session, version);
+    const [oldest] = this.#versions.keys();
+    if (this.#versions.size > sessionsKept && oldest !== undefined) this.#versions.delete(oldest);
+  }
+
+  of(session: string): string | undefined {
+    return this.#versions.get(session);
+  }
+
+  forget(session: string): void {
+    this.#versions.delete(session);
+  }
+}

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { googleScope } from '../../src/google/scopes.js';
+import { until } from '../support/broker-window.js';
+import { googleServers, googleWorld } from '../support/google/google-journeys.js';
+import { listen } from '../support/listener.js';
+import { useGround } from '../support/ground.js';
+
+const modify = googleScope('gmail.modify');
+const folder = 'file:///home/alice/project';
+
+describe('a token of Google’s, which anybody could use who gets it', () => {
+  const ground = useGround();
+
+  it('goes to no server that a workspace names, even an allowed one, before the user has allowed its address for the account', async () => {
+    const { parties, google, hosted, window: open } = await googleWorld(ground);
+    const gmail = await hosted('gmail', [modify]);
+    const evil = await parties.workspace({ scopes: [modify] });
+    const proposal = { evil: { server: evil, auth: { issuer: google.issuer, scopes: [modify] } } };
+    const { window } = await open(
+      { gmail: { server: gmail, auth: { scopes: [modify] } } },
+      { workspace: { 'mcpCredentials.servers': googleServers(proposal) }, folder },
+    );
+    await window.ready;
+    (await window.editor.window.message(/wants to use the MCP server “evil”/)).press('Allow');
+    await window.offers('evil');
+    await window.signIn(/gmail/);
+    const failing = window.connect('evil');
+    (await window.editor.window.message(/“evil” needs you to sign in/)).close();
+    await assert.rejects(failing);
+    window.editor.window.planModal(
+      /^Send tokens of alice@example\.com to http:\/\/127\.0\.0\.1:\d+, /,
+      undefined,
+    );
+    const signIn = window.run('signIn', /evil/);
+    (await window.editor.window.message(/may not be sent to/)).close();
+    await signIn;
+    assert.ok(evil.requests.every(({ hasCredential }) => !hasCredential));
+    assert.equal(window.editor.visits.length, 1);
+  });
+
+  it('does not follow a server that moves while a call waits', async () => {
+    const { parties, google, hosted, window: open } = await googleWorld(ground);
+    const gmail = await hosted('gmail', [modify]);
+    const evil = await parties.workspace({ scopes: [modify] });
+    const { window } = await open({ gmail: { server: gmail } });
+    await window.signIn();
+    const { call } = await window.connect('gmail');
+    await google.revokeAccess('110248495921238986420');
+    window.clock.leap(7_200_000);
+    google.advanceClock(7_200_000);
+    const waiting = call('whoami').catch((error: unknown) => String(error));
+    (await window.editor.window.message(/waits for you to sign in again/)).close();
+    await window.waiting(1);
+    window.editor.settings.set('user', 'mcpCredentials.servers', googleServers({ gmail: { server: evil } }));
+    await until(() => /signed out/.test(window.editor.statusBar?.text ?? ''));
+    window.editor.window.planModal(/^Send tokens/, undefined);
+    const signIn = window.run('signIn');
+    (await window.editor.window.message(/may not be sent to/)).close();
+    await signIn;
+    window.clock.leap(300_000);
+    await waiting;
+    assert.ok(evil.requests.every(({ hasCredential }) => !hasCredential));
+  });
+
+  it('is not carried along by a redirect', async () => {
+    const { hosted, window: open } = await googleWorld(ground);
+    const gmail = await hosted('gmail', [modify]);
+    const asked: string[] = [];
+    const elsewhere = await listen('127.0.0.1');
+    elsewhere.serve((req, res) => {
+      asked.push(req.headers.authorization ?? '');
+      res.writeHead(200).end();
+    });
+    const redirecting = await listen('127.0.0.1');
+    redirecting.serve((_req, res) => {
+      res.writeHead(307, { location: elsewhere.origin }).end();
+    });
+    ground.atEnd(() => Promise.all([elsewhere.close(), redirecting.close()]));
+    const auth = { scopes: [modify] };
+    const moved = { url: `${redirecting.origin}/mcp/v1` };
+    const { window } = await open({ gmail: { server: gmail, auth }, moved: { server: moved, auth } });
+    await window.signIn(/gmail/);
+    await assert.rejects(window.connect('moved'));
+    assert.deepEqual(asked, []);
+  });
+
+  it('is forgotten for an address by nobody else’s word: what was allowed for one account holds for no other', async () => {
+    const { parties, window: open } = await googleWorld(ground);
+    const mine = await parties.workspace({ scopes: [modify] });
+    const { window, browser } = await open({ mine: { server: mine } }, { own: [] });
+    window.editor.window.planModal(/^Send tokens/, 'Allow');
+    await window.signIn();
+    browser.user = { username: 'bob@example.com', password: 'bob@example.com', decision: 'allow' };
+    window.editor.window.planModal(/^Send tokens of bob@example\.com/, undefined);
+    await window.ready;
+    const signIn = window.run('signIn', /With Another Account/);
+    (await window.editor.window.message(/The tokens of bob@example\.com may not be sent to/)).close();
+    await signIn;
+    assert.equal(window.stores.credentialKeys.length, 1);
+    assert.deepEqual([...new Set(mine.requests.map(({ email }) => email))], [undefined]);
+  });
+
+  it('cannot be claimed by a setting that says where Google’s tokens may go', async () => {
+    const { google, parties, window: open } = await googleWorld(ground);
+    const evil = await parties.workspace({ scopes: [modify] });
+    const { window } = await open(
+      { evil: { server: evil } },
+      {
+        own: [],
+        environment: {
+          MCP_CREDENTIALS_ISSUER_QUIRKS: JSON.stringify({
+            [google.issuer]: { noAudience: { origins: [new URL(evil.url).origin] } },
+          }),
+        },
+      },
+    );
+    await window.ready;
+    assert.ok(window.log(/"noAudience" is not known here/));
+  });
+});

@@ -1,0 +1,361 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { googleScope } from '../../src/google/scopes.js';
+import { until } from '../support/broker-window.js';
+import { googleClient, type GoogleClient } from '../support/google/google-clients.js';
+import { at, googleWorld } from '../support/google/google-journeys.js';
+import { alice, bob } from '../support/google/google-users.js';
+import { scratchFolder } from '../support/scratch-folder.js';
+import { useGround } from '../support/ground.js';
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+
+describe('servers of Google’s world', () => {
+  const ground = useGround();
+  const [read, modify, drive] = ['gmail.readonly', 'gmail.modify', 'drive'].map(googleScope) as [
+    string,
+    string,
+    string,
+  ];
+
+  const world = (client?: GoogleClient) => googleWorld(ground, client);
+
+  const asked = (visited: readonly string[]) => new URL(visited[0] ?? '').searchParams;
+
+  describe('of its own', () => {
+    it('are signed in for before anybody asks, by a server that shows its tools to everybody', async () => {
+      const { google, hosted, window: open } = await world();
+      const gmail = await hosted('gmail', [modify]);
+      const { window } = await open({ gmail: { server: gmail } });
+      await window.ready;
+      const starting = window.connect('gmail');
+      const notice = await window.editor.window.message(/“gmail” needs you to sign in/);
+      await assert.rejects(starting);
+      notice.press('Sign In');
+      await until(() => window.editor.visits.length > 0);
+      const visit = await window.editor.visits[0];
+      const parameters = asked(visit?.visited ?? []);
+      assert.equal(parameters.get('access_type'), 'offline');
+      assert.equal(parameters.get('prompt'), 'consent');
+      assert.equal(parameters.get('resource'), null);
+      assert.equal(parameters.get('code_challenge_method'), 'S256');
+      assert.deepEqual(
+        parameters.get('scope')?.split(' ').sort(),
+        ['email', modify, 'openid', 'profile'].sort(),
+      );
+      assert.match(visit?.text ?? '', /alice@example\.com is ready for the MCP server “gmail”/);
+      const { call } = await window.connect('gmail');
+      assert.match(await call('whoami'), /alice@example\.com/);
+      window.clock.leap(2 * hourMs);
+      google.advanceClock(2 * hourMs);
+      assert.match(await call('whoami'), /alice@example\.com/);
+      assert.ok(
+        gmail.requests.every(
+          ({ hasCredential, rpcMethod }) => hasCredential || rpcMethod === 'ping' || rpcMethod === undefined,
+        ),
+      );
+      for (const secret of google.issuedSecrets)
+        if (!google.authorizationCodes.has(secret)) assert.ok(!window.remains.includes(secret));
+    });
+
+    it('share one sign-in, as far as what was granted reaches', async () => {
+      const { google, hosted, window: open } = await world();
+      const [first, second] = [await hosted('gmail', [modify]), await hosted('reader', [read, modify])];
+      const servers = {
+        gmail: { server: first, auth: { scopes: [modify] } },
+        reader: { server: second, auth: { scopes: [read] } },
+      };
+      const { window } = await open(servers);
+      await window.signIn(/gmail/);
+      assert.match(await (await window.connect('reader')).call('whoami'), /alice@example\.com/);
+      assert.equal(window.editor.visits.length, 1);
+      assert.equal(window.stores.credentialKeys.length, 1);
+      assert.equal(google.counts().signIns, 1);
+    });
+
+    it('are bound without a browser when the click finds that nothing is missing', async () => {
+      const { hosted, window: open } = await world();
+      const [first, second] = [await hosted('gmail', [modify]), await hosted('reader', [read, modify])];
+      const { window } = await open({ gmail: { server: first }, reader: { server: second } });
+      await window.signIn(/gmail/);
+      await window.run('signIn', /reader/);
+      assert.equal(window.editor.visits.length, 1);
+      assert.match(await (await window.connect('reader')).call('whoami'), /alice@example\.com/);
+    });
+
+    it('are asked for together with what was granted before, and both go on', async () => {
+      const { hosted, window: open } = await world();
+      const [mail, files] = [await hosted('gmail', [modify]), await hosted('drive', [drive])];
+      const { window } = await open({ gmail: { server: mail }, drive: { server: files } });
+      await window.signIn(/gmail/);
+      const visit = await window.signIn(/drive/);
+      const parameters = asked(visit.visited);
+      assert.match(parameters.get('prompt') ?? '', /consent/);
+      for (const scope of [modify, drive])
+        assert.ok(parameters.get('scope')?.split(' ').includes(scope), scope);
+      for (const label of ['gmail', 'drive'])
+        assert.match(await (await window.connect(label)).call('whoami'), /alice@example\.com/);
+      assert.equal(window.stores.credentialKeys.length, 1);
+    });
+
+    it('say what was not granted, and what will not work', async () => {
+      const { hosted, window: open } = await world();
+      const gmail = await hosted('gmail', [modify, drive]);
+      const { window } = await open({ gmail: { server: gmail } }, { user: at(alice, /auth\/drive$/) });
+      const visit = await window.signIn();
+      assert.match(
+        visit.text,
+        /Not granted: Drive: read, change and delete all files\. Tools of “gmail” that need it will fail/,
+      );
+      assert.match(tooltipOf(window), /not granted: Drive: read, change and delete all files/);
+      assert.match(await (await window.connect('gmail')).call('whoami'), /alice@example\.com/);
+    });
+
+    it('take nobody else than the account that was asked for, and store nothing of them', async () => {
+      const { hosted, window: open } = await world();
+      const gmail = await hosted('gmail', [modify]);
+      const servers = { gmail: { server: gmail, auth: { account: alice.email } } };
+      const { window } = await open(servers, { user: at(bob) });
+      await window.ready;
+      const signIn = window.run('signIn');
+      const failure = await window.editor.window.message(
+        /You signed in as bob@example\.com, but “gmail” uses alice@example\.com/,
+      );
+      failure.close();
+      await signIn;
+      assert.deepEqual(window.stores.credentialKeys, []);
+      const visit = await window.editor.visits.at(-1);
+      assert.equal(asked(visit?.visited ?? []).get('login_hint'), alice.email);
+      assert.match(visit?.text ?? '', /You are not signed in/);
+    });
+
+    it('are used by two accounts beside each other, each by its own', async () => {
+      const { hosted, window: open } = await world();
+      const [work, home] = [await hosted('work', [modify]), await hosted('home', [modify])];
+      const { window, browser } = await open({
+        work: { server: work, auth: { account: alice.email } },
+        home: { server: home, auth: { account: bob.email } },
+      });
+      await window.signIn(/work/);
+      browser.user = at(bob);
+      await window.signIn(/home/);
+      assert.match(await (await window.connect('work')).call('whoami'), /alice@example\.com/);
+      assert.match(await (await window.connect('home')).call('whoami'), /bob@example\.com/);
+      assert.equal(window.stores.credentialKeys.length, 2);
+    });
+
+    it('are asked for once more when somebody comes back who had granted more than was asked for', async () => {
+      const { hosted, window: open } = await world();
+      const [mail, files, both] = [
+        await hosted('gmail', [modify]),
+        await hosted('drive', [drive]),
+        await hosted('tasks', [googleScope('tasks')]),
+      ];
+      const { window, browser } = await open({
+        gmail: { server: mail, auth: { account: alice.email } },
+        drive: { server: files, auth: { account: bob.email } },
+        tasks: { server: both },
+      });
+      await window.signIn(/gmail/);
+      browser.user = at(bob);
+      await window.signIn(/drive/);
+      const first = await window.signIn(/tasks/);
+      assert.equal(window.editor.visits.length, 4);
+      const [, , third, fourth] = await Promise.all(window.editor.visits);
+      assert.match(third?.text ?? '', /asks bob@example\.com once more about “tasks”, in another tab/);
+      assert.match(asked(third?.visited ?? []).get('prompt') ?? '', /select_account/);
+      assert.equal(fourth, first);
+      assert.equal(asked(fourth?.visited ?? []).get('login_hint'), bob.email);
+      for (const label of ['drive', 'tasks'])
+        assert.match(await (await window.connect(label)).call('whoami'), /bob@example\.com/);
+    });
+
+    it('keep the refresh token that is there when none comes with a choice of account', async () => {
+      const { google, hosted, window: open } = await world();
+      const gmail = await hosted('gmail', [modify]);
+      const { window } = await open({ gmail: { server: gmail } });
+      await window.signIn();
+      const visit = await window.signIn(/Again as/);
+      assert.equal(asked(visit.visited).get('prompt'), null);
+      window.clock.leap(2 * hourMs);
+      google.advanceClock(2 * hourMs);
+      assert.match(await (await window.connect('gmail')).call('whoami'), /alice@example\.com/);
+      assert.equal(window.editor.visits.length, 2);
+    });
+
+    it('are told which project to charge', async () => {
+      const { hosted, window: open } = await world();
+      const bigQuery = await hosted('bigquery', [googleScope('bigquery')], {
+        path: '/mcp',
+        quotaProjects: ['ours-1'],
+      });
+      const { window } = await open({ bigquery: { server: bigQuery, auth: { quotaProject: 'ours-1' } } });
+      await window.signIn();
+      assert.match(await (await window.connect('bigquery')).call('whoami'), /alice@example\.com/);
+      assert.equal(bigQuery.requests.at(-1)?.quotaProject, 'ours-1');
+    });
+
+    it('stop together when the access is revoked on signing out, and one by one when it is kept', async () => {
+      const { google, hosted, window: open } = await world();
+      const auth = { scopes: [modify] };
+      const servers = {
+        a: { server: await hosted('a', [modify]), auth },
+        b: { server: await hosted('b', [modify]), auth },
+      };
+      const { window } = await open(servers);
+      await window.signIn(/a/);
+      await window.connect('b');
+      window.editor.window.planPick(/^b|\bb\b/);
+      const signOut = window.editor.run('mcpCredentials.signOut');
+      (await window.editor.window.message(/Signed out alice@example\.com of “b”/)).close();
+      await signOut;
+      assert.ok(google.requests.includes('POST /revoke'));
+      assert.deepEqual(window.stores.credentialKeys, []);
+    });
+  });
+
+  describe('when the grant dies', () => {
+    interface Death {
+      readonly name: string;
+      readonly client?: Partial<GoogleClient>;
+      readonly kill: (google: Awaited<ReturnType<typeof world>>['google']) => Promise<void> | void;
+      readonly afterMs?: number;
+      readonly text: RegExp;
+    }
+    const deaths: readonly Death[] = [
+      {
+        name: 'because the app is in testing',
+        client: { status: 'testing' },
+        kill: () => undefined,
+        afterMs: 7 * dayMs,
+        text: /alice@example\.com has ended after 7 days.*Publish the app/s,
+      },
+      {
+        name: 'because the user has revoked it',
+        kill: (google) => google.revokeAccess(alice.subject),
+        text: /alice@example\.com/,
+      },
+      {
+        name: 'because of session control',
+        kill: (google) => google.restrict(alice.subject, 'session-control'),
+        text: /organization of alice@example\.com wants its people to sign in anew/,
+      },
+      {
+        name: 'because of a policy',
+        kill: (google) => google.restrict(alice.subject, 'admin-policy'),
+        text: /An administrator of the organization of alice@example\.com does not allow/,
+      },
+      {
+        name: 'because nobody used it',
+        kill: (google) => google.revokeAccess(alice.subject),
+        afterMs: 200 * dayMs,
+        text: /nobody used it for six months/,
+      },
+    ];
+    for (const { name, client, kill, afterMs = 2 * hourMs, text } of deaths) {
+      it(`say why, to the user and to the model: ${name}`, async () => {
+        const { google, hosted, window: open } = await world(googleClient(client));
+        const gmail = await hosted('gmail', [modify]);
+        const { window } = await open({ gmail: { server: gmail } });
+        await window.signIn();
+        const { call } = await window.connect('gmail');
+        await kill(google);
+        google.advanceClock(afterMs);
+        window.clock.leap(afterMs);
+        const waiting = call('whoami').catch((error: unknown) => String(error));
+        const notice = await window.editor.window.message(text);
+        assert.match(notice.text, /The MCP server “gmail” waits for you to sign in again/);
+        notice.close();
+        await window.waiting(1);
+        window.clock.leap(300_000);
+        const told = await waiting;
+        assert.match(told, text);
+        assert.match(told, /“MCP Credentials: Sign In” from the Command Palette and choose “gmail”/);
+      });
+    }
+
+    it('announce the end of a week two days ahead', async () => {
+      const { google, hosted, window: open } = await world(googleClient({ status: 'testing' }));
+      const { window } = await open({ gmail: { server: await hosted('gmail', [modify]) } });
+      await window.signIn();
+      assert.doesNotMatch(tooltipOf(window), /sign-in itself ends/);
+      window.clock.leap(5.2 * dayMs);
+      google.advanceClock(5.2 * dayMs);
+      await window.run('refreshNow');
+      assert.match(tooltipOf(window), /the sign-in itself ends in 44 h, so sign in again before/);
+    });
+  });
+
+  describe('that somebody else runs', () => {
+    it('get a token when the user has allowed that address for the account, and are asked about once', async () => {
+      const { parties, window: open } = await world();
+      const mine = await parties.workspace({ scopes: [modify] });
+      const { window } = await open({ mine: { server: mine } }, { own: [] });
+      await window.ready;
+      window.editor.window.planModal(
+        /^Send tokens of the account that you are about to sign in with to http:\/\/127\.0\.0\.1:\d+, where the MCP server “mine” is\?$/,
+        'Allow',
+      );
+      await window.signIn();
+      assert.match(await (await window.connect('mine')).call('whoami'), /alice@example\.com/);
+      assert.match(
+        window.editor.window.modals[0]?.detail ?? '',
+        /They allow: Gmail: read, write and send mail\. Whoever gets one can use it everywhere/,
+      );
+      await window.signIn(/Again as/);
+      assert.equal(window.editor.window.modals.length, 1);
+    });
+
+    it('get none when the user has not allowed it', async () => {
+      const { parties, window: open } = await world();
+      const mine = await parties.workspace({ scopes: [modify] });
+      const { window } = await open({ mine: { server: mine } }, { own: [] });
+      await window.ready;
+      window.editor.window.planModal(/^Send tokens/, undefined);
+      const signIn = window.run('signIn');
+      (await window.editor.window.message(/may not be sent to http:\/\/127\.0\.0\.1/)).close();
+      await signIn;
+      assert.equal(window.editor.visits.length, 0);
+      assert.ok(mine.requests.every(({ hasCredential }) => !hasCredential));
+      assert.deepEqual(window.stores.credentialKeys, []);
+    });
+
+    it('get an ID token for themselves on Cloud Run, without a browser', async () => {
+      const { google, parties, window: open } = await world();
+      const robot = google.addServiceAccount('robot');
+      const server = await parties.cloudRun({ name: 'run', invokers: [robot.email] });
+      const path = join(scratchFolder(), 'key.json');
+      writeFileSync(path, robot.keyFile);
+      const grant = { type: 'google', credentials: path, audience: new URL(server.url).origin };
+      const { window } = await open({ run: { server, auth: { grant } } }, { own: [] });
+      await window.ready;
+      const { call } = await window.connect('run');
+      assert.match(await call('whoami'), new RegExp(robot.email.replaceAll('.', '\\.')));
+      assert.match(window.editor.statusBar?.text ?? '', /robot/);
+    });
+
+    it('are reached by a service account that acts for a person', async () => {
+      const { google, hosted, window: open } = await world();
+      const robot = google.addServiceAccount('robot', {
+        delegation: { domain: 'example.com', scopes: [modify] },
+      });
+      const server = await hosted('gmail', [modify]);
+      const path = join(scratchFolder(), 'key.json');
+      writeFileSync(path, robot.keyFile);
+      const grant = { type: 'google', credentials: path, subject: alice.email };
+      const { window } = await open({ gmail: { server, auth: { grant, scopes: [modify] } } });
+      await window.ready;
+      assert.match(await (await window.connect('gmail')).call('whoami'), /alice@example\.com/);
+      assert.equal(window.editor.visits.length, 0);
+    });
+  });
+
+  const tooltipOf = (window: {
+    readonly editor: { readonly statusBar: { readonly tooltip?: unknown } | undefined };
+  }) =>
+    JSON.stringify(window.editor.statusBar?.tooltip ?? '').replaceAll(/&#(\d+);/g, (_, code: string) =>
+      String.fromCodePoint(Number(code)),
+    );
+});

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { Client, SSEClientTransport } from '@modelcontextprotocol/client';
+import { BrokerError } from '../../src/core/errors.js';
+import { LegacySseServer } from '../support/legacy-sse-server.js';
+import { buildMcpServer } from '../support/mcp-tools.js';
+import { settled, toolCall, useProxy } from '../support/proxy-rig.js';
+
+describe('a server of the transport before Streamable HTTP', () => {
+  const rig = useProxy();
+  const accept = { accept: 'text/event-stream' };
+
+  function serveLegacy(endpoint: (session: string) => string): LegacySseServer {
+    const legacy = new LegacySseServer({
+      build: () => buildMcpServer('notes', []),
+      endpoint,
+      messagesPath: '/mcp/messages',
+    });
+    rig.handle = (req, res, body) => void legacy.handle(req, res, body);
+    return legacy;
+  }
+
+  async function connect(): Promise<Client> {
+    const endpoint = rig.proxy.endpoint(rig.id);
+    const headers = { authorization: `Bearer ${endpoint?.capability.reveal() ?? ''}` };
+    const client = new Client({ name: 'test', version: '1' });
+    await client.connect(new SSEClientTransport(new URL(endpoint?.url ?? ''), { requestInit: { headers } }));
+    return client;
+  }
+
+  for (const [what, endpoint] of [
+    ['a path', (id: string) => `/mcp/messages?sessionId=${id}`],
+    ['a relative reference', (id: string) => `mcp/messages?sessionId=${id}`],
+    ['a whole address', (id: string) => `${rig.url}/messages?sessionId=${id}`],
+  ] as const) {
+    it(`works when it names the way back as ${what}, and every request brings the token`, async () => {
+      const legacy = serveLegacy(endpoint);
+      const client = await connect();
+      assert.ok((await client.listTools()).tools.length > 3);
+      const steps: unknown[] = [];
+      await client.callTool(
+        { name: 'count', arguments: { steps: 3, intervalMs: 1 } },
+        { onprogress: ({ progress }) => steps.push(progress) },
+      );
+      // The client forgets a step that comes together with the result.
+      assert.equal(steps[0], 1);
+      assert.ok(rig.seen.every(({ authorization }) => authorization === 'Bearer token-1'));
+      await client.close();
+      await settled(() => legacy.openStreams === 0);
+      assert.equal(legacy.openStreams, 0);
+      await settled(() => rig.tokens.asked.some((line) => line.startsWith('sessionClosed')));
+      const opened = rig.tokens.asked.find((line) => line.startsWith('sessionOpened')) ?? '';
+      const [, , , session] = opened.split(' ').slice(-5);
+      assert.ok(
+        rig.tokens.asked.some((line) => line.includes('sessionClosed') && line.includes(session ?? '')),
+      );
+    });
+  }
+
+  /** Opens a stream by hand. @returns the path that its first event leads to, and what comes after */
+  async function open() {
+    const { answered, outgoing } = rig.begin('', accept, 'GET');
+    const events = (await answered)[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    const first = String((await events.next()).value);
+    const path = /^event: endpoint\ndata: (\S+)\n\n/.exec(first)?.[1] ?? '';
+    return { path, events, outgoing };
+  }
+
+  async function post(
+    path: string,
+    headers: Record<string, string>,
+    body: unknown = toolCall,
+  ): Promise<number> {
+    const { origin } = new URL(rig.proxy.endpoint(rig.id)?.url ?? '');
+    const answer = await fetch(origin + path, { method: 'POST', headers, body: JSON.stringify(body) });
+    await answer.text();
+    return answer.status;
+  }
+  const capability = () => ({
+    authorization: `Bearer ${rig.proxy.endpoint(rig.id)?.capability.reveal() ?? ''}`,
+  });
+
+  it('is guarded by the same capability, and forgotten with its stream', async () => {
+    const legacy = serveLegacy((id) => `/mcp/messages?sessionId=${id}`);
+    const { path, outgoing } = await open();
+    assert.match(path, /^\/mcp\/[\w-]+\/[\w-]{22}$/);
+    assert.equal(await post(path, {}), 404);
+    assert.equal(await post(path, capability()), 202);
+    assert.equal(await post(`${path}x`, capability()), 404);
+    outgoing.destroy();
+    await settled(() => legacy.openStreams === 0);
+    await settled(() => rig.tokens.asked.some((line) => line.startsWith('sessionClosed')));
+    assert.equal(await post(path, capability()), 404);
+  });
+
+  for (const [what, named] of [
+    ['another origin', 'https://attacker.example/messages'],
+    ['another port', 'http://127.0.0.1:1/mcp/messages'],
+    ['a path that the credential is not for', '/other/messages'],
+    ['a way up', '/mcp/../other/messages'],
+    ['another scheme', 'file:///mcp/messages'],
+    ['nothing that is an address', 'http://[/mcp'],
+  ] as const) {
+    it(`is left when it wants to be told at ${what}`, async () => {
+      serveLegacy(() => named);
+      const { answered } = rig.begin('', accept, 'GET');
+      await assert.rejects((await answered).toArray(), /aborted/);
+      assert.match(rig.log.at('warn')[0] ?? '', /its credential is not for/);
+    });
+  }
+
+  it('gets an answer of ours on its stream, between two events', async () => {
+    const send: ((text: string) => void)[] = [];
+    rig.handle = (_req, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' });
+      res.write(': hello\n\nevent: endpo');
+      res.write('int\ndata: /mcp/messages\n\n');
+      send.push((text) => res.write(text));
+    };
+    const { answered, outgoing } = rig.begin('', accept, 'GET');
+    let text = '';
+    (await answered).on('data', (chunk) => (text += String(chunk))).on('error', () => undefined);
+    await settled(() => text.includes('endpoint'));
+    const path = /data: (\S+)/.exec(text)?.[1] ?? '';
+    send[0]?.('data: half');
+    await settled(() => text.endsWith('half'));
+    rig.tokens.answers = [new BrokerError('issuer_unreachable', 'Down.')];
+    assert.equal(await post(path, capability()), 202);
+    send[0]?.(' whole\n\n');
+    await settled(() => text.includes('isError'));
+    assert.match(
+      text,
+      /data: half whole\n\nevent: message\ndata: \{"jsonrpc":"2.0","id":1,"result":.*"isError":true/,
+    );
+    outgoing.destroy();
+  });
+
+  it('belongs to one account: a token of another one does not go there', async () => {
+    serveLegacy((id) => `/mcp/messages?sessionId=${id}`);
+    const { path, outgoing } = await open();
+    rig.tokens.answers = [new BrokerError('session_account_changed', 'Changed.')];
+    const seen = rig.seen.length;
+    assert.equal(await post(path, capability()), 404);
+    assert.equal(rig.seen.length, seen);
+    outgoing.destroy();
+  });
+
+  it('is not seen in a stream that begins with something else', async () => {
+    const stream = 'event: message\ndata: {"endpoint":"/x"}\n\nevent: endpoint\ndata: /mcp/messages\n\n';
+    rig.handle = (_req, res) => res.writeHead(200, { 'content-type': 'text/event-stream' }).end(stream);
+    assert.equal((await rig.send('', accept, 'GET')).text, stream);
+    rig.handle = (_req, res) => res.writeHead(200, { 'content-type': 'text/event-stream' }).end('data: cut');
+    assert.equal((await rig.send('', accept, 'GET')).text, 'data: cut');
+  });
+});

@@ -5,12 +5,13 @@ import type { Disposable } from './core/announcer.js';
 import type { Audit } from './core/audit.js';
 import { Counters } from './core/counters.js';
 import { parseKeyText } from './core/credential.js';
-import { describeError } from './core/errors.js';
+import { describeError, hasCode } from './core/errors.js';
 import type { Journal } from './core/journal.js';
 import type { Leases } from './core/lease.js';
 import type { Ledgers } from './core/ledger.js';
 import type { Network } from './core/network.js';
 import type { Clock, Log, Random } from './core/ports.js';
+import type { ServerId } from './core/server.js';
 import { noServerMemory } from './core/server-memory.js';
 import { googleDriver } from './google/driver.js';
 import { googleEndpoints, type GoogleEndpoints } from './google/endpoints.js';
@@ -19,6 +20,7 @@ import { JournalFiles } from './node/journal-files.js';
 import { LeaseFiles, type LeaseNews } from './node/lease-file.js';
 import { LedgerFiles } from './node/ledger-files.js';
 import { Profile } from './node/profile.js';
+import { makeSocketPlace } from './node/socket-place.js';
 import { ServerMemoryFiles } from './node/server-memory-files.js';
 import { readTextFile } from './node/text-file.js';
 import { readTokenFile } from './node/token-file.js';
@@ -30,6 +32,7 @@ import { ProfileSecrets } from './vault/profile-secrets.js';
 import { AccountActions } from './vscode/account-actions.js';
 import type { VSCode } from './vscode/api.js';
 import { Approvals } from './vscode/approvals.js';
+import { CallQuestions } from './vscode/call-questions.js';
 import { codePrompts } from './vscode/code-prompt.js';
 import { Commands } from './vscode/commands.js';
 import { auditText } from './vscode/audit-table.js';
@@ -52,6 +55,7 @@ import { StorageNotices } from './vscode/storage-notices.js';
 import { StatusBar } from './vscode/status-bar.js';
 import { StatusMenu } from './vscode/status-menu.js';
 import { failureText, outcomeText } from './vscode/failure-texts.js';
+import { unlinked } from './vscode/unlinked.js';
 import { Unlocking } from './vscode/unlocking.js';
 
 /** What the window takes from the system it runs on. */
@@ -178,25 +182,32 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   });
   const configured = keep(new ConfiguredServers(vs, settings, new Approvals(vs, memento), log));
 
-  const opening = McpProxy.start({
-    tokens: broker,
-    clock,
-    log,
-    serverMemory:
+  const explain = (error: unknown, server: ServerId) =>
+    failureText(vs.l10n, error, server, clock.nowMs(), storage.health);
+  const openProxy = async () => {
+    const isSocket = settings.text('proxy.transport') === 'socket';
+    const place = isSocket ? await makeSocketPlace(log) : undefined;
+    const { ask } = new CallQuestions(vs, clock);
+    const serverMemory =
       folder === undefined
         ? noServerMemory
-        : new ServerMemoryFiles(join(folder, 'servers'), () => storage.requireFolder(), log),
-    signInWaitSeconds,
-    explain: (error, server) => failureText(vs.l10n, error, server, clock.nowMs(), storage.health),
-  }).then(keep);
+        : new ServerMemoryFiles(join(folder, 'servers'), () => storage.requireFolder(), log);
+    const way = { tokens: broker, audit, ask, serverMemory, place };
+    return McpProxy.start({ ...way, clock, log, signInWaitSeconds, explain });
+  };
+  const opening = openProxy().then(keep);
   const applyServers = async () => {
     const proxy = await opening;
-    proxy.setServers(configured.usable);
+    proxy.setServers(configured.usable.filter(({ delivery }) => delivery !== 'header'));
     await broker.setServers(configured.usable);
     return proxy;
   };
   const ready = applyServers();
-  ready.catch((error: unknown) => log.error(`The proxy could not start: ${describeError(error)}`));
+  ready.catch((error: unknown) => {
+    log.error(`The proxy could not start: ${describeError(error)}`);
+    if (hasCode(error, 'socket_unusable'))
+      void vs.window.showErrorMessage(unlinked(explain(error, '' as ServerId)));
+  });
 
   const showLog = () => channel.show();
   const unlocking = keep(new Unlocking(vs, storage, log));

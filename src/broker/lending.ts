@@ -169,16 +169,16 @@ export class Lending {
     });
   }
 
-  #lend(id: ServerId, { account, resource, generation, tokens }: LiveCredential): LentToken {
-    const token = tokens.accessToken;
+  #lend(id: ServerId, { account, resource, scopes, generation, tokens }: LiveCredential): LentToken {
+    const { accessToken: token, dpopKey, expiresAtMs } = tokens;
     if (this.#delivered.get(id)?.equals(token) !== true) {
       this.#delivered.set(id, token);
       this.parts.audit.record({ kind: 'delivery', server: id, account, resource, generation, token });
     }
     const reach = this.parts.reaches.of({ account, resource });
-    const { dpopKey } = tokens;
-    if (dpopKey === undefined) return { token, account, reach };
-    return { token, account, reach, prove: (...request) => resourceProof(dpopKey, token, ...request) };
+    const lent = { token, account, reach, scopes, ...(expiresAtMs !== undefined && { expiresAtMs }) };
+    if (dpopKey === undefined) return lent;
+    return { ...lent, prove: (...request) => resourceProof(dpopKey, token, ...request) };
   }
 }
 

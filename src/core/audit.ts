@@ -10,6 +10,8 @@ export const auditKinds = [
   'refresh',
   /** A request that was turned down, such as one for another account on a session that has one. */
   'refusal',
+  /** The user was asked about a call, because a rule wants it. */
+  'question',
   'binding',
   /** A credential was used for a server for the first time. */
   'delivery',
@@ -34,6 +36,8 @@ export interface AuditEvent {
   readonly generation?: number;
   readonly scopes?: readonly string[];
   readonly code?: ErrorCode;
+  /** What a call wanted to use, such as `tools/send_mail`. */
+  readonly use?: string;
 }
 
 /** Keeps a trail. Never throws, never makes anybody wait. */
@@ -57,6 +61,7 @@ export interface AuditRecord {
   readonly generation?: number;
   readonly scopes?: readonly string[];
   readonly code?: string;
+  readonly use?: string;
   /** Which window it was, by a name that it has for its life, and its process. */
   readonly window?: string;
   readonly pid?: number;
@@ -93,7 +98,7 @@ const scopeLimit = 50;
  * @param fingerprint - names a token without telling it
  */
 export function recordOf(
-  { kind, outcome, server, account, resource, token, generation, scopes, code }: AuditEvent,
+  { kind, outcome, server, account, resource, token, generation, scopes, code, use }: AuditEvent,
   atMs: number,
   fingerprint: (token: Secret) => string,
 ): AuditRecord {
@@ -108,6 +113,7 @@ export function recordOf(
     ...(generation !== undefined && { generation }),
     ...(scopes !== undefined && { scopes: scopes.slice(0, scopeLimit).map(short) }),
     ...(code !== undefined && { code }),
+    ...(use !== undefined && { use: short(use) }),
   };
 }
 
@@ -126,8 +132,8 @@ export function parseRecord(line: string): AuditRecord | undefined {
     typeof time === 'string' &&
     !Number.isNaN(Date.parse(time)) &&
     auditKinds.some((known) => known === kind) &&
-    ['outcome', 'server', 'account', 'issuer', 'resource', 'credential', 'code', 'window'].every((name) =>
-      ['string', 'undefined'].includes(typeof members[name]),
+    ['outcome', 'server', 'account', 'issuer', 'resource', 'credential', 'code', 'use', 'window'].every(
+      (name) => ['string', 'undefined'].includes(typeof members[name]),
     ) &&
     ['generation', 'pid'].every((name) => ['number', 'undefined'].includes(typeof members[name])) &&
     (scopes === undefined || (Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string')));

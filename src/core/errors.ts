@@ -85,6 +85,20 @@ export type ErrorCode =
   | 'too_many_waiting'
   /** The MCP server wants the request sent to another address. */
   | 'redirect_refused'
+  /** A rule in the settings forbids the call. */
+  | 'call_forbidden'
+  /** A rule wants the user to be asked, and the user has said no. */
+  | 'call_denied'
+  /** A rule wants the user to be asked, and nobody has answered in time. */
+  | 'call_unanswered'
+  /** There are rules, and what the request wants cannot be told for certain. */
+  | 'call_unjudged'
+  /** So many calls to the server are under way that one more must be a loop. */
+  | 'too_many_calls'
+  /** The proxy cannot listen on a socket, as the settings want it to. */
+  | 'socket_unusable'
+  /** The token is bound to a key of ours, so that a header alone is worth nothing. */
+  | 'token_bound'
   /** There is no such server in the settings, or it is not allowed yet. */
   | 'server_unknown'
   /** A stored record is damaged or of a version we do not know. */

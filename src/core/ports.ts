@@ -116,3 +116,10 @@ export interface RedirectReceiver {
    */
   open(state: string, client?: Pick<Client, 'source' | 'redirectUri'>): Promise<RedirectWait>;
 }
+
+/** A Unix socket, or a named pipe of Windows, that no other user of this computer can connect to. */
+export interface SocketPlace extends Disposable {
+  readonly path: string;
+  /** Its address as the editor takes it; what follows is the path of a request, as a fragment. */
+  readonly uri: string;
+}

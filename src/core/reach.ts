@@ -1,4 +1,6 @@
+import type { Account } from './account.js';
 import { covers, isLoopback } from './address.js';
+import { BrokerError } from './errors.js';
 
 /** Where a token may go: to what it was issued for or, when it names nothing, to origins that were allowed for it. */
 export type Reach =
@@ -12,6 +14,17 @@ export function reaches(reach: Reach, address: string): boolean {
   if (reach.kind === 'resource') return covers(reach.resource, address);
   const origin = tokenOrigin(address);
   return origin !== undefined && reach.origins.some((allowed) => includes(allowed, origin));
+}
+
+/** Why a token of `account` with `reach` is not sent to `url`: `origin_not_allowed` or `resource_mismatch`. */
+export function outOfReach(url: string, reach: Reach, account: Account): BrokerError {
+  if (reach.kind === 'origins')
+    return new BrokerError('origin_not_allowed', 'The token may not go there.', {
+      details: { account: account.label, origin: new URL(url).origin },
+    });
+  return new BrokerError('resource_mismatch', 'The token is for another address than the call.', {
+    details: { server: url, resource: JSON.stringify(reach.resource) },
+  });
 }
 
 /**

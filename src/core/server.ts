@@ -1,5 +1,6 @@
 import type { ClientAuthMethod } from './client.js';
 import type { Grant } from './grant.js';
+import type { RuleSet } from './rule.js';
 
 /** Names one configured MCP server in this window: its label in the settings. */
 export type ServerId = string & { readonly brand: 'ServerId' };
@@ -28,6 +29,10 @@ export interface Server {
   /** The MCP endpoint, exactly as configured: https, or http on this computer. */
   readonly url: string;
   readonly auth: ServerAuth;
+  /** What may be used of it, by the sets of everybody who has a say in it: each can only restrict. */
+  readonly rules?: readonly RuleSet[];
+  /** How the token gets to the server: through the proxy, or in a header that the editor itself sends. */
+  readonly delivery?: 'header';
   /** A workspace has proposed it, and the user has allowed it. */
   readonly isProposed?: true;
 }

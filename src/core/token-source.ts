@@ -16,6 +16,10 @@ export interface LentToken {
   readonly token: Secret;
   readonly account: Account;
   readonly reach: Reach;
+  /** What it was granted. */
+  readonly scopes: readonly string[];
+  /** The end of its life, in milliseconds since the epoch; missing when the issuer did not say. */
+  readonly expiresAtMs?: number;
   /** Only for a token that is bound to a key of ours; such a one is worth nothing without. */
   readonly prove?: (method: string, url: string) => Promise<Proof>;
 }

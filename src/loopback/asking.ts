@@ -1,21 +1,22 @@
 import type { IncomingMessage } from 'node:http';
+import type { Audit } from '../core/audit.js';
 import { BrokerError, canUserHelp, hasCode } from '../core/errors.js';
 import type { Clock } from '../core/ports.js';
-import { reaches } from '../core/reach.js';
+import { outOfReach, reaches } from '../core/reach.js';
+import type { AskAboutCall } from '../core/rule.js';
 import type { Server } from '../core/server.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
 import { replayLimitBytes, type Body } from './body.js';
-import { withHeader } from './headers.js';
+import { quotaProjectHeader, withHeader, withoutHeader } from './headers.js';
+import { hidesAnything } from './hidden.js';
 import type { Hold } from './hold.js';
 import { sendLent } from './lent-request.js';
 import { isRequest, parseMessages, type Message } from './message.js';
 import { Place } from './place.js';
 import { quotedReason, readShort } from './refusal.js';
 import type { Reply } from './reply.js';
+import { permit, type Conditions } from './rule-pass.js';
 import type { Upstream } from './upstream.js';
-
-/** Which project Google's APIs charge for a call. */
-const quotaProjectHeader = 'x-goog-user-project';
 
 /** A server that sends further on than this is lost itself. */
 const hopLimit = 3;
@@ -23,6 +24,9 @@ const hopLimit = 3;
 export interface AskingParts {
   readonly tokens: TokenSource;
   readonly clock: Clock;
+  readonly audit: Audit;
+  /** For rules that want the user to be asked about a call. */
+  readonly ask: AskAboutCall;
   readonly upstream: Upstream;
   /** The calls of this window that wait for the user. */
   readonly hold: Hold;
@@ -37,6 +41,8 @@ export interface Call {
   /** The MCP session of the server that it belongs to. */
   readonly session: string | undefined;
   readonly body: Body;
+  /** What the rules want of it; missing when there are none, and for what we ask by ourselves. */
+  readonly conditions?: Conditions | undefined;
 }
 
 /** What the server says, and the token that it took. */
@@ -59,10 +65,10 @@ export class Asking {
 
   /**
    * What the server says to `call`, asked again with a newer or a wider token when it wants one.
-   * @throws BrokerError as `TokenSource`, `Upstream.send` and `Hold.wait`; `resource_mismatch`; `token_rejected`
+   * @throws BrokerError as `TokenSource`, `Upstream.send`, `Hold.wait` and `permit`; `resource_mismatch`, `origin_not_allowed`; `token_rejected`
    */
   async answered(call: Call): Promise<Answered> {
-    let lent = await this.token(call);
+    let lent = await this.#permitted(call, await this.token(call));
     let answer = await this.#send(call, lent);
     if (answer.statusCode === 401) {
       answer.resume();
@@ -97,23 +103,39 @@ export class Asking {
     return tokens.accessToken(id, session);
   }
 
+  /** The token for a call of which the rules say that it may be sent. */
+  async #permitted(call: Call, lent: LentToken): Promise<LentToken> {
+    const { conditions } = call;
+    if (conditions === undefined) return lent;
+    return permit(this.server, conditions, lent, {
+      ...this.parts,
+      token: () => this.token(call),
+      wider: (narrow, challenges) => this.#widened(call, narrow, challenges),
+      waitForUser: (...wait) => this.#held(call, ...wait),
+    });
+  }
+
   /** A token that may do what the server has just found `lent` too narrow for. */
   async #wider(call: Call, lent: LentToken, refusal: IncomingMessage): Promise<LentToken> {
-    const { tokens, clock } = this.parts;
-    const because = new BrokerError('scope_required', 'The server wants more permissions.', {
-      details: { account: lent.account.label },
-    });
+    const { clock } = this.parts;
     const challenges = refusal.headersDistinct['www-authenticate'] ?? [];
     const reason = quotedReason(refusal, await readShort(refusal, clock), lent.token.reveal());
     try {
-      return await this.#held(call, because, (signal) =>
-        tokens.widerToken(this.server.id, call.session, lent, challenges, signal),
-      );
+      return await this.#widened(call, lent, challenges);
     } catch (error) {
       if (reason === undefined || !hasCode(error, 'access_forbidden')) throw error;
       const details = { ...error.details, reason };
       throw new BrokerError(error.code, error.message, { cause: error, details });
     }
+  }
+
+  #widened(call: Call, lent: LentToken, challenges: readonly string[]): Promise<LentToken> {
+    const because = new BrokerError('scope_required', 'The server wants more permissions.', {
+      details: { account: lent.account.label },
+    });
+    return this.#held(call, because, (signal) =>
+      this.parts.tokens.widerToken(this.server.id, call.session, lent, challenges, signal),
+    );
   }
 
   /** Waits for what needs the user; the caller hears of us meanwhile, if it takes a stream. */
@@ -131,20 +153,21 @@ export class Asking {
   }
 
   /** Sends it where the server is, and where that sends it on to without leaving what the credential is for. */
-  async #send({ method, headers, body }: Call, lent: LentToken): Promise<IncomingMessage> {
+  async #send({ method, headers, body, conditions }: Call, lent: LentToken): Promise<IncomingMessage> {
     // The settings may have changed while the call waited; a token for the new address is not for the old one.
     const place = Place.at(this.address);
-    if (!place.isWithin(lent.reach)) throw outOfReach(this.address, lent);
+    if (!place.isWithin(lent.reach)) throw outOfReach(this.address, lent.reach, lent.account);
     const { reply, server } = this;
     const { quotaProject } = server.auth;
     const all = quotaProject === undefined ? headers : withHeader(headers, quotaProjectHeader, quotaProject);
     let { url } = place;
+    // What goes into a stream of ours, or is looked at by us, must be readable.
+    const isPlain = reply.hasBegun || (conditions !== undefined && hidesAnything(conditions.rules));
     for (let hops = 0; ; hops++) {
       const request = {
         url,
         method,
-        // What goes into a stream of ours must be readable for whoever reads that.
-        headers: reply.hasBegun ? withoutHeader(all, 'accept-encoding') : all,
+        headers: isPlain ? withoutHeader(all, 'accept-encoding') : all,
         body,
         signal: reply.gone,
       };
@@ -159,16 +182,6 @@ export class Asking {
 
 /** Whether `lent` may be sent to `address`. */
 export const mayGo = ({ reach }: LentToken, address: string): boolean => reaches(reach, address);
-
-function outOfReach(url: string, { reach, account }: LentToken): BrokerError {
-  if (reach.kind === 'origins')
-    return new BrokerError('origin_not_allowed', 'The token may not go there.', {
-      details: { account: account.label, origin: new URL(url).origin },
-    });
-  return new BrokerError('resource_mismatch', 'The token is for another address than the call.', {
-    details: { server: url, resource: JSON.stringify(reach.resource) },
-  });
-}
 
 /**
  * Where an answer leads the same request: never one that would become another (RFC 9110 §15.4).
@@ -196,10 +209,6 @@ export function mayBecomeStream({ whole }: Body): boolean {
   const messages = [message].flat() as readonly Message[];
   return messages.some(isRequest) && !messages.some(({ method }) => method === 'initialize');
 }
-
-/** Flat name and value pairs, without the pairs that are called `name`, which is in lower case. */
-export const withoutHeader = (headers: readonly string[], name: string): string[] =>
-  headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== name);
 
 const tooLargeToRepeat = (): BrokerError =>
   new BrokerError('token_rejected', 'The request is too large to be repeated with a newer token.', {

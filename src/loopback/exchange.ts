@@ -10,6 +10,7 @@ import { Asking, mayBecomeStream, mayGo, type Answered, type AskingParts, type C
 import { headersInSession, type BeforeSignIn } from './before-sign-in.js';
 import { readBody, replayLimitBytes, type Body } from './body.js';
 import { forwardedRequestHeaders } from './headers.js';
+import { hidingFilter, shown } from './hidden.js';
 import { mayInquire, readInquiry, recordOf, type Inquiry } from './inquiry.js';
 import type { LegacyEndpoint, LegacyEndpoints } from './legacy-sse.js';
 import { LocalSessions, type LocalSession } from './local-sessions.js';
@@ -18,6 +19,7 @@ import { findId } from './message.js';
 import type { ProtocolVersions } from './protocol-versions.js';
 import { quotedReason, readShort } from './refusal.js';
 import { isEventStream, Reply } from './reply.js';
+import { conditionsOf } from './rule-pass.js';
 
 /** How long the rest of a large request is waited for, to find its id. */
 const edgesPatienceMs = 5_000;
@@ -82,14 +84,17 @@ export class Exchange {
     let body: Body | undefined;
     try {
       body = await readBody(request, replayLimitBytes);
+      const conditions = conditionsOf(server, request.headers, body.whole, parts.audit);
       const session = this.entrance.legacy?.session ?? single(request.headers['mcp-session-id']);
-      const call = { method: this.#method, headers: this.#headers(session), session, body };
+      const call = { method: this.#method, headers: this.#headers(session), session, body, conditions };
       if (LocalSessions.isLocal(session)) this.#enter(session);
       const inquiry = body.whole && mayInquire(body.whole) ? readInquiry(body.whole) : undefined;
       const isNew = inquiry !== undefined || this.#local !== undefined;
       const remembered = isNew && (await parts.beforeSignIn.answer(server, call, inquiry, this.#local));
       if (remembered) {
-        this.#reply.say(remembered);
+        const { body: said } = remembered;
+        const less = conditions && said && shown(said, conditions.rules);
+        this.#reply.say(less === undefined ? remembered : { ...remembered, body: less });
         return;
       }
       const { answer, lent } = await (this.#isBackChannel ? this.#stream(call) : this.#answered(call));
@@ -98,11 +103,23 @@ export class Exchange {
       if (inquiry !== undefined) void this.#learn(inquiry, answer, lent);
       this.#reply.handOn(answer, {
         session: this.#local?.id,
-        through: this.#legacyStream(call, answer, lent),
+        through: [
+          this.#legacyStream(call, answer, lent),
+          conditions && hidingFilter(conditions, answer.headers['content-type']),
+        ].filter((stage) => stage !== undefined),
       });
     } catch (error) {
       if (this.#gone.aborted) return;
       await this.#fail(body, error);
+    }
+  }
+
+  /** Answers with `error`, in the form that fits the request. Never rejects. */
+  async refuse(error: BrokerError): Promise<void> {
+    try {
+      await this.#fail(await readBody(this.request, replayLimitBytes), error);
+    } catch (failure) {
+      this.parts.log.debug(`A refused request ended: ${describeError(failure)}`);
     }
   }
 

@@ -29,6 +29,9 @@ const notForServer = new Set([...hopByHop, ...local]);
 
 const notForCaller = new Set([...hopByHop, ...meantForBrowsers]);
 
+/** Which project Google's APIs charge for a call. */
+export const quotaProjectHeader = 'x-goog-user-project';
+
 /** The request headers that the server gets, in order, without a credential. */
 export function forwardedRequestHeaders(rawHeaders: readonly string[]): string[] {
   return without(rawHeaders, notForServer);
@@ -39,6 +42,9 @@ export function forwardedResponseHeaders(rawHeaders: readonly string[]): string[
   return without(rawHeaders, notForCaller);
 }
 
+/** Flat name and value pairs, without the pairs that are called `name`, which is in lower case. */
+export const withoutHeader = (headers: readonly string[], name: string): string[] =>
+  headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== name);
 /** The headers with `name` set to `value`, and to nothing else. */
 export function withHeader(rawHeaders: readonly string[], name: string, value: string): string[] {
   return [...without(rawHeaders, new Set([name])), name, value];

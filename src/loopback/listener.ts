@@ -1,18 +1,50 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import type { AddressInfo, ListenOptions } from 'node:net';
+
+/** An MCP client sends less than 2 kB of headers; gateways add some, and a trace may be long. */
+const headerLimitBytes = 32_768;
+
+/** The headers of a request on this computer come in one packet or two. */
+const headersLimitMs = 5_000;
+
+/** A large argument may have to wait for a slow server, since we take it only as fast as it does. */
+const requestLimitMs = 300_000;
+
+/** How often the two are looked at. */
+const checkIntervalMs = 1_000;
+
+/** A connection that is closed just when the editor sends on it is a call lost, so it is kept for longer than calls are apart. */
+const idleLimitMs = 60_000;
+
+/** Each of a hundred servers can have ten calls and a stream, and strangers cannot take all of the process's files. */
+const connectionLimit = 2_048;
+
+const options: ServerOptions = {
+  maxHeaderSize: headerLimitBytes,
+  headersTimeout: headersLimitMs,
+  requestTimeout: requestLimitMs,
+  connectionsCheckingInterval: checkIntervalMs,
+  keepAliveTimeout: idleLimitMs,
+  insecureHTTPParser: false,
+  // Said by us, in the same words as every other refusal.
+  requireHostHeader: false,
+};
 
 /** Something that listens on this computer only. */
 export interface Listener {
-  readonly port: number;
   /** Stops listening; connections that carry no request are closed, others when `force` says so. */
   close(force: boolean): void;
+}
+
+export interface PortListener extends Listener {
+  readonly port: number;
 }
 
 /**
  * Listens on 127.0.0.1, never on another interface.
  * @param preferredPort - taken when it is free; otherwise, and without one, the system picks
  */
-export function listen(handle: RequestListener, preferredPort = 0): Promise<Listener> {
+export function listen(handle: RequestListener, preferredPort = 0): Promise<PortListener> {
   const listening = listenOn(handle, preferredPort);
   return preferredPort === 0 ? listening : listening.catch(() => listenOn(handle, 0));
 }
@@ -21,23 +53,44 @@ export function listen(handle: RequestListener, preferredPort = 0): Promise<List
  * As `listen`, on this port and no other.
  * @throws (from the result) Error when it is taken
  */
-export async function listenOn(handle: RequestListener, port: number): Promise<Listener> {
-  const server = createServer(handle);
-  await bind(server, port);
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: (force) => {
-      server.close();
-      if (force) server.closeAllConnections();
-      else server.closeIdleConnections();
-    },
+export async function listenOn(handle: RequestListener, port: number): Promise<PortListener> {
+  const server = limited(handle);
+  await bind(server, { host: '127.0.0.1', port, exclusive: true });
+  return { port: (server.address() as AddressInfo).port, close: closing(server) };
+}
+
+/**
+ * Listens on a Unix socket, or on a named pipe of Windows. The socket's file is removed with the listener.
+ * @throws (from the result) Error when something is there already
+ */
+export async function listenOnSocket(handle: RequestListener, path: string): Promise<Listener> {
+  const server = limited(handle);
+  await bind(server, { path });
+  return { close: closing(server) };
+}
+
+/** A server that cuts off whoever is slow, and says nothing to whoever speaks no HTTP. */
+function limited(handle: RequestListener): Server {
+  const server = createServer(options, handle);
+  server.maxConnections = connectionLimit;
+  // Before anybody is told to go on, it is looked at who it is.
+  server.on('checkContinue', handle).on('checkExpectation', handle);
+  server.on('clientError', (_error, socket) => socket.destroy());
+  return server;
+}
+
+function closing(server: Server): Listener['close'] {
+  return (force) => {
+    server.close();
+    if (force) server.closeAllConnections();
+    else server.closeIdleConnections();
   };
 }
 
-function bind(server: Server, port: number): Promise<void> {
+function bind(server: Server, where: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host: '127.0.0.1', port, exclusive: true }, () => {
+    server.listen(where, () => {
       server.off('error', reject);
       resolve();
     });

@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Disposable } from '../core/announcer.js';
+import { BrokerError } from '../core/errors.js';
+import type { SocketPlace } from '../core/ports.js';
 import { Secret } from '../core/secret.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { ServerMemory } from '../core/server-memory.js';
 import { Exchange, type ExchangeParts } from './exchange.js';
 import { BeforeSignIn } from './before-sign-in.js';
-import { isAdmitted } from './guard.js';
+import { digestOfCapability, isAdmitted } from './guard.js';
 import { Hold, type HoldParts } from './hold.js';
 import { LegacyEndpoints } from './legacy-sse.js';
-import { listen, type Listener } from './listener.js';
+import { listen, listenOnSocket, type Listener } from './listener.js';
 import { LocalSessions } from './local-sessions.js';
 import { Memory } from './memory.js';
 import { ProtocolVersions } from './protocol-versions.js';
@@ -17,20 +19,29 @@ import { Upstream } from './upstream.js';
 
 const capabilityBytes = 32;
 
+/** Agents run some dozens of calls side by side. Each of these takes two of the process's files and a little memory. */
+const callLimit = 512;
+
 /** Where the editor's MCP client reaches a server, and with what. */
 export interface Endpoint {
   readonly url: string;
   readonly capability: Secret;
 }
 
-export interface ProxyParts extends HoldParts, Pick<ExchangeParts, 'tokens' | 'log' | 'explain'> {
+export interface ProxyParts
+  extends HoldParts, Pick<ExchangeParts, 'tokens' | 'log' | 'explain' | 'audit' | 'ask'> {
   /** What servers said when they were reached last. */
   readonly serverMemory: ServerMemory;
+  /** Where to listen, when not on a port. */
+  readonly place?: SocketPlace | undefined;
 }
 
 interface Route {
   readonly server: Server;
   readonly capability: Secret;
+  readonly digest: Buffer;
+  /** The answers to its calls that have not ended. */
+  readonly open: Set<ServerResponse>;
 }
 
 /**
@@ -40,30 +51,21 @@ interface Route {
 export class McpProxy implements Disposable {
   readonly #routes = new Map<string, Route>();
   readonly #upstream = new Upstream();
-  #listener: Listener | undefined;
-
   readonly #parts: ExchangeParts;
+  #listening: { readonly listener: Listener; readonly host: string; readonly base: string } | undefined;
 
-  private constructor(parts: ProxyParts) {
-    const [hold, heldStreams] = [new Hold(parts), new Hold(parts)];
-    const [memory, sessions] = [new Memory(parts.serverMemory), new LocalSessions()];
-    const beforeSignIn = new BeforeSignIn({ ...parts, memory, sessions });
-    this.#parts = {
-      ...parts,
-      upstream: this.#upstream,
-      hold,
-      heldStreams,
-      memory,
-      sessions,
-      beforeSignIn,
-      versions: new ProtocolVersions(),
-      legacy: new LegacyEndpoints(),
-    };
+  private constructor(private readonly proxyParts: ProxyParts) {
+    const [hold, heldStreams] = [new Hold(proxyParts), new Hold(proxyParts)];
+    const [memory, sessions] = [new Memory(proxyParts.serverMemory), new LocalSessions()];
+    const beforeSignIn = new BeforeSignIn({ ...proxyParts, memory, sessions });
+    const own = { upstream: this.#upstream, hold, heldStreams, memory, sessions, beforeSignIn };
+    const known = { versions: new ProtocolVersions(), legacy: new LegacyEndpoints() };
+    this.#parts = { ...proxyParts, ...own, ...known };
   }
 
   static async start(parts: ProxyParts): Promise<McpProxy> {
     const proxy = new McpProxy(parts);
-    proxy.#listener = await listen((request, response) => void proxy.#handle(request, response));
+    await proxy.#listen();
     return proxy;
   }
 
@@ -73,10 +75,7 @@ export class McpProxy implements Disposable {
     this.#routes.clear();
     for (const server of servers) {
       const path = pathOf(server.id);
-      const present = before.get(path);
-      const capability =
-        present?.capability ?? new Secret(randomBytes(capabilityBytes).toString('base64url'));
-      this.#routes.set(path, { server, capability });
+      this.#routes.set(path, { ...(before.get(path) ?? newRoute()), server });
     }
   }
 
@@ -84,7 +83,7 @@ export class McpProxy implements Disposable {
   endpoint(id: ServerId): Endpoint | undefined {
     const path = pathOf(id);
     const route = this.#routes.get(path);
-    return route && { url: `http://127.0.0.1:${this.#port}${path}`, capability: route.capability };
+    return route && { url: `${this.#listening?.base ?? ''}${path}`, capability: route.capability };
   }
 
   /** Whether a start of `id` can do without the server, since it is known what that said before. */
@@ -99,27 +98,54 @@ export class McpProxy implements Disposable {
   }
 
   dispose(): void {
-    this.#listener?.close(true);
+    this.#listening?.listener.close(true);
+    this.proxyParts.place?.dispose();
     this.#upstream.close();
   }
 
-  get #port(): number {
-    return this.#listener?.port ?? 0;
+  async #listen(): Promise<void> {
+    const handle = (request: IncomingMessage, response: ServerResponse) =>
+      void this.#handle(request, response);
+    const { place } = this.proxyParts;
+    if (place === undefined) {
+      const listener = await listen(handle);
+      const host = `127.0.0.1:${listener.port}`;
+      this.#listening = { listener, host, base: `http://${host}` };
+    } else {
+      // The editor's client calls whatever is behind a socket by this name.
+      const listener = await listenOnSocket(handle, place.path);
+      this.#listening = { listener, host: 'localhost', base: `${place.uri}#` };
+    }
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { path, key } = placeIn(request.url ?? '');
     const route = this.#routes.get(path);
     const legacy = route && key !== undefined ? this.#parts.legacy.find(route.server.id, key) : undefined;
-    const isServed = route !== undefined && (key === undefined || legacy !== undefined);
-    if (!isServed || !isAdmitted(request, { port: this.#port, capability: route.capability })) {
+    const digest = key === undefined || legacy !== undefined ? route?.digest : undefined;
+    if (!isAdmitted(request, this.#listening?.host ?? '', digest) || route === undefined) {
       response.writeHead(404, { connection: 'close' }).end();
       return;
     }
-    await new Exchange(this.#parts, { server: route.server, path, legacy }, request, response).run();
+    if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue();
+    const exchange = new Exchange(this.#parts, { server: route.server, path, legacy }, request, response);
+    if (route.open.size >= callLimit) {
+      await exchange.refuse(tooManyCalls());
+      return;
+    }
+    route.open.add(response);
+    response.once('close', () => route.open.delete(response));
+    await exchange.run();
   }
 }
 
+function newRoute(): Omit<Route, 'server'> {
+  const capability = new Secret(randomBytes(capabilityBytes).toString('base64url'));
+  return { capability, digest: digestOfCapability(capability), open: new Set() };
+}
+
+const tooManyCalls = (): BrokerError =>
+  new BrokerError('too_many_calls', `${callLimit} calls are under way.`, { details: { limit: callLimit } });
 /** The path of a server, and what is below it: the key of an endpoint that a stream of it has led to. */
 function placeIn(path: string): { readonly path: string; readonly key?: string } {
   const end = path.indexOf('/', prefix.length);

@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { BrokerError } from '../core/errors.js';
 import type { RedirectReceiver, RedirectWait, SignInOutcome } from '../core/ports.js';
-import { listen, listenOn, type Listener } from './listener.js';
+import { listen, listenOn, type PortListener } from './listener.js';
 
 const path = '/callback';
 
@@ -95,7 +95,7 @@ function placeOf(
 }
 
 /** @throws BrokerError `redirect_port_taken` */
-async function listenAt(fixed: number, handle: RequestListener, preferred?: number): Promise<Listener> {
+async function listenAt(fixed: number, handle: RequestListener, preferred?: number): Promise<PortListener> {
   if (fixed === 0) return listen(handle, preferred);
   try {
     return await listenOn(handle, fixed);

@@ -5,7 +5,7 @@ import { describeError } from '../core/errors.js';
 import type { Clock, Log } from '../core/ports.js';
 import type { OwnAnswer } from './answer.js';
 import { accepts, asEvent, eventOf, eventStream, eventStreamHeaders, heartbeat } from './event-stream.js';
-import { forwardedResponseHeaders } from './headers.js';
+import { forwardedResponseHeaders, withoutHeader } from './headers.js';
 
 /** Most waits are over by then, and stay plain answers. */
 const quietMs = 2_000;
@@ -17,8 +17,8 @@ const heartbeatMs = 15_000;
 export interface Passage {
   /** The caller's name for the session, where the server has another. */
   readonly session?: string | undefined;
-  /** What its body goes through. */
-  readonly through?: Transform | undefined;
+  /** What its body goes through, which may change its length. */
+  readonly through?: readonly Transform[];
 }
 
 /** The reason why everything ends that was for a caller. */
@@ -84,7 +84,7 @@ export class Reply {
   /**
    * Gives what the server answered, which must fit: once `hasBegun`, only an event stream or a JSON document does.
    */
-  handOn(answer: IncomingMessage, { session, through }: Passage = {}): void {
+  handOn(answer: IncomingMessage, { session, through = [] }: Passage = {}): void {
     const { response } = this;
     this.#settle();
     const onEnd = (error?: Error | null) => {
@@ -93,20 +93,21 @@ export class Reply {
       response.destroy();
     };
     if (this.#hasBegun) {
-      if (through !== undefined) pipeline(answer, through, response, onEnd);
-      else if (isEventStream(answer)) pipeline(answer, response, onEnd);
-      else pipeline(answer, asEvent(), response, onEnd);
+      pipeline([answer, ...through, ...(isEventStream(answer) ? [] : [asEvent()]), response], onEnd);
       return;
     }
     const headers = forwardedResponseHeaders(answer.rawHeaders);
-    const begin = () =>
-      response.writeHead(
+    const begin = () => {
+      const named = session === undefined ? headers : renamed(headers, session);
+      return response.writeHead(
         answer.statusCode ?? 502,
-        session === undefined ? headers : renamed(headers, session),
+        through.length > 0 ? withoutHeader(named, 'content-length') : named,
       );
-    if (through !== undefined) {
-      begin().flushHeaders();
-      pipeline(answer, through, response, onEnd);
+    };
+    if (through.length > 0) {
+      begin();
+      if (isEventStream(answer)) response.flushHeaders();
+      pipeline([answer, ...through, response], onEnd);
       return;
     }
     // What has come with the headers leaves with them.

@@ -1,4 +1,5 @@
 import type { Memento } from '../core/ports.js';
+import type { RuleSet } from '../core/rule.js';
 import type { Server, ServerAuth } from '../core/server.js';
 import type { VSCode } from './api.js';
 import { unlinked } from './unlinked.js';
@@ -54,8 +55,8 @@ function questionAbout({ l10n }: VSCode, { id, url, auth }: Server): string {
 }
 
 /** Everything of the entry that decides where a credential comes from and goes to. */
-const keyOf = ({ url, auth }: Server): string =>
-  `approval:${JSON.stringify([url, auth.issuer ?? null, auth.clientId ?? null, auth.scopes ?? null, ...unusual(auth)])}`;
+const keyOf = ({ url, auth, rules = [] }: Server): string =>
+  `approval:${JSON.stringify([url, auth.issuer ?? null, auth.clientId ?? null, auth.scopes ?? null, ...unusual(auth), ...scopesIn(rules)])}`;
 
 /** At the end and only when there is any, so that what was answered before it could be said stays answered. */
 const unusual = ({ clientAuthentication, account, quotaProject }: ServerAuth): readonly string[] => [
@@ -63,3 +64,9 @@ const unusual = ({ clientAuthentication, account, quotaProject }: ServerAuth): r
   ...(account === undefined ? [] : [`account: ${account}`]),
   ...(quotaProject === undefined ? [] : [`quota project: ${quotaProject}`]),
 ];
+
+/** Rules can only forbid, but for the permissions that they make the user be asked for. */
+const scopesIn = (rules: readonly RuleSet[]): readonly (readonly string[])[] => {
+  const scopes = rules.flat().flatMap((rule) => rule.scopes);
+  return scopes.length === 0 ? [] : [scopes];
+};

@@ -88,6 +88,8 @@ function kindText(l10n: L10n, kind: AuditKind): string {
       return l10n.t('Renewal');
     case 'refusal':
       return l10n.t('Refused request');
+    case 'question':
+      return l10n.t('Question');
     case 'binding':
       return l10n.t('Choice of account');
     case 'delivery':
@@ -117,15 +119,19 @@ function outcomeText(l10n: L10n, outcome: string): string {
     chosen: () => l10n.t('by the user'),
     only: () => l10n.t('the only one that fits'),
     dead: () => l10n.t('its window had ended'),
+    allowed: () => l10n.t('allowed'),
+    denied: () => l10n.t('not allowed'),
+    unanswered: () => l10n.t('nobody answered'),
     frozen: () => l10n.t('its window stood still'),
   };
   return Object.hasOwn(texts, outcome) ? (texts[outcome]?.() ?? outcome) : outcome;
 }
 
 function detailsText(l10n: L10n, record: AuditRecord): string {
-  const { code, credential, generation, resource, issuer, scopes = [] } = record;
+  const { code, use, credential, generation, resource, issuer, scopes = [] } = record;
   return [
     code?.replaceAll('_', ' '),
+    use,
     credential !== undefined && l10n.t('credential {0}', credential),
     generation !== undefined && l10n.t('generation {0}', generation),
     resource !== undefined && l10n.t('for {0}', resource),

@@ -93,7 +93,7 @@ export class ConfiguredServers implements ProblemSource, Disposable {
     const { globalValue, workspaceValue } = workspace.getConfiguration().inspect(setting) ?? {};
     const user = parseServers(globalValue, setting);
     const environment = parseServers(this.settings.fromEnvironment('servers'), variableFor(setting));
-    const proposed = withoutGrants(
+    const proposed = withoutOwn(
       l10n,
       parseServers(workspace.isTrusted ? workspaceValue : undefined, setting),
     );
@@ -101,7 +101,8 @@ export class ConfiguredServers implements ProblemSource, Disposable {
     const taken = new Set<string>([...user.servers.map(({ id }) => id), ...labelsOf(user.problems)]);
     const own = [...user.servers, ...environment.servers.filter(({ id }) => !taken.has(id))];
     const ownIds = new Set(own.map(({ id }) => id));
-    const [added, hidden] = split(proposed.servers, ({ id }) => !ownIds.has(id));
+    const [others, hidden] = split(proposed.servers, ({ id }) => !ownIds.has(id));
+    const added = others.map((server) => underRulesOf(own, server));
     const clashes = hidden.filter((server) => !own.some((mine) => isSame(mine, server)));
     this.#problems = [
       ...user.problems,
@@ -134,12 +135,28 @@ function split<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]
   return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }
 
-/** A grant needs no click of the user, and may read a file of theirs: nothing that a workspace could propose. */
-function withoutGrants(l10n: VSCode['l10n'], { servers, problems }: ParsedServers): ParsedServers {
-  const [kept, dropped] = split(servers, ({ auth }) => auth.grant === undefined);
-  const message = l10n.t('has "auth.grant", which can be in your own settings only');
+/**
+ * What a workspace cannot propose: a grant needs no click of the user, and may read a file of theirs; and a token that
+ * is delivered in a header is under no rules.
+ */
+function withoutOwn(l10n: VSCode['l10n'], { servers, problems }: ParsedServers): ParsedServers {
+  const namesOwn = ({ auth, delivery }: Server): string | undefined =>
+    auth.grant !== undefined ? 'auth.grant' : delivery !== undefined ? 'delivery' : undefined;
+  const dropped = servers.flatMap((server) => {
+    const name = namesOwn(server);
+    if (name === undefined) return [];
+    const message = l10n.t('has "{0}", which can be in your own settings only', name);
+    return [{ place: setting, label: server.id, message }];
+  });
   return {
-    servers: kept,
-    problems: [...problems, ...dropped.map(({ id }) => ({ place: setting, label: id, message }))],
+    servers: servers.filter((server) => namesOwn(server) === undefined),
+    problems: [...problems, ...dropped],
   };
+}
+
+/** A workspace must not get past the user's own rules by naming the same place once more, in other words. */
+function underRulesOf(own: readonly Server[], server: Server): Server {
+  const { origin } = new URL(server.url);
+  const mine = own.filter(({ url }) => new URL(url).origin === origin).flatMap(({ rules = [] }) => rules);
+  return mine.length === 0 ? server : { ...server, rules: [...mine, ...(server.rules ?? [])] };
 }

@@ -3,15 +3,18 @@ import type { Broker } from '../broker/broker.js';
 import type { Disposable } from '../core/announcer.js';
 import { BrokerError, canUserHelp } from '../core/errors.js';
 import type { Clock } from '../core/ports.js';
-import type { ServerId } from '../core/server.js';
+import { outOfReach, reaches } from '../core/reach.js';
+import type { Server, ServerId } from '../core/server.js';
 import type { Storage } from '../core/storage.js';
 import { withinLimit } from '../core/waiting.js';
+import { quotaProjectHeader } from '../loopback/headers.js';
 import type { McpProxy } from '../loopback/mcp-proxy.js';
 import type { VSCode } from './api.js';
 import { CalmLook } from './calm.js';
 import { DefinitionVersions } from './definition-versions.js';
 import type { FailedStarts } from './failed-starts.js';
 import { failureText } from './failure-texts.js';
+import { HeaderDeliveries } from './header-deliveries.js';
 
 /** The editor gives a resolve no time limit and its user no way to cancel one. */
 const readyLimitMs = 20_000;
@@ -32,12 +35,14 @@ export interface DefinitionParts {
 }
 
 /**
- * Offers the configured servers to the editor, each behind the proxy. Definitions hold no token, and change only
- * when a running server has to be restarted: with its account, its address, or the window.
+ * Offers the configured servers to the editor, each behind the proxy, but for those whose token goes in a header. What
+ * is provided holds no token, and changes only when a running server has to be restarted: with its account, its
+ * address, the window, or the end of a token in a header.
  */
 export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpServerDefinition>, Disposable {
   readonly #changed: EventEmitter<void>;
   readonly #listening: readonly Disposable[];
+  readonly #deliveries: HeaderDeliveries;
   readonly #versions = new DefinitionVersions();
   #proxy: McpProxy | undefined;
   #offered = '';
@@ -50,7 +55,8 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
       () => broker.servers().length,
       () => this.#fireWhenDifferent(),
     );
-    this.#listening = [calm, broker.onDidChange(() => calm.afterChange())];
+    this.#deliveries = new HeaderDeliveries(clock, () => this.#fireWhenDifferent());
+    this.#listening = [this.#deliveries, calm, broker.onDidChange(() => calm.afterChange())];
   }
 
   get onDidChangeMcpServerDefinitions(): Event<void> {
@@ -60,7 +66,7 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
   async provideMcpServerDefinitions(): Promise<McpHttpServerDefinition[]> {
     const proxy = (this.#proxy = await this.parts.ready);
     this.#offered = this.#summary();
-    return this.parts.broker.servers().flatMap(({ id }) => this.#definition(proxy, id) ?? []);
+    return this.parts.broker.servers().flatMap((server) => this.#definition(proxy, server) ?? []);
   }
 
   /**
@@ -81,9 +87,15 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
     } catch (error) {
       throw explained(error);
     }
-    const resolved = this.#definition(proxy, id);
-    if (resolved === undefined) throw explained(unknownServer(id));
-    return resolved;
+    const server = this.parts.broker.servers().find((one) => one.id === id);
+    const resolved = server && this.#definition(proxy, server);
+    if (server === undefined || resolved === undefined) throw explained(unknownServer(id));
+    if (server.delivery !== 'header') return resolved;
+    try {
+      return await this.#withToken(server, resolved);
+    } catch (error) {
+      throw explained(error);
+    }
   }
 
   dispose(): void {
@@ -108,9 +120,27 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
     }
   }
 
+  /**
+   * Puts the token of the moment into what is resolved, which the editor does not store.
+   * @throws BrokerError as `accessToken`; `resource_mismatch`, `origin_not_allowed`, `token_bound`
+   */
+  async #withToken({ id, url }: Server, resolved: McpHttpServerDefinition): Promise<McpHttpServerDefinition> {
+    const { token, account, reach, prove, expiresAtMs } = await this.parts.broker.accessToken(id);
+    if (!reaches(reach, url)) throw outOfReach(url, reach, account);
+    if (prove !== undefined) throw new BrokerError('token_bound', 'A header alone proves nothing.');
+    this.#deliveries.delivered(id, expiresAtMs);
+    resolved.headers['Authorization'] = `Bearer ${token.reveal()}`;
+    return resolved;
+  }
+
   /** A new object each time: the editor keeps what it was given, and would store what is changed in it. */
-  #definition(proxy: McpProxy, id: ServerId): McpHttpServerDefinition | undefined {
+  #definition(proxy: McpProxy, { id, url, auth, delivery }: Server): McpHttpServerDefinition | undefined {
     const { vs } = this.parts;
+    if (delivery === 'header') {
+      const { quotaProject } = auth;
+      const headers = quotaProject === undefined ? {} : { [quotaProjectHeader]: quotaProject };
+      return new vs.McpHttpServerDefinition(id, vs.Uri.parse(url), headers, this.#version(id));
+    }
     const endpoint = proxy.endpoint(id);
     if (endpoint === undefined) return undefined;
     const headers = { Authorization: `Bearer ${endpoint.capability.reveal()}` };
@@ -119,11 +149,15 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
 
   #version(id: ServerId): string {
     const isWaiting = () => this.#proxy?.hasLocalSession(id) === true;
-    return this.#versions.of(id, this.parts.broker.account(id), isWaiting);
+    const version = this.#versions.of(id, this.parts.broker.account(id), isWaiting);
+    const round = this.#deliveries.round(id);
+    return round === 0 ? version : `${version} ${round}`;
   }
 
   #summary(): string {
-    return JSON.stringify(this.parts.broker.servers().map(({ id, url }) => [id, url, this.#version(id)]));
+    return JSON.stringify(
+      this.parts.broker.servers().map(({ id, url, delivery }) => [id, url, delivery, this.#version(id)]),
+    );
   }
 
   #fireWhenDifferent(): void {

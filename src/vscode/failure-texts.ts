@@ -258,6 +258,46 @@ export function failureText(
         server,
         detail('location'),
       ),
+    call_forbidden: () =>
+      l10n.t(
+        'A rule in the user’s settings forbids {0} of the MCP server “{1}”, so nothing was sent. Do without it; only the user can change the rule, in “mcpCredentials.servers”.',
+        detail('use'),
+        server,
+      ),
+    call_denied: () =>
+      l10n.t(
+        'The user was asked and did not allow {0} of the MCP server “{1}”, so nothing was sent. Do not try it again unless the user asks for it.',
+        detail('use'),
+        server,
+      ),
+    call_unanswered: () =>
+      l10n.t(
+        'A rule wants the user to allow {0} of the MCP server “{1}”, and nobody answered the notification in time, so nothing was sent. Tell the user, then try again.',
+        detail('use'),
+        server,
+      ),
+    call_unjudged: () =>
+      l10n.t(
+        'There are rules for the MCP server “{0}”, and a request {1}, so that they could not be applied. Nothing was sent. Send one plain JSON-RPC message of at most a megabyte.',
+        server,
+        detail('why'),
+      ),
+    too_many_calls: () =>
+      l10n.t(
+        'There are {0} calls to the MCP server “{1}” under way, which is as many as there can be. Wait for some to end, then try again.',
+        detail('limit'),
+        server,
+      ),
+    socket_unusable: () =>
+      l10n.t(
+        'The proxy cannot listen on a socket: {0}. Mend that, or set “mcpCredentials.proxy.transport” to "port"; then reload the window.',
+        detail('why'),
+      ),
+    token_bound: () =>
+      l10n.t(
+        'The token for “{0}” is bound to a key of this extension, so it cannot be delivered in a header. Take "delivery" out of its entry in the settings.',
+        server,
+      ),
     server_unknown: () =>
       l10n.t('There is no MCP server “{0}” in the setting “mcpCredentials.servers”.', server),
     record_damaged: () => l10n.t('What was stored for “{0}” is damaged.', server) + ' ' + signIn,

@@ -1,8 +1,18 @@
 import { clientAuthMethods } from '../core/client.js';
 import type { Server, ServerAuth, ServerId } from '../core/server.js';
 import { parseGrant } from './grant-setting.js';
+import { parseRules } from './rule-setting.js';
 import { parseEntries } from './setting-entries.js';
-import { address, choice, isRecord, Mistake, rejectUnknown, show, text } from './setting-values.js';
+import {
+  address,
+  choice,
+  isRecord,
+  Mistake,
+  rejectUnknown,
+  scopeList,
+  show,
+  text,
+} from './setting-values.js';
 import type { SettingsProblem } from './settings-problems.js';
 
 export interface ParsedServers {
@@ -11,7 +21,7 @@ export interface ParsedServers {
 }
 
 const labelLimit = 100;
-const entryKeys = ['type', 'url', 'auth'];
+const entryKeys = ['type', 'url', 'auth', 'rules', 'delivery'];
 const authKeys = ['issuer', 'clientId', 'clientAuthentication', 'grant', 'quotaProject', 'scopes', 'account'];
 
 /**
@@ -31,12 +41,17 @@ function parseServer(label: string, entry: unknown): Server {
   }
   if (!isRecord(entry)) throw new Mistake('must be an object with "type" and "url"');
   rejectUnknown(entry, entryKeys, '');
-  const { type, url, auth } = entry;
+  const { type, url, auth, rules, delivery } = entry;
   if (type !== 'http') throw new Mistake(`"type" must be "http", not ${show(type)}`);
+  const way = delivery === undefined ? 'proxy' : choice(delivery, ['proxy', 'header'], '"delivery"');
+  if (way === 'header' && rules !== undefined)
+    throw new Mistake('"rules" are kept by the proxy, so they cannot go with "delivery": "header"');
   return {
     id: label as ServerId,
     url: address(url, '"url"'),
     auth: auth === undefined ? {} : parseAuth(auth),
+    ...(rules !== undefined && { rules: [parseRules(rules)] }),
+    ...(way === 'header' && { delivery: way }),
   };
 }
 
@@ -64,7 +79,7 @@ function parseAuth(auth: unknown): ServerAuth {
     }),
     ...(parsedGrant && { grant: parsedGrant }),
     ...(quotaProject !== undefined && { quotaProject: headerText(quotaProject, '"auth.quotaProject"') }),
-    ...(scopes !== undefined && { scopes: scopeList(scopes) }),
+    ...(scopes !== undefined && { scopes: scopeList(scopes, '"auth.scopes"') }),
     ...(account !== undefined && { account: text(account, '"auth.account"') }),
   };
 }
@@ -74,12 +89,4 @@ function headerText(value: unknown, name: string): string {
   const given = text(value, name);
   if (/^[\x21-\x7e]{1,100}$/.test(given)) return given;
   throw new Mistake(`${name} must be letters, digits and signs without spaces, not ${show(value)}`);
-}
-
-/** RFC 6749 §3.3: a scope token holds no space, quote or backslash. */
-function scopeList(value: unknown): string[] {
-  const isScope = (item: unknown): item is string =>
-    typeof item === 'string' && /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(item);
-  if (Array.isArray(value) && value.every(isScope)) return value;
-  throw new Mistake(`"auth.scopes" must be a list of scopes, each without spaces, not ${show(value)}`);
 }

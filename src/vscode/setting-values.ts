@@ -33,6 +33,17 @@ export function choice<T extends string>(value: unknown, choices: readonly T[], 
   );
 }
 
+/**
+ * RFC 6749 §3.3: a scope token holds no space, quote or backslash.
+ * @throws Mistake
+ */
+export function scopeList(value: unknown, name: string): readonly string[] {
+  const isScope = (item: unknown): item is string =>
+    typeof item === 'string' && /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(item);
+  if (Array.isArray(value) && value.every(isScope)) return value;
+  throw new Mistake(`${name} must be a list of scopes, each without spaces, not ${show(value)}`);
+}
+
 /** @throws Mistake when `object` has a member that is not `known`, which would be a mistyped one */
 export function rejectUnknown(
   object: Record<string, unknown>,

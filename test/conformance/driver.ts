@@ -86,6 +86,8 @@ const proxy = await McpProxy.start({
   tokens: broker,
   clock,
   log,
+  audit: { record: () => undefined },
+  ask: () => Promise.reject(new Error('There are no rules.')),
   serverMemory: noServerMemory,
   signInWaitSeconds: () => signInWaitSeconds,
   explain: describeError,

@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-deprecated -- The transport is deprecated, and so are the servers that speak it. */
 import assert from 'node:assert/strict';
 import { Client, SSEClientTransport } from '@modelcontextprotocol/client';
 import { BrokerError } from '../../src/core/errors.js';

@@ -6,6 +6,7 @@ import { noServerMemory } from '../../src/core/server-memory.js';
 import { McpProxy, type ProxyParts } from '../../src/loopback/mcp-proxy.js';
 import { FakeClock } from './fake-clock.js';
 import { listen, readBody, type Listener } from './listener.js';
+import { RecordingAudit } from './recording-audit.js';
 import { RecordingLog } from './recording-log.js';
 import { TokensOnTable } from './tokens-on-table.js';
 
@@ -53,6 +54,8 @@ export class ProxyRig {
       tokens: this.tokens,
       clock: this.clock,
       log: this.log,
+      audit: new RecordingAudit(),
+      ask: () => Promise.reject(new Error('Nobody planned to be asked.')),
       serverMemory: noServerMemory,
       signInWaitSeconds: () => this.waitSeconds,
       explain: (error) => `explained: ${hasCode(error, 'grant_refused') ? 'sign in' : textOf(error)}`,

@@ -1,4 +1,4 @@
-import { request } from 'node:http';
+import { request, type RequestOptions } from 'node:http';
 import { text } from 'node:stream/consumers';
 
 export interface RawAnswer {
@@ -20,7 +20,12 @@ export function rawRequest(
   { method = 'POST', headers = {}, body = '' }: RawRequest = {},
 ): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
-    const outgoing = request(url, { method, headers: headers as Record<string, string>, agent: false });
+    const outgoing = request({
+      ...whereOf(url),
+      method,
+      headers: headers as Record<string, string>,
+      agent: false,
+    });
     outgoing.once('error', reject);
     outgoing.once('response', (answer) => {
       text(answer).then(
@@ -30,6 +35,14 @@ export function rawRequest(
     });
     outgoing.end(body);
   });
+}
+
+/** As the editor's client does: behind `unix:`, the fragment is the path and the host is `localhost`. */
+function whereOf(address: string): RequestOptions {
+  const { protocol, hostname, port, pathname, search, hash } = new URL(address);
+  if (protocol === 'unix:')
+    return { socketPath: decodeURI(pathname), path: hash.slice(1), host: 'localhost' };
+  return { host: hostname.replace(/^\[|\]$/g, ''), port, path: `${pathname}${search}` };
 }
 
 export const ping = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' });

@@ -61,6 +61,7 @@ export class TokensOnTable implements TokenSource {
       token: new Secret(answer ?? ''),
       account,
       reach: { kind: 'resource', resource: this.resource() } as const,
+      scopes: [],
     });
   }
 }

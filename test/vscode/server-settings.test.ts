@@ -31,6 +31,29 @@ describe('the setting mcpCredentials.servers', () => {
     });
   }
 
+  it('takes rules in their short form and in their long one', () => {
+    const rules = {
+      '*': 'ask',
+      'tools/get_*': 'allow',
+      'tools/send': { scopes: ['mail.send'], use: 'ask' },
+      'resources/*': { scopes: ['files.read'] },
+    };
+    assert.deepEqual(parseServers({ tickets: { type: 'http', url, rules } }).servers[0]?.rules, [
+      [
+        { pattern: '*', effect: 'ask', scopes: [] },
+        { pattern: 'tools/get_*', effect: 'allow', scopes: [] },
+        { pattern: 'tools/send', effect: 'ask', scopes: ['mail.send'] },
+        { pattern: 'resources/*', effect: 'allow', scopes: ['files.read'] },
+      ],
+    ]);
+  });
+
+  it('takes a delivery, of which the proxy is the one that need not be said', () => {
+    const deliveryOf = (delivery: string) =>
+      parseServers({ tickets: { type: 'http', url, delivery } }).servers[0]?.delivery;
+    assert.deepEqual([deliveryOf('proxy'), deliveryOf('header')], [undefined, 'header']);
+  });
+
   it('may be absent', () => {
     assert.deepEqual(parseServers(undefined), { servers: [], problems: [] });
     assert.deepEqual(parseServers({}), { servers: [], problems: [] });
@@ -109,7 +132,7 @@ describe('the setting mcpCredentials.servers', () => {
     [
       'has a member that is not known',
       { type: 'http', url, headers: { 'x-api-key': 'key-of-alice' } },
-      /^"headers" is not known here; there is "type", "url", "auth"$/,
+      /^"headers" is not known here; there is "type", "url", "auth", "rules", "delivery"$/,
     ],
     [
       'has an auth that is no object',
@@ -145,6 +168,46 @@ describe('the setting mcpCredentials.servers', () => {
       'has a scope with a space',
       { type: 'http', url, auth: { scopes: ['a b'] } },
       /^"auth\.scopes" must be a list/,
+    ],
+    [
+      'has rules that are a list',
+      { type: 'http', url, rules: ['tools/*'] },
+      /^"rules" must be an object of patterns and rules, not \["tools\/\*"\]$/,
+    ],
+    [
+      'has a rule for something that there is not',
+      { type: 'http', url, rules: { 'tool/send': 'ask' } },
+      /^"rules" has the pattern "tool\/send"; one is "\*" or begins with "tools\/", "resources\/", "prompts\/"$/,
+    ],
+    [
+      'has a rule for nothing',
+      { type: 'http', url, rules: { 'tools/': 'ask' } },
+      /^"rules" has the pattern "tools\/"/,
+    ],
+    [
+      'has a rule that is none',
+      { type: 'http', url, rules: { 'tools/send': 'sometimes' } },
+      /^"rules\.tools\/send" must be one of "allow", "ask", "never", not "sometimes"$/,
+    ],
+    [
+      'has a rule with a mistyped member',
+      { type: 'http', url, rules: { 'tools/send': { scope: ['a'] } } },
+      /^"rules\.tools\/send\.scope" is not known here; there is "rules\.tools\/send\.use", "rules\.tools\/send\.scopes"$/,
+    ],
+    [
+      'has a rule with scopes in one text',
+      { type: 'http', url, rules: { 'tools/send': { scopes: 'a b' } } },
+      /^"rules\.tools\/send\.scopes" must be a list of scopes, each without spaces, not "a b"$/,
+    ],
+    [
+      'has rules that nobody would keep',
+      { type: 'http', url, rules: {}, delivery: 'header' },
+      /^"rules" are kept by the proxy, so they cannot go with "delivery": "header"$/,
+    ],
+    [
+      'is delivered in another way',
+      { type: 'http', url, delivery: 'environment' },
+      /^"delivery" must be one of "proxy", "header", not "environment"$/,
     ],
     [
       'has a scope with a quote',

@@ -12,6 +12,8 @@ const proxy = await McpProxy.start({
   tokens: broker,
   clock: new CountingClock(),
   log: silent,
+  audit: { record: () => undefined },
+  ask: () => Promise.reject(new Error('There are no rules.')),
   serverMemory: noServerMemory,
   signInWaitSeconds: () => 1,
   explain: String,

@@ -1,0 +1,28 @@
+import { connect, type Socket } from 'node:net';
+
+/** What a listener on this computer says to bytes that no HTTP client would send. */
+export interface Conversation {
+  readonly socket: Socket;
+  /** All that has come back when the connection is closed, by whichever side. */
+  readonly said: Promise<string>;
+}
+
+/** Opens a connection to the port of `url` and sends `bytes`. */
+export function converse(url: string, bytes: string | Buffer = ''): Conversation {
+  const { port, hostname } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  let text = '';
+  const said = new Promise<string>((resolve) => {
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+    });
+    socket.on('error', () => undefined); // A reset is an end like any other.
+    socket.on('close', () => resolve(text));
+  });
+  socket.write(bytes);
+  return { socket, said };
+}
+
+/** The statuses of all answers in what was said. */
+export const statusesIn = (said: string): readonly number[] =>
+  [...said.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => Number(status));

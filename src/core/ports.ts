@@ -114,5 +114,8 @@ export interface RedirectReceiver {
    *   be registered
    * @throws (from the result) BrokerError `redirect_port_taken`, `redirect_unavailable`
    */
-  open(state: string, client?: Pick<Client, 'source' | 'redirectUri'>): Promise<RedirectWait>;
+  open(
+    state: string,
+    client?: Pick<Client, 'source' | 'redirectUri' | 'isRedirectFixed'>,
+  ): Promise<RedirectWait>;
 }

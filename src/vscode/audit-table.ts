@@ -116,6 +116,12 @@ function outcomeText(l10n: L10n, outcome: string): string {
     'signed-in': () => l10n.t('by signing in'),
     chosen: () => l10n.t('by the user'),
     only: () => l10n.t('the only one that fits'),
+    imported: () => l10n.t('done'),
+    kept: () => l10n.t('forgotten here, access not revoked'),
+    'not-newer': () => l10n.t('what was here is no older and stays'),
+    'another-person': () => l10n.t('refused, the tokens are somebody else’s'),
+    'another-issuer': () => l10n.t('refused, the tokens are another authorization server’s'),
+    ended: () => l10n.t('refused, its sign-in had ended'),
     dead: () => l10n.t('its window had ended'),
     frozen: () => l10n.t('its window stood still'),
   };

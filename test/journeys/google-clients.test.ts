@@ -40,7 +40,13 @@ describe('an authorization server to which the user brings a client', () => {
   async function google(...clients: ClientMetadata[]) {
     const issuer = await ground.issuer({ clients, registration: false });
     const server = await ground.server(issuer);
-    return { issuer, server, options: { google: { ...googleEndpoints, issuer: issuer.issuer } } };
+    return {
+      issuer,
+      server,
+      options: {
+        google: { ...googleEndpoints, issuer: issuer.issuer, origins: [new URL(server.url).origin] },
+      },
+    };
   }
 
   it('refuses a sign-in without one, and goes on with it when its file was chosen', async () => {

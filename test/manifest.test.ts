@@ -137,6 +137,7 @@ describe('the manifest and the walkthrough', () => {
   });
 
   it('have a text for each step, with pictures that are there', () => {
+    assert.match(read('.vscodeignore'), /^!media\/walkthrough\/\*$/m, 'The texts ship.');
     for (const { media } of steps) {
       const pictures = [...read(media.markdown).matchAll(/!\[([^\]]+)\]\(([^)]+)\)/g)];
       assert.ok(pictures.length > 0, media.markdown);

@@ -83,8 +83,8 @@ describe('the credentials of other programs', () => {
     symlinkSync(target, path);
     const [found] = await finder().findIn(dirname(path));
     const [file] = found?.files ?? [];
-    assert.equal(file?.leadsTo, target);
     assert.ok(file !== undefined);
+    assert.equal(file.leadsTo, target);
     assert.equal(await finder().remove(file), 'changed');
     assert.ok(existsSync(path) && existsSync(target));
   });

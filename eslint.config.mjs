@@ -15,6 +15,7 @@ export const sees = {
   vault: ['core'],
   loopback: ['core'],
   node: ['core'],
+  import: ['core', 'node'],
   storage: ['core', 'node', 'vault'],
   broker: ['core', 'oauth', 'vault'],
   vscode: ['core', 'broker', 'loopback'],

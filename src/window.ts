@@ -13,8 +13,12 @@ import type { Network } from './core/network.js';
 import type { Clock, Log, Random } from './core/ports.js';
 import type { ServerId } from './core/server.js';
 import { noServerMemory } from './core/server-memory.js';
+import type { ServerPreset } from './core/server-preset.js';
+import { parseClientFile } from './google/client-file.js';
 import { googleDriver } from './google/driver.js';
-import { googleEndpoints, type GoogleEndpoints } from './google/endpoints.js';
+import { googleEndpoints, tokenEndpoints, type GoogleEndpoints } from './google/endpoints.js';
+import { hostedServers } from './google/hosted-servers.js';
+import { foreignCredentials } from './import/finder.js';
 import { auditTrail } from './node/audit-files.js';
 import { JournalFiles } from './node/journal-files.js';
 import { LeaseFiles, type LeaseNews } from './node/lease-file.js';
@@ -30,6 +34,7 @@ import { McpProxy } from './loopback/mcp-proxy.js';
 import { WindowStorage, type StorageSettings } from './storage/window-storage.js';
 import { ProfileSecrets } from './vault/profile-secrets.js';
 import { AccountActions } from './vscode/account-actions.js';
+import { AddServer } from './vscode/add-server.js';
 import type { VSCode } from './vscode/api.js';
 import { Approvals } from './vscode/approvals.js';
 import { CallQuestions } from './vscode/call-questions.js';
@@ -37,12 +42,17 @@ import { codePrompts } from './vscode/code-prompt.js';
 import { Commands } from './vscode/commands.js';
 import { auditText } from './vscode/audit-table.js';
 import { ConfiguredServers } from './vscode/configured-servers.js';
+import { ContextKeys } from './vscode/context-keys.js';
+import { DefaultCredentials } from './vscode/default-credentials.js';
 import { DefinitionProvider } from './vscode/definition-provider.js';
 import { FailedStarts } from './vscode/failed-starts.js';
 import { diagnostics } from './vscode/diagnostics.js';
 import type { Variables } from './vscode/environment.js';
+import { GoogleClients } from './vscode/google-clients.js';
+import { ImportCredentials } from './vscode/import-credentials.js';
 import { IssuerQuirks } from './vscode/issuer-quirks.js';
 import { channelLog } from './vscode/log.js';
+import { ServerEntries } from './vscode/server-entries.js';
 import { sessionName } from './vscode/session.js';
 import { Redirects } from './vscode/redirects.js';
 import { Settings, type SettingsManifest } from './vscode/settings.js';
@@ -72,6 +82,8 @@ export interface SystemParts {
   readonly scryptCost?: ScryptCost;
   /** Google's addresses, where they are not Google's. */
   readonly google?: GoogleEndpoints;
+  /** The MCP servers that it hosts, where those are others. */
+  readonly hostedServers?: readonly ServerPreset[];
 }
 
 /** The extension's life in one window. */
@@ -91,7 +103,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     context.subscriptions.push(part);
     return part;
   };
-  const { clock, web } = system;
+  const { clock, web, google = googleEndpoints, hostedServers: presets = hostedServers } = system;
   const channel = keep(vs.window.createOutputChannel(vs.l10n.t('MCP Credentials'), { log: true }));
   const log = channelLog(channel);
   const manifest = context.extension.packageJSON as SettingsManifest & { readonly version: string };
@@ -176,9 +188,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     ),
     questions: signInQuestions(vs),
     readTokenFile,
-    drivers: [
-      googleDriver({ ...googleHome(system), endpoints: system.google ?? googleEndpoints, readTextFile }),
-    ],
+    drivers: [googleDriver({ ...googleHome(system), endpoints: google, readTextFile })],
   });
   const configured = keep(new ConfiguredServers(vs, settings, new Approvals(vs, memento), log));
 
@@ -212,7 +222,40 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   const showLog = () => channel.show();
   const unlocking = keep(new Unlocking(vs, storage, log));
   const help = new SignInHelp(vs, broker, clock);
-  const actions = new AccountActions({ vs, broker, storage, clock, log, help, unlocking, showLog });
+  const googleClients = new GoogleClients({
+    vs,
+    clients: broker.ownClients,
+    issuer: google.issuer,
+    parseFile: parseClientFile,
+    log,
+    showLog,
+  });
+  const actions = new AccountActions({
+    vs,
+    broker,
+    storage,
+    clock,
+    log,
+    help,
+    unlocking,
+    googleClients,
+    showLog,
+  });
+  const entries = new ServerEntries({ vs, broker, clock, log });
+  const addServer = new AddServer({ vs, broker, configured, actions, googleClients, presets, entries });
+  const { issuer, origins } = google;
+  const importCredentials = new ImportCredentials({
+    vs,
+    broker,
+    foreign: foreignCredentials({ ...googleHome(system), tokenEndpoints: tokenEndpoints(google) }),
+    defaultCredentials: new DefaultCredentials({ vs, broker, actions, entries, origins }),
+    addServer,
+    issuer,
+    storage,
+    clock,
+    log,
+    showLog,
+  });
   const problems = keep(new SettingsProblems(vs, [settings, configured, quirks], log));
   keep(new StorageNotices({ vs, storage, settings, log, showLog }));
   const documents = keep(new ShownDocuments(vs));
@@ -236,18 +279,21 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
       });
     }),
   };
+  keep(new ContextKeys(vs, broker, googleClients));
   const menu = new StatusMenu({
     vs,
     broker,
     configured,
     problems,
     actions,
+    addServer,
+    googleClients,
     storage,
     unlocking,
     clock,
     ...shown,
   });
-  keep(new Commands({ vs, broker, actions, menu, ...shown }));
+  keep(new Commands({ vs, broker, actions, menu, addServer, googleClients, importCredentials, ...shown }));
   keep(new SignInNotifications(vs, broker, storage, clock, actions));
   const statusBar = keep(new StatusBar(vs, broker, configured, problems, storage, clock));
   const extensionId = context.extension.id;

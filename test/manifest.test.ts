@@ -38,6 +38,14 @@ interface Manifest {
       readonly category: string;
     }[];
     readonly mcpServerDefinitionProviders: readonly { readonly id: string }[];
+    readonly walkthroughs: readonly {
+      readonly id: string;
+      readonly steps: readonly {
+        readonly description: string;
+        readonly media: { readonly markdown: string };
+        readonly completionEvents: readonly string[];
+      }[];
+    }[];
     readonly configuration: { readonly properties: Readonly<Record<string, Setting>> };
   };
 }
@@ -91,7 +99,7 @@ describe('the manifest and the commands', () => {
       assert.equal(category, '%commands.category%');
       const words = strings[title.replaceAll('%', '')] ?? '';
       assert.match(words, /^[A-Z]\w*( [A-Z]\w*)*…?$/, command);
-      assert.doesNotMatch(words, /MCP|Broker|Credential/);
+      assert.doesNotMatch(words, /MCP|Broker/);
     }
   });
 
@@ -100,6 +108,44 @@ describe('the manifest and the commands', () => {
     const named = [...allCode.matchAll(/“MCP Credentials: ([^”]+)”/g)].map(([, title = '']) => title);
     assert.ok(named.length > 3);
     for (const title of named) assert.ok(titles.includes(title.replace(/…$/, '')), title);
+  });
+});
+
+const [walkthrough] = manifest.contributes.walkthroughs;
+const steps = walkthrough?.steps ?? [];
+const contextKeys = steps.flatMap(({ completionEvents }) =>
+  completionEvents.flatMap((event) => /^onContext:(.+)$/.exec(event)?.[1] ?? []),
+);
+
+describe('the manifest and the walkthrough', () => {
+  it('have one button in each step, for a command that exists or the page that completes it', () => {
+    assert.equal(steps.length, 4);
+    for (const { description, completionEvents } of steps) {
+      const words = strings[description.replaceAll('%', '')] ?? '';
+      const buttons = [...words.matchAll(/^\[[^\]]+\]\(([^)]+)\)$/gm)].map(([, target = '']) => target);
+      assert.equal(buttons.length, 1, words);
+      const [target = ''] = buttons;
+      const isCommand = commands.some(({ command }) => target === `command:${command}`);
+      assert.ok(isCommand || completionEvents.includes(`onLink:${target}`), target);
+    }
+  });
+
+  it('complete each step by a fact that the code tells, or by the link itself', () => {
+    for (const key of contextKeys) assert.ok(idsInCode.has(key), `Nobody sets ${key}.`);
+    for (const { completionEvents } of steps) assert.equal(completionEvents.length, 1);
+    assert.ok(allCode.includes(`#${walkthrough?.id ?? ''}`), 'The menu opens it.');
+  });
+
+  it('have a text for each step, with pictures that are there', () => {
+    assert.match(read('.vscodeignore'), /^!media\/walkthrough\/\*$/m, 'The texts ship.');
+    for (const { media } of steps) {
+      const pictures = [...read(media.markdown).matchAll(/!\[([^\]]+)\]\(([^)]+)\)/g)];
+      assert.ok(pictures.length > 0, media.markdown);
+      for (const [, words = '', path = ''] of pictures) {
+        assert.notEqual(words, '');
+        assert.ok(existsSync(join(root, 'media/walkthrough', path)), path);
+      }
+    }
   });
 });
 
@@ -114,6 +160,7 @@ describe('the manifest and the settings', () => {
       ...commands.map(({ command }) => command),
       ...mcpServerDefinitionProviders.map(({ id }) => id),
     ];
+    known.push(...contextKeys);
     const statusBarItem = 'mcpCredentials.status';
     for (const id of idsInCode)
       assert.ok(known.includes(id) || id === statusBarItem, `${id} is not declared.`);

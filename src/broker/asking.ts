@@ -55,7 +55,8 @@ export class Asking {
     if (!isLookedAfter(client)) return credential;
     const { issuer, clientId, source } = client;
     try {
-      const known = await vault.client(issuer, source === 'configured' ? clientId : undefined);
+      const byId = await vault.client(issuer, clientId);
+      const known = byId ?? (source === 'configured' ? undefined : await vault.client(issuer));
       return known?.clientId === clientId ? { ...credential, client: known } : credential;
     } catch (error) {
       log.warn(`Whether a client has changed cannot be read: ${describeError(error)}`);

@@ -22,6 +22,8 @@ import { Issuers } from './issuers.js';
 import { KeptLeases } from './kept-leases.js';
 import { Lending } from './lending.js';
 import { Loader, type LoaderParts } from './loader.js';
+import { Imports, type Importable, type ImportResult } from './imports.js';
+import { OwnClients } from './own-clients.js';
 import { Reaches } from './reaches.js';
 import { Renewals } from './renewals.js';
 import type { SignInWay } from './sign-in.js';
@@ -35,6 +37,8 @@ import { Wants, type SignInWanted } from './wants.js';
  * the user can help. The proxy sees it as a `TokenSource`; the user interface renders its states.
  */
 export class Broker implements TokenSource {
+  /** The clients that the user has made at issuers which register none, and for whom each is used. */
+  readonly ownClients: OwnClients;
   readonly #changes: Announcer<undefined>;
   readonly #servers: BoundServers;
   readonly #bindings: Bindings;
@@ -46,6 +50,7 @@ export class Broker implements TokenSource {
   readonly #signIns: SignIns;
   readonly #signOuts: SignOuts;
   readonly #wants: Wants;
+  readonly #imports: Imports;
   readonly #issuers: Issuers;
   readonly #stepUps: StepUps;
   readonly #closing = new AbortController();
@@ -71,9 +76,11 @@ export class Broker implements TokenSource {
     const { refresher } = renewals;
     const restored: LoaderParts['restored'] = (...read) => renewals.restored(...read);
     const loader = new Loader({ ...parts, vault, servers, holdings, restored, loaded: changed });
-    const clients = new Clients({ ...parts, vault });
+    const own = new OwnClients({ ...parts, vault, changed });
+    const clients = new Clients({ ...parts, vault, own, issuers });
     const mine = { leases, vault, clients, servers, loader, holdings, issuers, changed };
     const signOuts = new SignOuts({ ...parts, ...mine });
+    this.ownClients = own;
     this.#changes = changes;
     this.#servers = servers;
     this.#bindings = bindings;
@@ -94,6 +101,7 @@ export class Broker implements TokenSource {
     });
     const asking = { ...parts, leases, vault, issuers, clients, grants, reaches, allowedOrigins };
     this.#signIns = new SignIns({ ...asking, servers, holdings, stepUps, closing, changed });
+    this.#imports = new Imports({ ...asking, servers, holdings, loader, own, closing });
     this.#signOuts = signOuts;
     this.#issuers = issuers;
     this.#wants = new Wants({ clock, servers, holdings, signOuts, stepUps, onListenerError });
@@ -218,6 +226,14 @@ export class Broker implements TokenSource {
   signOut(id: ServerId, how: SignOutWish = { revoke: true }): Promise<SignOutResult> {
     this.#signIns.cancel(id);
     return this.#signOuts.signOut(id, how);
+  }
+
+  /**
+   * Takes over what another program has kept; servers that it fits use it at once.
+   * @throws BrokerError as `Imports.import`
+   */
+  import(found: Importable, issuer: string): Promise<ImportResult> {
+    return this.#imports.import(found, issuer);
   }
 
   /**

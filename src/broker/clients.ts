@@ -11,6 +11,8 @@ import { registerClient } from '../oauth/registration.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import type { IndexEntry } from '../vault/index-entry.js';
 import { cancelled } from './failures.js';
+import type { Issuers } from './issuers.js';
+import { noClientFor, type FoundClient, type OwnClients } from './own-clients.js';
 
 export interface ClientsParts {
   readonly rules: {
@@ -20,6 +22,9 @@ export interface ClientsParts {
   readonly fetch: Fetch;
   readonly log: Log;
   readonly vault: CredentialVault;
+  /** Those that the user has brought for issuers which register none. */
+  readonly own: OwnClients;
+  readonly issuers: Pick<Issuers, 'driverOf'>;
 }
 
 /** Who wants a client, and whom to ask where only the user has one. */
@@ -39,17 +44,28 @@ export class Clients {
 
   /**
    * The client that needs no registration; undefined when there is none.
-   * @throws BrokerError `sign_in_cancelled` when the user was asked for its secret and left
+   * @param who - the e-mail address of whoever is to sign in, as far as it is known
+   * @throws BrokerError `sign_in_cancelled` when the user was asked for its secret and left; `client_rule_missing`
    */
   async known(
     server: Server,
     issuer: AuthorizationServer,
     questions: Questions,
-  ): Promise<Client | undefined> {
-    const { rules, vault } = this.parts;
+    who?: string,
+  ): Promise<FoundClient | undefined> {
+    const { rules, vault, own, issuers } = this.parts;
     const { clientId } = server.auth;
-    if (clientId !== undefined) return this.#configured(server, issuer, clientId, questions);
-    return metadataDocumentClient(issuer, rules.clientMetadataUrl()) ?? vault.client(issuer.issuer);
+    if (clientId !== undefined)
+      return { client: await this.#configured(server, issuer, clientId, questions) };
+    const document = metadataDocumentClient(issuer, rules.clientMetadataUrl());
+    if (document !== undefined) return { client: document };
+    const found = await own.clientFor(issuer.issuer, who);
+    if (found !== undefined) return found;
+    const client = await vault.client(issuer.issuer);
+    // Whoever needs more than the protocol registers nobody.
+    const registersNone = issuers.driverOf(issuer.issuer) !== undefined;
+    if (client === undefined && registersNone) throw noClientFor(issuer.issuer, who);
+    return client && { client };
   }
 
   /**

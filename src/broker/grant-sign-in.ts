@@ -25,7 +25,7 @@ export async function signInByGrant(
   { authorizationServer: issuer, resource: { resource }, scopes = [], dpopKey }: Flow,
   finish: (client: Client, granted: Granted) => Promise<Finished>,
 ): Promise<Finished> {
-  const client = await clients.known(server, issuer, questions);
+  const client = (await clients.known(server, issuer, questions))?.client;
   if (client === undefined) {
     throw new BrokerError('registration_unsupported', 'Such a grant is for a client of the settings.', {
       details: { issuer: issuer.issuer },

@@ -39,7 +39,9 @@ export async function signInInBrowser(
   const { clients } = parts;
   const { server, signal } = wish;
   const { authorizationServer } = flow;
-  const known = await clients.known(server, authorizationServer, wish.questions);
+  const who = wish.account?.label ?? server.auth.account;
+  const found = await clients.known(server, authorizationServer, wish.questions, who);
+  const known = found?.client;
   signal.throwIfAborted();
   const state = newState();
   const wait = await parts.redirects.open(state, known);
@@ -49,7 +51,8 @@ export async function signInInBrowser(
       known !== undefined && mayReturnTo(known, wait.redirectUri)
         ? known
         : await clients.register(wish, authorizationServer, wait);
-    const granted = await authorize(parts, wish, { ...flow, client, state, wait });
+    const domain = client === known ? found?.domain : undefined;
+    const granted = await authorize(parts, wish, { ...flow, client, state, wait, ...(domain && { domain }) });
     const finished = await finish(client, granted);
     const { account, missing = [], again } = finished;
     const about = { account: account.label, server: server.id };
@@ -82,10 +85,15 @@ export function mayReturnTo({ source, redirectUri: registered }: Client, redirec
 async function authorize(
   { fetch, clock, openBrowser, vault }: BrowserParts,
   wish: SignInWish,
-  flow: Flow & { readonly client: Client; readonly state: string; readonly wait: RedirectWait },
+  flow: Flow & {
+    readonly client: Client;
+    readonly state: string;
+    readonly wait: RedirectWait;
+    readonly domain?: string;
+  },
 ): Promise<Grant> {
   const { signal } = wish;
-  const { authorizationServer, client, resource, scopes, isCovered, state, wait, dpopKey } = flow;
+  const { authorizationServer, client, resource, scopes, isCovered, state, wait, domain, dpopKey } = flow;
   const loginHint = hintFor(wish);
   const built = await authorizationRequest(authorizationServer, client, {
     resource: resource.resource,
@@ -93,6 +101,7 @@ async function authorize(
     state,
     ...(scopes && { scopes }),
     ...(loginHint !== undefined && { loginHint }),
+    ...(domain !== undefined && { domain }),
     chooseAccount: loginHint === undefined && knowsSomebodyAt(vault, authorizationServer.issuer),
     ...(isCovered === true && { mustConsent: false }),
     ...(dpopKey && { dpopKey }),

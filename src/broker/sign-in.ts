@@ -133,14 +133,17 @@ async function signInAsNamed(parts: SignInParts, wish: SignInWish): Promise<Fini
 
 async function signInByCode(
   parts: SignInParts,
-  { server, questions, signal }: SignInWish,
+  wish: SignInWish,
   { authorizationServer, resource: { resource }, scopes, dpopKey }: Flow,
   finish: (client: Client, granted: Grant) => Promise<Finished>,
 ): Promise<Finished> {
   const { clients } = parts;
-  const known = await clients.known(server, authorizationServer, questions);
+  const { server, questions, signal } = wish;
+  const who = wish.account?.label ?? server.auth.account;
+  const known = await clients.known(server, authorizationServer, questions, who);
   signal.throwIfAborted();
-  const client = known ?? (await clients.register({ server, questions, signal }, authorizationServer));
+  const client =
+    known?.client ?? (await clients.register({ server, questions, signal }, authorizationServer));
   try {
     const asked = { server: server.id, resource, ...(scopes && { scopes }), ...(dpopKey && { dpopKey }) };
     return await finish(client, await authorizeByCode(parts, authorizationServer, client, asked, signal));

@@ -50,6 +50,8 @@ export interface Client {
    * that compare it exactly although RFC 8252 §7.3 tells them to accept any loopback port.
    */
   readonly redirectUri?: string;
+  /** The issuer takes that redirect URI to the letter, host, port and path, so there is no coming back to another. */
+  readonly isRedirectFixed?: true;
   /** Of a dynamic one, where that is offered; kept with the registration alone, and not with credentials. */
   readonly management?: ClientManagement;
 }

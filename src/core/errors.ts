@@ -31,7 +31,7 @@ export type ErrorCode =
   | 'registration_unsupported'
   /** The authorization server refused to register us (RFC 7591 §3.2.2). */
   | 'registration_refused'
-  /** Several clients are there for an authorization server, and no rule says which one is for this account. */
+  /** The issuer registers no clients, and none of those that the user has made there is for whoever signs in. */
   | 'client_rule_missing'
   /** The user has not allowed that tokens without an audience are sent to this origin. */
   | 'origin_not_allowed'

@@ -114,7 +114,10 @@ export interface RedirectReceiver {
    *   be registered
    * @throws (from the result) BrokerError `redirect_port_taken`, `redirect_unavailable`
    */
-  open(state: string, client?: Pick<Client, 'source' | 'redirectUri'>): Promise<RedirectWait>;
+  open(
+    state: string,
+    client?: Pick<Client, 'source' | 'redirectUri' | 'isRedirectFixed'>,
+  ): Promise<RedirectWait>;
 }
 
 /** A Unix socket, or a named pipe of Windows, that no other user of this computer can connect to. */

@@ -17,3 +17,9 @@ export const googleEndpoints: GoogleEndpoints = {
   sts: 'https://sts.googleapis.com',
   origins: ['https://*.googleapis.com'],
 };
+
+/** Where files say that Google's tokens are renewed, in the course of the years. */
+export const tokenEndpoints = ({ issuer, token }: GoogleEndpoints): readonly string[] => [
+  token,
+  ...['/o/oauth2/token', '/o/oauth2/v2/token'].map((path) => `${issuer}${path}`),
+];

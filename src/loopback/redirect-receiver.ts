@@ -3,7 +3,7 @@ import { BrokerError } from '../core/errors.js';
 import type { RedirectReceiver, RedirectWait, SignInOutcome } from '../core/ports.js';
 import { listen, listenOn, type PortListener } from './listener.js';
 
-const path = '/callback';
+const usualPath = '/callback';
 
 /** For an installation whose files have gone since the start, as an update leaves one. */
 const plainPage =
@@ -32,14 +32,23 @@ export interface ReceiverParts {
  * authorization servers that compare it although RFC 8252 tells them not to. Opening throws `redirect_port_taken`.
  */
 export function redirectReceiver(parts: ReceiverParts): RedirectReceiver {
-  return { open: (state, client) => open(parts, state, client?.redirectUri) };
+  return {
+    open: (state, client) => open(parts, state, client?.redirectUri, client?.isRedirectFixed === true),
+  };
 }
 
-async function open(parts: ReceiverParts, state: string, registered?: string): Promise<RedirectWait> {
+/** @param isFixed - whether nothing but `registered` will do, to the letter */
+async function open(
+  parts: ReceiverParts,
+  state: string,
+  registered: string | undefined,
+  isFixed: boolean,
+): Promise<RedirectWait> {
   const wanted = parts.place?.() ?? { host: '127.0.0.1', port: 0 };
-  const before = placeOf(registered);
-  const host = before?.host ?? wanted.host;
-  const { port } = wanted;
+  const before = placeOf(registered, isFixed);
+  const { host } = before ?? wanted;
+  const port = isFixed && before !== undefined ? before.port : wanted.port;
+  const path = before?.path ?? usualPath;
   let arrive: (redirect: URL) => void;
   let giveUp: (error: Error) => void;
   const arrived = new Promise<URL>((resolve, reject) => {
@@ -51,7 +60,7 @@ async function open(parts: ReceiverParts, state: string, registered?: string): P
   let browser: ServerResponse | undefined;
   const handle: RequestListener = (request, response) => {
     const hosts = parts.forward === undefined ? [`${host}:${listener.port}`] : undefined;
-    const redirect = readRedirect(request, hosts, state);
+    const redirect = readRedirect(request, hosts, path, state);
     if (redirect === undefined || browser !== undefined) {
       response.writeHead(404, { connection: 'close' }).end();
       return;
@@ -63,7 +72,7 @@ async function open(parts: ReceiverParts, state: string, registered?: string): P
   const own = `http://${host}:${listener.port}${path}`;
   let redirectUri = own;
   try {
-    if (parts.forward !== undefined) redirectUri = await parts.forward(own);
+    if (parts.forward !== undefined && !isFixed) redirectUri = await parts.forward(own);
   } catch (error) {
     listener.close(true);
     throw error;
@@ -87,11 +96,13 @@ async function open(parts: ReceiverParts, state: string, registered?: string): P
 /** Where on this computer a client is registered to come back to. */
 function placeOf(
   registered: string | undefined,
-): { readonly host: string; readonly port: number } | undefined {
+  isFixed: boolean,
+): { readonly host: string; readonly port: number; readonly path: string } | undefined {
   if (registered === undefined || !URL.canParse(registered)) return undefined;
   const { protocol, hostname: host, pathname, port } = new URL(registered);
-  const isOurs = protocol === 'http:' && ['127.0.0.1', 'localhost'].includes(host) && pathname === path;
-  return isOurs ? { host, port: Number(port) } : undefined;
+  const isOurs =
+    protocol === 'http:' && ['127.0.0.1', 'localhost'].includes(host) && (isFixed || pathname === usualPath);
+  return isOurs ? { host, port: Number(port), path: pathname } : undefined;
 }
 
 /** @throws BrokerError `redirect_port_taken` */
@@ -114,6 +125,7 @@ async function listenAt(fixed: number, handle: RequestListener, preferred?: numb
 function readRedirect(
   { method, url = '', headers }: IncomingMessage,
   hosts: readonly string[] | undefined,
+  path: string,
   state: string,
 ): URL | undefined {
   const { host = '' } = headers;

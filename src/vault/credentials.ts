@@ -220,14 +220,15 @@ export class CredentialVault {
 
   /**
    * Our registration at `issuer`, if there is one.
-   * @param configuredId - asks for the client of the settings with this id, instead of the one that we made or asked for
+   * @param configuredId - asks for the client of the settings with this id, or one of several, instead of the one that we made or asked for
    */
   client(issuer: string, configuredId?: string): Promise<Client | undefined> {
     return this.#registrations.get(issuer, configuredId);
   }
 
-  putClient(client: Client): Promise<void> {
-    return this.#registrations.put(client);
+  /** @param isOneOfSeveral - whether it is found by its id, since the issuer may have more */
+  putClient(client: Client, isOneOfSeveral = false): Promise<void> {
+    return this.#registrations.put(client, isOneOfSeveral);
   }
 
   /** Forgets `client`, unless another one, or another secret of it, has taken its place. */

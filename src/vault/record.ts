@@ -26,6 +26,7 @@ const clientSchema = v.strictObject({
   authMethod: v.picklist(clientAuthMethods),
   source: v.picklist(clientSources),
   redirectUri: v.exactOptional(v.string()),
+  isRedirectFixed: v.exactOptional(v.literal(true)),
 });
 
 export const grantSchema = v.variant('kind', [

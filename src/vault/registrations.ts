@@ -29,19 +29,20 @@ export class Registrations {
     return this.#read(registrationName(issuer, configuredId));
   }
 
-  async put(client: Client): Promise<void> {
-    const name = nameOf(client);
+  async put(client: Client, isOneOfSeveral: boolean): Promise<void> {
+    const name = nameOf(client, isOneOfSeveral);
     await this.#notes.set(name, {});
     await this.parts.secrets.store(clientSecretName(name), serializeClient(client));
   }
 
   /** As `CredentialVault.forgetClient`. */
   async forget(client: Client): Promise<void> {
-    const name = nameOf(client);
-    const stored = await this.#read(name);
-    if (stored?.clientId !== client.clientId || !haveSameProof(stored, client)) return;
-    await this.parts.secrets.delete(clientSecretName(name));
-    await this.#notes.delete(name);
+    for (const name of new Set([nameOf(client, false), nameOf(client, true)])) {
+      const stored = await this.#read(name);
+      if (stored?.clientId !== client.clientId || !haveSameProof(stored, client)) continue;
+      await this.parts.secrets.delete(clientSecretName(name));
+      await this.#notes.delete(name);
+    }
   }
 
   #read(name: string): Promise<Client | undefined> {
@@ -51,13 +52,13 @@ export class Registrations {
 
 /**
  * Names a registration: by its issuer the one that came about there by itself or was typed in, by issuer and id a
- * client of the settings. A space cannot be part of an issuer.
+ * client of the settings, and each of those that the user has brought for certain people. A space cannot be part of an issuer.
  */
-const registrationName = (issuer: string, configuredId?: string): string =>
+export const registrationName = (issuer: string, configuredId?: string): string =>
   configuredId === undefined ? issuer : `${issuer} ${configuredId}`;
 
-const nameOf = ({ issuer, clientId, source }: Client): string =>
-  registrationName(issuer, source === 'configured' ? clientId : undefined);
+const nameOf = ({ issuer, clientId, source }: Client, isOneOfSeveral: boolean): string =>
+  registrationName(issuer, source === 'configured' || isOneOfSeveral ? clientId : undefined);
 
 /** Where SecretStorage has the registration of that name. */
 export const clientSecretName = (registration: string): string => secretPrefix + registration;

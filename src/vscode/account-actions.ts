@@ -1,11 +1,12 @@
 import type { Broker } from '../broker/broker.js';
 import type { SignInWay } from '../broker/sign-in.js';
-import type { Account } from '../core/account.js';
+import { sameAccount, type Account } from '../core/account.js';
 import { describeError, hasCode } from '../core/errors.js';
 import type { Clock, Log } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
 import type { Storage } from '../core/storage.js';
 import type { VSCode } from './api.js';
+import type { GoogleClients } from './google-clients.js';
 import { choose } from './menu.js';
 import type { SignInHelp } from './sign-in-help.js';
 import { failureText } from './failure-texts.js';
@@ -24,6 +25,7 @@ export interface ActionParts {
   readonly log: Log;
   readonly help: SignInHelp;
   readonly unlocking: Unlocking;
+  readonly googleClients: GoogleClients;
   readonly showLog: () => void;
 }
 
@@ -33,7 +35,7 @@ export class AccountActions {
 
   /** Signs in; says nothing when the user gave it up, here or in the browser. */
   async signIn(id: ServerId, who: 'same' | 'any', way: SignInWay = 'browser'): Promise<void> {
-    const { vs, broker, log, help, unlocking } = this.parts;
+    const { vs, broker, log, help, unlocking, googleClients } = this.parts;
     const helping = way === 'browser' ? help.watch(id, () => this.signIn(id, who, 'code')) : undefined;
     try {
       await broker.signIn(id, who, way).finally(() => helping?.dispose());
@@ -46,6 +48,12 @@ export class AccountActions {
       }
       if (hasCode(error, 'storage_locked')) {
         if (await unlocking.unlock()) await this.signIn(id, who, way);
+        return;
+      }
+      const addClient = vs.l10n.t('Add Google Client…');
+      if (hasCode(error, 'client_rule_missing')) {
+        const isToAdd = (await this.#showFailure(id, error, addClient)) === addClient;
+        if (isToAdd && (await googleClients.add())) await this.signIn(id, who, way);
         return;
       }
       const again = vs.l10n.t('Try Again');
@@ -97,12 +105,48 @@ export class AccountActions {
     if (broker.state(id).kind === 'needs-sign-in') await this.signIn(id, 'same');
   }
 
+  /** Signs out; where an account has one grant for all its servers, the user says how far it goes. */
   async signOut(id: ServerId): Promise<void> {
+    const { vs, broker, googleClients } = this.parts;
+    const { l10n } = vs;
+    const account = broker.account(id);
+    const grant = broker.servers().find((server) => server.id === id)?.auth.grant;
+    const isForAll = account !== undefined && googleClients.isOwn(account) && grant === undefined;
+    if (!isForAll) return this.#signOut(id, true);
+    const others = broker
+      .servers()
+      .filter((server) => server.id !== id && isSame(broker.account(server.id), account))
+      .map((server) => `“${server.id}”`);
+    await choose(vs, l10n.t('Sign {0} out of “{1}”', account.label, id), l10n.t('How far?'), [
+      {
+        label: l10n.t('$(sign-out) Sign Out Here'),
+        detail:
+          others.length === 0
+            ? l10n.t('This editor forgets the account. What it was granted at Google stays.')
+            : l10n.t('Only “{0}” stops using it. These go on: {1}.', id, others.join(', ')),
+        run: () => this.#signOut(id, false),
+      },
+      {
+        label: l10n.t('$(trash) Sign Out and Revoke at Google'),
+        detail:
+          others.length === 0
+            ? l10n.t('Ends all that your client was granted for this account, on other computers too.')
+            : l10n.t(
+                'Ends all that your client was granted for this account, on other computers too. These lose it with “{0}”: {1}.',
+                id,
+                others.join(', '),
+              ),
+        run: () => this.#signOut(id, true),
+      },
+    ]);
+  }
+
+  async #signOut(id: ServerId, revoke: boolean): Promise<void> {
     const { vs, broker } = this.parts;
     const { l10n } = vs;
     const account = broker.account(id)?.label ?? '';
     try {
-      const result = await broker.signOut(id);
+      const result = await broker.signOut(id, { revoke });
       if (result === 'was-signed-out') return;
       const text =
         result === 'revoked'
@@ -166,6 +210,9 @@ function addressOf({ issuer, subject, label }: Account, all: readonly Account[])
   const host = URL.canParse(issuer) ? new URL(issuer).host : issuer;
   return alike.length > 1 ? `${host} · ${iconless(subject)}` : host;
 }
+
+const isSame = (one: Account | undefined, other: Account): boolean =>
+  one !== undefined && sameAccount(one, other);
 
 /** Nothing in a name may act as an icon, as `$(name)` does in a menu. */
 const iconless = (name: string): string => name.replaceAll('$(', '$ (');

@@ -2,15 +2,21 @@ import type { Broker } from '../broker/broker.js';
 import type { Disposable } from '../core/announcer.js';
 import type { ServerId } from '../core/server.js';
 import type { AccountActions } from './account-actions.js';
+import type { AddServer } from './add-server.js';
 import type { VSCode } from './api.js';
+import type { GoogleClients } from './google-clients.js';
+import type { ImportCredentials } from './import-credentials.js';
 import { choose } from './menu.js';
-import { openSettings, type StatusMenu } from './status-menu.js';
+import type { StatusMenu } from './status-menu.js';
 
 export interface CommandParts {
   readonly vs: VSCode;
   readonly broker: Broker;
   readonly actions: AccountActions;
   readonly menu: StatusMenu;
+  readonly addServer: AddServer;
+  readonly googleClients: GoogleClients;
+  readonly importCredentials: ImportCredentials;
   readonly showLog: () => void;
   readonly showAuditTrail: () => Promise<void>;
   readonly showDiagnostics: () => Promise<void>;
@@ -21,11 +27,25 @@ export class Commands implements Disposable {
   readonly #registered: readonly Disposable[];
 
   constructor(private readonly parts: CommandParts) {
-    const { vs, broker, actions, menu, showLog, showAuditTrail, showDiagnostics } = parts;
+    const {
+      vs,
+      broker,
+      actions,
+      menu,
+      addServer,
+      googleClients,
+      importCredentials,
+      showLog,
+      showAuditTrail,
+      showDiagnostics,
+    } = parts;
     const { l10n } = vs;
     const hasAccount = (id: ServerId) => broker.account(id) !== undefined;
     const isSignedIn = (id: ServerId) => ['ready', 'refreshing', 'retrying'].includes(broker.state(id).kind);
     const commands: Record<string, () => unknown> = {
+      addServer: () => addServer.run(),
+      addGoogleClient: () => googleClients.add(),
+      importCredentials: () => importCredentials.run(),
       signIn: () =>
         this.#withServer(
           l10n.t('Sign in for which server?'),
@@ -60,7 +80,7 @@ export class Commands implements Disposable {
   ): Promise<void> {
     const { vs, broker, menu } = this.parts;
     const servers = broker.servers();
-    if (servers.length === 0) return this.#offerSettings();
+    if (servers.length === 0) return this.#offerServers();
     const fitting = servers.filter(({ id }) => fits(id));
     const [only, ...others] = fitting;
     if (only === undefined) {
@@ -75,10 +95,10 @@ export class Commands implements Disposable {
     await choose(vs, vs.l10n.t('MCP Credentials'), question, choices);
   }
 
-  async #offerSettings(): Promise<void> {
-    const { vs } = this.parts;
-    const open = vs.l10n.t('Open Settings');
-    const text = vs.l10n.t('No MCP server is set up yet. Add one to the setting “mcpCredentials.servers”.');
-    if ((await vs.window.showInformationMessage(text, open)) === open) await openSettings(vs);
+  async #offerServers(): Promise<void> {
+    const { vs, addServer } = this.parts;
+    const add = vs.l10n.t('Add Server…');
+    const text = vs.l10n.t('No MCP server is set up yet.');
+    if ((await vs.window.showInformationMessage(text, add)) === add) await addServer.run();
   }
 }

@@ -105,9 +105,10 @@ export function failureText(
         server,
       ),
     client_rule_missing: () =>
+      clientMissingText(l10n, detail('who'), detail('clientId')) +
+      ' ' +
       l10n.t(
-        'None of your clients for {0} is for this account. Run “MCP Credentials: Add Google Client…” from the Command Palette and say for whom it is, then sign in for “{1}” again.',
-        detail('issuer'),
+        'Run “MCP Credentials: Add Google Client…” from the Command Palette, then sign in for “{0}” again.',
         server,
       ),
     origin_not_allowed: () =>
@@ -344,6 +345,14 @@ export function failureText(
       l10n.t('Several of your accounts fit the MCP server “{0}”.', server) + ' ' + signIn,
   };
   return texts[error.code]();
+}
+
+/** @param lost - the id of the client that the storage does not have any more */
+function clientMissingText(l10n: L10n, who: string, lost: string): string {
+  if (lost !== '') return l10n.t('The secret of your Google client “{0}” is not stored any more.', lost);
+  return who === ''
+    ? l10n.t('Google registers no clients by itself, and you have added none for everybody.')
+    : l10n.t('None of your Google clients is for {0}.', who);
 }
 
 /** What the browser's tab says when a sign-in has ended. */

@@ -4,6 +4,8 @@ import type { VSCode } from './api.js';
 export interface InputQuestion {
   readonly title: string;
   readonly prompt: string;
+  /** What stands in the box at first. */
+  readonly value?: string;
   /** Whether what is typed is hidden. */
   readonly isSecret: boolean;
   /** @returns what is wrong with what was typed; the box stays open with it */
@@ -17,11 +19,11 @@ export interface InputQuestion {
  */
 export function askFor(
   { window }: VSCode,
-  { title, prompt, isSecret, check }: InputQuestion,
+  { title, prompt, value: proposed = '', isSecret, check }: InputQuestion,
   signal?: AbortSignal,
 ): Promise<string | undefined> {
   const box = window.createInputBox();
-  Object.assign(box, { title, prompt, password: isSecret, ignoreFocusOut: true });
+  Object.assign(box, { title, prompt, value: proposed, password: isSecret, ignoreFocusOut: true });
   const close = () => box.hide();
   signal?.addEventListener('abort', close);
   return new Promise<string | undefined>((resolve, reject) => {

@@ -42,7 +42,8 @@ export class Redirects implements RedirectReceiver, Disposable {
       isWeb: env.uiKind === UIKind.Web,
       client: client?.source,
     });
-    return this.#ways[way].open(state, client);
+    // Nothing but the registered address will do, wherever the browser is.
+    return this.#ways[client?.isRedirectFixed === true ? 'loopback' : way].open(state, client);
   }
 
   dispose(): void {

@@ -2,8 +2,10 @@ import type { Broker } from '../broker/broker.js';
 import type { Clock } from '../core/ports.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { AccountActions } from './account-actions.js';
+import type { AddServer } from './add-server.js';
 import type { VSCode } from './api.js';
 import type { ConfiguredServers } from './configured-servers.js';
+import type { GoogleClients } from './google-clients.js';
 import { choose, type Choice } from './menu.js';
 import type { Storage } from '../core/storage.js';
 import type { SettingsProblems } from './settings-problems.js';
@@ -17,6 +19,8 @@ export interface StatusMenuParts {
   readonly configured: ConfiguredServers;
   readonly problems: SettingsProblems;
   readonly actions: AccountActions;
+  readonly addServer: AddServer;
+  readonly googleClients: GoogleClients;
   readonly storage: Storage;
   readonly unlocking: Unlocking;
   readonly clock: Clock;
@@ -30,7 +34,17 @@ export class StatusMenu {
   constructor(private readonly parts: StatusMenuParts) {}
 
   async show(): Promise<void> {
-    const { vs, broker, configured, problems, showLog, showAuditTrail, showDiagnostics } = this.parts;
+    const {
+      vs,
+      broker,
+      configured,
+      problems,
+      addServer,
+      googleClients,
+      showLog,
+      showAuditTrail,
+      showDiagnostics,
+    } = this.parts;
     const { l10n } = vs;
     const servers = broker.servers().map((server) => this.choiceFor(server, () => this.#showServer(server)));
     const unanswered = configured.unanswered.map((server) => ({
@@ -52,12 +66,20 @@ export class StatusMenu {
       description: message,
       run: () => openSettings(vs, place),
     }));
-    await choose(vs, l10n.t('MCP Credentials'), l10n.t('Choose a server to sign in, renew or sign out'), [
-      ...servers,
+    const add = { label: l10n.t('$(add) Add Server…'), run: () => addServer.run() };
+    const clients = { label: l10n.t('$(key) Google Clients…'), run: () => googleClients.add() };
+    const hasNone = servers.length === 0;
+    const prompt = hasNone
+      ? l10n.t('No MCP server is set up yet')
+      : l10n.t('Choose a server to sign in, renew or sign out');
+    await choose(vs, l10n.t('MCP Credentials'), prompt, [
+      ...(hasNone ? [add] : servers),
       ...unanswered,
       ...denied,
       ...mistakes,
       { label: '', kind: vs.QuickPickItemKind.Separator },
+      ...(hasNone ? [] : [add]),
+      ...(googleClients.all.length === 0 ? [] : [clients]),
       ...this.#storageChoices(),
       { label: l10n.t('$(gear) Open Settings'), run: () => openSettings(vs) },
       { label: l10n.t('$(output) Show Log'), run: showLog },

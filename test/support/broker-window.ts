@@ -6,11 +6,10 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import type { ExtensionContext } from 'vscode';
 import type { Disposable } from '../../src/core/announcer.js';
 import type { Fetch, SecretStore } from '../../src/core/ports.js';
-import type { GoogleEndpoints } from '../../src/google/endpoints.js';
 import { Profile } from '../../src/node/profile.js';
 import { Web } from '../../src/node/web.js';
 import { nameInProfile, ProfileSecrets } from '../../src/vault/profile-secrets.js';
-import { openWindow, type OpenWindow } from '../../src/window.js';
+import { openWindow, type OpenWindow, type SystemParts } from '../../src/window.js';
 import { manifest } from './editor-settings.js';
 import { cheap } from './encrypted.js';
 import { FakeUri } from './editor-values.js';
@@ -99,8 +98,9 @@ export interface BrokerWindowOptions extends FakeEditorOptions {
   readonly fetch?: Fetch;
   /** Another world than the loopback of this computer, as far as names and networks go. */
   readonly web?: Web;
-  /** Where Google is. */
-  readonly google?: GoogleEndpoints;
+  /** Where Google is, and what it hosts. */
+  readonly google?: NonNullable<SystemParts['google']>;
+  readonly hostedServers?: NonNullable<SystemParts['hostedServers']>;
   /** The variables of the environment. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -130,6 +130,7 @@ export class BrokerWindow {
     fetch: send = web.fetch,
     environment = {},
     google,
+    hostedServers,
     ...options
   }: BrokerWindowOptions = {}) {
     this.editor = new FakeEditor(options);
@@ -152,9 +153,10 @@ export class BrokerWindow {
       random: () => 0.5,
       network: this.network,
       environment,
+      ...(google && { google }),
+      ...(hostedServers && { hostedServers }),
       platform: 'a test',
       scryptCost: cheap,
-      ...(google && { google }),
     });
   }
 

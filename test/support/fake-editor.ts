@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { readFile, stat } from 'node:fs/promises';
 import type { VSCode } from '../../src/vscode/api.js';
 import { EditorSettings, manifest, type Settings } from './editor-settings.js';
 import {
@@ -68,6 +67,8 @@ export class FakeEditor {
   readonly visits: Promise<Visit>[] = [];
   /** Commands of the editor that the extension has run. */
   readonly executed: string[] = [];
+  /** What the manifest's conditions see. */
+  readonly context = new Map<string, unknown>();
   /** The documents that were shown, the last one last. */
   readonly documents: ShownDocument[] = [];
   /** Every list of definitions that the editor was given, as it would store it. */
@@ -121,7 +122,7 @@ export class FakeEditor {
       workspace: this.#workspaceApi(),
       commands: this.#strict('commands', {
         registerCommand: (id: string, run: () => unknown) => this.#register(id, run),
-        executeCommand: (id: string) => this.#execute(id),
+        executeCommand: (id: string, ...args: unknown[]) => this.#execute(id, args),
       }),
       ConfigurationTarget: { Global: 1, Workspace: 2, WorkspaceFolder: 3 },
       env: this.#strict('env', {
@@ -231,6 +232,7 @@ export class FakeEditor {
       showErrorMessage: show('error'),
       showQuickPick: (...args: Parameters<EditorWindow['showQuickPick']>) => window.showQuickPick(...args),
       state: { focused: true },
+      showOpenDialog: () => window.showOpenDialog(),
       createInputBox: () => window.createInputBox(),
       registerUriHandler: ({ handleUri }: { readonly handleUri: (uri: ArrivedUri) => void }) => {
         if (this.#handleUri !== undefined) throw window.mistake('Somebody handles addresses already.');
@@ -265,7 +267,8 @@ export class FakeEditor {
         this.#provideContent(scheme, provider),
       openTextDocument: (uri: FakeUri) => this.#openDocument(uri),
       fs: this.#strict('fs', {
-        readFile: async (uri: FakeUri) => new Uint8Array(await readFile(fileURLToPath(uri.text))),
+        readFile: async (uri: FakeUri) => new Uint8Array(await readFile(uri.fsPath)),
+        stat: async (uri: FakeUri) => ({ size: (await stat(uri.fsPath)).size }),
       }),
     });
   }
@@ -302,18 +305,16 @@ export class FakeEditor {
     return { dispose: () => void this.#commands.delete(id) };
   }
 
-  #execute(id: string): Promise<unknown> {
+  #execute(id: string, args: readonly unknown[]): Promise<unknown> {
+    if (id === 'setContext') {
+      this.context.set(String(args[0]), args[1]);
+      return Promise.resolve(undefined);
+    }
     this.executed.push(id);
     const run = this.#commands.get(id);
     if (run !== undefined) return Promise.resolve(run());
-    if (
-      [
-        'workbench.action.openSettings',
-        'workbench.action.reloadWindow',
-        'workbench.mcp.startServer',
-      ].includes(id)
-    )
-      return Promise.resolve(undefined);
+    const known = ['action.openSettings', 'action.reloadWindow', 'action.openWalkthrough', 'mcp.startServer'];
+    if (known.some((name) => id === `workbench.${name}`)) return Promise.resolve(undefined);
     throw this.window.mistake(`Nobody planned the command ${id}.`);
   }
 

@@ -43,7 +43,7 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
   ],
   client_refused: [{ issuer: 'https://login.example.com', reason: '"no"' }, /Check "auth\.clientId"/],
   client_rule_missing: [
-    { issuer: 'https://accounts.google.com' },
+    { who: 'bob@example.com' },
     /Run “MCP Credentials: Add Google Client…” .* then sign in for “tickets” again\.$/,
   ],
   origin_not_allowed: [

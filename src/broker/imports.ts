@@ -1,0 +1,226 @@
+import type { Account } from '../core/account.js';
+import { isSameIssuer } from '../core/address.js';
+import type { Audit } from '../core/audit.js';
+import type { Client } from '../core/client.js';
+import { keyOf, keyText, type Credential, type LiveCredential, type Tokens } from '../core/credential.js';
+import { BrokerError, hasCode } from '../core/errors.js';
+import type { ForeignClient, ForeignTokens, FoundContent } from '../core/importing.js';
+import type { RefusalReason } from '../core/refusal.js';
+import type { Secret } from '../core/secret.js';
+import type { AuthorizationServer } from '../oauth/authorization-server.js';
+import { identify } from '../oauth/identity.js';
+import { discoverResource } from '../oauth/protected-resource.js';
+import { askWhoItIs } from '../oauth/userinfo.js';
+import { Asking, type AskingParts } from './asking.js';
+import type { BoundServers } from './bound-servers.js';
+import { cancelled } from './failures.js';
+import { renewed } from './generation.js';
+import type { Holdings } from './holdings.js';
+import { chooseIssuer } from './issuer-choice.js';
+import type { KeptLeases } from './kept-leases.js';
+import type { Loader } from './loader.js';
+import type { OwnClients } from './own-clients.js';
+import type { Questions } from '../core/questions.js';
+
+/** Somebody's grant that another program has kept. */
+export type Importable = Extract<FoundContent, { kind: 'google' | 'server' }>;
+
+/** How an import ended. */
+export type ImportResult =
+  | { readonly kind: 'imported'; readonly account: Account }
+  /** What is here already is newer, or as new, and stays. */
+  | { readonly kind: 'kept'; readonly account: Account }
+  /** The tokens speak for somebody else than the file says. */
+  | { readonly kind: 'another-person'; readonly named: string; readonly actual: string }
+  /** The issuer does not take the refresh token any more. */
+  | { readonly kind: 'ended'; readonly reason: RefusalReason }
+  /** The server now leads to another issuer than the one that gave out the tokens. */
+  | { readonly kind: 'another-issuer'; readonly issuer: string };
+
+export interface ImportsParts extends Omit<AskingParts, 'closing'> {
+  readonly audit: Audit;
+  readonly questions: Questions;
+  readonly leases: KeptLeases;
+  readonly servers: BoundServers;
+  readonly holdings: Holdings;
+  readonly loader: Loader;
+  readonly own: OwnClients;
+  /** The end of this window. */
+  readonly closing: AbortSignal;
+}
+
+/** Without an end of their own, tokens are taken to have been given out when time began: anything is newer. */
+const unknownAge = 0;
+
+/** How long Google's access tokens live; what a file says is their end alone. */
+const usualLifeMs = 3_600_000;
+
+/**
+ * Takes over what another program has kept, so that it serves the servers that it fits. Refresh tokens are spent where
+ * all of them are, and what is here and newer stays.
+ */
+export class Imports {
+  readonly #asking: Asking;
+
+  constructor(private readonly parts: ImportsParts) {
+    this.#asking = new Asking(parts);
+  }
+
+  /**
+   * @param issuer - of grants at Google: its issuer identifier
+   * @throws BrokerError what keeps it from being tried now: `issuer_unreachable` and the like; `server_unknown`;
+   *   `sign_in_cancelled`; `storage_locked`, `storage_unusable`, `vault_write_failed`
+   */
+  async import(found: Importable, issuer: string): Promise<ImportResult> {
+    const { audit, vault, loader } = this.parts;
+    await vault.open();
+    try {
+      const result = await (found.kind === 'google'
+        ? this.#fromGoogle(found, issuer)
+        : this.#forServer(found));
+      if (!('account' in result)) audit.record({ kind: 'import', outcome: result.kind });
+      if (result.kind === 'imported') await loader.loadAll();
+      return result;
+    } catch (error) {
+      audit.record({
+        kind: 'import',
+        outcome: 'failed',
+        ...(error instanceof BrokerError && { code: error.code }),
+      });
+      throw error;
+    }
+  }
+
+  /**
+   * Its tokens say nothing about whom they speak for and what they allow, so they are renewed, which shows that they
+   * can be, and the issuer is asked who it is.
+   */
+  async #fromGoogle(
+    { email, tokens, client: foreign }: Extract<Importable, { kind: 'google' }>,
+    issuer: string,
+  ): Promise<ImportResult> {
+    const { fetch, clock, issuers, leases, own, closing } = this.parts;
+    const server = await issuers.metadata(issuer, issuer);
+    const client = clientFrom(foreign, server, 'entered');
+    const nobody = { issuer: server.issuer, subject: `import ${email}`, label: email };
+    // Only to be renewed with: whom it is for is known with the answer, and there may be no access token at all.
+    const accessToken = tokens.accessToken ?? tokens.refreshToken;
+    const claimed = credentialFrom(nobody, client, server.issuer, tokens, accessToken);
+    const answer = await leases.hold(keyText(keyOf(claimed)), (lease) => this.#asking.ask(claimed, lease));
+    if (answer.kind === 'unavailable') throw answer.error;
+    if (answer.kind === 'refused') return { kind: 'ended', reason: answer.reason };
+    const fresh = renewed(claimed, answer.tokens, 1, clock.nowMs());
+    const account = await askWhoItIs(fetch, server, fresh.tokens.accessToken, closing);
+    if (account.label.toLowerCase() !== email)
+      return { kind: 'another-person', named: email, actual: account.label };
+    const result = await this.#keep({ ...fresh, account }, claimed.tokens.issuedAtMs, true);
+    // Whoever signs in again later needs the client, and may have no other.
+    const hasClient = await own.clientFor(server.issuer, email).catch((error: unknown) => {
+      if (hasCode(error, 'client_rule_missing')) return undefined;
+      throw error;
+    });
+    if (hasClient === undefined) await own.add(client, { emails: [email], domains: [], isDefault: false });
+    return result;
+  }
+
+  /** They are for one server, whose metadata says where they can be renewed; they may have to be, at once. */
+  async #forServer({
+    serverUrl,
+    tokens,
+    client: foreign,
+    issuer: named,
+  }: Extract<Importable, { kind: 'server' }>): Promise<ImportResult> {
+    const { fetch, questions, issuers, servers, closing } = this.parts;
+    const server = servers.all().find(({ url }) => isSameAddress(url, serverUrl));
+    if (server === undefined) throw new BrokerError('server_unknown', 'The server is not in the settings.');
+    const resource = await discoverResource(fetch, server.url, closing);
+    const issuer = await chooseIssuer({ ...this.parts, server }, resource, named);
+    const metadata = await issuers.metadata(issuer, resource.resource);
+    if (named !== undefined && !isSameIssuer(named, metadata.issuer))
+      return { kind: 'another-issuer', issuer: metadata.issuer };
+    const account = identify(metadata.issuer, { accessToken: tokens.accessToken });
+    // A refresh token goes only to whoever gave it out. Where nothing says who that was, the user does.
+    if (named === undefined && account.subject === '') {
+      const confirmed = await questions.issuer(server.id, [metadata.issuer]);
+      if (confirmed === undefined) throw cancelled();
+    }
+    const client = clientFrom(foreign, metadata, 'dynamic');
+    const credential = credentialFrom(account, client, resource.resource, tokens, tokens.accessToken);
+    return this.#keep(credential, credential.tokens.issuedAtMs, false);
+  }
+
+  /**
+   * Under the lease, so that a renewal of what is here comes to its end first.
+   * @param issuedAtMs - when the other program got its tokens
+   * @param isProven - whether the issuer has just renewed them
+   */
+  async #keep(fresh: LiveCredential, issuedAtMs: number, isProven: boolean): Promise<ImportResult> {
+    const { vault, leases, holdings, audit } = this.parts;
+    const { account, resource, scopes, tokens } = fresh;
+    const key = keyOf(fresh);
+    const kept = await leases.hold(keyText(key), async () => {
+      const present = holdings.get(keyText(key))?.credential ?? (await vault.get(key, 'certain'));
+      if (!mayReplace(present, fresh, issuedAtMs, isProven)) return undefined;
+      const generation = Math.max(present?.generation ?? 0, await vault.lastGeneration(key)) + 1;
+      const next = { ...fresh, generation };
+      return (await vault.put(next)) === 'saved' ? next : undefined;
+    });
+    const about = { kind: 'import', account, resource } as const;
+    if (kept === undefined) {
+      audit.record({ ...about, outcome: 'not-newer' });
+      return { kind: 'kept', account };
+    }
+    if (holdings.get(keyText(key)) !== undefined) holdings.take(kept);
+    const { generation } = kept;
+    audit.record({ ...about, outcome: 'imported', generation, scopes, token: tokens.accessToken });
+    return { kind: 'imported', account };
+  }
+}
+
+/**
+ * Whether tokens of another program take the place of what is here: of nothing; of a grant that was refused, if they
+ * are known to be good or were given out later; of older tokens that allow no more than they do.
+ * @param issuedAtMs - when the other program got its tokens
+ * @param isProven - whether the issuer has just renewed them
+ */
+export function mayReplace(
+  present: Credential | undefined,
+  fresh: Credential,
+  issuedAtMs: number,
+  isProven: boolean,
+): boolean {
+  if (present === undefined) return true;
+  if (present.tokens.kind === 'refused') return isProven || present.tokens.refusedAtMs < issuedAtMs;
+  const allows = present.scopes.every((scope) => fresh.scopes.includes(scope));
+  return allows && present.tokens.issuedAtMs < issuedAtMs;
+}
+
+function credentialFrom(
+  account: Account,
+  client: Client,
+  resource: string,
+  { refreshToken, scopes, expiresAtMs }: ForeignTokens,
+  accessToken: Secret,
+): LiveCredential {
+  const tokens: Tokens = {
+    kind: 'alive',
+    accessToken,
+    ...(refreshToken && { refreshToken }),
+    issuedAtMs: expiresAtMs === undefined ? unknownAge : Math.max(0, expiresAtMs - usualLifeMs),
+    ...(expiresAtMs !== undefined && { expiresAtMs }),
+  };
+  return { account, client, resource, generation: 1, scopes, tokens };
+}
+
+function clientFrom(
+  { clientId, clientSecret }: ForeignClient,
+  { issuer, token_endpoint_auth_methods_supported: offered = [] }: AuthorizationServer,
+  source: Client['source'],
+): Client {
+  const inBody = offered.includes('client_secret_post') || offered.length === 0;
+  const authMethod =
+    clientSecret === undefined ? 'none' : inBody ? 'client_secret_post' : 'client_secret_basic';
+  return { issuer, clientId, ...(clientSecret && { clientSecret }), authMethod, source };
+}
+
+const isSameAddress = (a: string, b: string): boolean => a.replace(/\/$/, '') === b.replace(/\/$/, '');

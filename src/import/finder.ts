@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type {
+  ForeignCredentials,
+  FoundContent,
+  FoundCredential,
+  ImportOrigin,
+  PlaintextFile,
+} from '../core/importing.js';
+import { namesIn, readForeign, removeForeign, type ForeignFile } from '../node/foreign-files.js';
+import { parseDefaultCredentials } from './default-credentials.js';
+import { isRemoteFolder, parseRemoteFiles, parseRemoteName } from './remote-files.js';
+import { isWorkspaceFile, parseWorkspaceFile } from './workspace-file.js';
+
+/** Where this computer has things. */
+export interface FinderParts {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly homeFolder: string;
+  readonly isWindows: boolean;
+  /** Where Google's tokens are renewed, in all spellings that its files have had. */
+  readonly tokenEndpoints: readonly string[];
+}
+
+/** Finds what other programs keep in the clear, each in its own places. Reads, and changes nothing. */
+export function foreignCredentials(parts: FinderParts): ForeignCredentials {
+  return {
+    find: async (serverUrls) => {
+      const folders = workspaceFolders(parts).map((folder) => inWorkspaceFolder(folder, parts));
+      const found = [...folders, gcloud(parts), remote(parts, serverUrls)];
+      return (await Promise.all(found)).flat();
+    },
+    findIn: (folder) => inWorkspaceFolder(folder, parts),
+    remove: removeForeign,
+  };
+}
+
+/** Its variables may be set for the server alone, and not for us; so the usual folder is looked at as well. */
+function workspaceFolders({ environment, homeFolder: home }: FinderParts): readonly string[] {
+  const named = ['WORKSPACE_MCP_CREDENTIALS_DIR', 'GOOGLE_MCP_CREDENTIALS_DIR'].flatMap(
+    (name) => environment[name]?.trim().replace(/^~(?=[/\\]|$)/, home) ?? [],
+  );
+  const usual = join(home, '.google_workspace_mcp', 'credentials');
+  return [...new Set([...named, usual])].filter((folder) => folder !== '');
+}
+
+async function inWorkspaceFolder(
+  folder: string,
+  { tokenEndpoints }: FinderParts,
+): Promise<readonly FoundCredential[]> {
+  const names = (await namesIn(folder)).filter(isWorkspaceFile);
+  const found = names.map((name) =>
+    one('google_workspace_mcp', join(folder, name), name.slice(0, -'.json'.length), (text) =>
+      parseWorkspaceFile(text, name, tokenEndpoints),
+    ),
+  );
+  return (await Promise.all(found)).flat();
+}
+
+/** @see "How Application Default Credentials works", docs.cloud.google.com */
+async function gcloud({
+  environment,
+  homeFolder: home,
+  isWindows,
+}: FinderParts): Promise<readonly FoundCredential[]> {
+  const usual = isWindows
+    ? join(environment['APPDATA'] ?? join(home, 'AppData', 'Roaming'), 'gcloud')
+    : join(home, '.config', 'gcloud');
+  const path = join(environment['CLOUDSDK_CONFIG'] ?? usual, 'application_default_credentials.json');
+  return one('gcloud', path, path, parseDefaultCredentials);
+}
+
+/** The newest of what its versions have about each server; the older ones are plaintext all the same. */
+async function remote(
+  { environment, homeFolder: home }: FinderParts,
+  serverUrls: readonly string[],
+): Promise<readonly FoundCredential[]> {
+  const base = environment['MCP_REMOTE_CONFIG_DIR'] ?? join(home, '.mcp-auth');
+  const urls = new Map(serverUrls.flatMap(spellings).map((url) => [md5(url), url]));
+  const copies = new Map<string, RemoteCopy[]>();
+  for (const folder of (await namesIn(base)).filter(isRemoteFolder)) {
+    for (const [hash, copy] of await remoteCopies(join(base, folder)))
+      copies.set(hash, [...(copies.get(hash) ?? []), copy]);
+  }
+  return [...copies].flatMap(([hash, ofServer]) => {
+    const [newest] = ofServer
+      .filter(({ tokens }) => tokens !== undefined)
+      .sort((a, b) => (b.tokens?.modifiedAtMs ?? 0) - (a.tokens?.modifiedAtMs ?? 0));
+    if (newest?.tokens === undefined) return [];
+    const url = urls.get(hash);
+    return {
+      origin: 'mcp-remote' as const,
+      name: url ?? newest.tokens.file.path,
+      files: ofServer.flatMap(filesOf),
+      content: parseRemoteFiles(url, newest.tokens.text, newest.client?.text),
+    };
+  });
+}
+
+/** What one version has about one server. */
+interface RemoteCopy {
+  readonly tokens?: ForeignFile;
+  readonly client?: ForeignFile;
+}
+
+async function remoteCopies(folder: string): Promise<ReadonlyMap<string, RemoteCopy>> {
+  const copies = new Map<string, RemoteCopy>();
+  for (const name of await namesIn(folder)) {
+    const parsed = parseRemoteName(name);
+    if (parsed === undefined) continue;
+    const read = await readForeign(join(folder, name));
+    if (read === undefined || 'why' in read) continue;
+    copies.set(parsed.hash, { ...copies.get(parsed.hash), [parsed.what]: read });
+  }
+  return copies;
+}
+
+const filesOf = ({ tokens, client }: RemoteCopy): readonly PlaintextFile[] =>
+  [tokens, client].flatMap((read) => (read === undefined ? [] : [read.file]));
+
+/** The same server may have been written with and without the slash at its end. */
+const spellings = (url: string): readonly string[] =>
+  url.endsWith('/') ? [url, url.slice(0, -1)] : [url, `${url}/`];
+
+async function one(
+  origin: ImportOrigin,
+  path: string,
+  name: string,
+  parse: (text: string) => FoundContent,
+): Promise<readonly FoundCredential[]> {
+  const read = await readForeign(path);
+  if (read === undefined) return [];
+  if ('why' in read) return [{ origin, name, files: [], content: { kind: 'unusable', why: read.why } }];
+  return [{ origin, name, files: [read.file], content: parse(read.text) }];
+}
+
+const md5 = (text: string): string => createHash('md5').update(text).digest('hex');

@@ -1,0 +1,104 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { link, lstat, open, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { PlaintextFile, Removal } from '../core/importing.js';
+import { codeOf } from './atomic-file.js';
+
+/** Credentials are a few kilobytes; a log or a film by mistake is not waited for. */
+const fileLimitBytes = 65_536;
+
+/** More than anybody has; a folder that was named by mistake may have any number. */
+const folderLimit = 1_000;
+
+/** A file of another program, with its text when it has one that can be read. */
+export interface ForeignFile {
+  readonly file: PlaintextFile;
+  readonly text: string;
+  readonly modifiedAtMs: number;
+}
+
+export type ForeignRead = ForeignFile | { readonly path: string; readonly why: 'unreadable' | 'too-large' };
+
+/** The names of what is in `folder`, sorted; none when it cannot be read. */
+export async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(folder)).sort().slice(0, folderLimit);
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * Reads a file as it is now. A link is followed, and it is said where it leads.
+ * @returns undefined when there is none
+ */
+export async function readForeign(path: string): Promise<ForeignRead | undefined> {
+  try {
+    const isLink = (await lstat(path)).isSymbolicLink();
+    // What is behind it is looked at before it is opened: opening a pipe would wait for somebody.
+    const target = await realpath(path);
+    if (!(await lstat(target)).isFile()) return { path, why: 'unreadable' };
+    const content = await readBounded(target);
+    if (content === undefined) return { path, why: 'too-large' };
+    const { bytes, modifiedAtMs } = content;
+    const file = { path, digest: digestOf(bytes), ...(isLink && { leadsTo: target }) };
+    return { file, text: bytes.toString('utf8'), modifiedAtMs };
+  } catch (error) {
+    return codeOf(error) === 'ENOENT' ? undefined : { path, why: 'unreadable' };
+  }
+}
+
+/**
+ * Deletes `file`, if it still is what was read. It is moved aside first and looked at there, so that what its owner
+ * writes in its place in the same moment stays.
+ */
+export async function removeForeign({ path, digest, leadsTo }: PlaintextFile): Promise<Removal> {
+  const aside = join(dirname(path), `.${randomUUID()}.removing`);
+  try {
+    if (leadsTo !== undefined || (await lstat(path)).isSymbolicLink()) return 'changed';
+    await rename(path, aside);
+  } catch (error) {
+    return codeOf(error) === 'ENOENT' ? 'gone' : 'failed';
+  }
+  try {
+    const content = await readBounded(aside);
+    if (content !== undefined && digestOf(content.bytes) === digest) {
+      await rm(aside);
+      return 'removed';
+    }
+    await putBack(aside, path);
+    return 'changed';
+  } catch {
+    await putBack(aside, path).catch(() => undefined);
+    return 'failed';
+  }
+}
+
+/** A link does not replace what is there, as a renaming would: by now, that may be newer. */
+async function putBack(aside: string, path: string): Promise<void> {
+  try {
+    await link(aside, path);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') {
+      await rename(aside, path);
+      return;
+    }
+  }
+  await rm(aside);
+}
+
+async function readBounded(
+  path: string,
+): Promise<{ readonly bytes: Buffer; readonly modifiedAtMs: number } | undefined> {
+  const file = await open(path, 'r');
+  try {
+    const { mtimeMs } = await file.stat();
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(fileLimitBytes + 1), 0, fileLimitBytes + 1, 0);
+    if (bytesRead > fileLimitBytes) return undefined;
+    return { bytes: buffer.subarray(0, bytesRead), modifiedAtMs: mtimeMs };
+  } finally {
+    await file.close();
+  }
+}
+
+const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

@@ -1,0 +1,69 @@
+import type { Broker } from '../broker/broker.js';
+import { reaches } from '../core/reach.js';
+import type { Server } from '../core/server.js';
+import type { AccountActions } from './account-actions.js';
+import type { VSCode } from './api.js';
+import type { ServerEntries } from './server-entries.js';
+import { isRecord } from './setting-values.js';
+
+export interface DefaultCredentialsParts {
+  readonly vs: VSCode;
+  readonly broker: Broker;
+  readonly actions: AccountActions;
+  readonly entries: ServerEntries;
+  /** Where Google's own servers are. */
+  readonly origins: readonly string[];
+}
+
+/** Has servers use the application default credentials of this computer, which stay in gcloud's file. */
+export class DefaultCredentials {
+  constructor(private readonly parts: DefaultCredentialsParts) {}
+
+  /** @returns what came of it, as a sentence */
+  async use(): Promise<string> {
+    const { vs, actions } = this.parts;
+    const { l10n, window } = vs;
+    const servers = this.#servers();
+    if (servers.length === 0) {
+      return l10n.t(
+        'gcloud’s credentials stay in their file, and no server of Google’s is there that could use them. Run “MCP Credentials: Add Server…”, then import again.',
+      );
+    }
+    const items = servers.map((server) => ({ label: server.id, detail: server.url, server }));
+    const chosen = await window.showQuickPick(items, {
+      title: l10n.t('Credentials of gcloud'),
+      placeHolder: l10n.t('Which servers are to use them, instead of an account that signs in?'),
+      canPickMany: true,
+    });
+    const used: string[] = [];
+    for (const { server } of chosen ?? []) {
+      if (!(await this.#write(server))) continue;
+      await actions.signIn(server.id, 'any');
+      used.push(server.id);
+    }
+    return used.length === 0
+      ? l10n.t('gcloud’s credentials are used by no server.')
+      : l10n.t('gcloud’s credentials stay in their file; used by: {0}.', used.join(', '));
+  }
+
+  /** Those of the user's own settings that are Google's and have no grant yet. */
+  #servers(): readonly Server[] {
+    const { broker, entries, origins } = this.parts;
+    const own = Object.keys(entries.own ?? {});
+    return broker
+      .servers()
+      .filter(({ id, url, auth }) => own.includes(id) && auth.grant === undefined && isWithin(origins, url));
+  }
+
+  async #write({ id }: Server): Promise<boolean> {
+    const { entries } = this.parts;
+    const entry = entries.own?.[id];
+    if (!isRecord(entry)) return false;
+    const auth = isRecord(entry['auth']) ? entry['auth'] : {};
+    const next = { ...entry, auth: { ...auth, grant: { type: 'google' } } };
+    return entries.write(id, next, (server) => server.auth.grant?.kind === 'google');
+  }
+}
+
+const isWithin = (origins: readonly string[], url: string): boolean =>
+  reaches({ kind: 'origins', origins }, url);

@@ -1,0 +1,93 @@
+import { assertNever } from '../core/assert-never.js';
+import type { ImportResult } from '../broker/imports.js';
+import type { FoundCredential, ImportOrigin, Removal, UnusableReason } from '../core/importing.js';
+import type { VSCode } from './api.js';
+import { reasonText } from './state-texts.js';
+import type { StoragePlace } from './place-text.js';
+
+type L10n = VSCode['l10n'];
+
+/** Of which program something is. */
+export function originText(l10n: L10n, origin: ImportOrigin): string {
+  switch (origin) {
+    case 'google_workspace_mcp':
+      return l10n.t('google_workspace_mcp');
+    case 'gcloud':
+      return l10n.t('gcloud, application default credentials');
+    case 'mcp-remote':
+      return l10n.t('mcp-remote');
+    default:
+      return assertNever(origin);
+  }
+}
+
+/** Why an entry cannot be imported: the rest of a sentence that begins with it, without its full stop. */
+export function unusableText(l10n: L10n, why: UnusableReason): string {
+  switch (why) {
+    case 'unreadable':
+      return l10n.t('cannot be read');
+    case 'too-large':
+      return l10n.t('is too large for credentials');
+    case 'not-json':
+      return l10n.t('is damaged: it is no JSON');
+    case 'incomplete':
+      return l10n.t('is damaged: something is missing');
+    case 'no-refresh-token':
+      return l10n.t('has no refresh token, so it ends within the hour; sign in instead');
+    case 'no-client':
+      return l10n.t('does not say for which client it is; sign in instead');
+    case 'no-email':
+      return l10n.t('is not named after an e-mail address, so nobody knows whose it is');
+    case 'another-issuer':
+      return l10n.t('is for another token endpoint than Google’s, so nothing of it is sent to Google');
+    case 'unknown-server':
+      return l10n.t(
+        'belongs to an MCP server that is not in your settings; add the server, then import again',
+      );
+    default:
+      return assertNever(why);
+  }
+}
+
+/** How the import of an entry ended, as a sentence. */
+export function resultText(
+  l10n: L10n,
+  { name }: FoundCredential,
+  result: ImportResult,
+  place: StoragePlace,
+): string {
+  switch (result.kind) {
+    case 'imported':
+      return l10n.t('{0} is imported.', result.account.label);
+    case 'kept':
+      return l10n.t('{0} is here already, and no older; that one is kept.', result.account.label);
+    case 'another-person':
+      return l10n.t(
+        '“{0}” is not imported: its tokens are those of {1}. Sign in as {0} instead.',
+        result.named,
+        result.actual,
+      );
+    case 'ended':
+      return l10n.t('“{0}” is not imported:', name) + ' ' + reasonText(l10n, result.reason, name, place);
+    case 'another-issuer':
+      return l10n.t(
+        '“{0}” is not imported: its server now signs in at {1}, and these tokens are of another authorization server.',
+        name,
+        result.issuer,
+      );
+    default:
+      return assertNever(result);
+  }
+}
+
+/** What became of a file that was to be deleted, when it was not: the rest of a sentence. */
+export function removalText(l10n: L10n, removal: Exclude<Removal, 'removed' | 'gone'>): string {
+  switch (removal) {
+    case 'changed':
+      return l10n.t('has changed since it was read, so it is still there');
+    case 'failed':
+      return l10n.t('could not be deleted');
+    default:
+      return assertNever(removal);
+  }
+}

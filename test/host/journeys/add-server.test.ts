@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { alice } from '../../support/test-users.js';
+import { Ground } from '../ground.js';
+
+describe('a newcomer', () => {
+  let ground: Ground;
+
+  before(async () => {
+    ground = await Ground.start(
+      { tickets: {} },
+      { editor: () => ({ settings: { 'mcpCredentials.servers': {} } }) },
+    );
+  });
+  after(() => ground.stop());
+
+  it('is shown what Google hosts, and any other server', async () => {
+    const { editor } = ground;
+    for (const kind of ['light', 'dark'] as const) {
+      await editor.theme(kind);
+      await editor.runCommand('MCP Credentials: Add Server…');
+      const items = await editor.quickPickItems();
+      assert.match(items[0] ?? '', /Another Server by Its Address/);
+      assert.ok(
+        items.some((item) => item.startsWith('Gmail')),
+        items.join(),
+      );
+      await editor.screenshot(`add-server-${kind}`);
+      await editor.page.keyboard.press('Escape');
+    }
+  });
+
+  it('adds a server by its address, and signs in at once', async () => {
+    const { editor } = ground;
+    await editor.runCommand('MCP Credentials: Add Server…');
+    await editor.pickQuickPick('Another Server by Its Address');
+    await editor.inputBox(/address of its MCP endpoint/);
+    await editor.answerInputBox(ground.server('tickets').url);
+    await editor.inputBox(/What you want to call it/);
+    await editor.answerInputBox('tickets');
+    await ground.finishSignIn(alice);
+    assert.match(await editor.invokeTool(await ground.start('tickets', 'whoami')), /^alice@example\.com/);
+  });
+
+  it('finds the way in the walkthrough, light and dark', async () => {
+    const { editor } = ground;
+    for (const kind of ['light', 'dark'] as const) {
+      await editor.theme(kind);
+      await editor.runCommand('MCP Credentials: Add Google Client…');
+      await editor.pickQuickPick('How to Make One');
+      await editor.page.getByText('For Google: make a client').first().waitFor();
+      await editor.page.getByText('For Google: make a client').first().click();
+      await editor.page.getByText('Open Google’s Page for Clients').first().waitFor();
+      await editor.screenshot(`walkthrough-${kind}`);
+    }
+  });
+});

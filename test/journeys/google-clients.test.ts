@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ClientMetadata } from 'oidc-provider';
+import { googleEndpoints } from '../../src/google/endpoints.js';
+import { Stores } from '../support/broker-window.js';
+import { serversSetting, useGround, userOf } from '../support/ground.js';
+import { scratchFolder } from '../support/scratch-folder.js';
+
+const idOf = (name: string) => `1234-${name}.apps.googleusercontent.com`;
+const secretOf = (name: string) => `GOCSPX-of-${name}`;
+
+const registered = (name: string, redirectUri = 'http://127.0.0.1/callback'): ClientMetadata => ({
+  client_id: idOf(name),
+  client_secret: secretOf(name),
+  token_endpoint_auth_method: 'client_secret_post',
+  application_type: redirectUri.includes(':', 6) ? 'web' : 'native',
+  redirect_uris: [redirectUri],
+  grant_types: ['authorization_code', 'refresh_token'],
+});
+
+/** A file as the console of the issuer gives it out. */
+function download(content: object): string {
+  const path = join(scratchFolder(), 'client_secret.json');
+  writeFileSync(path, JSON.stringify(content));
+  return path;
+}
+
+const installed = (name: string) =>
+  download({ installed: { client_id: idOf(name), client_secret: secretOf(name) } });
+
+const fromFile = /Choose the Downloaded File/;
+const forAll = /Everybody/;
+const forSome = /Certain Addresses or Domains/;
+const kept = /Your Google client is in the secret storage/;
+
+describe('an authorization server to which the user brings a client', () => {
+  const ground = useGround();
+
+  async function google(...clients: ClientMetadata[]) {
+    const issuer = await ground.issuer({ clients, registration: false });
+    const server = await ground.server(issuer);
+    return {
+      issuer,
+      server,
+      options: {
+        google: { ...googleEndpoints, issuer: issuer.issuer, origins: [new URL(server.url).origin] },
+      },
+    };
+  }
+
+  it('refuses a sign-in without one, and goes on with it when its file was chosen', async () => {
+    const { issuer, server, options } = await google(registered('ours'));
+    const { window } = ground.window({ user: serversSetting([server]), ...options });
+    await window.ready;
+
+    const signIn = window.run('signIn');
+    const refusal = await window.editor.window.message(/registers no clients by itself.*Add Google Client/);
+    assert.deepEqual(window.editor.opened, []);
+    window.editor.window.planPath(installed('ours'));
+    for (const pick of [fromFile, forAll]) window.editor.window.planPick(pick);
+    refusal.press('Add Google Client…');
+    (await window.editor.window.message(kept)).close();
+    await signIn;
+
+    assert.equal(issuer.counts().codesExchanged, 1);
+    assert.match(window.editor.statusBar?.text ?? '', /alice@example\.com/);
+    assert.ok(!window.remains.includes(secretOf('ours')), 'The secret is in the secret storage alone.');
+  });
+
+  it('takes a client by hand, and says what is wrong with an id', async () => {
+    const { server, options } = await google(registered('ours'));
+    const { window } = ground.window({ user: serversSetting([server]), ...options });
+    await window.ready;
+
+    const adding = window.run('addGoogleClient', /Enter Its ID and Secret/, forAll);
+    const id = await window.editor.window.input(/Its client ID/);
+    id.enter('1234');
+    await window.editor.window.input(/Its client ID/);
+    assert.match(id.validationMessage ?? '', /ends with “\.apps\.googleusercontent\.com”/);
+    id.enter(` ${idOf('ours')} `);
+    const secret = await window.editor.window.input(/client secret/);
+    assert.equal(secret.password, true);
+    secret.enter(` ${secretOf('ours')} `);
+    (await window.editor.window.message(kept)).close();
+    await adding;
+
+    await window.signIn();
+    assert.match(window.editor.statusBar?.text ?? '', /alice@example\.com/);
+    assert.ok(!window.remains.includes(secretOf('ours')));
+  });
+
+  it('says what a wrong file is, and takes another', async () => {
+    const { options } = await google();
+    const { window } = ground.window({ ...options });
+    await window.ready;
+    window.editor.window.planPath(download({ type: 'service_account', private_key: 'k' }));
+    const adding = window.run('addGoogleClient', fromFile, forAll);
+    const told = await window.editor.window.message(/the key of a service account.*Download JSON/);
+    window.editor.window.planPath(installed('ours'));
+    told.press('Choose Another File…');
+    (await window.editor.window.message(kept)).close();
+    await adding;
+  });
+
+  it('takes the client whose rule names the person, and refuses where none does', async () => {
+    const { issuer, server, options } = await google(registered('alice'), registered('company'));
+    const stores = new Stores();
+    const auth = (account: string) => serversSetting([server], { tickets: { auth: { account } } });
+    const { window } = ground.window({ user: auth('alice@example.com'), stores, ...options });
+    await window.ready;
+    for (const [name, who] of [
+      ['alice', 'Alice@Example.com'],
+      ['company', '@example.org'],
+    ] as const) {
+      window.editor.window.planPath(installed(name));
+      const adding = window.run('addGoogleClient', fromFile, forSome);
+      (await window.editor.window.input(/E-mail addresses and domains/)).enter(who);
+      (await window.editor.window.message(kept)).close();
+      await adding;
+    }
+
+    await window.signIn();
+    const clientOf = (url = '') => new URL(url).searchParams.get('client_id');
+    assert.equal(clientOf(window.editor.opened.at(-1)), idOf('alice'));
+    await window.close();
+
+    const other = ground.window({ user: auth('bob@example.com'), stores, ...options }, userOf('bob')).window;
+    await other.ready;
+    const refused = other.run('signIn');
+    (await other.editor.window.message(/None of your Google clients is for bob@example\.com/)).close();
+    await refused;
+    assert.deepEqual(other.editor.opened, []);
+    assert.equal(issuer.counts().signIns, 1);
+  });
+
+  it('is changed and removed in the same menu', async () => {
+    const { options } = await google();
+    const { window } = ground.window({ ...options });
+    await window.ready;
+    window.editor.window.planPath(installed('ours'));
+    const adding = window.run('addGoogleClient', fromFile, forAll);
+    (await window.editor.window.message(kept)).close();
+    await adding;
+
+    const changing = window.run('addGoogleClient', /1234-ours/, /Change Who/, forSome);
+    (await window.editor.window.input(/E-mail addresses/)).enter('example.org');
+    await changing;
+    await window.run('addGoogleClient', /1234-ours/, /Remove It/);
+    const menus = window.editor.window.picks.filter(({ title }) => title === 'Google client');
+    assert.equal(
+      menus.at(-1)?.items.find(({ label }) => label.includes('1234-ours'))?.description,
+      '@example.org',
+    );
+    assert.deepEqual(window.stores.secretNames('client:'), []);
+    assert.ok(!window.stores.memento.text.includes('1234-ours'));
+  });
+
+  it('is sent back to the very address that a web client has', async () => {
+    const redirect = 'http://localhost:33419/oauth2callback';
+    const { server, options } = await google(registered('web', redirect));
+    const { window } = ground.window({ user: serversSetting([server]), ...options });
+    await window.ready;
+    window.editor.window.planPath(
+      download({
+        web: { client_id: idOf('web'), client_secret: secretOf('web'), redirect_uris: [redirect] },
+      }),
+    );
+    const adding = window.run('addGoogleClient', fromFile, forAll);
+    (await window.editor.window.message(kept)).close();
+    await adding;
+    await window.signIn();
+    assert.equal(new URL(window.editor.opened.at(-1) ?? '').searchParams.get('redirect_uri'), redirect);
+    assert.match(window.editor.statusBar?.text ?? '', /alice@example\.com/);
+  });
+
+  it('says which address a web client without one needs', async () => {
+    const { options } = await google();
+    const { window } = ground.window({ ...options });
+    await window.ready;
+    window.editor.window.planPath(
+      download({ web: { client_id: idOf('web'), redirect_uris: ['https://app.example.com/'] } }),
+    );
+    const adding = window.run('addGoogleClient', fromFile, forAll);
+    const told = /add the redirect URI http:\/\/127\.0\.0\.1:33418\/callback to it/;
+    (await window.editor.window.message(told)).press('Copy Address');
+    const again = await window.editor.window.message(told);
+    assert.equal(window.editor.clipboard, 'http://127.0.0.1:33418/callback');
+    again.press('I Have Added It');
+    (await window.editor.window.message(kept)).close();
+    await adding;
+  });
+});

@@ -1,0 +1,281 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { googleEndpoints, type GoogleEndpoints } from '../../src/google/endpoints.js';
+import { Stores, type BrokerWindow } from '../support/broker-window.js';
+import { workspaceFile } from '../support/google/credential-files.js';
+import { googleClient } from '../support/google/google-clients.js';
+import { GoogleParties } from '../support/google/google-parties.js';
+import { serversSetting, useGround, userOf } from '../support/ground.js';
+import { scratchFolder } from '../support/scratch-folder.js';
+
+const gmail = ['https://www.googleapis.com/auth/gmail.readonly'];
+const found = /What Was Found on This Computer/;
+
+describe('“Import Credentials…”', () => {
+  const ground = useGround();
+
+  /** Google, one of its servers, and a computer on which google_workspace_mcp has been at work. */
+  async function computer() {
+    const client = googleClient();
+    const parties = await GoogleParties.start({ clients: [client] });
+    ground.atEnd(() => parties.close());
+    const { google } = parties;
+    const server = await parties.hosted({ name: 'gmail', scopes: gmail });
+    const home = scratchFolder();
+    const folder = join(home, '.google_workspace_mcp', 'credentials');
+    mkdirSync(folder, { recursive: true });
+    const endpoints: GoogleEndpoints = {
+      ...googleEndpoints,
+      issuer: google.issuer,
+      token: google.addresses.token,
+      userinfo: google.addresses.userInfo,
+      origins: [new URL(server.url).origin],
+    };
+    const entry = { name: 'gmail', url: server.url };
+    const options = {
+      user: serversSetting([entry], { gmail: { auth: { scopes: gmail } } }),
+      google: endpoints,
+      environment: { HOME: home },
+    };
+
+    /** What a sign-in of `name` has left in another profile, as google_workspace_mcp would have written it. */
+    async function tokensOf(name: string) {
+      const stores = new Stores();
+      const { window } = ground.window({ ...options, stores }, userOf(`${name}@example.com`));
+      await window.ready;
+      const path = join(scratchFolder(), 'client_secret.json');
+      writeFileSync(
+        path,
+        JSON.stringify({ installed: { client_id: client.id, client_secret: client.secret } }),
+      );
+      window.editor.window.planPath(path);
+      const adding = window.run('addGoogleClient', /Choose the Downloaded File/, /Everybody/);
+      (await window.editor.window.message(/in the secret storage/)).close();
+      await adding;
+      await window.signIn();
+      const [key = ''] = stores.credentialKeys;
+      const record = JSON.parse((await stores.secrets.get(key)) ?? '') as {
+        tokens: { accessToken: string; refreshToken: string; expiresAtMs: number };
+        scopes: string[];
+      };
+      await window.close();
+      return { ...record.tokens, scopes: record.scopes };
+    }
+    const write = (name: string, text: string): string => {
+      const path = join(folder, name);
+      writeFileSync(path, text, { mode: 0o600 });
+      return path;
+    };
+    return {
+      client,
+      google,
+      server,
+      options,
+      folder,
+      home,
+      tokensOf,
+      write,
+      tokenUri: google.addresses.token,
+    };
+  }
+
+  type Computer = Awaited<ReturnType<typeof computer>>;
+
+  const fileOf = ({ client, tokenUri }: Computer, tokens: Awaited<ReturnType<Computer['tokensOf']>>) =>
+    workspaceFile(client, { ...tokens, tokenUri });
+
+  async function importing(window: BrokerWindow, ...ticks: readonly RegExp[]): Promise<Promise<void>> {
+    await window.ready;
+    window.editor.window.planPick(found);
+    window.editor.window.planTicks(...ticks);
+    return window.run('importCredentials');
+  }
+
+  it('verifies whose tokens they are, lets servers use them, and deletes exactly the files that were shown', async () => {
+    const pc = await computer();
+    const tokens = await pc.tokensOf('alice');
+    const good = pc.write('alice@example.com.json', fileOf(pc, tokens));
+    const ghost = pc.write('bob@example.com.json', fileOf(pc, tokens));
+    const cut = pc.write('carol@example.com.json', '{"token":');
+    const { window } = ground.window(pc.options);
+
+    const work = importing(window, /alice@example\.com/, /bob@example\.com/);
+    const told = await window.editor.window.message(
+      /alice@example\.com is imported\. “bob@example\.com” is not imported: its tokens are those of alice@example\.com/,
+    );
+    const list = window.editor.window.picks.at(-1)?.items ?? [];
+    const damaged = list.find(({ label }) => label.includes('carol'));
+    assert.match(damaged?.description ?? '', /is damaged: it is no JSON/);
+    assert.equal(damaged?.picked, undefined);
+    assert.equal(damaged?.detail, cut);
+
+    window.editor.window.planModal(/Delete these files\?/, 'Delete 1 File');
+    told.press('Delete the Files…');
+    (await window.editor.window.message(/1 file is deleted/)).close();
+    await work;
+    assert.deepEqual(window.editor.window.modals[0]?.detail, good);
+    assert.deepEqual([good, ghost, cut].map(existsSync), [false, true, true]);
+
+    const { call } = await window.connect('gmail');
+    assert.equal(await call('whoami'), 'alice@example.com (Alice)');
+    assert.match(window.editor.statusBar?.text ?? '', /alice@example\.com/);
+    assert.deepEqual(window.editor.opened, [], 'No browser was needed.');
+    for (const secret of [tokens.refreshToken, tokens.accessToken, pc.client.secret])
+      assert.ok(!window.remains.includes(secret));
+    await window.close();
+    const trail = window.stores.auditLines.filter((line) => line.includes('"import"'));
+    assert.match(trail.join('\n'), /"outcome":"imported".*alice@example\.com/);
+    assert.match(trail.join('\n'), /"outcome":"another-person"/);
+  });
+
+  it('is undone by signing out, here alone or at Google too', async () => {
+    const pc = await computer();
+    const tokens = await pc.tokensOf('alice');
+    pc.write('alice@example.com.json', fileOf(pc, tokens));
+    const servers = [{ name: 'gmail', url: pc.server.url }];
+    const { window } = ground.window({
+      ...pc.options,
+      user: serversSetting([...servers, { name: 'mail again', url: pc.server.url }], {
+        gmail: { auth: { scopes: gmail } },
+        'mail again': { auth: { scopes: gmail } },
+      }),
+    });
+    const work = importing(window, /alice/);
+    (await window.editor.window.message(/alice@example\.com is imported/)).close();
+    await work;
+    const revocations = () => pc.google.requests.filter((request) => request.endsWith('/revoke')).length;
+
+    const here = window.run('signOut', /^gmail/, /Sign Out Here/);
+    (await window.editor.window.message(/of “gmail” in this editor\. The access was not revoked/)).close();
+    await here;
+    const menu = window.editor.window.picks.at(-1)?.items ?? [];
+    assert.match(menu[0]?.detail ?? '', /Only “gmail” stops using it\. These go on: “mail again”\./);
+    assert.match(menu[1]?.detail ?? '', /on other computers too\. These lose it with “gmail”: “mail again”/);
+    assert.equal(revocations(), 0);
+    assert.equal(await (await window.connect('mail again')).call('whoami'), 'alice@example.com (Alice)');
+
+    const there = window.run('signOut', /Sign Out and Revoke at Google/);
+    (await window.editor.window.message(/of “mail again”\. The access was revoked/)).close();
+    await there;
+    assert.ok(revocations() > 0);
+    assert.deepEqual(window.stores.credentialKeys, []);
+  });
+
+  it('keeps what is here and newer', async () => {
+    const pc = await computer();
+    const tokens = await pc.tokensOf('alice');
+    pc.write('alice@example.com.json', fileOf(pc, tokens));
+    const stores = new Stores();
+    const first = ground.window({ ...pc.options, stores }).window;
+    const work = importing(first, /alice/);
+    (await first.editor.window.message(/alice@example\.com is imported/)).close();
+    await work;
+    const again = importing(first, /alice/);
+    (await first.editor.window.message(/alice@example\.com is here already, and no older/)).close();
+    await again;
+  });
+
+  it('says that a grant is dead, and leaves its file alone', async () => {
+    const pc = await computer();
+    const tokens = await pc.tokensOf('alice');
+    const path = pc.write('alice@example.com.json', fileOf(pc, tokens));
+    await pc.google.revokeAccess(pc.google.users[0]?.subject ?? '');
+    const { window } = ground.window(pc.options);
+    const work = importing(window, /alice/);
+    const told = await window.editor.window.message(/“alice@example\.com” is not imported:/);
+    assert.deepEqual(told.buttons, []);
+    told.close();
+    await work;
+    assert.ok(existsSync(path));
+    assert.deepEqual(window.stores.credentialKeys, []);
+  });
+
+  it('sends nothing of a file that is for another token endpoint, and says where a link leads', async () => {
+    const pc = await computer();
+    const elsewhere = join(pc.home, 'elsewhere.json');
+    writeFileSync(elsewhere, '{}');
+    symlinkSync(elsewhere, join(pc.folder, 'link@example.com.json'));
+    pc.write(
+      'alice@example.com.json',
+      workspaceFile(pc.client, {
+        accessToken: 'a',
+        refreshToken: 'r',
+        scopes: [],
+        expiresAtMs: 0,
+        tokenUri: 'https://oauth2.example.com/token',
+      }),
+    );
+    const { window } = ground.window(pc.options);
+    const before = pc.google.requests.length;
+    const work = importing(window, /alice/);
+    (await window.editor.window.message(/it is for another token endpoint than Google’s/)).close();
+    await work;
+    assert.equal(pc.google.requests.length, before);
+    const link = window.editor.window.picks.at(-1)?.items.find(({ label }) => label.includes('link@'));
+    assert.match(link?.detail ?? '', /a link to .*elsewhere\.json/);
+  });
+
+  it('offers a folder where nothing is in the usual places', async () => {
+    const pc = await computer();
+    const { window } = ground.window(pc.options);
+    await window.ready;
+    window.editor.window.planPath(scratchFolder());
+    const work = window.run('importCredentials');
+    (await window.editor.window.message(/Nothing to import was found/)).press('Choose a Folder…');
+    (
+      await window.editor.window.message(/no credential files of google_workspace_mcp in this folder/)
+    ).close();
+    await work;
+  });
+});
+
+describe('tokens of mcp-remote', () => {
+  const ground = useGround();
+
+  it('serve the server that they are for, and are renewed by the broker', async () => {
+    const { issuer, server, window: source } = await ground.signedIn();
+    const [key = ''] = source.stores.credentialKeys;
+    const record = JSON.parse((await source.stores.secrets.get(key)) ?? '') as {
+      tokens: { accessToken: string; refreshToken: string; expiresAtMs: number };
+      client: { clientId: string };
+    };
+    await source.close();
+    const home = scratchFolder();
+    const folder = join(home, '.mcp-auth', 'mcp-remote-v1');
+    mkdirSync(folder, { recursive: true });
+    const hash = createHash('md5').update(server.url).digest('hex');
+    const files = [join(folder, `${hash}_tokens.json`), join(folder, `${hash}_client_info.json`)];
+    const { accessToken, refreshToken, expiresAtMs } = record.tokens;
+    writeFileSync(
+      files[0] ?? '',
+      JSON.stringify({
+        access_token: accessToken,
+        refresh_token: refreshToken,
+        token_type: 'Bearer',
+        scope: 'openid',
+        expires_at: expiresAtMs,
+        issuer: issuer.issuer,
+      }),
+    );
+    writeFileSync(files[1] ?? '', JSON.stringify({ client_id: record.client.clientId, redirect_uris: [] }));
+
+    const { window } = ground.window({ user: serversSetting([server]), environment: { HOME: home } });
+    await window.ready;
+    window.editor.window.planPick(found);
+    window.editor.window.planTicks(/tickets|http/);
+    const work = window.run('importCredentials');
+    const told = await window.editor.window.message(/alice@example\.com is imported/);
+    window.editor.window.planModal(/Delete these files/, 'Delete 2 Files');
+    told.press('Delete the Files…');
+    (await window.editor.window.message(/2 files are deleted/)).close();
+    await work;
+    assert.deepEqual(window.editor.window.modals[0]?.detail.split('\n'), files);
+    const { call } = await window.connect('tickets');
+    assert.equal(await call('whoami'), 'alice@example.com (Alice)');
+    window.clock.leap(55_000);
+    assert.equal(await call('whoami'), 'alice@example.com (Alice)');
+    assert.deepEqual([issuer.counts().refreshes, window.editor.opened.length], [1, 0]);
+  });
+});

@@ -268,7 +268,6 @@ describe('servers of Google’s world', () => {
         const waiting = call('whoami').catch((error: unknown) => String(error));
         const notice = await window.editor.window.message(text);
         assert.match(notice.text, /The MCP server “gmail” waits for you to sign in again/);
-        notice.close();
         await window.waiting(1);
         window.clock.leap(300_000);
         const told = await waiting;

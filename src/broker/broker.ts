@@ -6,9 +6,9 @@ import type { Quirk } from '../core/quirk.js';
 import type { Server, ServerId } from '../core/server.js';
 import { isSignedIn, type CredentialState } from '../core/state.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
-import { AllowedOrigins } from '../vault/allowed-origins.js';
 import { until } from '../core/waiting.js';
-import { Bindings, type Bound } from '../vault/bindings.js';
+import { AllowedOrigins } from '../vault/allowed-origins.js';
+import { Bindings } from '../vault/bindings.js';
 import { CredentialVault } from '../vault/credentials.js';
 import { keyOfEntry } from '../vault/index-entry.js';
 import { Sessions } from '../vault/sessions.js';
@@ -17,7 +17,7 @@ import type { BrokerParts } from './broker-parts.js';
 import { Clients } from './clients.js';
 import { cancelled, nobody } from './failures.js';
 import { Grants } from './grants.js';
-import { Holdings, stateOf, type Held } from './holdings.js';
+import { Holdings, stateOf } from './holdings.js';
 import { Issuers } from './issuers.js';
 import { KeptLeases } from './kept-leases.js';
 import { Lending } from './lending.js';
@@ -145,19 +145,12 @@ export class Broker implements TokenSource {
     if (this.#loader.isLocked) return { kind: 'locked' };
     if (this.#signIns.isUnderWay(id)) return { kind: 'signing-in', ...(bound && { account: bound.account }) };
     const held = bound && this.#holdings.get(keyText(keyOfEntry(bound)));
-    if (bound !== undefined && held !== undefined)
-      return this.#withMissing(stateOf(held, this.parts.clock.nowMs()), bound, held);
+    if (held !== undefined) {
+      const missing = this.#issuers.missingTexts(held.credential, bound?.missing ?? []);
+      return stateOf(held, this.parts.clock.nowMs(), missing);
+    }
     const mustChoose = this.#servers.candidates(id).length > 0;
     return { kind: 'signed-out', ...(mustChoose && { mustChoose }) };
-  }
-
-  /** The state with what was not granted for this server, as far as it has not been granted since. */
-  #withMissing(state: CredentialState, { missing = [] }: Bound, { credential }: Held): CredentialState {
-    if (missing.length === 0 || !isSignedIn(state)) return state;
-    const { issuer } = credential.account;
-    const still = this.#issuers.missingScopes(issuer, credential.scopes, missing);
-    if (still.length === 0) return state;
-    return { ...state, missingScopes: this.#issuers.scopeTexts(issuer, still) };
   }
 
   /** The account that `id` uses in this workspace, whether its sign-in is alive or not. */

@@ -78,8 +78,15 @@ export class Holdings implements Disposable {
   }
 }
 
-/** How a held credential is shown. */
-export function stateOf({ credential, activity }: Held, nowMs: number): CredentialState {
+/**
+ * How a held credential is shown.
+ * @param missingScopes - what a server needs that it does not cover, in words
+ */
+export function stateOf(
+  { credential, activity }: Held,
+  nowMs: number,
+  missingScopes: readonly string[] = [],
+): CredentialState {
   const { account, tokens } = credential;
   if (tokens.kind === 'refused') return { kind: 'needs-sign-in', account, reason: tokens.reason };
   const isOver = !isRenewable(credential) && isSpent(tokens, nowMs);
@@ -88,6 +95,7 @@ export function stateOf({ credential, activity }: Held, nowMs: number): Credenti
   const end = {
     ...(expiresAtMs !== undefined && { expiresAtMs }),
     ...(grantEndsAtMs !== undefined && { grantEndsAtMs }),
+    ...(missingScopes.length > 0 && { missingScopes }),
   };
   switch (activity.kind) {
     case 'idle':

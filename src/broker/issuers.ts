@@ -1,4 +1,5 @@
 import { isSameIssuer } from '../core/address.js';
+import type { Credential } from '../core/credential.js';
 import { BrokerError } from '../core/errors.js';
 import type { IssuerGrant } from '../core/grant.js';
 import type { IssuerDriver } from '../core/issuer-driver.js';
@@ -67,6 +68,11 @@ export class Issuers {
     return driver === undefined
       ? wanted.filter((scope) => !granted.includes(scope))
       : driver.missingScopes(granted, wanted);
+  }
+
+  /** What of `wanted` a credential does not cover, in words. */
+  missingTexts({ account: { issuer }, scopes }: Credential, wanted: readonly string[]): readonly string[] {
+    return this.scopeTexts(issuer, this.missingScopes(issuer, scopes, wanted));
   }
 
   /** What scopes of `issuer` allow, in its words; in quotes where those are not known. */

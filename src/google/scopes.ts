@@ -35,6 +35,16 @@ const service = (
 export const googleScope = (name: string): string =>
   name.includes(':') ? name : `https://www.googleapis.com/auth/${name}`;
 
+/** What whoever may change mail may do, too. */
+const belowModify = [
+  'gmail.readonly',
+  'gmail.compose',
+  'gmail.send',
+  'gmail.insert',
+  'gmail.labels',
+  'gmail.metadata',
+];
+
 /**
  * The services whose servers exist, with their scopes.
  * @see https://developers.google.com/identity/protocols/oauth2/scopes
@@ -48,23 +58,9 @@ export const googleServices: readonly GoogleService[] = [
       'https://mail.google.com/',
       'read, write, send and delete all mail for good',
       'gmail.modify',
-      'gmail.readonly',
-      'gmail.compose',
-      'gmail.send',
-      'gmail.insert',
-      'gmail.labels',
-      'gmail.metadata',
+      ...belowModify,
     ],
-    [
-      'gmail.modify',
-      'read, write and send mail',
-      'gmail.readonly',
-      'gmail.compose',
-      'gmail.send',
-      'gmail.insert',
-      'gmail.labels',
-      'gmail.metadata',
-    ],
+    ['gmail.modify', 'read, write and send mail', ...belowModify],
     ['gmail.readonly', 'read mail', 'gmail.metadata'],
     ['gmail.compose', 'write drafts and send mail', 'gmail.send'],
     ['gmail.send', 'send mail'],

@@ -3,25 +3,25 @@ import type { Account } from '../core/account.js';
 import type { Log, Memento } from '../core/ports.js';
 import { Remembered } from './remembered.js';
 
+const allowedSchema = v.strictObject({ issuer: v.string(), subject: v.string(), origin: v.string() });
+
 /** The origins to which the user lets tokens of an account go that name no audience. Notes in globalState, no secrets. */
 export class AllowedOrigins {
-  readonly #remembered: Remembered<object>;
+  readonly #remembered: Remembered<v.InferOutput<typeof allowedSchema>>;
 
   constructor(memento: Memento, log: Log) {
-    this.#remembered = new Remembered(memento, 'origin:', v.strictObject({}), log);
+    this.#remembered = new Remembered(memento, 'origin:', allowedSchema, log);
   }
 
-  of(account: Account): readonly string[] {
-    return this.#remembered.entries().flatMap(([name]) => {
-      const [issuer, subject, origin] = JSON.parse(name) as readonly string[];
-      return issuer === account.issuer && subject === account.subject && origin !== undefined ? [origin] : [];
-    });
+  of({ issuer, subject }: Account): readonly string[] {
+    return this.#remembered
+      .entries()
+      .map(([, allowed]) => allowed)
+      .filter((allowed) => allowed.issuer === issuer && allowed.subject === subject)
+      .map(({ origin }) => origin);
   }
 
-  async allow(account: Account, origin: string): Promise<void> {
-    await this.#remembered.set(nameOf(account, origin), {});
+  async allow({ issuer, subject }: Account, origin: string): Promise<void> {
+    await this.#remembered.set(JSON.stringify([issuer, subject, origin]), { issuer, subject, origin });
   }
 }
-
-const nameOf = ({ issuer, subject }: Account, origin: string): string =>
-  JSON.stringify([issuer, subject, origin]);

@@ -49,7 +49,7 @@ describe('a token of Google’s, which anybody could use who gets it', () => {
     window.clock.leap(7_200_000);
     google.advanceClock(7_200_000);
     const waiting = call('whoami').catch((error: unknown) => String(error));
-    (await window.editor.window.message(/waits for you to sign in again/)).close();
+    await window.editor.window.message(/waits for you to sign in again/);
     await window.waiting(1);
     window.editor.settings.set('user', 'mcpCredentials.servers', googleServers({ gmail: { server: evil } }));
     await until(() => /signed out/.test(window.editor.statusBar?.text ?? ''));

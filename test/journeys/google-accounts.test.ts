@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { googleScope } from '../../src/google/scopes.js';
 import { until } from '../support/broker-window.js';
+import type { Visit } from '../support/form-browser.js';
 import { googleClient, type GoogleClient } from '../support/google/google-clients.js';
 import { at, googleWorld } from '../support/google/google-journeys.js';
 import { alice, bob } from '../support/google/google-users.js';
@@ -163,11 +164,11 @@ describe('servers of Google’s world', () => {
       await window.signIn(/drive/);
       const first = await window.signIn(/tasks/);
       assert.equal(window.editor.visits.length, 4);
-      const [, , third, fourth] = await Promise.all(window.editor.visits);
-      assert.match(third?.text ?? '', /asks bob@example\.com once more about “tasks”, in another tab/);
-      assert.match(asked(third?.visited ?? []).get('prompt') ?? '', /select_account/);
+      const [third, fourth] = (await Promise.all(window.editor.visits)).slice(2) as [Visit, Visit];
+      assert.match(third.text, /asks bob@example\.com once more about “tasks”, in another tab/);
+      assert.match(asked(third.visited).get('prompt') ?? '', /select_account/);
       assert.equal(fourth, first);
-      assert.equal(asked(fourth?.visited ?? []).get('login_hint'), bob.email);
+      assert.equal(asked(fourth.visited).get('login_hint'), bob.email);
       for (const label of ['drive', 'tasks'])
         assert.match(await (await window.connect(label)).call('whoami'), /bob@example\.com/);
     });
@@ -267,7 +268,6 @@ describe('servers of Google’s world', () => {
         const waiting = call('whoami').catch((error: unknown) => String(error));
         const notice = await window.editor.window.message(text);
         assert.match(notice.text, /The MCP server “gmail” waits for you to sign in again/);
-        notice.close();
         await window.waiting(1);
         window.clock.leap(300_000);
         const told = await waiting;

@@ -79,6 +79,22 @@ describe('readTokenAnswer', () => {
       });
     }
 
+    it('one with an end of the grant itself, as far as it is one', async () => {
+      for (const [said, expected] of [
+        [604_799, 604_799],
+        ['604799', 604_799],
+        [0, undefined],
+        [-1, undefined],
+        ['never', undefined],
+        [{}, undefined],
+        [1e308, undefined],
+      ] as const) {
+        const answer = await read(json({ ...tokens, refresh_token_expires_in: said }));
+        assert.ok(answer.kind === 'granted', JSON.stringify(said));
+        assert.equal(answer.tokens.grantLifetimeSeconds, expected, JSON.stringify(said));
+      }
+    });
+
     it('one with something beside it that is nested too deep to be written down again', async () => {
       const text = JSON.stringify({ ...tokens, more: 'DEEP' });
       const deep = '['.repeat(20_000) + ']'.repeat(20_000);

@@ -213,6 +213,15 @@ describe('the text of a state', () => {
     [{ kind: 'signing-in' }, 'signing in, the browser is waiting'],
     [{ kind: 'ready', account: alice }, 'signed in'],
     [
+      { kind: 'ready', account: alice, grantEndsAtMs: nowMs + 47 * 3_600_000 },
+      'signed in; the sign-in itself ends in 47 h, so sign in again before',
+    ],
+    [{ kind: 'ready', account: alice, grantEndsAtMs: nowMs + 49 * 3_600_000 }, 'signed in'],
+    [
+      { kind: 'refreshing', account: alice, missingScopes: ['Gmail: send mail', 'Drive: read all files'] },
+      'signed in, renewing the token; not granted: Gmail: send mail, Drive: read all files',
+    ],
+    [
       { kind: 'ready', account: alice, expiresAtMs: nowMs + 3_600_000 },
       'signed in, token renews within 60 min',
     ],

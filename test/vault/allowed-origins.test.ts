@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { AllowedOrigins } from '../../src/vault/allowed-origins.js';
+import { FakeMemento } from '../support/fake-memento.js';
+import { RecordingLog } from '../support/recording-log.js';
+
+const alice = { issuer: 'https://accounts.google.com', subject: '1', label: 'alice@example.com' };
+
+describe('the origins that the user has allowed', () => {
+  it('hold for one account, in every window, until they are known by heart', async () => {
+    const memento = new FakeMemento();
+    const log = new RecordingLog();
+    assert.deepEqual(new AllowedOrigins(memento, log).of(alice), []);
+    await new AllowedOrigins(memento, log).allow(alice, 'https://a.example.com');
+    await new AllowedOrigins(memento, log).allow(alice, 'https://b.example.com');
+    await new AllowedOrigins(memento, log).allow(alice, 'https://a.example.com');
+    const again = new AllowedOrigins(memento, log);
+    assert.deepEqual([...again.of(alice)].sort(), ['https://a.example.com', 'https://b.example.com']);
+    assert.deepEqual(again.of({ ...alice, subject: '2' }), []);
+    assert.deepEqual(again.of({ ...alice, issuer: 'https://other.example.com' }), []);
+  });
+
+  it('are none where an entry is damaged', async () => {
+    const memento = new FakeMemento();
+    await memento.update('origin:no json', {});
+    await memento.update(`origin:${JSON.stringify([alice.issuer, '1', 'https://a.example.com'])}`, 'yes');
+    assert.deepEqual(new AllowedOrigins(memento, new RecordingLog()).of(alice), []);
+  });
+});

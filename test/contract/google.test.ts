@@ -356,6 +356,14 @@ describe('the stand-in for Google', () => {
     });
   });
 
+  it('knows who has signed in with another program', async () => {
+    const scopes = ['openid', scope('userinfo.email'), gmail];
+    const { accessToken, refreshToken } = await google.signedInElsewhere(bob, desktop, scopes);
+    assert.equal(google.inspect(accessToken)?.email, bob.email);
+    const renewed = await refresh(refreshToken);
+    assert.equal(decodeJwt(String(renewed['id_token']))['email'], bob.email);
+  });
+
   describe('the other endpoints', () => {
     const userInfo = async (accessToken: string): Promise<Record<string, unknown>> => {
       const answer = await fetch(google.addresses.userInfo, {

@@ -85,6 +85,11 @@ export class EditorWindow extends Workbench {
     return sealedSecrets(this.page);
   }
 
+  /** Lets time pass for the extensions of this window: what they ask `Date.now` for, not their timers. */
+  async advanceClock(byMs: number): Promise<void> {
+    await this.#companion.call('advanceClock', { byMs });
+  }
+
   windowState(): Promise<WindowState> {
     return this.#companion.call('windowState', {});
   }

@@ -6,7 +6,10 @@ import { GoogleWorld } from '../support/google/google-world.js';
 import { scratchFolder } from '../support/scratch-folder.js';
 import type { TestUser } from '../support/test-users.js';
 import { type Editor, startEditor } from './editor.js';
+import { serverId, statusItem } from './ground.js';
 import type { HostOptions } from './host.js';
+import { until } from './until.js';
+import type { StatusBarItem } from './workbench.js';
 
 /** A user of Google's accounts: Google under its real names, and an editor that finds it through the office's proxy. */
 export class GoogleGround {
@@ -52,6 +55,35 @@ export class GoogleGround {
     return said;
   }
 
+  /** Time passes, for Google and in the editor. */
+  async advanceClock(byMs: number): Promise<void> {
+    // The editor's first: it must not be told of an end that has not come for it.
+    await this.editor.advanceClock(byMs);
+    this.google.advanceClock(byMs);
+  }
+
+  /** The broker's item in the status bar, as soon as it `looks` as expected. */
+  async status(looks: (item: StatusBarItem) => boolean = () => true): Promise<StatusBarItem> {
+    return until('status bar item that looks as expected', async () => {
+      const item = await this.editor.statusBarItem(statusItem);
+      return looks(item) && item;
+    });
+  }
+
+  /** What the status bar item says under the mouse. */
+  tooltip(): Promise<string> {
+    return this.editor.hoverStatusBarItem(statusItem);
+  }
+
+  /** Calls a tool of a server, which is started before if need be. */
+  async call(label: string, tool: string): Promise<string> {
+    const { editor } = this;
+    await editor.startServer(serverId(label));
+    const name = `mcp_${label}_${tool}`;
+    await until(`tool ${name}`, async () => (await editor.tools()).some((each) => each.name === name));
+    return editor.invokeTool(name);
+  }
+
   async stop(): Promise<void> {
     await this.editor.close();
     await this.world.close();
@@ -59,14 +91,14 @@ export class GoogleGround {
 }
 
 /** What somebody does on Google's pages. */
-export interface GoogleVisit {
+interface GoogleVisit {
   readonly user: TestUser;
   /** The boxes from which they take the tick, by their scopes. */
   readonly unticks?: RegExp;
 }
 
 /** Goes through Google's pages as a person does. @returns what the tab says at the end */
-export async function signInAtGoogle(page: Page, { user, unticks }: GoogleVisit): Promise<string> {
+async function signInAtGoogle(page: Page, { user, unticks }: GoogleVisit): Promise<string> {
   const button = (name: string) => page.getByRole('button', { name, exact: true });
   const name = page.getByLabel('User name');
   const another = button('Use another account');
@@ -75,8 +107,12 @@ export async function signInAtGoogle(page: Page, { user, unticks }: GoogleVisit)
   for (;;) {
     await name.or(another).or(allow).or(end).first().waitFor();
     if (await end.isVisible()) return end.innerText();
-    const before = page.url();
-    if (await another.isVisible()) {
+    // The next page may be at the same address.
+    const loaded = page.waitForEvent('load');
+    // Whoever is on the consent page is named there, and can still become somebody else.
+    const isConsent = await allow.isVisible();
+    const isRight = isConsent && (await page.getByText(user.email).isVisible());
+    if (!isRight && (await another.isVisible())) {
       const own = page.getByRole('button', { name: user.email });
       await ((await own.isVisible()) ? own : another).click();
     } else if (await name.isVisible()) {
@@ -90,6 +126,6 @@ export async function signInAtGoogle(page: Page, { user, unticks }: GoogleVisit)
       }
       await allow.click();
     }
-    await page.waitForURL((url) => url.href !== before).catch(() => undefined);
+    await loaded;
   }
 }

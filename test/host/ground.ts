@@ -16,6 +16,9 @@ const brokerId = 'mcp-credential-broker.mcp-credential-broker';
 /** The id of the broker's item in the status bar. */
 export const statusItem = 'mcpCredentials.status';
 
+/** How the editor names the broker's server `label`. */
+export const serverId = (label: string): string => `${brokerId}/${label}`;
+
 /** A user's situation: a real authorization server, MCP servers behind it, and an editor set up for them. */
 export class Ground {
   readonly #parties: Parties;
@@ -71,11 +74,6 @@ export class Ground {
     return this.#parties.settings[name];
   }
 
-  /** How the editor names the server `label`. */
-  serverId(label: string): string {
-    return `${brokerId}/${label}`;
-  }
-
   /** When each renewal so far was granted, in milliseconds since the epoch. */
   refreshedAtMs(): number[] {
     return this.issuer.events.filter(({ kind }) => kind === 'refreshed').map(({ atMs }) => atMs);
@@ -98,7 +96,7 @@ export class Ground {
 
   /** Starts a server in a window of the editor, the first unless said otherwise, and returns the name of one of its tools. */
   async start(label: string, tool: string, window: EditorWindow = this.editor): Promise<string> {
-    await window.startServer(this.serverId(label));
+    await window.startServer(serverId(label));
     return this.tool(label, tool, window);
   }
 

@@ -31,7 +31,7 @@ export type HostOptions = {
   readonly headed?: boolean;
 };
 
-export type BrowserNames = {
+type BrowserNames = {
   /** As certificates have them; `*.` stands for one label. */
   readonly names: readonly string[];
   /** Where they lead, as `host:port`. */

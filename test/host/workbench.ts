@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { cacheDir } from './provision.js';
 import { until } from './until.js';
@@ -53,6 +53,11 @@ export class Workbench {
     return this.#labels();
   }
 
+  /** Narrows the open quick pick to what fits a text. */
+  async filterQuickPick(text: string): Promise<void> {
+    await this.#quickInput.locator('input[type=text]').first().fill(text);
+  }
+
   /** Chooses the item of the open quick pick whose label begins with `label`. */
   async pickQuickPick(label: string): Promise<void> {
     await (await this.#row((name) => name.startsWith(label), label)).click();
@@ -73,6 +78,17 @@ export class Workbench {
   async answerInputBox(text: string): Promise<void> {
     const input = this.#quickInput.locator('input').first();
     await input.fill(text);
+    await input.press('Enter');
+  }
+
+  /** Chooses a file in the editor's own file dialog, which shows the folder before it takes the file. */
+  async chooseFile(path: string): Promise<void> {
+    const input = this.#quickInput.locator('input').first();
+    // Until it has shown where it begins, it overwrites what is typed.
+    await this.#row((label) => label.startsWith('..'), '..');
+    await input.fill(dirname(path) + sep);
+    await this.#row((label) => label.startsWith(basename(path)), basename(path));
+    await input.fill(path);
     await input.press('Enter');
   }
 

@@ -33,6 +33,11 @@ const methods: Methods = {
         target === 'workspace' ? vscode.ConfigurationTarget.Workspace : vscode.ConfigurationTarget.Global,
       ),
 
+  advanceClock: ({ byMs }) => {
+    const before = Date.now.bind(Date);
+    Date.now = () => before() + byMs;
+  },
+
   windowState: () => ({
     version: vscode.version,
     focused: vscode.window.state.focused,

@@ -33,5 +33,7 @@ export type ControlMethods = {
     params: { name: string; value: unknown; target: 'user' | 'workspace' };
     result: unknown;
   };
+  /** Lets the clock of the whole extension host, other extensions included, be ahead by so much more. */
+  advanceClock: { params: { byMs: number }; result: unknown };
   windowState: { params: object; result: WindowState };
 };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { alice, bob } from '../../support/test-users.js';
-import { Ground } from '../ground.js';
+import { Ground, serverId } from '../ground.js';
 import { until } from '../until.js';
 
 describe('a server that several accounts fit', () => {
@@ -20,7 +20,7 @@ describe('a server that several accounts fit', () => {
 
   /** The editor names tools by what the server calls itself. */
   const whoami = async () => {
-    await ground.editor.startServer(ground.serverId('shared'));
+    await ground.editor.startServer(serverId('shared'));
     return ground.editor.invokeTool(await ground.tool('tickets', 'whoami'));
   };
 
@@ -28,7 +28,7 @@ describe('a server that several accounts fit', () => {
     const { editor } = ground;
     // The editor takes a moment to hear of a new server, and until then starts nothing.
     const failure = await until('start that fails', async () =>
-      editor.startServer(ground.serverId('shared')).then(
+      editor.startServer(serverId('shared')).then(
         () => false as const,
         (error: unknown) => String(error),
       ),

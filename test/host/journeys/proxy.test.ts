@@ -4,7 +4,7 @@ import { startMcpServer } from '../../support/mcp-server.js';
 import { buildMcpServer } from '../../support/mcp-tools.js';
 import { ScriptedResource } from '../../support/scripted-resource.js';
 import { alice } from '../../support/test-users.js';
-import { Ground } from '../ground.js';
+import { Ground, serverId } from '../ground.js';
 import { until } from '../until.js';
 
 const whoIsAlice = 'alice@example.com (Alice)';
@@ -39,7 +39,7 @@ describe('the proxy in the editor', () => {
       const fail = await ground.start('older', 'fail');
       assert.equal(await editor.invokeTool(fail), 'This tool always fails.');
       assert.equal(legacy.openStreams, 1);
-      await editor.stopServer(ground.serverId('older'));
+      await editor.stopServer(serverId('older'));
       await until('end of the stream', () => Promise.resolve(legacy.openStreams === 0));
     } finally {
       await editor.updateSetting('mcpCredentials.servers', { tickets: ground.entry('tickets') });
@@ -74,7 +74,7 @@ describe('the proxy in the editor', () => {
     await editor.runCommand('MCP Credentials: Sign Out…');
     await editor.notification('Signed out');
     await editor.reload();
-    await editor.startServer(ground.serverId('tickets'));
+    await editor.startServer(serverId('tickets'));
     assert.equal(await ground.tool('tickets', 'whoami'), whoami);
     assert.equal(
       (await editor.notifications()).some(({ text }) => text.includes('“tickets” needs you')),
@@ -102,7 +102,7 @@ describe('a server that was never reached', () => {
     const { editor } = ground;
     await ground.status(({ text }) => text === 'MCP: signed out');
     await editor.storedDefinitions();
-    await editor.startServer(ground.serverId('tickets')).catch(() => undefined);
+    await editor.startServer(serverId('tickets')).catch(() => undefined);
     assert.deepEqual(ground.server('tickets').sessions, []);
     await editor.clickNotification('“tickets” needs you to sign in', 'Sign In');
     await ground.finishSignIn(alice);

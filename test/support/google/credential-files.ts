@@ -22,15 +22,6 @@ export const authorizedUserFile = (
     universe_domain: 'googleapis.com',
   });
 
-/** What `gcloud auth application-default login --impersonate-service-account` writes. */
-export const impersonatedFile = (serviceAccount: string, sourceFile: string): string =>
-  text({
-    delegates: [],
-    service_account_impersonation_url: impersonationUrl(serviceAccount),
-    source_credentials: JSON.parse(sourceFile) as object,
-    type: 'impersonated_service_account',
-  });
-
 /** What `gcloud iam workload-identity-pools create-cred-config` writes. */
 export const externalAccountFile = (
   pool: Pick<WorkloadPool, 'audience'>,

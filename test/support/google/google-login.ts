@@ -5,6 +5,7 @@ import { readBody } from '../listener.js';
 import { errorPage, loginPage } from '../login-pages.js';
 import { show } from '../login-routes.js';
 import { isCalled, type TestUser } from '../test-users.js';
+import { allow } from './google-consents.js';
 import type { GoogleState } from './google-provider.js';
 import { boxOf, chooserPage, consentPage, isGranular } from './google-pages.js';
 import { beyondIdentity } from './google-scopes.js';
@@ -130,30 +131,13 @@ export class GoogleLogin {
     const refused = refusable.filter((scope) => !form.has(boxOf(scope)));
     const allowed = scopes.filter((scope) => !refused.includes(scope));
     if (allowed.length === 0) return this.#finish(req, res, { error: 'access_denied' });
-    return this.#finish(req, res, {
-      consent: { grantId: await this.#grant(interaction, allowed, refused) },
+    const grantId = await allow(this.provider, this.state.consents, {
+      subject: interaction.session?.accountId ?? '',
+      clientId: String(interaction.params['client_id']),
+      allowed,
+      refused,
     });
-  }
-
-  /** One person's consents to one client are one grant, to which every page adds, or from which it takes. */
-  async #grant(
-    interaction: Interaction,
-    allowed: readonly string[],
-    refused: readonly string[],
-  ): Promise<string> {
-    const accountId = interaction.session?.accountId ?? '';
-    const clientId = String(interaction.params['client_id']);
-    const { Grant } = this.provider;
-    const known = this.state.consents.find(accountId, clientId);
-    const grant = (await Grant.find(known ?? '')) ?? new Grant({ accountId, clientId });
-    const before = (grant.openid?.scope ?? '').split(' ').filter(Boolean);
-    const scopes = [...new Set([...before, ...allowed])].filter((scope) => !refused.includes(scope));
-    grant.openid = { ...grant.openid, scope: scopes.join(' ') };
-    delete grant.rejected;
-    if (refused.length > 0) grant.rejectOIDCScope([...refused]);
-    const grantId = await grant.save();
-    this.state.consents.remember(accountId, clientId, grantId);
-    return grantId;
+    return this.#finish(req, res, { consent: { grantId } });
   }
 
   /** Shows the page for an account that this client, or its organization, lets nowhere. */

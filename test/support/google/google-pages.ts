@@ -36,6 +36,7 @@ export function consentPage(client: string, user: TestUser, scopes: readonly str
   return page(
     `${escape(client)} wants access to your Google Account`,
     `<p>${escape(user.email)}</p>
+    <button class="account" name="action" value="another">Use another account</button>
     <dl>${fixed.map((scope) => `<dd>${escape(describe(scope))}. <code>${escape(scope)}</code></dd>`).join('')}</dl>
     ${boxes.length === 0 ? '' : `<p><b>Select what ${escape(client)} can access</b></p>`}${boxes.join('\n')}
     ${buttons(['allow', 'Continue'], ['cancel', 'Cancel'])}`,

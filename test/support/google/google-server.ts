@@ -57,6 +57,12 @@ export interface TestGoogle {
   revokeAccess(subject: string, clientId?: string): Promise<void>;
   /** The organization turns an account away; `session-control` lasts until the next login with a password. */
   restrict(subject: string, restriction: Restriction | undefined): void;
+  /** As if somebody had signed in somewhere else, with another program. */
+  signedInElsewhere(
+    user: TestUser,
+    client: GoogleClient,
+    scopes: readonly string[],
+  ): Promise<{ readonly accessToken: string; readonly refreshToken: string }>;
   addServiceAccount(
     name: string,
     options?: Partial<Pick<ServiceAccount, 'delegation' | 'tokenCreators'>>,

@@ -11,8 +11,8 @@ import type { TestUser } from '../test-users.js';
 import { BrowserAccounts } from './browser-accounts.js';
 import type { GoogleAddresses } from './google-addresses.js';
 import { type Answer, refusal, send } from './google-answers.js';
-import { allowsRedirect } from './google-clients.js';
-import { Consents, type Restriction } from './google-consents.js';
+import { allowsRedirect, type GoogleClient } from './google-clients.js';
+import { allow, Consents, type Restriction } from './google-consents.js';
 import { googleMetadata } from './google-metadata.js';
 import { GoogleLogin } from './google-login.js';
 import { buildGoogleProvider, type GoogleState } from './google-provider.js';
@@ -161,6 +161,20 @@ export class GoogleStandIn implements Omit<TestGoogle, 'close'> {
   restrict(subject: string, restriction: Restriction | undefined): void {
     if (restriction === undefined) this.#state.restrictions.delete(subject);
     else this.#state.restrictions.set(subject, restriction);
+  }
+
+  async signedInElsewhere(user: TestUser, client: GoogleClient, scopes: readonly string[]) {
+    const { Client, RefreshToken } = this.#provider;
+    const scope = scopes.join(' ');
+    const whose = { subject: user.subject, clientId: client.id };
+    const grantId = await allow(this.#provider, this.#state.consents, { ...whose, allowed: scopes });
+    const owner = await Client.find(client.id);
+    if (owner === undefined) throw new Error(`There is no client ${client.id}.`);
+    const refreshToken = await new RefreshToken({
+      ...{ client: owner, accountId: user.subject, grantId, scope, gty: 'authorization_code' },
+    }).save();
+    this.#record.issuedSecrets.add(refreshToken);
+    return this.#tokenEndpoint.adopt(refreshToken, { subject: user.subject, client, scopes, grantId });
   }
 
   addServiceAccount(

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
@@ -10,6 +11,14 @@ import type { ServiceAccounts } from './service-accounts.js';
 
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code';
 const jwtBearerGrant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+
+/** What was granted to whom. */
+interface Granted {
+  readonly subject: string;
+  readonly scopes: readonly string[];
+  readonly grantId: string;
+  readonly client: GoogleClient;
+}
 
 /** The token endpoint and the one for devices, as Google has them around oidc-provider's. */
 export class GoogleTokenEndpoint {
@@ -75,6 +84,17 @@ export class GoogleTokenEndpoint {
     await this.#callback(bodied(req, form), res);
   }
 
+  /** Keeps a refresh token that was made without a request, with an access token to it. */
+  async adopt(
+    refreshToken: string,
+    given: Granted,
+  ): Promise<{ readonly accessToken: string; readonly refreshToken: string }> {
+    const accessToken = `ya29.a0${randomBytes(120).toString('base64url')}`;
+    this.#keepAccess(accessToken, given);
+    await this.#keepRefresh(refreshToken, given);
+    return { accessToken, refreshToken };
+  }
+
   #refuseClient(form: URLSearchParams): Answer | undefined {
     const client = this.state.clients.get(form.get('client_id') ?? '');
     if (client === undefined) return refusals.clientUnknown;
@@ -129,15 +149,14 @@ export class GoogleTokenEndpoint {
     if (access === undefined || client === undefined) throw new Error('A token was granted to nobody.');
     const { accountId: subject, grantId } = access;
     const scopes = (access.scope ?? '').split(' ').filter(Boolean);
-    this.#keepAccess(String(body['access_token']), { subject, scopes, grantId, client });
+    const granted = { subject, scopes, grantId, client };
+    this.#keepAccess(String(body['access_token']), granted);
     const isRenewal = oidc.params?.['grant_type'] === 'refresh_token';
     const sent = oidc.params?.['refresh_token'];
     if (isRenewal && typeof sent === 'string') this.tokens.refresh.used(sent);
     if (isRenewal && body['refresh_token'] === sent) delete body['refresh_token'];
-    if (typeof body['refresh_token'] === 'string') {
-      const isTesting = client.status === 'testing' && beyondIdentity(scopes).length > 0;
-      await this.#keepRefresh(body['refresh_token'], { subject, clientId: client.id, grantId, isTesting });
-    }
+    const renewable = body['refresh_token'];
+    if (typeof renewable === 'string') await this.#keepRefresh(renewable, granted);
     const secondsLeft = this.tokens.refresh.secondsLeft(refresh?.jti ?? '');
     ctx.body = {
       access_token: body['access_token'],
@@ -150,29 +169,18 @@ export class GoogleTokenEndpoint {
     };
   }
 
-  #keepAccess(
-    text: string,
-    given: {
-      readonly subject: string;
-      readonly scopes: readonly string[];
-      readonly grantId: string;
-      readonly client: GoogleClient;
-    },
-  ): void {
-    const user = this.state.users.find(({ subject }) => subject === given.subject);
+  #keepAccess(text: string, { subject, scopes, grantId, client }: Granted): void {
+    const user = this.state.users.find((each) => each.subject === subject);
     this.tokens.access.keep(text, {
-      kind: 'person',
-      subject: given.subject,
-      email: user?.email ?? '',
-      name: user?.name ?? '',
-      scopes: given.scopes,
-      clientId: given.client.id,
-      grantId: given.grantId,
+      ...{ kind: 'person', subject, scopes, grantId, clientId: client.id },
+      ...{ email: user?.email ?? '', name: user?.name ?? '' },
       expiresAtMs: this.tokens.clock.nowMs() + this.state.accessTokenSeconds * 1000,
     });
   }
 
-  async #keepRefresh(text: string, whose: Parameters<RefreshTokens['keep']>[1]): Promise<void> {
+  async #keepRefresh(text: string, { subject, scopes, grantId, client }: Granted): Promise<void> {
+    const isTesting = client.status === 'testing' && beyondIdentity(scopes).length > 0;
+    const whose = { subject, clientId: client.id, grantId, isTesting };
     for (const dead of this.tokens.refresh.keep(text, whose)) {
       const token = await this.provider.RefreshToken.find(dead);
       await token?.destroy();

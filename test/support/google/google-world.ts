@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Authority, type Certificate, makeAuthority } from '../certificates.js';
+import { scratchFolder } from '../scratch-folder.js';
 import { type CloudRunOptions, cloudRunServer } from './cloud-run-server.js';
 import { googleAddresses } from './google-addresses.js';
 import type { GoogleMcpEndpoint } from './google-mcp.js';
@@ -24,6 +25,8 @@ export class GoogleWorld {
   readonly google: Omit<TestGoogle, 'close'>;
   /** What the proxy was asked to connect to, as `host:port`, in order. */
   readonly connected: string[] = [];
+  /** For files that have to be there before an editor is. */
+  readonly folder = scratchFolder();
   readonly #authority: Authority;
   readonly #certificate: Certificate;
   readonly #server: Server;

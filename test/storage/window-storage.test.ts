@@ -59,7 +59,7 @@ describe('the storage of a window', () => {
       secrets,
       memento,
       globalFolder,
-      profile: { id: profile },
+      profile: { find: () => Promise.resolve(profile) },
       filesIn: (folder) => ({
         journal: new JournalFiles(join(folder, 'journal'), log),
         leases: new LeaseFiles(join(folder, 'leases'), log),

@@ -205,6 +205,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     const isSocket = settings.text('proxy.transport') === 'socket';
     const place = isSocket ? await makeSocketPlace(log) : undefined;
     const { ask } = new CallQuestions(vs, clock);
+    const folder = await storage.folder();
     const serverMemory =
       folder === undefined
         ? noServerMemory

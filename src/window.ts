@@ -19,7 +19,8 @@ import { googleDriver } from './google/driver.js';
 import { googleEndpoints, tokenEndpoints, type GoogleEndpoints } from './google/endpoints.js';
 import { hostedServers } from './google/hosted-servers.js';
 import { foreignCredentials } from './import/finder.js';
-import { auditTrail } from './node/audit-files.js';
+import { AuditFiles } from './node/audit-files.js';
+import { Host } from './node/host.js';
 import { JournalFiles } from './node/journal-files.js';
 import { LeaseFiles, type LeaseNews } from './node/lease-file.js';
 import { LedgerFiles } from './node/ledger-files.js';
@@ -32,6 +33,7 @@ import type { ScryptCost } from './node/store-header.js';
 import type { Web } from './node/web.js';
 import { McpProxy } from './loopback/mcp-proxy.js';
 import { WindowStorage, type StorageSettings } from './storage/window-storage.js';
+import { HostMemento } from './vault/host-memento.js';
 import { ProfileSecrets } from './vault/profile-secrets.js';
 import { AccountActions } from './vscode/account-actions.js';
 import { AddServer } from './vscode/add-server.js';
@@ -112,7 +114,9 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   const signInWaitSeconds = () => settings.number('signInWaitSeconds');
   const counters = new Counters();
   const globalFolder = context.globalStorageUri.fsPath;
-  const profile = new Profile(globalFolder, context.globalState, log);
+  const { globalState } = context;
+  const host = new Host(globalFolder, globalState, log);
+  const profile = keep(new Profile({ host, globalState, clock, log }));
   const storage: WindowStorage = keep(
     new WindowStorage({
       settings: {
@@ -121,7 +125,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
         keyFile: settings.text('storage.keyFile'),
       },
       secrets: new ProfileSecrets(context.secrets, profile),
-      memento: context.globalState,
+      memento: new HostMemento(globalState, host),
       globalFolder,
       profile,
       filesIn: (folder) => sharedAmongWindows(folder, log, leaseNews(counters, audit)),
@@ -135,8 +139,11 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   );
   const { secrets, memento, journal, leases, ledgers } = storage;
   const isAudited = () => settings.flag('audit.enabled');
-  const { folder } = storage;
-  const audit = auditTrail(folder && join(folder, 'audit'), {
+  const audit: AuditFiles = new AuditFiles({
+    folder: async () => {
+      const folder = await storage.folder();
+      return folder && join(folder, 'audit');
+    },
     rules: {
       isEnabled: isAudited,
       maxFileBytes: () => settings.number('audit.maxFileMegabytes') * 1_000_000,
@@ -198,6 +205,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     const isSocket = settings.text('proxy.transport') === 'socket';
     const place = isSocket ? await makeSocketPlace(log) : undefined;
     const { ask } = new CallQuestions(vs, clock);
+    const folder = await storage.folder();
     const serverMemory =
       folder === undefined
         ? noServerMemory

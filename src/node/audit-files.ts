@@ -36,6 +36,8 @@ interface AuditRules {
 }
 
 interface AuditParts {
+  /** The same for all windows of one profile, created when missing; undefined where nothing may be kept. */
+  readonly folder: () => Promise<string | undefined>;
   /** Rejects when the folder around the trail's is none to write to. */
   readonly requireParent: () => Promise<void>;
   readonly rules: AuditRules;
@@ -45,34 +47,17 @@ interface AuditParts {
 }
 
 /**
- * The audit trail of this window.
- * @param folder - the same for all windows of one profile, created when missing; undefined where nothing may be kept
+ * The audit trail of this window: NDJSON files with rising numbers. All windows append whole lines to the one with the
+ * highest number. When it is full, whoever notices creates the next one, which only one window can, and removes the
+ * oldest; nothing is renamed and nothing is locked, so a window that is killed on the way leaves nothing to clear up.
  */
-export function auditTrail(folder: string | undefined, parts: AuditParts): AuditTrail {
-  return folder === undefined ? nothingKept : new AuditFiles(folder, parts);
-}
-
-const nothingKept: AuditTrail = {
-  record: () => undefined,
-  newest: () => Promise.resolve({ records: [], damaged: 0, isAll: true }),
-  settled: () => Promise.resolve(),
-};
-
-/**
- * The trail as NDJSON files with rising numbers. All windows append whole lines to the one with the highest number.
- * When it is full, whoever notices creates the next one, which only one window can, and removes the oldest; nothing
- * is renamed and nothing is locked, so a window that is killed on the way leaves nothing to clear up.
- */
-class AuditFiles implements AuditTrail {
+export class AuditFiles implements AuditTrail {
   readonly #waiting: { readonly event: AuditEvent; readonly atMs: number }[] = [];
   readonly #window = randomUUID().slice(0, 8);
   #writing: Promise<void> | undefined;
   #isBroken = false;
 
-  constructor(
-    private readonly folder: string,
-    private readonly parts: AuditParts,
-  ) {}
+  constructor(private readonly parts: AuditParts) {}
 
   record(event: AuditEvent): void {
     const { rules, clock } = this.parts;
@@ -91,15 +76,17 @@ class AuditFiles implements AuditTrail {
 
   async newest(limit: number): Promise<AuditExcerpt> {
     await this.settled();
+    const folder = await this.parts.folder();
+    if (folder === undefined) return { records: [], damaged: 0, isAll: true };
     const records: AuditRecord[] = [];
     let damaged = 0;
     let isAll = true;
-    for (const number of await this.#numbers()) {
+    for (const number of await numbersIn(folder)) {
       if (records.length >= limit) {
         isAll = false;
         break;
       }
-      const { lines, isWhole } = await linesOf(this.#path(number));
+      const { lines, isWhole } = await linesOf(fileIn(folder, number));
       const read = lines.map(parseRecord);
       const good = read.filter((record) => record !== undefined);
       records.push(...good);
@@ -109,7 +96,7 @@ class AuditFiles implements AuditTrail {
     // Windows write a moment after the event, so lines are not quite in order.
     records.sort((a, b) => Date.parse(b.time) - Date.parse(a.time));
     isAll &&= records.length <= limit;
-    return { records: records.slice(0, limit), damaged, isAll, folder: this.folder };
+    return { records: records.slice(0, limit), damaged, isAll, folder };
   }
 
   async #write(): Promise<void> {
@@ -138,10 +125,12 @@ class AuditFiles implements AuditTrail {
   }
 
   async #append(text: string): Promise<void> {
+    const folder = await this.parts.folder();
+    if (folder === undefined) return;
     await this.parts.requireParent();
-    await mkdir(this.folder, { recursive: true, mode: 0o700 });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     const lines = Buffer.from(text);
-    const file = await open(this.#path(await this.#current(lines.length)), 'a+', 0o600);
+    const file = await open(fileIn(folder, await this.#current(folder, lines.length)), 'a+', 0o600);
     try {
       const start = (await endsWithin(file)) ? [newline] : [];
       // One call, so that the lines of other windows come before or after these and never in between.
@@ -153,44 +142,33 @@ class AuditFiles implements AuditTrail {
   }
 
   /** The number of the file that takes `bytes` more. */
-  async #current(bytes: number): Promise<number> {
-    const [highest = 0] = await this.#numbers();
+  async #current(folder: string, bytes: number): Promise<number> {
+    const [highest = 0] = await numbersIn(folder);
     if (highest === 0) return 1;
-    const size = (await sizeOf(this.#path(highest))) ?? 0;
+    const size = (await sizeOf(fileIn(folder, highest))) ?? 0;
     if (size === 0 || size + bytes <= this.parts.rules.maxFileBytes()) return highest;
-    await this.#begin(highest + 1);
+    await this.#begin(folder, highest + 1);
     return highest + 1;
   }
 
-  async #begin(number: number): Promise<void> {
+  async #begin(folder: string, number: number): Promise<void> {
     try {
-      await (await open(this.#path(number), 'ax', 0o600)).close();
+      await (await open(fileIn(folder, number), 'ax', 0o600)).close();
     } catch (error) {
       // Another window was faster, and tidies up.
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
       throw error;
     }
     const kept = this.parts.rules.maxFiles();
-    const old = (await this.#numbers()).filter((existing) => existing <= number - kept);
+    const old = (await numbersIn(folder)).filter((existing) => existing <= number - kept);
     for (const oldNumber of old) {
       try {
-        await rm(this.#path(oldNumber), { force: true });
+        await rm(fileIn(folder, oldNumber), { force: true });
       } catch (error) {
         // Somebody has it open; the next one to begin a file tries again.
         this.parts.log.debug(`An old file of the audit trail is left: ${describeError(error)}`);
       }
     }
-  }
-
-  /** The highest first. */
-  async #numbers(): Promise<number[]> {
-    const names = (await unlessMissing(readdir(this.folder))) ?? [];
-    const numbers = names.map((name) => Number(/^audit\.(\d+)\.ndjson$/.exec(name)?.[1]));
-    return numbers.filter(Number.isSafeInteger).sort((a, b) => b - a);
-  }
-
-  #path(number: number): string {
-    return join(this.folder, `audit.${String(number).padStart(6, '0')}.ndjson`);
   }
 
   #lost(count: number, error: unknown): void {
@@ -202,6 +180,16 @@ class AuditFiles implements AuditTrail {
 
 const fingerprint = (token: Secret): string =>
   createHash('sha256').update(token.reveal()).digest('hex').slice(0, 16);
+
+/** The numbers of the files, the highest first. */
+async function numbersIn(folder: string): Promise<number[]> {
+  const names = (await unlessMissing(readdir(folder))) ?? [];
+  const numbers = names.map((name) => Number(/^audit\.(\d+)\.ndjson$/.exec(name)?.[1]));
+  return numbers.filter(Number.isSafeInteger).sort((a, b) => b - a);
+}
+
+const fileIn = (folder: string, number: number): string =>
+  join(folder, `audit.${String(number).padStart(6, '0')}.ndjson`);
 
 /** Whether the file ends in the middle of a line, which a window left that was killed or found the disk full. */
 async function endsWithin(file: FileHandle): Promise<boolean> {

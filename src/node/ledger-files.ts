@@ -23,8 +23,7 @@ const appendLimit = 5;
 
 /**
  * A ledger as files of lines in a private folder: each window adds to a file of its own, so no two ever write the
- * same one. The folder lies in what the editor calls the extension's global storage, of which each host (this
- * computer, each remote) and each profile has its own; that is what keeps theirs apart.
+ * same one. Each profile has a folder of its own on each host (this computer, each remote), which keeps theirs apart.
  *
  * A fold renames the files before it reads them. A window that was about to add to one finds it gone, and adds again
  * to a new one of the same name; so a line may come twice, and none is lost.

@@ -32,8 +32,8 @@ const indexPrefix = 'credential:';
 export interface LeftoverParts {
   readonly secrets: SecretStore;
   readonly memento: Memento;
-  /** @throws BrokerError `storage_unusable` */
-  readonly folder: (wish: StorageWish) => string;
+  /** @throws (from the result) BrokerError `storage_unusable` */
+  readonly folder: (wish: StorageWish) => Promise<string>;
   readonly filesIn: (folder: string) => Files;
   readonly log: Log;
 }
@@ -77,7 +77,7 @@ export class Leftovers {
   /** Under their leases, since a renewal that has begun stores its outcome before it gives the lease up. */
   async #deleteCredentials(): Promise<void> {
     const { secrets, memento, folder, filesIn } = this.parts;
-    const { leases } = filesIn(folder((recordedStorage(memento) ?? { inUse: firstPlace }).inUse));
+    const { leases } = filesIn(await folder((recordedStorage(memento) ?? { inUse: firstPlace }).inUse));
     for (const name of everIndexed(memento))
       await leases.hold(keyTextIn(name), async () => secrets.delete(name));
   }
@@ -87,7 +87,7 @@ export class Leftovers {
     const { memento, folder, filesIn } = this.parts;
     const folders = new Map<string, Files>();
     for (const directory of usedDirectories(memento)) {
-      const path = folder({ ...firstPlace, directory });
+      const path = await folder({ ...firstPlace, directory });
       if ((await unlessMissing(stat(path))) !== undefined) folders.set(path, filesIn(path));
     }
     return folders;
@@ -101,10 +101,10 @@ export class Leftovers {
   async abandon(place: StorageWish, wish: StorageWish): Promise<void> {
     const { memento, folder } = this.parts;
     const { inUse, leaving } = recordedStorage(memento) ?? { inUse: firstPlace };
-    if (place.backend === 'encryptedFile') await this.#moveAway(encryptedIn(folder(place)));
+    if (place.backend === 'encryptedFile') await this.#moveAway(encryptedIn(await folder(place)));
     if (samePlace(place, inUse)) {
       // What is in the journal is sealed with a key that is among what is given up.
-      await this.#moveAway(join(folder(place), 'journal'));
+      await this.#moveAway(join(await folder(place), 'journal'));
       await recordStorage(memento, { inUse: wish, isEmpty: true });
     } else if (leaving !== undefined && samePlace(place, leaving)) await recordStorage(memento, { inUse });
   }

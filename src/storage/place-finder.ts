@@ -30,13 +30,13 @@ export type Files = Pick<Place, 'journal' | 'leases' | 'ledgers'>;
 export interface FinderParts {
   /** What the settings ask for. */
   readonly wish: StorageWish;
-  /** What this profile has in the editor's SecretStorage, and globalState. */
+  /** What this profile on this host has in the editor's SecretStorage, and globalState. */
   readonly secrets: SecretStore;
   readonly memento: Memento;
-  /** The editor's folder for this extension, in this profile. */
+  /** The editor's folder for this extension, on this host. */
   readonly globalFolder: string;
-  /** Names what is this profile's in a directory that several may use. */
-  readonly profile: { readonly id: string };
+  /** Names what is this profile's, and this host's, in a folder that several may use. */
+  readonly profile: { find(): Promise<string> };
   /** What the windows share in a folder; asked once for each folder. */
   readonly filesIn: (folder: string) => Files;
   /** The passphrase of the environment; undefined or empty when there is none. */
@@ -113,10 +113,10 @@ export class PlaceFinder {
     return this.#open(place, wish);
   }
 
-  /** The folder of a place. @throws BrokerError `storage_unusable` when it is relative */
-  folder({ directory }: StorageWish): string {
-    const { globalFolder, profile } = this.parts;
-    return directory === '' ? globalFolder : join(directoryOf(directory), profile.id);
+  /** The folder of a place. @throws (from the result) BrokerError `storage_unusable` when it is relative */
+  async folder({ directory }: StorageWish): Promise<string> {
+    const parent = directory === '' ? this.parts.globalFolder : directoryOf(directory);
+    return join(parent, await this.parts.profile.find());
   }
 
   /**
@@ -127,7 +127,7 @@ export class PlaceFinder {
     if (wish.directory === '') return;
     await requireUsableFolder(directoryOf(wish.directory));
     // In a directory to which everybody may add, something of theirs may be in the place of ours.
-    await requirePrivateFolder(this.folder(wish));
+    await requirePrivateFolder(await this.folder(wish));
   }
 
   async #move(from: StorageWish): Promise<Found> {
@@ -189,8 +189,8 @@ export class PlaceFinder {
     return { kind: 'open', place: guarded, inUse, ...store };
   }
 
-  #locked(closed: ClosedStore, inUse: StorageWish): Found {
-    return { kind: 'locked', closed, files: this.#filesOf(inUse) };
+  async #locked(closed: ClosedStore, inUse: StorageWish): Promise<Found> {
+    return { kind: 'locked', closed, files: await this.#filesOf(inUse) };
   }
 
   /**
@@ -217,14 +217,14 @@ export class PlaceFinder {
   /** A disk that is not there today must not be taken for an empty one. */
   async #requireThere(wish: StorageWish): Promise<void> {
     if (wish.backend !== 'encryptedFile') return;
-    const folder = encryptedIn(this.folder(wish));
+    const folder = encryptedIn(await this.folder(wish));
     if ((await unlessMissing(stat(folder))) !== undefined) return;
     const why = `the encrypted files that were in ${JSON.stringify(folder)} are not there now`;
     throw new BrokerError('storage_unusable', why, { details: { why } });
   }
 
   async #openPlace(wish: StorageWish, last: StorageWish, mayMake: boolean): Promise<Place | ClosedStore> {
-    const folder = this.folder(wish);
+    const folder = await this.folder(wish);
     const identity = JSON.stringify([wish.backend, folder]);
     const known = this.#places.get(identity);
     if (known !== undefined) return known;
@@ -233,7 +233,7 @@ export class PlaceFinder {
         ? this.parts.secrets
         : await this.#openStore(folder, wish.keyFile, last.keyFile, mayMake);
     if ('isNew' in secrets) return secrets;
-    const place = { identity, secrets, ...this.#filesOf(wish) };
+    const place = { identity, secrets, ...(await this.#filesOf(wish)) };
     this.#places.set(identity, place);
     return place;
   }
@@ -255,8 +255,8 @@ export class PlaceFinder {
     return opened.kind === 'open' ? opened.store : opened.closed;
   }
 
-  #filesOf(wish: StorageWish): Files {
-    const folder = this.folder(wish);
+  async #filesOf(wish: StorageWish): Promise<Files> {
+    const folder = await this.folder(wish);
     const files = this.#files.get(folder) ?? this.parts.filesIn(folder);
     this.#files.set(folder, files);
     return files;

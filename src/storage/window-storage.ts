@@ -1,8 +1,10 @@
+import { homedir } from 'node:os';
 import { Announcer, type Disposable } from '../core/announcer.js';
 import { BrokerError, describeError } from '../core/errors.js';
 import type { Memento } from '../core/ports.js';
 import type { Secret } from '../core/secret.js';
 import type { Backend, Storage, StorageCondition, StorageHealth } from '../core/storage.js';
+import { absolutePath } from '../node/private-folder.js';
 import { Canary } from '../vault/canary.js';
 import { memoryMemento } from '../vault/in-memory.js';
 import { indexedNames } from '../vault/moving.js';
@@ -90,13 +92,8 @@ export class WindowStorage implements Storage, Disposable {
   }
 
   /** Where files belong that all windows share; undefined when there are to be none. */
-  get folder(): string | undefined {
-    if (this.#keepsNothing) return undefined;
-    try {
-      return this.#finder.folder(this.#wish);
-    } catch {
-      return undefined;
-    }
+  async folder(): Promise<string | undefined> {
+    return this.#hasFolder ? this.#finder.folder(this.#wish) : undefined;
   }
 
   /**
@@ -186,7 +183,7 @@ export class WindowStorage implements Storage, Disposable {
       state.kind === 'unusable' ||
       (state.kind === 'open' && state.moveFailure !== undefined) ||
       (state.kind === 'locked' && !state.closed.isNew);
-    return isHelpless && this.folder !== undefined;
+    return isHelpless && this.#hasFolder;
   }
 
   async startAnew(): Promise<void> {
@@ -204,6 +201,11 @@ export class WindowStorage implements Storage, Disposable {
 
   get #keepsNothing(): boolean {
     return this.parts.settings.backend === 'memory';
+  }
+
+  get #hasFolder(): boolean {
+    const { directory } = this.#wish;
+    return !this.#keepsNothing && (directory === '' || absolutePath(directory, homedir()) !== undefined);
   }
 
   get #wish() {

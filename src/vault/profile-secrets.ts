@@ -1,28 +1,28 @@
 import type { SecretStore } from '../core/ports.js';
 
-/** The name that a secret of the profile `id` has in the editor's SecretStorage. */
-export const nameInProfile = (id: string, name: string): string => `${id}/${name}`;
+/** The name that a secret has in the editor's SecretStorage. @param own - what `Profile.find` says */
+export const nameInProfile = (own: string, name: string): string => `${own}/${name}`;
 
-/** What one profile has in the SecretStorage that all profiles of an editor share. */
+/** What one profile on one host has in the SecretStorage that an editor has for all of them. */
 export class ProfileSecrets implements SecretStore {
   constructor(
     private readonly secrets: SecretStore,
-    private readonly profile: { readonly id: string },
+    private readonly profile: { find(): Promise<string> },
   ) {}
 
-  get(name: string): PromiseLike<string | undefined> {
-    return this.secrets.get(this.#full(name));
+  async get(name: string): Promise<string | undefined> {
+    return this.secrets.get(await this.#full(name));
   }
 
-  store(name: string, value: string): PromiseLike<void> {
-    return this.secrets.store(this.#full(name), value);
+  async store(name: string, value: string): Promise<void> {
+    await this.secrets.store(await this.#full(name), value);
   }
 
-  delete(name: string): PromiseLike<void> {
-    return this.secrets.delete(this.#full(name));
+  async delete(name: string): Promise<void> {
+    await this.secrets.delete(await this.#full(name));
   }
 
-  #full(name: string): string {
-    return nameInProfile(this.profile.id, name);
+  async #full(name: string): Promise<string> {
+    return nameInProfile(await this.profile.find(), name);
   }
 }

@@ -138,7 +138,7 @@ describe('secrets', () => {
     const places = [
       logLines.join('\n'),
       JSON.stringify([messages, picks, statusBarItems]),
-      window.stores.memento.text,
+      window.stores.globalState.text,
       window.editor.settings.text,
       JSON.stringify([...window.stores.secrets.values]),
     ];

@@ -79,7 +79,7 @@ describe('without a click by the user', () => {
     window.stores.loseJournal();
     issuer.failNext('token', { status: 503 });
     for (const key of window.stores.memento.keys()) await window.stores.memento.update(key, 'nonsense');
-    window.stores.memento.failNext(2);
+    window.stores.globalState.failNext(2);
     const again = ground.window({
       stores: window.stores,
       user: serversSetting([server]),

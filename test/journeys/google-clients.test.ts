@@ -153,7 +153,7 @@ describe('an authorization server to which the user brings a client', () => {
       '@example.org',
     );
     assert.deepEqual(window.stores.secretNames('client:'), []);
-    assert.ok(!window.stores.memento.text.includes('1234-ours'));
+    assert.ok(!window.stores.globalState.text.includes('1234-ours'));
   });
 
   it('is sent back to the very address that a web client has', async () => {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { AuthorizationServerOptions, TestAuthorizationServer } from '../support/authorization-server.js';
 import { Stores, until, type BrokerWindow } from '../support/broker-window.js';
 import { everythingIn } from '../support/encrypted.js';
+import { FakeMemento } from '../support/fake-memento.js';
 import { serversSetting, useGround } from '../support/ground.js';
 import { scratchFolder } from '../support/scratch-folder.js';
 
@@ -16,14 +17,13 @@ const whoami = async (window: BrokerWindow) => (await window.connect('tickets'))
 const alice = 'alice@example.com (Alice)';
 const sesame = 'open sesame, please';
 
-/** What lies in the editor's folder, beside the audit trail and the profile's id. */
-const filesIn = ({ folder }: Stores) =>
-  readdirSync(folder).filter((name) => name !== 'audit' && name !== 'profile');
+/** What lies in the editor's folder, beside the audit trail. */
+const filesIn = ({ folder }: Stores) => readdirSync(folder).filter((name) => name !== 'audit');
 
-/** What lies in files after everything was deleted, beside the profile's id and what other windows are told. */
+/** What lies in files after everything was deleted, beside what other windows are told. */
 const remains = (folder: string) =>
   globSync(join(folder, '**'), { withFileTypes: true })
-    .filter((entry) => entry.isFile() && !['profile', 'storage.json'].includes(entry.name))
+    .filter((entry) => entry.isFile() && entry.name !== 'storage.json')
     .map(({ name }) => name);
 
 /** What the tooltip and the menu say about storage. */
@@ -78,15 +78,15 @@ describe('a storage', () => {
       assert.equal(await whoami(again), alice);
       assert.equal(issuer.counts().signIns, 1);
       await until(() => /Stored in: .* · works/.test(shown(again)));
-      assertNothingReadable(issuer, stores.folder, elsewhere);
+      assertNothingReadable(issuer, stores.home, elsewhere);
       if (name.startsWith('encryptedFile')) assert.deepEqual([...stores.secrets.values], []);
-      if ('directory' in settings) assert.deepEqual(readdirSync(stores.folder), ['profile']);
+      if ('directory' in settings) assert.deepEqual(readdirSync(stores.home), ['host']);
     });
   }
 
   it('of memory keeps nothing at all, anywhere', async () => {
     const { issuer, open } = await parties();
-    const stores = new Stores();
+    const stores = new Stores({ globalState: new FakeMemento() });
     const first = open(stores, { backend: 'memory' });
     await first.signIn();
     assert.equal(await whoami(first), alice);
@@ -95,7 +95,7 @@ describe('a storage', () => {
     assert.match(shown(first), /Stored in: this window’s memory · gone when the window is closed/);
     await first.close();
     assert.deepEqual(
-      [stores.memento.keys(), readdirSync(stores.folder), [...stores.secrets.values]],
+      [stores.globalState.keys(), readdirSync(stores.home), [...stores.secrets.values]],
       [[], [], []],
     );
     const again = open(stores, { backend: 'memory' });
@@ -331,48 +331,135 @@ describe('a storage', () => {
     });
   });
 
-  describe('of two profiles of one editor', () => {
-    async function twoProfiles() {
+  const sharing = {
+    // Of globalState each profile has its own; secrets and, on one host, the folder are the same for all.
+    'two profiles of one editor': ({ secrets, home }: Stores) => new Stores({ secrets, home }),
+    // What lies where the editor's windows are is the same for both.
+    'two hosts of one profile': ({ secrets, globalState }: Stores) => new Stores({ secrets, globalState }),
+  };
+  for (const [name, share] of Object.entries(sharing))
+    describe(`of ${name}`, () => {
+      async function both(settings = {}) {
+        const { issuer, server, open } = await parties();
+        const mine = new Stores();
+        const other = share(mine);
+        for (const stores of [mine, other]) {
+          const window = open(stores, settings);
+          await window.ready;
+          assert.equal((await window.definition('tickets')).version, 'signed-out');
+          await window.signIn();
+          assert.equal(await whoami(window), alice);
+          await window.close();
+        }
+        return { issuer, server, open, mine, other };
+      }
+
+      it('has a client and a credential for each, so that none spends the refresh token of the other', async () => {
+        const { issuer, open, mine, other } = await both();
+        for (const stores of [mine, other]) {
+          assert.deepEqual([stores.credentialKeys.length, stores.secretNames('client:').length], [1, 1]);
+          const window = open(stores, {});
+          window.clock.leap(55_000);
+          assert.equal(await whoami(window), alice);
+        }
+        const { registrations, refusedRefreshes } = issuer.counts();
+        assert.deepEqual([registrations, refusedRefreshes], [2, 0]);
+      });
+
+      it('leaves what is the other’s alone when one moves, and when one deletes', async () => {
+        const directory = scratchFolder();
+        const { issuer, open, mine, other } = await both({ directory });
+        const theirs = () => [
+          ...other.secretNames().map((name) => [name, other.secrets.values.get(name)]),
+          ...other.memento.keys().map((name) => [name, other.memento.get(name)]),
+          ...globSync(join(directory, other.own, '**', '*.{json,ndjson}')).map((path) => [
+            path,
+            readFileSync(path, 'utf8'),
+          ]),
+        ];
+        const before = theirs();
+        const kinds = [
+          '/credential:',
+          '/client:',
+          '/journal-key',
+          'credential:',
+          '/journal/',
+          '/sessions/',
+          '/bindings/',
+          '/audit/',
+        ];
+        for (const kind of kinds) assert.ok(JSON.stringify(before).includes(kind), kind);
+        assert.deepEqual(readdirSync(directory).sort(), [mine.own, other.own].sort());
+        const moved = open(mine, { backend: 'encryptedFile', keyFile: join(scratchFolder(), 'mcp.key') });
+        assert.equal(await whoami(moved), alice);
+        await moved.close();
+        assert.deepEqual([mine.secretNames(), theirs()], [[], before]);
+        const back = open(mine, {});
+        assert.equal(await whoami(back), alice);
+        await back.close();
+        const last = open(mine, { backend: 'memory' });
+        (await last.editor.window.message(/still there/)).press('Delete Stored Credentials');
+        await until(() => mine.memento.keys().length === 0);
+        await last.close();
+        assert.deepEqual([mine.secretNames(), theirs()], [[], before]);
+        assert.deepEqual([mine.folder, join(directory, mine.own)].flatMap(remains), []);
+        assert.equal(await whoami(open(other, { directory })), alice);
+        assert.equal(issuer.counts().signIns, 2);
+      });
+    });
+
+  describe('of a profile that is new', () => {
+    const begin = () => new Stores({ globalState: new FakeMemento() });
+
+    it('is the same for two windows that are opened at once, and for later ones', async () => {
       const { issuer, open } = await parties();
-      const mine = new Stores();
-      const other = new Stores(mine.secrets);
-      for (const stores of [mine, other]) {
-        const window = open(stores, {});
-        await window.signIn();
-        await window.close();
-      }
-      return { issuer, open, mine, other };
-    }
-
-    it('has a client and a credential for each, so that none spends the refresh token of the other', async () => {
-      const { issuer, open, mine, other } = await twoProfiles();
-      for (const stores of [mine, other]) {
-        assert.deepEqual([stores.credentialKeys.length, stores.secretNames('client:').length], [1, 1]);
-        const window = open(stores, {});
-        window.clock.leap(55_000);
-        assert.equal(await whoami(window), alice);
-      }
-      const { registrations, refusedRefreshes } = issuer.counts();
-      assert.deepEqual([registrations, refusedRefreshes], [2, 0]);
+      const stores = begin();
+      const [one, two] = [open(stores, {}), open(stores, {})];
+      assert.deepEqual(stores.globalState.keys(), [], 'Activation has not waited.');
+      await one.signIn();
+      assert.equal(await whoami(two), alice);
+      await Promise.all([one.close(), two.close()]);
+      assert.equal(await whoami(open(stores, {})), alice);
+      assert.deepEqual(readdirSync(stores.home).sort(), [stores.own, 'host'].sort());
+      assert.equal(issuer.counts().signIns, 1);
     });
 
-    it('leaves what is the other’s alone when one moves, and when one deletes', async () => {
-      const { open, mine, other } = await twoProfiles();
-      const theirs = () => other.secretNames().map((name) => [name, other.secrets.values.get(name)]);
-      const before = theirs();
-      assert.ok(before.length >= 3);
-      const moved = open(mine, { backend: 'encryptedFile', keyFile: join(scratchFolder(), 'mcp.key') });
-      assert.equal(await whoami(moved), alice);
-      await moved.close();
-      assert.deepEqual([mine.secretNames(), theirs()], [[], before]);
-      const back = open(mine, {});
-      assert.equal(await whoami(back), alice);
-      await back.close();
-      const last = open(mine, { backend: 'memory' });
-      (await last.editor.window.message(/still there/)).press('Delete Stored Credentials');
-      await until(() => mine.memento.keys().length === 0);
-      assert.deepEqual([mine.secretNames(), theirs()], [[], before]);
+    it('is there after a window that was closed at once', async () => {
+      const { open } = await parties();
+      const stores = begin();
+      await open(stores, {}).close();
+      const again = open(stores, {});
+      await again.signIn();
+      assert.equal(await whoami(again), alice);
     });
+  });
+
+  it('is found again when the file with the host’s id is lost', async () => {
+    const { issuer, open } = await parties();
+    const stores = new Stores();
+    const first = open(stores, {});
+    await first.signIn();
+    await first.close();
+    rmSync(join(stores.home, 'host'));
+    assert.equal(await whoami(open(stores, {})), alice);
+    assert.equal(issuer.counts().signIns, 1);
+  });
+
+  it('is a new one when globalState is lost, and what was there stays where it is', async () => {
+    const { issuer, open } = await parties();
+    const stores = new Stores();
+    const first = open(stores, {});
+    await first.signIn();
+    await first.close();
+    const { secrets, home } = stores;
+    const [names, journal] = [stores.secretNames(), join(stores.folder, 'journal')];
+    const [before, files] = [names.map((name) => secrets.values.get(name)), readdirSync(journal)];
+    const again = open(new Stores({ secrets, home }), {});
+    assert.equal((await again.definition('tickets')).version, 'signed-out');
+    await again.signIn();
+    assert.equal(await whoami(again), alice);
+    assert.deepEqual([names.map((name) => secrets.values.get(name)), readdirSync(journal)], [before, files]);
+    assert.equal(issuer.counts().signIns, 2);
   });
 
   describe('of memory, after another one', () => {

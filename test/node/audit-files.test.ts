@@ -14,7 +14,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { parseRecord, type AuditRecord } from '../../src/core/audit.js';
 import { Counters } from '../../src/core/counters.js';
 import { Secret } from '../../src/core/secret.js';
-import { auditTrail } from '../../src/node/audit-files.js';
+import { AuditFiles } from '../../src/node/audit-files.js';
 import { Child } from '../support/child-process.js';
 import { RecordingLog } from '../support/recording-log.js';
 import { scratchFolder } from '../support/scratch-folder.js';
@@ -37,8 +37,9 @@ describe('an audit trail in files', () => {
     Object.assign(rules, { enabled: true, maxFileBytes: 1_000_000, maxFiles: 5 });
   });
 
-  const trail = () =>
-    auditTrail(folder, {
+  const trailIn = (where: string | undefined) =>
+    new AuditFiles({
+      folder: () => Promise.resolve(where),
       rules: {
         isEnabled: () => rules.enabled,
         maxFileBytes: () => rules.maxFileBytes,
@@ -49,6 +50,7 @@ describe('an audit trail in files', () => {
       counters,
       log,
     });
+  const trail = () => trailIn(folder);
   const files = () => readdirSync(folder).sort();
   const linesIn = (file: string) =>
     readFileSync(join(folder, file), 'utf8')
@@ -115,8 +117,7 @@ describe('an audit trail in files', () => {
   });
 
   it('is nowhere when nothing may be kept', async () => {
-    const parts = { rules: {} as never, requireParent: {} as never, clock: {} as never, counters, log };
-    const audit = auditTrail(undefined, parts);
+    const audit = trailIn(undefined);
     audit.record({ kind: 'sign-in' });
     await audit.settled();
     assert.deepEqual(await audit.newest(10), { records: [], damaged: 0, isAll: true });

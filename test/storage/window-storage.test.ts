@@ -59,7 +59,7 @@ describe('the storage of a window', () => {
       secrets,
       memento,
       globalFolder,
-      profile: { id: profile },
+      profile: { find: () => Promise.resolve(profile) },
       filesIn: (folder) => ({
         journal: new JournalFiles(join(folder, 'journal'), log),
         leases: new LeaseFiles(join(folder, 'leases'), log),
@@ -88,13 +88,13 @@ describe('the storage of a window', () => {
       condition: { kind: 'works' },
       setAside: 0,
     });
-    assert.deepEqual([memento.keys(), window.folder], [[], globalFolder]);
+    assert.deepEqual([memento.keys(), await window.folder()], [[], join(globalFolder, 'ours')]);
   });
 
-  it('has no folder where nothing is kept, or where the settings name none', () => {
-    assert.equal(open({ backend: 'memory' }).folder, undefined);
-    assert.equal(open({ directory: 'relative' }).folder, undefined);
-    assert.equal(open({ directory: '/srv/mcp' }).folder, '/srv/mcp/ours');
+  it('has no folder where nothing is kept, or where the settings name none', async () => {
+    assert.equal(await open({ backend: 'memory' }).folder(), undefined);
+    assert.equal(await open({ directory: 'relative' }).folder(), undefined);
+    assert.equal(await open({ directory: '/srv/mcp' }).folder(), '/srv/mcp/ours');
   });
 
   it('watches its journal from the moment in which it is unlocked', async () => {
@@ -192,7 +192,7 @@ describe('the storage of a window', () => {
       await assert.rejects(async () => window.secrets.get(name), isLocked);
       await window.startAnew();
       assert.match(oursIn(old).join(), /^encrypted\.[0-9a-f]{8},journal/);
-      assert.deepEqual(there(globalFolder), ['journal', 'leases'], 'What is in use is left alone.');
+      assert.deepEqual(oursIn(globalFolder), ['journal', 'leases'], 'What is in use is left alone.');
       assert.equal(await open(wish).secrets.get(name), record, 'Nothing is lost with it.');
     });
 
@@ -226,11 +226,11 @@ describe('the storage of a window', () => {
   it('deletes files where they were, but not those of another profile', async () => {
     const shared = scratchFolder();
     await memento.update('storage.directories', ['', shared]);
-    await open().secrets.store('a', 'one');
+    await open().journal.write('x', 'text');
     for (const profile of ['ours', 'theirs'])
       for (const name of ['audit', 'encrypted']) mkdirSync(join(shared, profile, name), { recursive: true });
     await open({ backend: 'memory' }).deleteLeftBehind();
-    const left = [globalFolder, join(shared, 'ours'), join(shared, 'theirs')].map((path) =>
+    const left = [join(globalFolder, 'ours'), join(shared, 'ours'), join(shared, 'theirs')].map((path) =>
       readdirSync(path),
     );
     assert.deepEqual([left, memento.keys()], [[['journal'], ['journal'], ['audit', 'encrypted']], []]);

@@ -1,5 +1,5 @@
 import { Counters } from '../../src/core/counters.js';
-import { auditTrail } from '../../src/node/audit-files.js';
+import { AuditFiles } from '../../src/node/audit-files.js';
 import { RecordingLog } from './recording-log.js';
 
 /**
@@ -8,7 +8,8 @@ import { RecordingLog } from './recording-log.js';
  */
 const [folder = '', name = '', count = '', maxFileBytes = ''] = process.argv.slice(2);
 const counters = new Counters();
-const audit = auditTrail(folder, {
+const audit = new AuditFiles({
+  folder: () => Promise.resolve(folder),
   rules: { isEnabled: () => true, maxFileBytes: () => Number(maxFileBytes), maxFiles: () => 1_000_000 },
   requireParent: () => Promise.resolve(),
   clock: { nowMs: () => Date.now() },

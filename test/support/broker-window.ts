@@ -1,13 +1,15 @@
-import { globSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import type { ExtensionContext } from 'vscode';
 import type { Disposable } from '../../src/core/announcer.js';
-import type { Fetch, SecretStore } from '../../src/core/ports.js';
-import { Profile } from '../../src/node/profile.js';
+import type { Fetch, Memento, SecretStore } from '../../src/core/ports.js';
+import { Host, randomId } from '../../src/node/host.js';
+import { ownId } from '../../src/node/profile.js';
 import { Web } from '../../src/node/web.js';
+import { HostMemento } from '../../src/vault/host-memento.js';
 import { nameInProfile, ProfileSecrets } from '../../src/vault/profile-secrets.js';
 import { openWindow, type OpenWindow, type SystemParts } from '../../src/window.js';
 import { manifest } from './editor-settings.js';
@@ -25,28 +27,64 @@ import { scratchFolder } from './scratch-folder.js';
 /** A call waits for the user for two minutes; the scheduler wakes at least once a minute. */
 const longestOtherTimerMs = 90_000;
 
-/** What outlives a window. */
+/** What an editor gives to the extension. */
+interface Given {
+  /** One for all profiles and hosts of an editor. */
+  readonly secrets?: FakeSecretStore;
+  /** One for each profile, on all hosts. */
+  readonly globalState?: FakeMemento;
+  /** What the editor calls the extension's global storage: one for each host, for all profiles. */
+  readonly home?: string;
+}
+
+/** What outlives a window of one profile on one host. */
 export class Stores {
-  readonly memento = new FakeMemento();
-  /** What the editor calls the extension's global storage: a folder that the windows of a profile share. */
-  readonly folder = scratchFolder();
-  readonly #journal = join(this.folder, 'journal');
-  readonly #profile = new Profile(this.folder, this.memento, new RecordingLog());
+  readonly secrets: FakeSecretStore;
+  readonly globalState: FakeMemento;
+  readonly home: string;
+  /** This host's part of globalState. */
+  readonly memento: Memento;
+  readonly #host: Host;
 
-  /** @param secrets - all profiles of one editor have the same */
-  constructor(readonly secrets = new FakeSecretStore()) {}
+  constructor({
+    secrets = new FakeSecretStore(),
+    globalState = usedBefore(),
+    home = scratchFolder(),
+  }: Given = {}) {
+    this.secrets = secrets;
+    this.globalState = globalState;
+    this.home = home;
+    this.#host = new Host(home, globalState, new RecordingLog());
+    this.memento = new HostMemento(globalState, this.#host);
+  }
 
-  /** This profile's part of them. */
+  /** The name under which everything is kept. */
+  get own(): string {
+    return ownId(this.#host.id, (this.globalState.get('storage.profile') as { readonly id: string }).id);
+  }
+
+  /** The folder in which it is. */
+  get folder(): string {
+    const folder = join(this.home, this.own);
+    mkdirSync(folder, { recursive: true });
+    return folder;
+  }
+
+  get #journal(): string {
+    return join(this.folder, 'journal');
+  }
+
+  /** The part of the secrets that is this profile's on this host. */
   get ownSecrets(): SecretStore {
-    return new ProfileSecrets(this.secrets, this.#profile);
+    return new ProfileSecrets(this.secrets, { find: () => Promise.resolve(this.own) });
   }
 
-  /** The name that a secret of this profile has in the editor. */
+  /** The name that a secret of it has in the editor. */
   secretName(name: string): string {
-    return nameInProfile(this.#profile.id, name);
+    return nameInProfile(this.own, name);
   }
 
-  /** The names of this profile's secrets that begin with `kind`. */
+  /** The names of those that begin with `kind`. */
   secretNames(kind = ''): readonly string[] {
     return [...this.secrets.values.keys()].filter((name) => name.startsWith(this.secretName(kind)));
   }
@@ -91,6 +129,13 @@ export class Stores {
   get credentialKeys(): readonly string[] {
     return this.secretNames('credential:');
   }
+}
+
+/** The globalState of a profile that has long agreed on its id, so that nobody waits. */
+function usedBefore(): FakeMemento {
+  const globalState = new FakeMemento();
+  void globalState.update('storage.profile', { id: randomId(), atMs: 0 });
+  return globalState;
 }
 
 export interface BrokerWindowOptions extends FakeEditorOptions {
@@ -138,13 +183,13 @@ export class BrokerWindow {
     const context = {
       subscriptions: this.#subscriptions,
       secrets: stores.secrets,
-      globalState: stores.memento,
+      globalState: stores.globalState,
       extension: {
         packageJSON: manifest,
         id: `${manifest.publisher}.${manifest.name}`,
         extensionKind: this.editor.isRemote ? 2 : 1,
       },
-      globalStorageUri: FakeUri.parse(pathToFileURL(stores.folder).href),
+      globalStorageUri: FakeUri.parse(pathToFileURL(stores.home).href),
       extensionUri: FakeUri.parse(pathToFileURL(new URL('../..', import.meta.url).pathname).href),
     };
     this.#window = openWindow(this.editor.api, context as unknown as ExtensionContext, {
@@ -246,8 +291,8 @@ export class BrokerWindow {
 
   /** Everything outside SecretStorage that a secret could have got into. */
   get remains(): string {
-    const { memento, ledgerText, auditLines } = this.stores;
-    return [this.editor.remains, memento.text, ledgerText, ...auditLines].join('\n');
+    const { globalState, ledgerText, auditLines } = this.stores;
+    return [this.editor.remains, globalState.text, ledgerText, ...auditLines].join('\n');
   }
 
   /**

@@ -148,5 +148,5 @@ export class TokenDesk {
 const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 /** Nobody here checks its signature: it comes straight from Google. */
-export const idTokenFor = (audience: string, email = 'alice@example.com', sub = '1234'): string =>
+const idTokenFor = (audience: string, email = 'alice@example.com', sub = '1234'): string =>
   `${part({ alg: 'RS256' })}.${part({ aud: audience, sub, email, exp: Math.floor(Date.now() / 1000) + 3600 })}.c2ln`;

@@ -95,7 +95,7 @@ describe('exchangeCode (OAuth 2.1 §4.1.3)', () => {
 
   const scopes = ['openid'];
   const nowSeconds = Math.floor(Date.now() / 1000);
-  const claims = { iss: issuer, aud: 'client:1', sub: 'u-1', iat: nowSeconds, exp: nowSeconds + 60 };
+  const claims = { iss: issuer, aud: 'client:1', sub: 'u-1', iat: nowSeconds, exp: nowSeconds + 3600 };
 
   it('takes who signed in from the ID token, when it is for this request (OpenID Connect Core §3.1.3.7)', async () => {
     let nonce = '';

@@ -145,7 +145,7 @@ function readForm(html: string): Form | undefined {
     action: attribute(formTag, 'action'),
     fields: new Map(inputs.map((tag) => [attribute(tag, 'name') ?? '', attribute(tag, 'value') ?? ''])),
     buttons: new Map(
-      buttons.map(([, tag = '', label = '']) => [attribute(tag, 'value') as string, label] as const),
+      buttons.map(([, tag = '', label = '']) => [attribute(tag, 'value') ?? '', label] as const),
     ),
   };
 }

@@ -60,7 +60,7 @@ export class LegacySseServer {
         return Promise.resolve();
       },
     };
-    await server.connect(transport as Parameters<McpServer['connect']>[0]);
+    await server.connect(transport);
     this.#sessions.set(id, { stream: res, hear: (message) => transport.onmessage?.(message) });
     res.on('close', () => this.#sessions.delete(id));
   }

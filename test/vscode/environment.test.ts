@@ -30,7 +30,7 @@ describe('the name of a setting’s variable', () => {
     assert.ok(rows.length >= 2);
     for (const [, id = '', variable] of rows) assert.equal(variable, variableFor(id));
     const names = Object.keys(manifest.contributes.configuration.properties).map(variableFor);
-    for (const [variable] of readme.matchAll(/MCP_CREDENTIALS_[A-Z_]*[A-Z]/g)) {
+    for (const [variable] of readme.matchAll(/\bMCP_CREDENTIALS_[A-Z_]*[A-Z]/g)) {
       assert.ok([...names, 'MCP_CREDENTIALS_PASSPHRASE'].includes(variable), variable);
     }
   });

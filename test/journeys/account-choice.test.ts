@@ -45,7 +45,7 @@ describe('several accounts that fit one server', () => {
       ['file:///two', /bob/, 'bob@example.com (Bob)'],
     ] as const) {
       const window = open(stores, server, folder);
-      const connected = window.connectUnresolved('tickets');
+      const called = window.connectUnresolved('tickets').then((client) => client.call('whoami'));
       const notice = await window.editor.window.message(several);
       assert.deepEqual(notice.buttons, ['Choose Account…']);
       assert.equal(window.editor.statusBar?.text, '$(key) MCP: choose an account');
@@ -53,7 +53,7 @@ describe('several accounts that fit one server', () => {
       window.editor.window.planPick(pick);
       notice.press('Choose Account…');
       // The call that waited goes on.
-      assert.equal(await (await connected).call('whoami'), name);
+      assert.equal(await called, name);
       const [menu] = window.editor.window.picks;
       assert.deepEqual(
         menu?.items.map(({ label, description }) => [label, description]),

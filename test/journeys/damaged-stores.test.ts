@@ -38,12 +38,12 @@ describe('a damaged entry in what is stored', () => {
       assert.equal(stores.secrets.values.get(work.replace('/', '/damaged:')), text);
       assert.match(window.log(/is set aside/) ?? '', /^error /);
 
-      const connected = window.connect('work');
+      const called = window.connect('work').then((client) => client.call('whoami'));
       const notice = await window.editor.window.message(
         /sign-in of alice@example\.com is gone from the editor’s secret storage\./,
       );
       notice.press('Sign In');
-      assert.equal(await (await connected).call('whoami'), 'alice@example.com (Alice)');
+      assert.equal(await called, 'alice@example.com (Alice)');
     });
   }
 
@@ -60,9 +60,9 @@ describe('a damaged entry in what is stored', () => {
     stores.secrets.values.delete(work);
     const again = ground.window({ stores, user });
     await works(again, 'home');
-    const connected = again.window.connect('work');
+    const called = again.window.connect('work').then((client) => client.call('whoami'));
     (await again.window.editor.window.message(/sign-in of alice@example\.com is gone/)).press('Sign In');
-    assert.equal(await (await connected).call('whoami'), 'alice@example.com (Alice)');
+    assert.equal(await called, 'alice@example.com (Alice)');
   });
 
   it('is left out when it is a binding: the only account that fits takes its place', async () => {

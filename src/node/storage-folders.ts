@@ -21,6 +21,6 @@ export const encryptedIn = (folder: string): string => join(folder, 'encrypted')
 
 /** Removes everything of ours that is in `folder` but the journal, and nothing else. */
 export async function eraseFiles(folder: string): Promise<void> {
-  for (const name of ['encrypted', 'sessions', 'bindings', 'leases', 'audit'])
+  for (const name of ['encrypted', 'sessions', 'bindings', 'leases', 'audit', 'servers'])
     await rm(join(folder, name), { recursive: true, force: true });
 }

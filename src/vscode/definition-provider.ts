@@ -63,8 +63,10 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
     return this.#changed.event;
   }
 
+  /** None while there is no proxy; whoever is to be told of that has been told. */
   async provideMcpServerDefinitions(): Promise<McpHttpServerDefinition[]> {
-    const proxy = (this.#proxy = await this.parts.ready);
+    const proxy = (this.#proxy = await this.parts.ready.catch(() => undefined));
+    if (proxy === undefined) return [];
     this.#offered = this.#summary();
     return this.parts.broker.servers().flatMap((server) => this.#definition(proxy, server) ?? []);
   }

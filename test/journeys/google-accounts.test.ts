@@ -209,6 +209,7 @@ describe('servers of Google’s world', () => {
       await window.signIn(/a/);
       await window.connect('b');
       window.editor.window.planPick(/^b|\bb\b/);
+      window.editor.window.planPick(/Revoke/);
       const signOut = window.editor.run('mcpCredentials.signOut');
       (await window.editor.window.message(/Signed out alice@example\.com of “b”/)).close();
       await signOut;

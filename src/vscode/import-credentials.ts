@@ -1,4 +1,5 @@
 import type { Broker } from '../broker/broker.js';
+import type { Account } from '../core/account.js';
 import { describeError, hasCode } from '../core/errors.js';
 import type { ForeignCredentials, FoundCredential, PlaintextFile } from '../core/importing.js';
 import type { Clock, Log } from '../core/ports.js';
@@ -8,7 +9,14 @@ import type { AddServer } from './add-server.js';
 import type { VSCode } from './api.js';
 import type { DefaultCredentials } from './default-credentials.js';
 import { failureText } from './failure-texts.js';
-import { originText, removalText, resultText, unusableText } from './import-texts.js';
+import {
+  filesText,
+  importedText,
+  originText,
+  removalText,
+  resultText,
+  unusableText,
+} from './import-texts.js';
 import { choose, type Choice } from './menu.js';
 import { unlinked } from './unlinked.js';
 
@@ -31,7 +39,7 @@ interface Outcome {
   readonly sentences: readonly string[];
   /** What lies in the clear and is here now. */
   readonly files: readonly PlaintextFile[];
-  readonly isAnyImported: boolean;
+  readonly imported: readonly Account[];
 }
 
 /** Takes over what other programs on this computer keep in the clear. */
@@ -110,7 +118,7 @@ export class ImportCredentials {
       ],
       {
         title: this.#title,
-        placeHolder: l10n.t('Who is it to be imported?'),
+        placeHolder: l10n.t('Which accounts?'),
         canPickMany: true,
         matchOnDetail: true,
       },
@@ -138,7 +146,7 @@ export class ImportCredentials {
     const { l10n } = vs;
     const sentences: string[] = [];
     const files: PlaintextFile[] = [];
-    let isAnyImported = false;
+    const imported: Account[] = [];
     for (const entry of chosen) {
       const { content, name } = entry;
       try {
@@ -151,9 +159,9 @@ export class ImportCredentials {
           continue;
         }
         const result = await broker.import(content, issuer);
-        sentences.push(resultText(l10n, entry, result, storage.health));
         const isHere = result.kind === 'imported' || result.kind === 'kept';
-        if (result.kind === 'imported') isAnyImported = true;
+        if (result.kind === 'imported') imported.push(result.account);
+        else sentences.push(resultText(l10n, entry, result, storage.health));
         if (isHere) files.push(...entry.files.filter(({ leadsTo }) => leadsTo === undefined));
       } catch (error) {
         if (hasCode(error, 'sign_in_cancelled')) continue;
@@ -162,14 +170,19 @@ export class ImportCredentials {
         sentences.push(`${l10n.t('“{0}” is not imported:', name)} ${why}`);
       }
     }
-    return { sentences, files, isAnyImported };
+    const told = importedText(
+      l10n,
+      imported.map(({ label }) => label),
+    );
+    return { sentences: [...told, ...sentences], files, imported };
   }
 
-  async #report({ sentences, files, isAnyImported }: Outcome): Promise<void> {
+  async #report({ sentences, files, imported }: Outcome): Promise<void> {
     const { vs, broker, addServer, log } = this.parts;
     const { l10n, window } = vs;
     if (sentences.length === 0) return;
     for (const sentence of sentences) log.info(`Import: ${JSON.stringify(sentence)}`);
+    const isAnyImported = imported.length > 0;
     const [deleteFiles, add] = [l10n.t('Delete the Files…'), l10n.t('Add Server…')];
     const buttons = [
       ...(files.length > 0 ? [deleteFiles] : []),
@@ -192,7 +205,7 @@ export class ImportCredentials {
     const question = l10n.t(
       'Delete these files? The programs that they belong to will ask for a new sign-in.',
     );
-    const detail = files.map(({ path }) => path).join('\n');
+    const detail = filesText(files.map(({ path }) => path));
     if ((await window.showWarningMessage(question, { modal: true, detail }, button)) !== button) return;
     const left: string[] = [];
     let removed = 0;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { googleEndpoints, type GoogleEndpoints } from '../../src/google/endpoints.js';
 import { Stores, type BrokerWindow } from '../support/broker-window.js';
 import { workspaceFile } from '../support/google/credential-files.js';
@@ -115,7 +115,7 @@ describe('“Import Credentials…”', () => {
     told.press('Delete the Files…');
     (await window.editor.window.message(/1 file is deleted/)).close();
     await work;
-    assert.deepEqual(window.editor.window.modals[0]?.detail, good);
+    assert.equal(window.editor.window.modals[0]?.detail, `${dirname(good)}/\n• ${basename(good)}`);
     assert.deepEqual([good, ghost, cut].map(existsSync), [false, true, true]);
 
     const { call } = await window.connect('gmail');
@@ -148,7 +148,11 @@ describe('“Import Credentials…”', () => {
     const revocations = () => pc.google.requests.filter((request) => request.endsWith('/revoke')).length;
 
     const here = window.run('signOut', /^gmail/, /Sign Out Here/);
-    (await window.editor.window.message(/of “gmail” in this editor\. The access was not revoked/)).close();
+    (
+      await window.editor.window.message(
+        /of “gmail”\. The sign-in is kept for “mail again”, and nothing was revoked/,
+      )
+    ).close();
     await here;
     const menu = window.editor.window.picks.at(-1)?.items ?? [];
     assert.match(menu[0]?.detail ?? '', /Only “gmail” stops using it\. These go on: “mail again”\./);
@@ -271,7 +275,8 @@ describe('tokens of mcp-remote', () => {
     told.press('Delete the Files…');
     (await window.editor.window.message(/2 files are deleted/)).close();
     await work;
-    assert.deepEqual(window.editor.window.modals[0]?.detail.split('\n'), files);
+    const names = files.map((path) => `• ${basename(path)}`);
+    assert.deepEqual(window.editor.window.modals[0]?.detail.split('\n'), [`${folder}/`, ...names]);
     const { call } = await window.connect('tickets');
     assert.equal(await call('whoami'), 'alice@example.com (Alice)');
     window.clock.leap(55_000);

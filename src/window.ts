@@ -257,6 +257,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     vs,
     broker,
     foreign: foreignCredentials({ ...googleHome(system), tokenEndpoints: tokenEndpoints(google) }),
+    actions,
     defaultCredentials: new DefaultCredentials({ vs, broker, actions, entries, origins }),
     addServer,
     issuer,

@@ -168,12 +168,19 @@ export class Broker implements TokenSource {
     return this.#servers.candidates(id).map(({ account }) => account);
   }
 
+  /** The accounts that have signed in and that `id` could use as well, beside the one that it uses. */
+  otherAccounts(id: ServerId): readonly Account[] {
+    return this.#servers.others(id).map(({ account }) => account);
+  }
+
   /**
-   * Uses `account`, one of the candidates, for `id` from now on in this workspace; calls that wait for it go on.
-   * @throws BrokerError `sign_in_required` when it is no candidate any more
+   * Uses `account`, one of the candidates or of the others, for `id` from now on in this workspace; calls that wait for
+   * it go on.
+   * @throws BrokerError `sign_in_required` when it is none of them any more
    */
   async useAccount(id: ServerId, account: Account): Promise<void> {
-    const chosen = this.#servers.candidates(id).find((candidate) => sameAccount(candidate.account, account));
+    const fitting = [...this.#servers.candidates(id), ...this.#servers.others(id)];
+    const chosen = fitting.find((candidate) => sameAccount(candidate.account, account));
     if (chosen === undefined) throw nobody(id);
     this.#servers.bind(id, chosen, 'chosen');
     await this.#loader.loadAll();
@@ -226,8 +233,13 @@ export class Broker implements TokenSource {
     return this.#signOuts.signOut(id, how);
   }
 
+  /** Does `work`, which imports; servers that something of it fits use that when it is done. */
+  importTogether<T>(work: () => Promise<T>): Promise<T> {
+    return this.#imports.together(work);
+  }
+
   /**
-   * Takes over what another program has kept; servers that it fits use it at once.
+   * Takes over what another program has kept, in the course of `importTogether`.
    * @throws BrokerError as `Imports.import`
    */
   import(found: Importable, issuer: string): Promise<ImportResult> {

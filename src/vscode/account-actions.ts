@@ -7,7 +7,7 @@ import type { ServerId } from '../core/server.js';
 import type { Storage } from '../core/storage.js';
 import type { VSCode } from './api.js';
 import type { GoogleClients } from './google-clients.js';
-import { choose } from './menu.js';
+import { choose, type Choice } from './menu.js';
 import type { SignInHelp } from './sign-in-help.js';
 import { failureText } from './failure-texts.js';
 import { durationText } from './state-texts.js';
@@ -81,22 +81,31 @@ export class AccountActions {
     if (candidates.length > 0) return this.#chooseAmong(id, candidates);
     const account = broker.account(id);
     const isPinned = broker.servers().find((server) => server.id === id)?.auth.account !== undefined;
+    const others = broker.otherAccounts(id);
+    // A single one is found by the sign-in itself.
+    if (account === undefined && others.length > 1) return this.#chooseAmong(id, others);
     if (account === undefined || isPinned) return this.signIn(id, 'any');
     await choose(vs, l10n.t('Sign in for “{0}”', id), l10n.t('Which account?'), [
       { label: l10n.t('$(account) Again as {0}', account.label), run: () => this.signIn(id, 'same') },
+      ...this.#choicesFor(id, others),
       { label: l10n.t('$(person-add) With Another Account…'), run: () => this.signIn(id, 'any') },
     ]);
+  }
+
+  /** Those that have signed in already, and need no browser. */
+  #choicesFor(id: ServerId, accounts: readonly Account[]): readonly Choice[] {
+    return accounts.map((account) => ({
+      label: `$(account) ${iconless(account.label)}`,
+      description: addressOf(account, accounts),
+      run: () => this.#use(id, account),
+    }));
   }
 
   async #chooseAmong(id: ServerId, candidates: readonly Account[]): Promise<void> {
     const { vs } = this.parts;
     const { l10n } = vs;
     await choose(vs, l10n.t('Account for “{0}”', id), l10n.t('Which account?'), [
-      ...candidates.map((account) => ({
-        label: `$(account) ${iconless(account.label)}`,
-        description: addressOf(account, candidates),
-        run: () => this.#use(id, account),
-      })),
+      ...this.#choicesFor(id, candidates),
       { label: '', kind: vs.QuickPickItemKind.Separator },
       { label: l10n.t('$(person-add) Sign In with Another Account…'), run: () => this.signIn(id, 'any') },
     ]);

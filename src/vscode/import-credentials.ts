@@ -1,10 +1,11 @@
 import type { Broker } from '../broker/broker.js';
-import type { Account } from '../core/account.js';
+import { sameAccount, type Account } from '../core/account.js';
 import { describeError, hasCode } from '../core/errors.js';
 import type { ForeignCredentials, FoundCredential, PlaintextFile } from '../core/importing.js';
 import type { Clock, Log } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
 import type { Storage } from '../core/storage.js';
+import type { AccountActions } from './account-actions.js';
 import type { AddServer } from './add-server.js';
 import type { VSCode } from './api.js';
 import type { DefaultCredentials } from './default-credentials.js';
@@ -26,6 +27,7 @@ export interface ImportCredentialsParts {
   readonly foreign: ForeignCredentials;
   readonly defaultCredentials: DefaultCredentials;
   readonly addServer: AddServer;
+  readonly actions: Pick<AccountActions, 'chooseAccount'>;
   /** Google's issuer identifier. */
   readonly issuer: string;
   readonly storage: Pick<Storage, 'health'>;
@@ -100,7 +102,7 @@ export class ImportCredentials {
 
   /** A list with a tick for whatever can be imported; what cannot is below, with its reason. */
   async #offer(found: readonly FoundCredential[]): Promise<void> {
-    const { vs } = this.parts;
+    const { vs, broker } = this.parts;
     const { l10n, window } = vs;
     const usable = found.filter(({ content }) => content.kind !== 'unusable');
     const damaged = found.filter(({ content }) => content.kind === 'unusable');
@@ -124,7 +126,10 @@ export class ImportCredentials {
       },
     );
     const chosen = (ticked ?? []).flatMap(({ entry }) => entry ?? []);
-    if (chosen.length > 0) await this.#report(await this.#import(chosen));
+    if (chosen.length === 0) return;
+    const outcome = await broker.importTogether(() => this.#import(chosen));
+    await this.#askWhoIsUsed(outcome);
+    await this.#report(outcome);
   }
 
   #lineFor({ origin, name, files, content }: FoundCredential): Choice {
@@ -175,6 +180,14 @@ export class ImportCredentials {
       imported.map(({ label }) => label),
     );
     return { sentences: [...told, ...sentences], files, imported };
+  }
+
+  /** Where several of the accounts fit a server, nobody but the user knows which one it is to be. */
+  async #askWhoIsUsed({ imported }: Outcome): Promise<void> {
+    const { broker, actions } = this.parts;
+    const isImported = (account: Account) => imported.some((one) => sameAccount(one, account));
+    for (const { id } of broker.servers())
+      if (broker.candidates(id).some(isImported)) await actions.chooseAccount(id);
   }
 
   async #report({ sentences, files, imported }: Outcome): Promise<void> {

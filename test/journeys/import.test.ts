@@ -130,6 +130,47 @@ describe('“Import Credentials…”', () => {
     assert.match(trail.join('\n'), /"outcome":"another-person"/);
   });
 
+  it('asks once which of several accounts a server is to use, and offers the others to choose without a browser', async () => {
+    const pc = await computer();
+    const { google, client } = pc;
+    for (const user of google.users.slice(0, 2)) {
+      const tokens = await google.signedInElsewhere(user, client, ['openid', 'https://www.googleapis.com/auth/userinfo.email', ...gmail]);
+      pc.write(
+        `${user.email}.json`,
+        workspaceFile(client, {
+          ...tokens,
+          scopes: gmail,
+          expiresAtMs: Date.now() - 60_000,
+          tokenUri: pc.tokenUri,
+        }),
+      );
+    }
+    const { window } = ground.window(pc.options);
+    await window.ready;
+    for (const pick of [found]) window.editor.window.planPick(pick);
+    window.editor.window.planTicks(/alice/, /bob/);
+    window.editor.window.planPick(/bob@example\.com/);
+    const work = window.run('importCredentials');
+    (await window.editor.window.message(/^Imported: alice@example\.com, bob@example\.com\./)).close();
+    await work;
+    const asked = () =>
+      window.editor.window.picks.filter(({ title }) => title === 'Account for “gmail”').length;
+    assert.equal(asked(), 1);
+    const { call } = await window.connect('gmail');
+    assert.match(await call('whoami'), /^bob@example\.com/);
+
+    await window.run('signIn', /alice@example\.com/);
+    const labels = window.editor.window.picks.at(-1)?.items.map(({ label }) => label);
+    assert.deepEqual(labels, [
+      '$(account) Again as bob@example.com',
+      '$(account) alice@example.com',
+      '$(person-add) With Another Account…',
+    ]);
+    assert.match(await (await window.connect('gmail')).call('whoami'), /^alice@example\.com/);
+    assert.equal(asked(), 1);
+    assert.deepEqual(window.editor.opened, []);
+  });
+
   it('is undone by signing out, here alone or at Google too', async () => {
     const pc = await computer();
     const tokens = await pc.tokensOf('alice');

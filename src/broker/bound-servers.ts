@@ -29,6 +29,7 @@ export class BoundServers {
   readonly #servers = new Map<ServerId, Server>();
   readonly #decided = new Map<ServerId, Decision>();
   readonly #reserved = new Set<ServerId>();
+  #awaited = 0;
   /** The stored credentials by the origin of their resource, made from `list`. */
   #sorted:
     | {
@@ -100,6 +101,17 @@ export class BoundServers {
     return decision.kind === 'open' ? decision.candidates : [];
   }
 
+  /** A credential of each account that `id` could use as well, beside the one that it uses. */
+  others(id: ServerId): readonly IndexEntry[] {
+    const server = this.#servers.get(id);
+    if (server === undefined || !this.bindings.isLoaded) return [];
+    const now = this.boundTo(id)?.account;
+    const eligible = this.#fitting(server).filter((entry) => this.#grants(entry, server));
+    return oneOfEachAccount(eligible).filter(
+      ({ account }) => now === undefined || !sameAccount(account, now),
+    );
+  }
+
   /** Forgets what was decided from what was stored then; a binding that still fits is found again. */
   decideAnew(): void {
     this.#decided.clear();
@@ -124,6 +136,17 @@ export class BoundServers {
     } finally {
       this.#reserved.delete(id);
       if (this.#decided.get(id)?.kind === 'open') this.#decided.delete(id);
+    }
+  }
+
+  /** Binds nobody by itself while `work` goes on, which may bring several accounts that fit one server. */
+  async awaiting<T>(work: () => Promise<T>): Promise<T> {
+    this.#awaited += 1;
+    try {
+      return await work();
+    } finally {
+      this.#awaited -= 1;
+      this.decideAnew();
     }
   }
 
@@ -178,9 +201,7 @@ export class BoundServers {
   #decide(server: Server): Decision {
     const stored = this.bindings.get(server.id);
     if (stored?.kind === 'signed-out') return nobody;
-    const fitting = this.#near(server).filter(
-      (entry) => this.#fits(entry, server) && isSameGrant(entry.grant, server.auth.grant),
-    );
+    const fitting = this.#fitting(server);
     if (stored !== undefined && fitting.some((entry) => isSameCredential(stored, entry)))
       return { kind: 'bound', bound: stored };
     // Nobody takes the place of an account that has gone, unless the settings now ask for somebody else.
@@ -193,9 +214,15 @@ export class BoundServers {
     const [only, ...others] = eligible;
     if (only === undefined) return nobody;
     if (others.length > 0) return { kind: 'open', candidates: eligible };
-    if (this.#reserved.has(server.id)) return nobody;
+    if (this.#reserved.has(server.id) || this.#awaited > 0) return nobody;
     this.bind(server.id, only, 'only');
     return this.#decided.get(server.id) ?? nobody;
+  }
+
+  #fitting(server: Server): readonly ListedCredential[] {
+    return this.#near(server).filter(
+      (entry) => this.#fits(entry, server) && isSameGrant(entry.grant, server.auth.grant),
+    );
   }
 
   /** Only a credential for the same origin can fit, or one that is for all servers of its account. */

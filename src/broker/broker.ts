@@ -24,6 +24,7 @@ import { Lending } from './lending.js';
 import { Loader, type LoaderParts } from './loader.js';
 import { Imports, type Importable, type ImportResult } from './imports.js';
 import { OwnClients } from './own-clients.js';
+import { Permissions } from './permissions.js';
 import { Reaches } from './reaches.js';
 import { Renewals } from './renewals.js';
 import type { SignInWay } from './sign-in.js';
@@ -39,6 +40,8 @@ import { Wants, type SignInWanted } from './wants.js';
 export class Broker implements TokenSource {
   /** The clients that the user has made at issuers which register none, and for whom each is used. */
   readonly ownClients: OwnClients;
+  /** Where the user lets tokens go that name no audience. */
+  readonly permissions: Permissions;
   readonly #changes: Announcer<undefined>;
   readonly #servers: BoundServers;
   readonly #bindings: Bindings;
@@ -78,9 +81,11 @@ export class Broker implements TokenSource {
     const loader = new Loader({ ...parts, vault, servers, holdings, restored, loaded: changed });
     const own = new OwnClients({ ...parts, vault, changed });
     const clients = new Clients({ ...parts, vault, own, issuers });
-    const mine = { leases, vault, clients, servers, loader, holdings, issuers, changed };
+    const mine = { leases, vault, clients, servers, loader, holdings, issuers, allowedOrigins, changed };
     const signOuts = new SignOuts({ ...parts, ...mine });
     this.ownClients = own;
+    const withdrawn = () => loader.loadAll();
+    this.permissions = new Permissions({ allowedOrigins, vault, withdrawn });
     this.#changes = changes;
     this.#servers = servers;
     this.#bindings = bindings;
@@ -163,12 +168,19 @@ export class Broker implements TokenSource {
     return this.#servers.candidates(id).map(({ account }) => account);
   }
 
+  /** The accounts that have signed in and that `id` could use as well, beside the one that it uses. */
+  otherAccounts(id: ServerId): readonly Account[] {
+    return this.#servers.others(id).map(({ account }) => account);
+  }
+
   /**
-   * Uses `account`, one of the candidates, for `id` from now on in this workspace; calls that wait for it go on.
-   * @throws BrokerError `sign_in_required` when it is no candidate any more
+   * Uses `account`, one of the candidates or of the others, for `id` from now on in this workspace; calls that wait for
+   * it go on.
+   * @throws BrokerError `sign_in_required` when it is none of them any more
    */
   async useAccount(id: ServerId, account: Account): Promise<void> {
-    const chosen = this.#servers.candidates(id).find((candidate) => sameAccount(candidate.account, account));
+    const fitting = [...this.#servers.candidates(id), ...this.#servers.others(id)];
+    const chosen = fitting.find((candidate) => sameAccount(candidate.account, account));
     if (chosen === undefined) throw nobody(id);
     this.#servers.bind(id, chosen, 'chosen');
     await this.#loader.loadAll();
@@ -221,8 +233,13 @@ export class Broker implements TokenSource {
     return this.#signOuts.signOut(id, how);
   }
 
+  /** Does `work`, which imports; servers that something of it fits use that when it is done. */
+  importTogether<T>(work: () => Promise<T>): Promise<T> {
+    return this.#imports.together(work);
+  }
+
   /**
-   * Takes over what another program has kept; servers that it fits use it at once.
+   * Takes over what another program has kept, in the course of `importTogether`.
    * @throws BrokerError as `Imports.import`
    */
   import(found: Importable, issuer: string): Promise<ImportResult> {

@@ -67,19 +67,31 @@ export class Imports {
   }
 
   /**
+   * Does `work`, which imports one after the other. Servers use what they fit when all of them are here: before that,
+   * the first would seem to be the only one.
+   */
+  async together<T>(work: () => Promise<T>): Promise<T> {
+    const { servers, loader } = this.parts;
+    try {
+      return await servers.awaiting(work);
+    } finally {
+      await loader.loadAll();
+    }
+  }
+
+  /**
    * @param issuer - of grants at Google: its issuer identifier
    * @throws BrokerError what keeps it from being tried now: `issuer_unreachable` and the like; `server_unknown`;
    *   `sign_in_cancelled`; `storage_locked`, `storage_unusable`, `vault_write_failed`
    */
   async import(found: Importable, issuer: string): Promise<ImportResult> {
-    const { audit, vault, loader } = this.parts;
+    const { audit, vault } = this.parts;
     await vault.open();
     try {
       const result = await (found.kind === 'google'
         ? this.#fromGoogle(found, issuer)
         : this.#forServer(found));
       if (!('account' in result)) audit.record({ kind: 'import', outcome: result.kind });
-      if (result.kind === 'imported') await loader.loadAll();
       return result;
     } catch (error) {
       audit.record({

@@ -7,7 +7,7 @@ import type { ServerId } from '../core/server.js';
 import type { Storage } from '../core/storage.js';
 import type { VSCode } from './api.js';
 import type { GoogleClients } from './google-clients.js';
-import { choose } from './menu.js';
+import { choose, type Choice } from './menu.js';
 import type { SignInHelp } from './sign-in-help.js';
 import { failureText } from './failure-texts.js';
 import { durationText } from './state-texts.js';
@@ -40,7 +40,7 @@ export class AccountActions {
     try {
       await broker.signIn(id, who, way).finally(() => helping?.dispose());
       // A tab in the browser says so, too, where there is one that is ours.
-      vs.window.setStatusBarMessage(vs.l10n.t('You are signed in for “{0}”.', id), confirmationMs);
+      vs.window.setStatusBarMessage(this.#signedInText(id), confirmationMs);
     } catch (error) {
       if (isGivenUp(error)) {
         log.info(`The sign-in for ${JSON.stringify(id)} was given up.`);
@@ -61,6 +61,15 @@ export class AccountActions {
     }
   }
 
+  #signedInText(id: ServerId): string {
+    const { vs, broker } = this.parts;
+    const state = broker.state(id);
+    const missing = 'missingScopes' in state ? (state.missingScopes ?? []) : [];
+    return missing.length === 0
+      ? vs.l10n.t('You are signed in for “{0}”.', id)
+      : vs.l10n.t('You are signed in for “{0}”. Not granted: {1}.', id, missing.join(', '));
+  }
+
   /**
    * Signs in; with an account already there, the user says whether it is the same person again, and with several that
    * fit, which one it is to be. Choosing one of those needs no browser.
@@ -72,22 +81,31 @@ export class AccountActions {
     if (candidates.length > 0) return this.#chooseAmong(id, candidates);
     const account = broker.account(id);
     const isPinned = broker.servers().find((server) => server.id === id)?.auth.account !== undefined;
+    const others = broker.otherAccounts(id);
+    // A single one is found by the sign-in itself.
+    if (account === undefined && others.length > 1) return this.#chooseAmong(id, others);
     if (account === undefined || isPinned) return this.signIn(id, 'any');
     await choose(vs, l10n.t('Sign in for “{0}”', id), l10n.t('Which account?'), [
       { label: l10n.t('$(account) Again as {0}', account.label), run: () => this.signIn(id, 'same') },
+      ...this.#choicesFor(id, others),
       { label: l10n.t('$(person-add) With Another Account…'), run: () => this.signIn(id, 'any') },
     ]);
+  }
+
+  /** Those that have signed in already, and need no browser. */
+  #choicesFor(id: ServerId, accounts: readonly Account[]): readonly Choice[] {
+    return accounts.map((account) => ({
+      label: `$(account) ${iconless(account.label)}`,
+      description: addressOf(account, accounts),
+      run: () => this.#use(id, account),
+    }));
   }
 
   async #chooseAmong(id: ServerId, candidates: readonly Account[]): Promise<void> {
     const { vs } = this.parts;
     const { l10n } = vs;
     await choose(vs, l10n.t('Account for “{0}”', id), l10n.t('Which account?'), [
-      ...candidates.map((account) => ({
-        label: `$(account) ${iconless(account.label)}`,
-        description: addressOf(account, candidates),
-        run: () => this.#use(id, account),
-      })),
+      ...this.#choicesFor(id, candidates),
       { label: '', kind: vs.QuickPickItemKind.Separator },
       { label: l10n.t('$(person-add) Sign In with Another Account…'), run: () => this.signIn(id, 'any') },
     ]);
@@ -113,10 +131,7 @@ export class AccountActions {
     const grant = broker.servers().find((server) => server.id === id)?.auth.grant;
     const isForAll = account !== undefined && googleClients.isOwn(account) && grant === undefined;
     if (!isForAll) return this.#signOut(id, true);
-    const others = broker
-      .servers()
-      .filter((server) => server.id !== id && isSame(broker.account(server.id), account))
-      .map((server) => `“${server.id}”`);
+    const others = this.#othersOf(id, account);
     await choose(vs, l10n.t('Sign {0} out of “{1}”', account.label, id), l10n.t('How far?'), [
       {
         label: l10n.t('$(sign-out) Sign Out Here'),
@@ -141,10 +156,22 @@ export class AccountActions {
     ]);
   }
 
+  /** The other servers that use `account`, as they are shown. */
+  #othersOf(id: ServerId, account: Account | undefined): readonly string[] {
+    const { broker } = this.parts;
+    if (account === undefined) return [];
+    return broker
+      .servers()
+      .filter((server) => server.id !== id && isSame(broker.account(server.id), account))
+      .map((server) => `“${server.id}”`);
+  }
+
   async #signOut(id: ServerId, revoke: boolean): Promise<void> {
     const { vs, broker } = this.parts;
     const { l10n } = vs;
     const account = broker.account(id)?.label ?? '';
+    const others = this.#othersOf(id, broker.account(id));
+    const isFromFile = broker.servers().find((server) => server.id === id)?.auth.grant !== undefined;
     try {
       const result = await broker.signOut(id, { revoke });
       if (result === 'was-signed-out') return;
@@ -156,7 +183,7 @@ export class AccountActions {
               id,
             )
           : result === 'kept'
-            ? l10n.t('Signed out {0} of “{1}” in this editor. The access was not revoked.', account, id)
+            ? keptText(l10n, account, id, others, isFromFile)
             : l10n.t(
                 'Signed out {0} of “{1}” on this computer. The authorization server could not be told; remove the access in your account there if you want it gone at once.',
                 account,
@@ -209,6 +236,34 @@ function addressOf({ issuer, subject, label }: Account, all: readonly Account[])
   const alike = all.filter((other) => other.issuer === issuer && other.label === label);
   const host = URL.canParse(issuer) ? new URL(issuer).host : issuer;
   return alike.length > 1 ? `${host} · ${iconless(subject)}` : host;
+}
+
+/** What is left after a sign-out that has told the authorization server nothing. */
+function keptText(
+  l10n: VSCode['l10n'],
+  account: string,
+  id: ServerId,
+  others: readonly string[],
+  isFromFile: boolean,
+): string {
+  if (isFromFile)
+    return l10n.t(
+      'Signed out {0} of “{1}”. The credentials that it was given are kept where they are.',
+      account,
+      id,
+    );
+  return others.length > 0
+    ? l10n.t(
+        'Signed out {0} of “{1}”. The sign-in is kept for {2}, and nothing was revoked.',
+        account,
+        id,
+        others.join(', '),
+      )
+    : l10n.t(
+        'Signed out {0} of “{1}”; this editor has forgotten the sign-in. What was granted at Google is kept: to end it, remove the access in your Google Account.',
+        account,
+        id,
+      );
 }
 
 const isSame = (one: Account | undefined, other: Account): boolean =>

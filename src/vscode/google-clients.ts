@@ -172,7 +172,7 @@ export class GoogleClients {
     if (who === undefined) return false;
     await clients.add(client, who);
     const text = vs.l10n.t(
-      'Your Google client is in the secret storage. The downloaded file is not needed any more.',
+      'You can sign in with your Google client now. It is in the secret storage; the downloaded file is not needed any more.',
     );
     void vs.window.showInformationMessage(text);
     return true;

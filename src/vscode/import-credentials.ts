@@ -1,14 +1,23 @@
 import type { Broker } from '../broker/broker.js';
+import { sameAccount, type Account } from '../core/account.js';
 import { describeError, hasCode } from '../core/errors.js';
 import type { ForeignCredentials, FoundCredential, PlaintextFile } from '../core/importing.js';
 import type { Clock, Log } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
 import type { Storage } from '../core/storage.js';
+import type { AccountActions } from './account-actions.js';
 import type { AddServer } from './add-server.js';
 import type { VSCode } from './api.js';
 import type { DefaultCredentials } from './default-credentials.js';
 import { failureText } from './failure-texts.js';
-import { originText, removalText, resultText, unusableText } from './import-texts.js';
+import {
+  filesText,
+  importedText,
+  originText,
+  removalText,
+  resultText,
+  unusableText,
+} from './import-texts.js';
 import { choose, type Choice } from './menu.js';
 import { unlinked } from './unlinked.js';
 
@@ -18,6 +27,7 @@ export interface ImportCredentialsParts {
   readonly foreign: ForeignCredentials;
   readonly defaultCredentials: DefaultCredentials;
   readonly addServer: AddServer;
+  readonly actions: Pick<AccountActions, 'chooseAccount'>;
   /** Google's issuer identifier. */
   readonly issuer: string;
   readonly storage: Pick<Storage, 'health'>;
@@ -31,7 +41,7 @@ interface Outcome {
   readonly sentences: readonly string[];
   /** What lies in the clear and is here now. */
   readonly files: readonly PlaintextFile[];
-  readonly isAnyImported: boolean;
+  readonly imported: readonly Account[];
 }
 
 /** Takes over what other programs on this computer keep in the clear. */
@@ -92,7 +102,7 @@ export class ImportCredentials {
 
   /** A list with a tick for whatever can be imported; what cannot is below, with its reason. */
   async #offer(found: readonly FoundCredential[]): Promise<void> {
-    const { vs } = this.parts;
+    const { vs, broker } = this.parts;
     const { l10n, window } = vs;
     const usable = found.filter(({ content }) => content.kind !== 'unusable');
     const damaged = found.filter(({ content }) => content.kind === 'unusable');
@@ -110,13 +120,16 @@ export class ImportCredentials {
       ],
       {
         title: this.#title,
-        placeHolder: l10n.t('Who is it to be imported?'),
+        placeHolder: l10n.t('Which accounts?'),
         canPickMany: true,
         matchOnDetail: true,
       },
     );
     const chosen = (ticked ?? []).flatMap(({ entry }) => entry ?? []);
-    if (chosen.length > 0) await this.#report(await this.#import(chosen));
+    if (chosen.length === 0) return;
+    const outcome = await broker.importTogether(() => this.#import(chosen));
+    await this.#askWhoIsUsed(outcome);
+    await this.#report(outcome);
   }
 
   #lineFor({ origin, name, files, content }: FoundCredential): Choice {
@@ -138,7 +151,7 @@ export class ImportCredentials {
     const { l10n } = vs;
     const sentences: string[] = [];
     const files: PlaintextFile[] = [];
-    let isAnyImported = false;
+    const imported: Account[] = [];
     for (const entry of chosen) {
       const { content, name } = entry;
       try {
@@ -151,9 +164,9 @@ export class ImportCredentials {
           continue;
         }
         const result = await broker.import(content, issuer);
-        sentences.push(resultText(l10n, entry, result, storage.health));
         const isHere = result.kind === 'imported' || result.kind === 'kept';
-        if (result.kind === 'imported') isAnyImported = true;
+        if (result.kind === 'imported') imported.push(result.account);
+        else sentences.push(resultText(l10n, entry, result, storage.health));
         if (isHere) files.push(...entry.files.filter(({ leadsTo }) => leadsTo === undefined));
       } catch (error) {
         if (hasCode(error, 'sign_in_cancelled')) continue;
@@ -162,14 +175,27 @@ export class ImportCredentials {
         sentences.push(`${l10n.t('“{0}” is not imported:', name)} ${why}`);
       }
     }
-    return { sentences, files, isAnyImported };
+    const told = importedText(
+      l10n,
+      imported.map(({ label }) => label),
+    );
+    return { sentences: [...told, ...sentences], files, imported };
   }
 
-  async #report({ sentences, files, isAnyImported }: Outcome): Promise<void> {
+  /** Where several of the accounts fit a server, nobody but the user knows which one it is to be. */
+  async #askWhoIsUsed({ imported }: Outcome): Promise<void> {
+    const { broker, actions } = this.parts;
+    const isImported = (account: Account) => imported.some((one) => sameAccount(one, account));
+    for (const { id } of broker.servers())
+      if (broker.candidates(id).some(isImported)) await actions.chooseAccount(id);
+  }
+
+  async #report({ sentences, files, imported }: Outcome): Promise<void> {
     const { vs, broker, addServer, log } = this.parts;
     const { l10n, window } = vs;
     if (sentences.length === 0) return;
     for (const sentence of sentences) log.info(`Import: ${JSON.stringify(sentence)}`);
+    const isAnyImported = imported.length > 0;
     const [deleteFiles, add] = [l10n.t('Delete the Files…'), l10n.t('Add Server…')];
     const buttons = [
       ...(files.length > 0 ? [deleteFiles] : []),
@@ -192,7 +218,7 @@ export class ImportCredentials {
     const question = l10n.t(
       'Delete these files? The programs that they belong to will ask for a new sign-in.',
     );
-    const detail = files.map(({ path }) => path).join('\n');
+    const detail = filesText(files.map(({ path }) => path));
     if ((await window.showWarningMessage(question, { modal: true, detail }, button)) !== button) return;
     const left: string[] = [];
     let removed = 0;

@@ -49,16 +49,36 @@ export function unusableText(l10n: L10n, why: UnusableReason): string {
   }
 }
 
-/** How the import of an entry ended, as a sentence. */
+/** What was imported, as one sentence, so that many of them fit into a notification; none when nothing was. */
+export function importedText(l10n: L10n, labels: readonly string[]): readonly string[] {
+  const [only, ...others] = labels;
+  if (only === undefined) return [];
+  return [
+    others.length === 0 ? l10n.t('{0} is imported.', only) : l10n.t('Imported: {0}.', labels.join(', ')),
+  ];
+}
+
+/** Files by the folder that they are in, which is named once: a name of a folder may be longer than the line. */
+export function filesText(paths: readonly string[]): string {
+  const byFolder = new Map<string, string[]>();
+  for (const path of paths) {
+    const end = Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1;
+    const folder = path.slice(0, end);
+    byFolder.set(folder, [...(byFolder.get(folder) ?? []), path.slice(end)]);
+  }
+  return [...byFolder]
+    .map(([folder, names]) => [folder, ...names.map((name) => `• ${name}`)].join('\n'))
+    .join('\n\n');
+}
+
+/** How the import of an entry ended otherwise than well, as a sentence. */
 export function resultText(
   l10n: L10n,
   { name }: FoundCredential,
-  result: ImportResult,
+  result: Exclude<ImportResult, { readonly kind: 'imported' }>,
   place: StoragePlace,
 ): string {
   switch (result.kind) {
-    case 'imported':
-      return l10n.t('{0} is imported.', result.account.label);
     case 'kept':
       return l10n.t('{0} is here already, and no older; that one is kept.', result.account.label);
     case 'another-person':

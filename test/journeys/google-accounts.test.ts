@@ -111,6 +111,10 @@ describe('servers of Google’s world', () => {
         /Not granted: Drive: read, change and delete all files\. Tools of “gmail” that need it will fail/,
       );
       assert.match(tooltipOf(window), /not granted: Drive: read, change and delete all files/);
+      assert.match(
+        window.editor.window.flashes.at(-1) ?? '',
+        /^You are signed in for “gmail”\. Not granted: Drive: read, change and delete all files\.$/,
+      );
       assert.match(await (await window.connect('gmail')).call('whoami'), /alice@example\.com/);
     });
 
@@ -198,7 +202,52 @@ describe('servers of Google’s world', () => {
       assert.equal(bigQuery.requests.at(-1)?.quotaProject, 'ours-1');
     });
 
-    it('stop together when the access is revoked on signing out, and one by one when it is kept', async () => {
+    it('are left one by one when the access is kept, and the last one leaves nothing here and all of it at Google', async () => {
+      const { client, google, hosted, window: open } = await world();
+      const auth = { scopes: [modify] };
+      const servers = {
+        mail: { server: await hosted('mail', [modify]), auth },
+        post: { server: await hosted('post', [modify]), auth },
+      };
+      const { window } = await open(servers);
+      await window.signIn(/mail/);
+      await window.connect('post');
+      const [key = ''] = window.stores.credentialKeys;
+      const record = JSON.parse((await window.stores.secrets.get(key)) ?? '') as {
+        tokens: { refreshToken: string };
+      };
+
+      const first = window.run('signOut', /mail/, /Sign Out Here/);
+      const told = await window.editor.window.message(/Signed out alice@example\.com of “mail”\./);
+      told.close();
+      await first;
+      assert.match(told.text, /The sign-in is kept for “post”, and nothing was revoked/);
+      assert.equal(window.stores.credentialKeys.length, 1);
+      assert.match(await (await window.connect('post')).call('whoami'), /alice@example\.com/);
+
+      const last = window.run('signOut', /Sign Out Here/);
+      const end = await window.editor.window.message(/Signed out alice@example\.com of “post”/);
+      end.close();
+      await last;
+      assert.match(
+        end.text,
+        /has forgotten the sign-in\. What was granted at Google is kept: to end it, remove/,
+      );
+      assert.deepEqual(window.stores.credentialKeys, []);
+      assert.ok(!google.requests.includes('POST /revoke'));
+      const answer = await fetch(google.addresses.token, {
+        method: 'POST',
+        body: new URLSearchParams({
+          grant_type: 'refresh_token',
+          refresh_token: record.tokens.refreshToken,
+          client_id: client.id,
+          client_secret: client.secret,
+        }),
+      });
+      assert.equal(answer.status, 200, 'It is still good at Google.');
+    });
+
+    it('stop together when the access is revoked on signing out', async () => {
       const { google, hosted, window: open } = await world();
       const auth = { scopes: [modify] };
       const servers = {
@@ -208,9 +257,7 @@ describe('servers of Google’s world', () => {
       const { window } = await open(servers);
       await window.signIn(/a/);
       await window.connect('b');
-      window.editor.window.planPick(/^b|\bb\b/);
-      window.editor.window.planPick(/Revoke/);
-      const signOut = window.editor.run('mcpCredentials.signOut');
+      const signOut = window.run('signOut', /^b$/, /Sign Out and Revoke at Google/);
       (await window.editor.window.message(/Signed out alice@example\.com of “b”/)).close();
       await signOut;
       assert.ok(google.requests.includes('POST /revoke'));

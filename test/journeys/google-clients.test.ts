@@ -32,7 +32,7 @@ const installed = (name: string) =>
 const fromFile = /Choose the Downloaded File/;
 const forAll = /Everybody/;
 const forSome = /Certain Addresses or Domains/;
-const kept = /Your Google client is in the secret storage/;
+const kept = /sign in with your Google client now/;
 
 describe('an authorization server to which the user brings a client', () => {
   const ground = useGround();

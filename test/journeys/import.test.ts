@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { googleEndpoints, type GoogleEndpoints } from '../../src/google/endpoints.js';
 import { Stores, type BrokerWindow } from '../support/broker-window.js';
 import { workspaceFile } from '../support/google/credential-files.js';
@@ -115,7 +115,7 @@ describe('“Import Credentials…”', () => {
     told.press('Delete the Files…');
     (await window.editor.window.message(/1 file is deleted/)).close();
     await work;
-    assert.deepEqual(window.editor.window.modals[0]?.detail, good);
+    assert.equal(window.editor.window.modals[0]?.detail, `${dirname(good)}/\n• ${basename(good)}`);
     assert.deepEqual([good, ghost, cut].map(existsSync), [false, true, true]);
 
     const { call } = await window.connect('gmail');
@@ -128,6 +128,47 @@ describe('“Import Credentials…”', () => {
     const trail = window.stores.auditLines.filter((line) => line.includes('"import"'));
     assert.match(trail.join('\n'), /"outcome":"imported".*alice@example\.com/);
     assert.match(trail.join('\n'), /"outcome":"another-person"/);
+  });
+
+  it('asks once which of several accounts a server is to use, and offers the others to choose without a browser', async () => {
+    const pc = await computer();
+    const { google, client } = pc;
+    for (const user of google.users.slice(0, 2)) {
+      const tokens = await google.signedInElsewhere(user, client, ['openid', 'https://www.googleapis.com/auth/userinfo.email', ...gmail]);
+      pc.write(
+        `${user.email}.json`,
+        workspaceFile(client, {
+          ...tokens,
+          scopes: gmail,
+          expiresAtMs: Date.now() - 60_000,
+          tokenUri: pc.tokenUri,
+        }),
+      );
+    }
+    const { window } = ground.window(pc.options);
+    await window.ready;
+    for (const pick of [found]) window.editor.window.planPick(pick);
+    window.editor.window.planTicks(/alice/, /bob/);
+    window.editor.window.planPick(/bob@example\.com/);
+    const work = window.run('importCredentials');
+    (await window.editor.window.message(/^Imported: alice@example\.com, bob@example\.com\./)).close();
+    await work;
+    const asked = () =>
+      window.editor.window.picks.filter(({ title }) => title === 'Account for “gmail”').length;
+    assert.equal(asked(), 1);
+    const { call } = await window.connect('gmail');
+    assert.match(await call('whoami'), /^bob@example\.com/);
+
+    await window.run('signIn', /alice@example\.com/);
+    const labels = window.editor.window.picks.at(-1)?.items.map(({ label }) => label);
+    assert.deepEqual(labels, [
+      '$(account) Again as bob@example.com',
+      '$(account) alice@example.com',
+      '$(person-add) With Another Account…',
+    ]);
+    assert.match(await (await window.connect('gmail')).call('whoami'), /^alice@example\.com/);
+    assert.equal(asked(), 1);
+    assert.deepEqual(window.editor.opened, []);
   });
 
   it('is undone by signing out, here alone or at Google too', async () => {
@@ -148,7 +189,11 @@ describe('“Import Credentials…”', () => {
     const revocations = () => pc.google.requests.filter((request) => request.endsWith('/revoke')).length;
 
     const here = window.run('signOut', /^gmail/, /Sign Out Here/);
-    (await window.editor.window.message(/of “gmail” in this editor\. The access was not revoked/)).close();
+    (
+      await window.editor.window.message(
+        /of “gmail”\. The sign-in is kept for “mail again”, and nothing was revoked/,
+      )
+    ).close();
     await here;
     const menu = window.editor.window.picks.at(-1)?.items ?? [];
     assert.match(menu[0]?.detail ?? '', /Only “gmail” stops using it\. These go on: “mail again”\./);
@@ -271,7 +316,8 @@ describe('tokens of mcp-remote', () => {
     told.press('Delete the Files…');
     (await window.editor.window.message(/2 files are deleted/)).close();
     await work;
-    assert.deepEqual(window.editor.window.modals[0]?.detail.split('\n'), files);
+    const names = files.map((path) => `• ${basename(path)}`);
+    assert.deepEqual(window.editor.window.modals[0]?.detail.split('\n'), [`${folder}/`, ...names]);
     const { call } = await window.connect('tickets');
     assert.equal(await call('whoami'), 'alice@example.com (Alice)');
     window.clock.leap(55_000);

@@ -109,15 +109,15 @@ describe('Google credentials that need no browser', () => {
       await editor.theme('dark');
       await editor.screenshot('google-import-which-dark');
       await editor.page.keyboard.press('Enter');
-      const said = await editor.notification('ada@example.com is imported', 60_000);
-      for (const { email } of people) assert.ok(said.text.includes(`${email} is imported`), email);
+      const said = await editor.notification('Imported: ada@example.com', 60_000);
+      for (const { email } of people) assert.ok(said.text.includes(email), email);
       await editor.screenshot('google-imported');
       assert.ok(ground.google.requests.includes('GET /v1/userinfo'));
     });
 
     it('serve a server at once, and can be deleted after a look at what it will be', async () => {
       const { editor } = ground;
-      await editor.clickNotification('is imported', 'Delete the Files…');
+      await editor.clickNotification('Imported:', 'Delete the Files…');
       await editor.screenshot('google-import-deletion');
       const [dialog = ''] = await editor.dialogs();
       for (const { email } of people) assert.ok(dialog.includes(email), email);

@@ -6,7 +6,8 @@ import type { Log } from '../core/ports.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { LentToken } from '../core/token-source.js';
 import { failureAnswer, isRpcResponse } from './answer.js';
-import { Asking, mayBecomeStream, mayGo, type Answered, type AskingParts, type Call } from './asking.js';
+import { Asking, mayBecomeStream, type Answered, type AskingParts, type Call } from './asking.js';
+import { mayBeTold } from './beside-stream.js';
 import { headersInSession, type BeforeSignIn } from './before-sign-in.js';
 import { readBody, replayLimitBytes, type Body } from './body.js';
 import { forwardedRequestHeaders } from './headers.js';
@@ -75,7 +76,7 @@ export class Exchange {
     this.#gone = this.#reply.gone;
     const speaksFirst = method === 'GET' || headers['mcp-method'] === 'subscriptions/listen';
     this.#isBackChannel = speaksFirst && this.#reply.acceptsStream;
-    this.#asking = new Asking(parts, server, legacy?.url ?? server.url, this.#reply, this.#isBackChannel);
+    this.#asking = new Asking(parts, server, legacy ?? server, this.#reply, this.#isBackChannel);
   }
 
   /** Resolves when the answer has begun, or will not come; never rejects. */
@@ -152,7 +153,10 @@ export class Exchange {
       server: server.id,
       address: server.url,
       pathOf: (key) => `${entrance.path}/${key}`,
-      isAllowed: (url) => URL.canParse(url) && new URL(url).origin === origin && mayGo(lent, url),
+      isAllowed: (url) =>
+        URL.canParse(url) &&
+        new URL(url).origin === origin &&
+        mayBeTold(lent.reach, { url, stream: server.url }),
       opened: (name) => {
         opened = name;
         tokens.sessionOpened(server.id, name, lent);

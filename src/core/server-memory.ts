@@ -2,7 +2,7 @@ import type { ServerId } from './server.js';
 
 /**
  * What a server said when it was reached last: the results of requests for what it is and what it offers, by the name
- * of the request. Whose account asked does not matter, and no token is in it.
+ * of the request. What a server said to one account only has that account in the name. No token is in it.
  */
 export type SaidBefore = Readonly<Record<string, unknown>>;
 

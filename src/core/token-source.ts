@@ -26,6 +26,9 @@ export interface LentToken {
 
 /** All that the proxy may know about credentials. No member opens a browser, none names a refresh token. */
 export interface TokenSource {
+  /** The account that `server` uses, whether its sign-in is alive or not; undefined when there is none, or none was chosen. */
+  account(server: ServerId): Account | undefined;
+
   /**
    * A token for `server`, from memory when one is ready.
    * @param session - the MCP session of the call; its account never changes

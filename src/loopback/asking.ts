@@ -6,6 +6,7 @@ import { outOfReach, reaches } from '../core/reach.js';
 import type { AskAboutCall } from '../core/rule.js';
 import type { Server } from '../core/server.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
+import { mayBeTold } from './beside-stream.js';
 import { replayLimitBytes, type Body } from './body.js';
 import { quotaProjectHeader, withHeader, withoutHeader } from './headers.js';
 import { hidesAnything } from './hidden.js';
@@ -57,7 +58,7 @@ export class Asking {
     private readonly parts: AskingParts,
     private readonly server: Server,
     /** Where the server is asked: its own address, or one that it named. */
-    private readonly address: string,
+    private readonly at: { readonly url: string; readonly stream?: string },
     private readonly reply: Reply,
     /** Whether it is for a stream on which the server speaks first: nobody waits for that. */
     private readonly isForStream: boolean,
@@ -152,11 +153,18 @@ export class Asking {
     return hold.wait(because, isKeptAlive ? 'kept-alive' : 'silent', reply.gone, work);
   }
 
+  /** Whether a stream that `lent` is for leads to where the server is asked. */
+  #isNamed({ reach }: LentToken): boolean {
+    const { url, stream } = this.at;
+    return stream !== undefined && mayBeTold(reach, { url, stream });
+  }
+
   /** Sends it where the server is, and where that sends it on to without leaving what the credential is for. */
   async #send({ method, headers, body, conditions }: Call, lent: LentToken): Promise<IncomingMessage> {
     // The settings may have changed while the call waited; a token for the new address is not for the old one.
-    const place = Place.at(this.address);
-    if (!place.isWithin(lent.reach)) throw outOfReach(this.address, lent.reach, lent.account);
+    const place = Place.at(this.at.url);
+    if (!place.isWithin(lent.reach) && !this.#isNamed(lent))
+      throw outOfReach(this.at.url, lent.reach, lent.account);
     const { reply, server } = this;
     const { quotaProject } = server.auth;
     const all = quotaProject === undefined ? headers : withHeader(headers, quotaProjectHeader, quotaProject);
@@ -181,7 +189,7 @@ export class Asking {
 }
 
 /** Whether `lent` may be sent to `address`. */
-export const mayGo = ({ reach }: LentToken, address: string): boolean => reaches(reach, address);
+const mayGo = ({ reach }: LentToken, address: string): boolean => reaches(reach, address);
 
 /**
  * Where an answer leads the same request: never one that would become another (RFC 9110 §15.4).

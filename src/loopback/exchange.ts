@@ -1,42 +1,33 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Transform } from 'node:stream';
-import type { Disposable } from '../core/announcer.js';
 import { BrokerError, canUserHelp, describeError, hasCode } from '../core/errors.js';
-import type { Log } from '../core/ports.js';
-import type { Server, ServerId } from '../core/server.js';
+import type { Server } from '../core/server.js';
 import type { LentToken } from '../core/token-source.js';
-import { failureAnswer, isRpcResponse } from './answer.js';
-import { Asking, mayBecomeStream, mayGo, type Answered, type AskingParts, type Call } from './asking.js';
+import { isRpcResponse } from './answer.js';
+import { Asking, mayBecomeStream, type Answered, type AskingParts, type Call } from './asking.js';
 import { headersInSession, type BeforeSignIn } from './before-sign-in.js';
 import { readBody, replayLimitBytes, type Body } from './body.js';
+import { AnsweredInError, replyWithFailure, type FailureParts } from './failure-reply.js';
 import { forwardedRequestHeaders } from './headers.js';
 import { hidingFilter, shown } from './hidden.js';
 import { mayInquire, readInquiry, recordOf, type Inquiry } from './inquiry.js';
-import type { LegacyEndpoint, LegacyEndpoints } from './legacy-sse.js';
+import { legacyStream, type LegacyParts } from './legacy-opening.js';
+import type { LegacyEndpoint } from './legacy-sse.js';
 import { LocalSessions, type LocalSession } from './local-sessions.js';
 import type { Memory } from './memory.js';
-import { findId } from './message.js';
 import type { ProtocolVersions } from './protocol-versions.js';
 import { quotedReason, readShort } from './refusal.js';
 import { isEventStream, Reply } from './reply.js';
 import { conditionsOf } from './rule-pass.js';
 
-/** How long the rest of a large request is waited for, to find its id. */
-const edgesPatienceMs = 5_000;
-
 /** A server that is restarted is back within seconds; one that stays away is asked now and then. */
 const firstRetryMs = 1_000;
 const longestRetryMs = 30_000;
 
-export interface ExchangeParts extends AskingParts {
-  readonly log: Log;
-  /** The words in which a failure reaches the model and the user. */
-  readonly explain: (error: unknown, server: ServerId) => string;
+export interface ExchangeParts extends AskingParts, FailureParts, LegacyParts {
   readonly memory: Memory;
   readonly sessions: LocalSessions;
   readonly beforeSignIn: BeforeSignIn;
   readonly versions: ProtocolVersions;
-  readonly legacy: LegacyEndpoints;
 }
 
 /** Where a request has come in. */
@@ -75,7 +66,7 @@ export class Exchange {
     this.#gone = this.#reply.gone;
     const speaksFirst = method === 'GET' || headers['mcp-method'] === 'subscriptions/listen';
     this.#isBackChannel = speaksFirst && this.#reply.acceptsStream;
-    this.#asking = new Asking(parts, server, legacy?.url ?? server.url, this.#reply, this.#isBackChannel);
+    this.#asking = new Asking(parts, server, legacy ?? server, this.#reply, this.#isBackChannel);
   }
 
   /** Resolves when the answer has begun, or will not come; never rejects. */
@@ -104,7 +95,9 @@ export class Exchange {
       this.#reply.handOn(answer, {
         session: this.#local?.id,
         through: [
-          this.#legacyStream(call, answer, lent),
+          this.#method === 'GET' && session === undefined
+            ? legacyStream(server, this.entrance.path, answer, lent, parts)
+            : undefined,
           conditions && hidingFilter(conditions, answer.headers['content-type']),
         ].filter((stage) => stage !== undefined),
       });
@@ -132,38 +125,13 @@ export class Exchange {
     return version === undefined ? forwarded : [...forwarded, 'mcp-protocol-version', version];
   }
 
-  async #learn(inquiry: Inquiry, answer: IncomingMessage, { token }: LentToken): Promise<void> {
+  async #learn(inquiry: Inquiry, answer: IncomingMessage, lent: LentToken): Promise<void> {
     const { memory, versions } = this.parts;
     const session = single(answer.headers['mcp-session-id']);
-    const result = await memory.listen(this.server, inquiry, answer, token);
+    const result = await memory.listen(this.server, inquiry, answer, lent);
     const { protocolVersion } = recordOf(result);
     if (inquiry.method === 'initialize' && session !== undefined && typeof protocolVersion === 'string')
       versions.learn(session, protocolVersion);
-  }
-
-  /** What a stream has to go through that may turn out to be of the older transport. */
-  #legacyStream({ session }: Call, answer: IncomingMessage, lent: LentToken): Transform | undefined {
-    if (this.#method !== 'GET' || session !== undefined || !isEventStream(answer)) return undefined;
-    const { legacy, tokens, log } = this.parts;
-    const { server, entrance } = this;
-    const { origin } = new URL(server.url);
-    let opened: string | undefined;
-    const stream = legacy.stream({
-      server: server.id,
-      address: server.url,
-      pathOf: (key) => `${entrance.path}/${key}`,
-      isAllowed: (url) => URL.canParse(url) && new URL(url).origin === origin && mayGo(lent, url),
-      opened: (name) => {
-        opened = name;
-        tokens.sessionOpened(server.id, name, lent);
-      },
-      refused: (url) =>
-        log.warn(
-          `${JSON.stringify(server.id)} wants to be told at ${JSON.stringify(url)}, which its credential is not for.`,
-        ),
-    });
-    stream.once('close', () => opened !== undefined && tokens.sessionClosed(server.id, opened));
-    return stream;
   }
 
   /** @throws BrokerError `session_lost` */
@@ -279,57 +247,17 @@ export class Exchange {
   }
 
   async #fail(body: Body | undefined, error: unknown): Promise<void> {
-    const { log, explain } = this.parts;
-    if (error instanceof AnsweredInError) {
-      this.#reply.say({ status: 200, body: error.body });
-      return;
-    }
-    const text = `A request to ${JSON.stringify(this.server.id)} ends here: ${describeError(error)}`;
-    // The editor ends a session after a sign-out, when there is no token to end it with; that is no trouble.
-    if (this.#method === 'DELETE' || this.#isBackChannel) log.debug(text);
-    else log.warn(text);
-    if (this.#reply.isGiven) {
-      this.#reply.breakOff();
-      return;
-    }
-    if (this.#isBackChannel && this.#reply.hasBegun) {
-      this.#reply.say({ status: 200 });
-      return;
-    }
     const isOver = hasCode(error, 'session_account_changed', 'session_lost');
     if (isOver && this.#local !== undefined) this.parts.sessions.close(this.#local);
-    if (isOver && !this.#reply.hasBegun) {
-      // MCP, "Session Management": a client that gets 404 for its session opens a new one.
-      this.#reply.say({ status: 404 });
-      return;
-    }
-    const code = error instanceof BrokerError ? error.code : 'internal';
-    const words = explain(error, this.server.id);
-    const id = body === undefined || body.whole !== undefined ? undefined : await this.#idOf(body);
-    const answer = failureAnswer(this.#method, body?.whole, words, code, id);
-    const { legacy } = this.entrance;
-    if (legacy !== undefined && answer.body !== undefined) {
-      legacy.say(answer.body);
-      this.#reply.say({ status: 202 });
-    } else this.#reply.say(answer);
-  }
-
-  /** The id of a request that went past; not waited for long, since what is left of it may be endless. */
-  async #idOf(body: Body): Promise<string | number | undefined> {
-    let timer: Disposable | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      timer = this.parts.clock.after(edgesPatienceMs, () => resolve(undefined));
-    });
-    const edges = await Promise.race([body.edges(), late]);
-    timer?.dispose();
-    return edges && findId(edges.head, edges.tail);
-  }
-}
-
-/** A response to the call that came with a status of its own, which there is no place for any more. */
-class AnsweredInError extends Error {
-  constructor(readonly body: string) {
-    super('The answer is in the error.');
+    const { server, legacy } = this.entrance;
+    const failed = {
+      server: server.id,
+      method: this.#method,
+      isBackChannel: this.#isBackChannel,
+      body,
+      legacy,
+    };
+    await replyWithFailure(this.#reply, failed, error, this.parts);
   }
 }
 

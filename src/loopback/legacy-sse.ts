@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Transform } from 'node:stream';
 import type { ServerId } from '../core/server.js';
+import type { NamedEndpoint } from './beside-stream.js';
 import { eventOf } from './event-stream.js';
 
 /** The first event is a name and an address. */
@@ -9,12 +10,10 @@ const firstEventLimitBytes = 16_384;
 const keyBytes = 16;
 
 /** Where a client of the older transport sends what it has to say, for as long as its stream is open. */
-export interface LegacyEndpoint {
+export interface LegacyEndpoint extends NamedEndpoint {
   readonly server: ServerId;
   /** Names the session that the stream is; one account for as long as it lives. */
   readonly session: string;
-  /** Where the server wants to be told. */
-  readonly url: string;
   /** Gives the client an answer of ours, which it expects on its stream. */
   readonly say: (json: string) => void;
 }
@@ -59,7 +58,7 @@ export class LegacyEndpoints {
         refused(url);
         return undefined;
       }
-      this.#endpoints.set(key, { server, session, url, say: (json) => stream.say(json) });
+      this.#endpoints.set(key, { server, session, url, stream: address, say: (json) => stream.say(json) });
       opened(session);
       return pathOf(key);
     });

@@ -89,7 +89,8 @@ export class McpProxy implements Disposable {
   /** Whether a start of `id` can do without the server, since it is known what that said before. */
   async remembers(id: ServerId): Promise<boolean> {
     const route = this.#routes.get(pathOf(id));
-    return route !== undefined && (await this.#parts.memory.knows(route.server));
+    const audience = this.#parts.tokens.account(id) ?? 'nobody';
+    return route !== undefined && (await this.#parts.memory.knows(route.server, audience));
   }
 
   /** Whether a client of `id` works in a session that began before anybody had signed in. */

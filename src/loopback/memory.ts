@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import type { Secret } from '../core/secret.js';
+import type { Account } from '../core/account.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { SaidBefore, ServerMemory } from '../core/server-memory.js';
+import type { LentToken } from '../core/token-source.js';
+import { inquiryName, isFor, keptName, type Audience } from './audience.js';
 import { collected, resultIn } from './collected.js';
 import { memberOf, recordOf, type Inquiry } from './inquiry.js';
 
@@ -23,18 +25,22 @@ export class Memory {
 
   constructor(private readonly kept: ServerMemory) {}
 
-  /** Whether a session with `server` can begin with what is known. */
-  async knows(server: Server): Promise<boolean> {
+  /** Whether a session with `server` can begin with what is known and is for `audience`. */
+  async knows(server: Server, audience: Audience): Promise<boolean> {
     const { said } = await this.#of(server);
-    return Object.keys(said).some((name) => /^\["(initialize|server\/discover)"/.test(name));
+    return Object.keys(said).some(
+      (name) => /^\["(initialize|server\/discover)"/.test(name) && isFor(name, audience),
+    );
   }
 
-  /** @returns the result that `server` gave to `inquiry` before; undefined when there was none */
-  async answer(server: Server, { name, method, params }: Inquiry): Promise<unknown> {
+  /** @returns the result that `server` gave to `inquiry` before, if it is for `audience`; undefined when there was none */
+  async answer(server: Server, { name, method, params }: Inquiry, audience: Audience): Promise<unknown> {
     const { said } = await this.#of(server);
-    const result = said[name];
+    const find = (wanted: string) =>
+      Object.entries(said).find(([kept]) => inquiryName(kept) === wanted && isFor(kept, audience))?.[1];
+    const result = find(name);
     if (result === undefined) {
-      const isNextPage = params['cursor'] !== undefined && said[firstPage(name)] !== undefined;
+      const isNextPage = params['cursor'] !== undefined && find(firstPage(name)) !== undefined;
       // The first pages were heard and the others were not.
       return isNextPage ? { [memberOf(method)]: [] } : undefined;
     }
@@ -44,25 +50,41 @@ export class Memory {
 
   /**
    * Listens to what `server` answers to `inquiry`, and keeps it.
-   * @param token - must not be in what is kept
+   * @param lent - whose account was told, and whose token must not be in what is kept
    * @returns the result; undefined when there is none
    */
-  async listen(server: Server, inquiry: Inquiry, answer: IncomingMessage, token: Secret): Promise<unknown> {
+  async listen(
+    server: Server,
+    inquiry: Inquiry,
+    answer: IncomingMessage,
+    { token, account }: LentToken,
+  ): Promise<unknown> {
     const text = await collected(answer, limitBytes);
     const result = text === undefined ? undefined : resultIn(answer, text, inquiry.id);
     if (result !== undefined && text?.includes(token.reveal()) === false)
-      await this.keep(server, inquiry, result);
+      await this.keep(server, inquiry, result, account);
     return result;
   }
 
-  /** Keeps `result` as what `server` says. */
-  async keep(server: Server, { name, method, params }: Inquiry, result: unknown): Promise<void> {
+  /** Keeps `result` as what `server` says to `account`. What is for another one alone is forgotten. */
+  async keep(
+    server: Server,
+    { name, method, params }: Inquiry,
+    result: unknown,
+    account: Account,
+  ): Promise<void> {
     const known = await this.#of(server);
-    if (JSON.stringify(known.said[name]) === JSON.stringify(result)) return;
+    const kept = keptName(name, result, account);
     const isFirstPage = method.endsWith('/list') && params['cursor'] === undefined;
-    // Cursors of an older list lead nowhere.
-    const others = Object.entries(known.said).filter(([other]) => !isFirstPage || firstPage(other) !== name);
-    const said = { ...Object.fromEntries(others), [name]: result };
+    const isOutdated = (other: string) =>
+      !isFor(other, account) ||
+      (other !== kept && inquiryName(other) === name) ||
+      // Cursors of an older list lead nowhere.
+      (isFirstPage && other !== kept && firstPage(inquiryName(other)) === name);
+    const isSame = JSON.stringify(known.said[kept]) === JSON.stringify(result);
+    if (isSame && !Object.keys(known.said).some((other) => !isFor(other, account))) return;
+    const others = Object.entries(known.said).filter(([other]) => !isOutdated(other));
+    const said = { ...Object.fromEntries(others), [kept]: result };
     if (Buffer.byteLength(JSON.stringify(said)) > limitBytes) return;
     known.said = said;
     // Of several in a row only the last has to be written.

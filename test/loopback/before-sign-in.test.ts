@@ -353,4 +353,82 @@ describe('a server that said before what it offers', () => {
     assert.equal(resultOf(await call)['about'], 'tools/call');
     assert.equal(rig.seen.length, 1);
   });
+
+  describe('and says that an answer is for one account only', () => {
+    const alice = { issuer: 'https://as.example.com', subject: 'u-1', label: 'alice@example.com' };
+    const bob = { ...alice, subject: 'u-2', label: 'bob@example.com' };
+    const meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' };
+    const discover = rpc(0, 'server/discover', { _meta: meta });
+    const list = rpc(1, 'tools/list', { _meta: meta });
+
+    beforeEach(() => {
+      rig.waitSeconds = 1;
+      rig.handle = (req, res, body) => {
+        const { id, method } = JSON.parse(body) as { id: unknown; method: string };
+        const cacheScope = method === 'server/discover' ? 'public' : 'private';
+        const about = `${method} of ${req.headers.authorization?.at(-1) ?? ''}`;
+        const result = { resultType: 'complete', ttlMs: 60_000, cacheScope, about };
+        res
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+      };
+    });
+
+    async function learnAs(account: typeof alice, token: string): Promise<void> {
+      [rig.tokens.lends, rig.tokens.answers] = [account, [token]];
+      await rig.send(discover, accept);
+      await rig.send(list, accept);
+      await settled(() => JSON.stringify(memory.kept).includes(`tools/list of ${token.at(-1) ?? ''}`));
+    }
+
+    /** What the list is while only the user can help; undefined when that has to be waited for. */
+    async function listWhile(bound: typeof alice | undefined, because = nobody): Promise<unknown> {
+      signOut();
+      [rig.tokens.bound, rig.tokens.answers] = [bound, [because]];
+      const answer = rig.send(list, accept);
+      const isOver = await Promise.race([
+        answer.then(() => true),
+        settled(() => rig.clock.pending.length > 0).then(() => rig.clock.pending.length === 0),
+      ]);
+      if (!isOver) rig.clock.advance(1_000);
+      return (resultOf(await answer) as { about?: unknown } | undefined)?.about;
+    }
+
+    it('gives it to that account, and to nobody else', async () => {
+      await learnAs(alice, 'token-1');
+      assert.equal(await listWhile(alice), 'tools/list of 1');
+      assert.equal(await listWhile(bob), undefined);
+      const choice = new BrokerError('account_choice_required', 'Which one?');
+      assert.equal(await listWhile(undefined, choice), undefined);
+      assert.equal(await listWhile(undefined), 'tools/list of 1', 'There is no other account.');
+    });
+
+    it('forgets it when another account is told something else', async () => {
+      await learnAs(alice, 'token-1');
+      await learnAs(bob, 'token-2');
+      assert.equal(await listWhile(alice), undefined);
+      assert.equal(await listWhile(bob), 'tools/list of 2');
+      assert.ok(!JSON.stringify(memory.kept).includes('tools/list of 1'));
+    });
+
+    it('does not take what only another account was told for enough to begin with', async () => {
+      rig.handle = (_req, res, body) => {
+        const { id, method } = JSON.parse(body) as { id: unknown; method: string };
+        const about = `${method} of 1`;
+        const result = { resultType: 'complete', ttlMs: 0, cacheScope: 'private', about };
+        res
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+      };
+      await learnAs(alice, 'token-1');
+      for (const [bound, isEnough] of [
+        [alice, true],
+        [bob, false],
+        [undefined, true],
+      ] as const) {
+        rig.tokens.bound = bound;
+        assert.equal(await rig.proxy.remembers(rig.id), isEnough);
+      }
+    });
+  });
 });

@@ -10,11 +10,14 @@ describe('a server of the transport before Streamable HTTP', () => {
   const rig = useProxy();
   const accept = { accept: 'text/event-stream' };
 
-  function serveLegacy(endpoint: (session: string) => string): LegacySseServer {
+  function serveLegacy(
+    endpoint: (session: string) => string,
+    messagesPath = '/mcp/messages',
+  ): LegacySseServer {
     const legacy = new LegacySseServer({
       build: () => buildMcpServer('notes', []),
       endpoint,
-      messagesPath: '/mcp/messages',
+      messagesPath,
     });
     rig.handle = (req, res, body) => void legacy.handle(req, res, body);
     return legacy;
@@ -96,8 +99,6 @@ describe('a server of the transport before Streamable HTTP', () => {
   for (const [what, named] of [
     ['another origin', 'https://attacker.example/messages'],
     ['another port', 'http://127.0.0.1:1/mcp/messages'],
-    ['a path that the credential is not for', '/other/messages'],
-    ['a way up', '/mcp/../other/messages'],
     ['another scheme', 'file:///mcp/messages'],
     ['nothing that is an address', 'http://[/mcp'],
   ] as const) {
@@ -108,6 +109,58 @@ describe('a server of the transport before Streamable HTTP', () => {
       assert.match(rig.log.at('warn')[0] ?? '', /its credential is not for/);
     });
   }
+
+  describe('and names its stream as its resource', () => {
+    const at = (path: string) => new URL(path, rig.url).href;
+    /** @param resource - what the token is for */
+    const serveAt = (path: string, resource = path) => {
+      rig.proxy.setServers([{ id: rig.id, url: at(path), auth: {} }]);
+      Object.assign(rig.tokens, { resource: () => at(resource) });
+    };
+
+    it('is told beside the stream, as servers of that time want it', async () => {
+      serveAt('/a/sse');
+      const legacy = serveLegacy((id) => `/a/messages/?sessionId=${id}`, '/a/messages/');
+      const client = await connect();
+      assert.ok((await client.listTools()).tools.length > 3);
+      assert.ok(rig.seen.every(({ authorization }) => authorization === 'Bearer token-1'));
+      await client.close();
+      await settled(() => legacy.openStreams === 0);
+    });
+
+    for (const [what, resource, named] of [
+      ['another part of the origin', '/a/sse', '/b/messages'],
+      ['a way up', '/a/sse', '/a/../b/messages'],
+      ['a hidden way up', '/a/sse', '/a/%2e%2e/b/messages'],
+      ['a place beside it, with a token for more than the stream', '/a/sse/', '/a/messages'],
+      ['a place beside it, with a token for less than the stream', '/a/sse?x', '/a/messages'],
+      ['another port', '/a/sse', 'http://127.0.0.1:1/a/messages'],
+      ['another host', '/a/sse', 'http://localhost/a/messages'],
+      ['another scheme', '/a/sse', 'https://127.0.0.1/a/messages'],
+      ['an address with a name', '/a/sse', '//me@127.0.0.1/a/messages'],
+    ] as const) {
+      it(`is left when it wants to be told at ${what}`, async () => {
+        serveAt(resource.startsWith('/a/sse/') ? '/a/sse/x' : '/a/sse', resource);
+        serveLegacy(() => named);
+        const { answered } = rig.begin('', accept, 'GET');
+        const text = await (await answered).toArray().then(String, () => 'cut');
+        assert.ok(!text.includes('event: endpoint'), text);
+        assert.equal(rig.seen.filter(({ method }) => method === 'POST').length, 0);
+      });
+    }
+
+    it('gets no token there that is for something else than the stream', async () => {
+      serveAt('/a/sse');
+      serveLegacy((id) => `/a/messages?sessionId=${id}`, '/a/messages');
+      const { path, outgoing } = await open();
+      assert.equal(await post(path, capability()), 202);
+      const seen = rig.seen.length;
+      Object.assign(rig.tokens, { resource: () => at('/a/other') });
+      assert.equal(await post(path, capability()), 202, 'The answer is on the stream.');
+      assert.equal(rig.seen.length, seen);
+      outgoing.destroy();
+    });
+  });
 
   it('gets an answer of ours on its stream, between two events', async () => {
     const send: ((text: string) => void)[] = [];

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Account } from '../../src/core/account.js';
 import { BrokerError } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 import type { ServerId } from '../../src/core/server.js';
@@ -12,7 +13,16 @@ export class TokensOnTable implements TokenSource {
   signIn: ((isOver: AbortSignal) => Promise<void>) | undefined;
   allow: ((isOver: AbortSignal) => Promise<void>) | undefined;
 
+  /** Whom the server is bound to. */
+  bound: Account | undefined;
+  /** Whom the tokens speak for. */
+  lends: Account = { issuer: 'https://as.example.com', subject: 'u-1', label: 'alice@example.com' };
+
   constructor(private readonly resource: () => string) {}
+
+  account(): Account | undefined {
+    return this.bound;
+  }
 
   accessToken(server: ServerId, session?: string): Promise<LentToken> {
     return this.#lend(`accessToken ${server} ${session ?? '-'}`);
@@ -56,10 +66,9 @@ export class TokensOnTable implements TokenSource {
     this.asked.push(what);
     const answer = this.answers.length > 1 ? this.answers.shift() : this.answers[0];
     if (answer instanceof BrokerError) return Promise.reject(answer);
-    const account = { issuer: 'https://as.example.com', subject: 'u-1', label: 'alice@example.com' };
     return Promise.resolve({
       token: new Secret(answer ?? ''),
-      account,
+      account: this.lends,
       reach: { kind: 'resource', resource: this.resource() } as const,
       scopes: [],
     });

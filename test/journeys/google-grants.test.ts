@@ -5,7 +5,7 @@ import { googleScope } from '../../src/google/scopes.js';
 import { authorizedUserFile } from '../support/google/credential-files.js';
 import { googleClient } from '../support/google/google-clients.js';
 import { googleWorld } from '../support/google/google-journeys.js';
-import { alice } from '../support/google/google-users.js';
+import { alice, bob } from '../support/google/google-users.js';
 import type { TestUser } from '../support/test-users.js';
 import { scratchFolder } from '../support/scratch-folder.js';
 import { useGround } from '../support/ground.js';
@@ -47,5 +47,36 @@ describe('a server that uses what gcloud has signed in', () => {
     window.clock.leap(2 * hourMs);
     google.advanceClock(2 * hourMs);
     assert.match(await (await window.connect('gmail')).call('whoami'), /alice@example\.com/);
+  });
+
+  it('lends nothing of somebody else who has logged in meanwhile, and says who is missing', async () => {
+    const { google, window: open, logIn, data } = await world();
+    await logIn(alice);
+    const { window } = await open({ data });
+    await window.ready;
+    const { call } = await window.connect('data');
+    assert.match(await call('whoami'), /alice@example\.com/);
+    await logIn(bob);
+    window.clock.leap(2 * hourMs);
+    google.advanceClock(2 * hourMs);
+    const waiting = call('whoami').catch((error: unknown) => String(error));
+    const text = /Somebody else than alice@example\.com is logged in now in the credentials file/;
+    await window.editor.window.message(text);
+    await window.waiting(1);
+    window.clock.leap(300_000);
+    assert.match(await waiting, text);
+    assert.ok(data.server.requests.every(({ email }) => email !== bob.email));
+  });
+
+  it('goes on when the same person has logged in anew', async () => {
+    const { google, window: open, logIn, data } = await world();
+    await logIn(alice);
+    const { window } = await open({ data });
+    await window.ready;
+    const { call } = await window.connect('data');
+    await logIn(alice);
+    window.clock.leap(2 * hourMs);
+    google.advanceClock(2 * hourMs);
+    assert.match(await call('whoami'), /alice@example\.com/);
   });
 });

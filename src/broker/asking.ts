@@ -1,3 +1,4 @@
+import { sameAccount } from '../core/account.js';
 import { isLookedAfter } from '../core/client.js';
 import { keyOf, keyText, type LiveCredential } from '../core/credential.js';
 import { BrokerError, describeError, hasCode } from '../core/errors.js';
@@ -9,6 +10,7 @@ import type { Secret } from '../core/secret.js';
 import type { AuthorizationServer } from '../oauth/authorization-server.js';
 import type { TokenAnswer } from '../oauth/token-answer.js';
 import { refreshTokens } from '../oauth/token-request.js';
+import { askWhoItIs } from '../oauth/userinfo.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import { Brake } from './brake.js';
 import { refused, tooMany } from './failures.js';
@@ -118,10 +120,23 @@ export class Asking {
     }
   }
 
+  /** By now, somebody else may have logged in to the file. Nothing of theirs is lent as this account's. */
   async #issue({ account, scopes, tokens: held }: LiveCredential, grant: IssuerGrant): Promise<TokenAnswer> {
-    const { refreshToken } = held;
-    const wishes = { scopes, ...(refreshToken && { refreshToken }) };
-    return asTokenAnswer(await this.parts.grants.issue(account.issuer, grant, wishes));
+    const { fetch, issuers, grants, closing } = this.parts;
+    const { issuer } = account;
+    const { refreshToken, loginDigest } = held;
+    const wishes = { scopes, ...(refreshToken && { refreshToken }), ...(loginDigest && { loginDigest }) };
+    const answer = await grants.issue(issuer, grant, wishes);
+    if (answer.kind !== 'granted') return answer;
+    const { token } = answer;
+    const isSameLogin = loginDigest !== undefined && token.loginDigest === loginDigest;
+    const named =
+      token.account ??
+      (isSameLogin
+        ? account
+        : await askWhoItIs(fetch, await issuers.metadata(issuer, issuer), token.accessToken, closing));
+    if (sameAccount(named, account)) return asTokenAnswer(answer);
+    return { kind: 'refused', reason: 'other-account', error: 'wrong_account', description: named.label };
   }
 
   async #spend(credential: LiveCredential, refreshToken: Secret, lease: HeldLease): Promise<TokenAnswer> {

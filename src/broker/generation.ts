@@ -31,7 +31,10 @@ export function tokensFrom(
   previous?: Tokens,
   dpopKey = previous?.dpopKey,
 ): Tokens {
-  const refreshToken = granted.refreshToken ?? previous?.refreshToken;
+  const { loginDigest } = granted;
+  // One of another login may be somebody else's.
+  const inherited = previous?.loginDigest === loginDigest ? previous?.refreshToken : undefined;
+  const refreshToken = granted.refreshToken ?? inherited;
   const isNew =
     granted.refreshToken !== undefined && previous?.refreshToken?.equals(granted.refreshToken) !== true;
   const grantedAtMs = isNew ? nowMs : previous?.grantedAtMs;
@@ -43,6 +46,7 @@ export function tokensFrom(
     kind: 'alive',
     accessToken: granted.accessToken,
     ...(refreshToken !== undefined && { refreshToken }),
+    ...(loginDigest !== undefined && { loginDigest }),
     ...(granted.isBound === true && dpopKey !== undefined && { dpopKey }),
     issuedAtMs: nowMs,
     ...(grantedAtMs !== undefined && { grantedAtMs }),

@@ -3,6 +3,7 @@ import { keyOf, keyText, type Credential } from '../core/credential.js';
 import type { Audit } from '../core/audit.js';
 import type { Counters } from '../core/counters.js';
 import { BrokerError, describeError, hasCode } from '../core/errors.js';
+import { isSameGrant } from '../core/grant.js';
 import type { Questions } from '../core/questions.js';
 import type { ServerId } from '../core/server.js';
 import { keyOfEntry } from '../vault/index-entry.js';
@@ -239,16 +240,22 @@ export class SignIns {
 
   /**
    * What the same account was granted under an earlier registration of ours is not used any more. Removed, it tells the
-   * windows that are bound to it to look for the account anew.
+   * windows that are bound to it to look for the account anew. A client of the settings makes no other one obsolete, nor
+   * does a grant of another kind; and of tokens that serve all servers, those stay that allow more.
    */
   async #replaceOthers(credential: Credential): Promise<void> {
-    const { leases, vault, log } = this.parts;
-    const { account, client, resource } = credential;
+    const { leases, vault, log, issuers } = this.parts;
+    const { account, client, resource, grant, scopes } = credential;
+    if (client.source === 'configured') return;
+    const isShared = issuers.audienceless(account.issuer) !== undefined;
     await vault.look();
     const others = vault
       .list()
       .filter((entry) => sameAccount(entry.account, account) && entry.resource === resource)
-      .filter(({ clientId }) => clientId !== client.clientId);
+      .filter((entry) => entry.clientId !== client.clientId && isSameGrant(entry.grant, grant))
+      .filter(
+        (entry) => !isShared || issuers.missingScopes(account.issuer, scopes, entry.scopes).length === 0,
+      );
     for (const key of others.map(keyOfEntry)) {
       try {
         await leases.hold(keyText(key), async () => {

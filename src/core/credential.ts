@@ -35,6 +35,8 @@ export interface Tokens {
   readonly kind: 'alive';
   readonly accessToken: Secret;
   readonly refreshToken?: Secret;
+  /** A digest of the login in another program's file that they descend from; missing where there is none. */
+  readonly loginDigest?: string;
   /** The private key that the tokens are bound to, as a JWK (RFC 9449); missing for bearer tokens. */
   readonly dpopKey?: Secret;
   readonly issuedAtMs: number;

@@ -44,6 +44,8 @@ export interface IssuerGrantWishes {
   readonly scopes: readonly string[];
   /** A refresh token that an earlier answer put in the place of the one in the file. */
   readonly refreshToken?: Secret;
+  /** The `loginDigest` of that answer; the refresh token is used for no other login. */
+  readonly loginDigest?: string;
   readonly nowMs: number;
 }
 
@@ -69,4 +71,6 @@ export interface IssuedToken {
   readonly scopes?: readonly string[];
   /** What to ask with from now on, in the place of the one in the file. */
   readonly refreshToken?: Secret;
+  /** A digest of the login in the file, where it has one: another login may be somebody else's. */
+  readonly loginDigest?: string;
 }

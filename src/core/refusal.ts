@@ -10,6 +10,7 @@
  * - `admin-policy`: an administrator does not allow this client
  * - `too-many-tokens`: newer sign-ins of the same account took the place of this one
  * - `client-mismatch`: the grant was given to another client, or the client's secret is another one now
+ * - `other-account`: somebody else has logged in to the file that the tokens come from
  * - `refused`: the issuer gave no reason that we understand
  * - `client-gone`: the issuer no longer knows the client that it had registered for us
  * - `not-renewable`: the access token ended, and the issuer never gave a refresh token
@@ -28,6 +29,7 @@ export type RefusalReason =
   | 'admin-policy'
   | 'too-many-tokens'
   | 'client-mismatch'
+  | 'other-account'
   | 'refused'
   | 'client-gone'
   | 'not-renewable'
@@ -49,6 +51,7 @@ export const refusalReasons: readonly RefusalReason[] = [
   'admin-policy',
   'too-many-tokens',
   'client-mismatch',
+  'other-account',
   'refused',
   'client-gone',
   'not-renewable',

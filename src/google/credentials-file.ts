@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { BrokerError } from '../core/errors.js';
 import type { ReadTextFile } from '../core/ports.js';
 
@@ -69,6 +70,20 @@ export function credentialsFrom(path: string, value: unknown): CredentialsFile {
     return member;
   };
   return { path, members, text: needed, optionalText, type: needed('type') };
+}
+
+/**
+ * A digest of the login of somebody in `file`, or in the credentials that it acts by; undefined when there is none,
+ * and the file itself says for whom it speaks.
+ */
+export function loginDigestOf({ members }: CredentialsFile): string | undefined {
+  const { source_credentials: inner } = members;
+  const holder = members['refresh_token'] === undefined ? inner : members;
+  const { type, client_id: clientId, refresh_token: token } = Object(holder) as CredentialsFile['members'];
+  if (typeof token !== 'string') return undefined;
+  return createHash('sha256')
+    .update(JSON.stringify([type, clientId, token]))
+    .digest('hex');
 }
 
 /** @param why - as the rest of a sentence about the file */

@@ -9,6 +9,7 @@ import { readAnswerOf } from './answer.js';
 import {
   applicationDefaultPath,
   credentialsFrom,
+  loginDigestOf,
   readCredentialsFile,
   unusable,
   type CredentialsFile,
@@ -54,7 +55,10 @@ export async function requestByLibrary(
   const { endpoints, limitMs = answerLimitMs } = parts;
   const transport = transportOf(library, fetch, endpoints.token, limitMs);
   const scopes = wishes.scopes.length === 0 ? [everythingInTheCloud] : [...wishes.scopes];
-  const request = { library, parts, grant, scopes, refreshToken: wishes.refreshToken, transport };
+  const loginDigest = loginDigestOf(file);
+  // Whoever has logged in since is who is meant.
+  const refreshToken = loginDigest === wishes.loginDigest ? wishes.refreshToken : undefined;
+  const request = { library, parts, grant, scopes, refreshToken, transport };
   const source = actingAs(request, sourceFrom(request, file), path);
   const { audience } = grant;
   try {
@@ -62,7 +66,7 @@ export async function requestByLibrary(
       audience === undefined
         ? await accessToken(request, source)
         : await idToken(request, source, audience, path, wishes.nowMs);
-    return { kind: 'granted', token };
+    return { kind: 'granted', token: { ...token, ...(loginDigest !== undefined && { loginDigest }) } };
   } catch (error) {
     if (hasCode(error, 'token_file_unusable')) throw error;
     return readAnswerOf(error, transport.failure, path);

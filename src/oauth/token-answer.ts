@@ -28,6 +28,8 @@ export interface GrantedTokens {
   readonly scopes?: readonly string[];
   /** The access token is bound to the key that was proved with the request (RFC 9449 §5). */
   readonly isBound?: true;
+  /** As `Tokens.loginDigest`. */
+  readonly loginDigest?: string;
   /** Claims of the ID token, validated; only of an authorization code's answer. */
   readonly identity?: oauth.IDToken;
 }

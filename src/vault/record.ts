@@ -53,6 +53,7 @@ const tokensSchema = v.variant('kind', [
     kind: v.literal('alive'),
     accessToken: secret,
     refreshToken: v.exactOptional(secret),
+    loginDigest: v.exactOptional(v.string()),
     dpopKey: v.exactOptional(secret),
     issuedAtMs: instant,
     grantedAtMs: v.exactOptional(instant),

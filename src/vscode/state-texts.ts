@@ -49,6 +49,11 @@ export function reasonText(l10n: L10n, reason: RefusalReason, account: string, p
         'The sign-in of {0} belongs to another client than the one that is used now, or the secret of the client was changed. Check the client.',
         account,
       );
+    case 'other-account':
+      return l10n.t(
+        'Somebody else than {0} is logged in now in the credentials file that “auth.grant” of the server names. Log in as {0} again in the program that writes the file, for example with “gcloud auth application-default login”, or sign in with another account to use whoever it is now.',
+        account,
+      );
     case 'refused':
       return l10n.t(
         'The sign-in of {0} was ended by the authorization server: it has expired or was revoked.',

@@ -27,6 +27,11 @@ describe('the tokens of a grant', () => {
     assert.deepEqual([next.grantedAtMs, next.grantEndsAtMs], [50_000, 150_000]);
   });
 
+  it('keep no refresh token of another login', () => {
+    const next = tokensFrom({ ...granted(), loginDigest: 'another' }, 50_000, first);
+    assert.equal(next.refreshToken, undefined);
+  });
+
   it('have no end where none is told', () => {
     const { grantEndsAtMs } = tokensFrom(granted('refresh-1'), 1_000);
     assert.equal(grantEndsAtMs, undefined);

@@ -56,16 +56,21 @@ describe('Google’s other credentials', () => {
 
   interface Asked extends Partial<IssuerGrant> {
     readonly refreshToken?: string;
+    readonly loginDigest?: string | undefined;
     readonly limitMs?: number;
   }
 
-  async function ask(file: object, { refreshToken, limitMs, ...grant }: Asked = {}): Promise<IssuerAnswer> {
+  async function ask(file: object, asked: Asked = {}): Promise<IssuerAnswer> {
     const path = join(scratchFolder(), 'credentials.json');
     writeFileSync(path, JSON.stringify(file));
-    return askAt(path, { ...grant, ...(refreshToken && { refreshToken }), ...(limitMs && { limitMs }) });
+    return askAt(path, asked);
   }
 
-  function askAt(path: string, { refreshToken, limitMs, ...grant }: Asked, homeFolder = '/nowhere') {
+  function askAt(
+    path: string,
+    { refreshToken, loginDigest, limitMs, ...grant }: Asked,
+    homeFolder = '/nowhere',
+  ) {
     const driver = googleDriver({
       endpoints: desk.endpoints,
       environment: {},
@@ -80,6 +85,7 @@ describe('Google’s other credentials', () => {
         scopes: ['https://www.googleapis.com/auth/bigquery'],
         nowMs: Date.now(),
         ...(refreshToken !== undefined && { refreshToken: new Secret(refreshToken) }),
+        ...(loginDigest !== undefined && { loginDigest }),
       },
       guardedFetch((url, init) => fetch(url, init)),
     );
@@ -230,7 +236,8 @@ describe('Google’s other credentials', () => {
       const first = granted(await ask(files()['user'] ?? {}));
       const rotated = first.refreshToken?.reveal() ?? '';
       assert.equal(rotated, '1//after-1');
-      const second = granted(await ask(files()['user'] ?? {}, { refreshToken: rotated }));
+      const { loginDigest } = first;
+      const second = granted(await ask(files()['user'] ?? {}, { refreshToken: rotated, loginDigest }));
       assert.equal(second.refreshToken?.reveal(), '1//after-2');
       assert.deepEqual(
         desk.requests.map(({ body }) => body['refresh_token']),
@@ -240,10 +247,22 @@ describe('Google’s other credentials', () => {
 
     it('keeps the exchanged one when no newer one comes', async () => {
       desk.rotates = true;
-      const rotated = granted(await ask(files()['user'] ?? {})).refreshToken?.reveal() ?? '';
+      const { refreshToken, loginDigest } = granted(await ask(files()['user'] ?? {}));
+      const rotated = refreshToken?.reveal() ?? '';
       desk.rotates = false;
-      const next = granted(await ask(files()['user'] ?? {}, { refreshToken: rotated }));
+      const next = granted(await ask(files()['user'] ?? {}, { refreshToken: rotated, loginDigest }));
       assert.equal(next.refreshToken?.reveal(), rotated);
+    });
+
+    it('sends an exchanged one for nobody who has logged in since', async () => {
+      desk.rotates = true;
+      const { refreshToken, loginDigest } = granted(await ask(files()['user'] ?? {}));
+      const asked = { refreshToken: refreshToken?.reveal() ?? '', loginDigest };
+      for (const name of ['user', 'impersonating']) {
+        const file = JSON.stringify(files()[name]).replace('1//first', '1//another');
+        assert.equal((await ask(JSON.parse(file) as object, asked)).kind, 'refused');
+        assert.equal(desk.requests.at(-1)?.body['refresh_token'], '1//another');
+      }
     });
 
     it('gives away no token of its own when it is told to log', async () => {

@@ -182,6 +182,7 @@ describe('the text of a refusal', () => {
     'session-control': /wants its people to sign in anew after some hours/,
     'admin-policy': /Ask them to trust the client ID, or sign in with another account/,
     'too-many-tokens': /signed in too often with this client .* Sign out where you do not need it/,
+    'other-account': /Log in as alice@example\.com again .* or sign in with another account/,
     'client-mismatch': /belongs to another client .* Check the client/,
     refused: /ended by the authorization server/,
     'client-gone': /no longer knows this editor/,

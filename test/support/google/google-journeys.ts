@@ -37,9 +37,16 @@ export const googleServers = (servers: Readonly<Record<string, Entry>>): Record<
     ]),
   );
 
-/** Google and its servers, and windows that know a client there. */
-export async function googleWorld(ground: Ground, client: GoogleClient = googleClient()) {
-  const parties = await GoogleParties.start({ clients: [client] });
+/**
+ * Google and its servers, and windows that know a client there.
+ * @param others - the clients of other programs
+ */
+export async function googleWorld(
+  ground: Ground,
+  client: GoogleClient = googleClient(),
+  ...others: readonly GoogleClient[]
+) {
+  const parties = await GoogleParties.start({ clients: [client, ...others] });
   ground.atEnd(() => parties.close());
   const { google } = parties;
 

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { googleScope } from '../../src/google/scopes.js';
+import { authorizedUserFile } from '../support/google/credential-files.js';
+import { googleClient } from '../support/google/google-clients.js';
+import { googleWorld } from '../support/google/google-journeys.js';
+import { alice, bob } from '../support/google/google-users.js';
+import type { TestUser } from '../support/test-users.js';
+import { scratchFolder } from '../support/scratch-folder.js';
+import { useGround } from '../support/ground.js';
+
+const hourMs = 3_600_000;
+const [modify, bigQuery] = ['gmail.modify', 'bigquery'].map(googleScope) as [string, string];
+
+/** The program that has written the file. */
+const gcloud = googleClient({
+  id: '764086051850-gcloud.apps.googleusercontent.com',
+  secret: 'gcloud-secret',
+});
+
+describe('a server that uses what gcloud has signed in', () => {
+  const ground = useGround();
+
+  async function world() {
+    const made = await googleWorld(ground, googleClient(), gcloud);
+    const path = join(scratchFolder(), 'adc.json');
+    const server = await made.hosted('data', [bigQuery]);
+    const auth = { grant: { type: 'google', credentials: path }, scopes: [bigQuery] };
+    /** As `gcloud auth application-default login` does. */
+    const logIn = async (user: TestUser) => {
+      const scopes = ['openid', googleScope('userinfo.email'), bigQuery];
+      const { refreshToken } = await made.google.signedInElsewhere(user, gcloud, scopes);
+      writeFileSync(path, authorizedUserFile(gcloud, refreshToken));
+    };
+    return { ...made, logIn, data: { server, auth } };
+  }
+
+  it('leaves what the same person has granted in the browser', async () => {
+    const { google, hosted, window: open, logIn, data } = await world();
+    await logIn(alice);
+    const { window } = await open({ gmail: { server: await hosted('gmail', [modify]) }, data });
+    await window.ready;
+    await window.signIn(/gmail/);
+    assert.match(await (await window.connect('data')).call('whoami'), /alice@example\.com/);
+    assert.equal(window.stores.credentialKeys.length, 2);
+    window.clock.leap(2 * hourMs);
+    google.advanceClock(2 * hourMs);
+    assert.match(await (await window.connect('gmail')).call('whoami'), /alice@example\.com/);
+  });
+
+  it('lends nothing of somebody else who has logged in meanwhile, and says who is missing', async () => {
+    const { google, window: open, logIn, data } = await world();
+    await logIn(alice);
+    const { window } = await open({ data });
+    await window.ready;
+    const { call } = await window.connect('data');
+    assert.match(await call('whoami'), /alice@example\.com/);
+    await logIn(bob);
+    window.clock.leap(2 * hourMs);
+    google.advanceClock(2 * hourMs);
+    const waiting = call('whoami').catch((error: unknown) => String(error));
+    const text = /Somebody else than alice@example\.com is logged in now in the credentials file/;
+    await window.editor.window.message(text);
+    await window.waiting(1);
+    window.clock.leap(300_000);
+    assert.match(await waiting, text);
+    assert.ok(data.server.requests.every(({ email }) => email !== bob.email));
+  });
+
+  it('goes on when the same person has logged in anew', async () => {
+    const { google, window: open, logIn, data } = await world();
+    await logIn(alice);
+    const { window } = await open({ data });
+    await window.ready;
+    const { call } = await window.connect('data');
+    await logIn(alice);
+    window.clock.leap(2 * hourMs);
+    google.advanceClock(2 * hourMs);
+    assert.match(await call('whoami'), /alice@example\.com/);
+  });
+});

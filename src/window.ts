@@ -27,6 +27,7 @@ import { LedgerFiles } from './node/ledger-files.js';
 import { Profile } from './node/profile.js';
 import { makeSocketPlace } from './node/socket-place.js';
 import { ServerMemoryFiles } from './node/server-memory-files.js';
+import { serversIn } from './node/storage-folders.js';
 import { readTextFile } from './node/text-file.js';
 import { readTokenFile } from './node/token-file.js';
 import type { ScryptCost } from './node/store-header.js';
@@ -209,7 +210,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     const serverMemory =
       folder === undefined
         ? noServerMemory
-        : new ServerMemoryFiles(join(folder, 'servers'), () => storage.requireFolder(), log);
+        : new ServerMemoryFiles(serversIn(folder), () => storage.requireFolder(), log);
     const way = { tokens: broker, audit, ask, serverMemory, place };
     return McpProxy.start({ ...way, clock, log, signInWaitSeconds, explain });
   };

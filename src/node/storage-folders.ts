@@ -19,8 +19,17 @@ export function folderOf(setting: string, text: string): string {
 /** Where an encrypted store is in `folder`. */
 export const encryptedIn = (folder: string): string => join(folder, 'encrypted');
 
+/** Where it is kept in `folder` what servers said. */
+export const serversIn = (folder: string): string => join(folder, 'servers');
+
+/** Removes what servers said, of which every place gets to know anew. */
+export async function eraseServers(folder: string): Promise<void> {
+  await rm(serversIn(folder), { recursive: true, force: true });
+}
+
 /** Removes everything of ours that is in `folder` but the journal, and nothing else. */
 export async function eraseFiles(folder: string): Promise<void> {
   for (const name of ['encrypted', 'sessions', 'bindings', 'leases', 'audit'])
     await rm(join(folder, name), { recursive: true, force: true });
+  await eraseServers(folder);
 }

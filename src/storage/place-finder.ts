@@ -8,7 +8,7 @@ import { EncryptedFolder } from '../node/encrypted-folder.js';
 import { openEncrypted, type ClosedStore } from '../node/encrypted-opening.js';
 import { EncryptedStore } from '../node/encrypted-store.js';
 import { requirePrivateFolder, requireUsableFolder } from '../node/private-folder.js';
-import { encryptedIn, folderOf } from '../node/storage-folders.js';
+import { encryptedIn, eraseServers, folderOf } from '../node/storage-folders.js';
 import type { ScryptCost } from '../node/store-header.js';
 import { unlessMissing } from '../node/unless-missing.js';
 import { Moving } from '../vault/moving.js';
@@ -138,6 +138,7 @@ export class PlaceFinder {
     if ('isNew' in to) return this.#locked(to, from);
     const moving = new Moving({ ...this.parts, from: source, to });
     if (await moving.isEmpty()) {
+      await this.#forgetServers(from, wish);
       await recordStorage(memento, { inUse: wish });
       return this.#open(to, wish);
     }
@@ -175,11 +176,21 @@ export class PlaceFinder {
       const to = await this.#former(inUse);
       if ('isNew' in to) return to;
       await holdBoth(from, to, 'storage', () => new Moving({ ...this.parts, from, to }).clear());
+      await this.#forgetServers(leaving, inUse);
       await recordStorage(memento, { inUse });
     } catch (error) {
       log.warn(`Something is left where the credentials were before: ${describeError(error)}`);
     }
     return undefined;
+  }
+
+  /** What servers said does not move: it costs a start that waits for its server, once. Failing that it stays. */
+  async #forgetServers(from: StorageWish, to: StorageWish): Promise<void> {
+    const [left, used] = [await this.folder(from), await this.folder(to)];
+    if (left === used) return;
+    await eraseServers(left).catch((error: unknown) =>
+      this.parts.log.warn(`What servers said stays where it was: ${describeError(error)}`),
+    );
   }
 
   async #open(place: Place, inUse: StorageWish): Promise<Extract<Found, { kind: 'open' }>> {

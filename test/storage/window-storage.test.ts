@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { Counters } from '../../src/core/counters.js';
 import { hasCode } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
@@ -149,6 +149,31 @@ describe('the storage of a window', () => {
     assert.doesNotMatch(`${log.text}${memento.text}`, /sesame|refresh"/);
   });
 
+  for (const isSignedIn of [true, false]) {
+    it(`leaves nothing of what servers said where it was before, ${isSignedIn ? 'as' : 'also if'} ${isSignedIn ? 'the credentials have moved' : 'there was no credential to move'}`, async () => {
+      const [old, directory] = [join(globalFolder, 'ours'), scratchFolder()];
+      const said = (folder: string) => join(folder, 'servers', 'one.json');
+      const say = (folder: string) => {
+        mkdirSync(dirname(said(folder)), { recursive: true });
+        writeFileSync(said(folder), '{}');
+      };
+      say(old);
+      if (isSignedIn) {
+        secrets.values.set(name, record);
+        await memento.update(name, indexed);
+      }
+      const sealed = open({ backend: 'encryptedFile' }, sesame);
+      await sealed.secrets.get(name);
+      assert.ok(existsSync(said(old)), 'It is in the same folder still.');
+      const moved = open({ backend: 'encryptedFile', directory }, sesame);
+      assert.equal(await moved.secrets.get(name), isSignedIn ? record : undefined);
+      assert.ok(!existsSync(dirname(said(old))));
+      say(join(directory, 'ours'));
+      await open({ backend: 'encryptedFile', directory }, sesame).secrets.get(name);
+      assert.ok(existsSync(said(join(directory, 'ours'))), 'What is in use stays.');
+    });
+  }
+
   describe('that was moved out of encrypted files whose passphrase nobody knows any more', () => {
     const oldPlace = { backend: 'encryptedFile', keyFile: '' } as const;
     const there = (path: string) => readdirSync(path).sort();
@@ -228,12 +253,16 @@ describe('the storage of a window', () => {
     await memento.update('storage.directories', ['', shared]);
     await open().journal.write('x', 'text');
     for (const profile of ['ours', 'theirs'])
-      for (const name of ['audit', 'encrypted']) mkdirSync(join(shared, profile, name), { recursive: true });
+      for (const name of ['audit', 'encrypted', 'servers'])
+        mkdirSync(join(shared, profile, name), { recursive: true });
     await open({ backend: 'memory' }).deleteLeftBehind();
     const left = [join(globalFolder, 'ours'), join(shared, 'ours'), join(shared, 'theirs')].map((path) =>
       readdirSync(path),
     );
-    assert.deepEqual([left, memento.keys()], [[['journal'], ['journal'], ['audit', 'encrypted']], []]);
+    assert.deepEqual(
+      [left, memento.keys()],
+      [[['journal'], ['journal'], ['audit', 'encrypted', 'servers']], []],
+    );
     assert.deepEqual(readdirSync(join(shared, 'ours', 'journal')), ['storage.json']);
   });
 

@@ -9,7 +9,7 @@ import { failureAnswer, isRpcResponse } from './answer.js';
 import { Asking, mayBecomeStream, mayGo, type Answered, type AskingParts, type Call } from './asking.js';
 import { headersInSession, type BeforeSignIn } from './before-sign-in.js';
 import { readBody, replayLimitBytes, type Body } from './body.js';
-import { forwardedRequestHeaders } from './headers.js';
+import { forwardedRequestHeaders, withoutHeader } from './headers.js';
 import { hidingFilter, shown } from './hidden.js';
 import { mayInquire, readInquiry, recordOf, type Inquiry } from './inquiry.js';
 import type { LegacyEndpoint, LegacyEndpoints } from './legacy-sse.js';
@@ -126,7 +126,9 @@ export class Exchange {
   /** The headers that the server gets, with the version that the session speaks if the client leaves it out. */
   #headers(session: string | undefined): string[] {
     const { rawHeaders, headers } = this.request;
-    const forwarded = forwardedRequestHeaders(rawHeaders);
+    const all = forwardedRequestHeaders(rawHeaders);
+    // What may turn out to be of the older transport is read on its way.
+    const forwarded = this.#mayBeLegacy(session) ? withoutHeader(all, 'accept-encoding') : all;
     if (session === undefined || headers['mcp-protocol-version'] !== undefined) return forwarded;
     const version = this.parts.versions.of(session);
     return version === undefined ? forwarded : [...forwarded, 'mcp-protocol-version', version];
@@ -141,9 +143,23 @@ export class Exchange {
       versions.learn(session, protocolVersion);
   }
 
-  /** What a stream has to go through that may turn out to be of the older transport. */
+  /** Clients of the older transport have no session, and take whatever they are answered for a stream. */
+  #mayBeLegacy(session: string | undefined): boolean {
+    return this.#method === 'GET' && session === undefined;
+  }
+
+  /**
+   * What a stream has to go through that may turn out to be of the older transport.
+   * @throws BrokerError `server_failed` when it cannot be read
+   */
   #legacyStream({ session }: Call, answer: IncomingMessage, lent: LentToken): Transform | undefined {
-    if (this.#method !== 'GET' || session !== undefined || !isEventStream(answer)) return undefined;
+    if (!this.#mayBeLegacy(session) || (answer.statusCode ?? 502) >= 300) return undefined;
+    if ((answer.headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
+      answer.destroy();
+      throw new BrokerError('server_failed', 'The stream is packed, which it was not asked to be.', {
+        details: { status: answer.statusCode ?? 502 },
+      });
+    }
     const { legacy, tokens, log } = this.parts;
     const { server, entrance } = this;
     const { origin } = new URL(server.url);

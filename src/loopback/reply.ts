@@ -185,7 +185,7 @@ const renamed = (headers: readonly string[], session: string): string[] =>
   );
 
 export const isEventStream = ({ headers }: IncomingMessage): boolean =>
-  headers['content-type']?.startsWith(eventStream) === true;
+  headers['content-type']?.toLowerCase().startsWith(eventStream) === true;
 
 /** All that has come and has not been read yet; whoever listens to `answer` hears it as well. */
 function readAtHand(answer: IncomingMessage): Buffer | undefined {

@@ -17,7 +17,7 @@ import { LocalSessions, type LocalSession } from './local-sessions.js';
 import type { Memory } from './memory.js';
 import { findId } from './message.js';
 import type { ProtocolVersions } from './protocol-versions.js';
-import { quotedReason, readShort } from './refusal.js';
+import { quoted, quotedReason, readShort } from './refusal.js';
 import { isEventStream, Reply } from './reply.js';
 import { conditionsOf } from './rule-pass.js';
 
@@ -173,10 +173,14 @@ export class Exchange {
         opened = name;
         tokens.sessionOpened(server.id, name, lent);
       },
-      refused: (url) =>
+      refused: (url) => {
+        // The rest of the address may be anything, such as what the server was given.
+        const named = URL.canParse(url) ? new URL(url) : undefined;
+        const where = named && quoted(`${named.protocol}//${named.host}`, lent.token.reveal());
         log.warn(
-          `${JSON.stringify(server.id)} wants to be told at ${JSON.stringify(url)}, which its credential is not for.`,
-        ),
+          `${JSON.stringify(server.id)} wants to be told at ${where ?? 'an address'} which its credential is not for.`,
+        );
+      },
     });
     stream.once('close', () => opened !== undefined && tokens.sessionClosed(server.id, opened));
     return stream;
@@ -279,8 +283,9 @@ export class Exchange {
     }
     if (status >= 300 && status < 400 && status !== 304) {
       answer.resume();
+      const location = quoted(answer.headers.location ?? '', token.reveal());
       throw new BrokerError('redirect_refused', 'The server redirects.', {
-        details: { location: JSON.stringify(answer.headers.location ?? '') },
+        details: { location: location ?? '"…"' },
       });
     }
     if (!this.#reply.hasBegun || isContent(answer)) return;

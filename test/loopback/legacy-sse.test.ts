@@ -184,6 +184,13 @@ describe('a server of the transport before Streamable HTTP', () => {
       });
   }
 
+  it('says in the log at which origin it wants to be told, and not what else it wrote', async () => {
+    serveLegacy(() => 'https://attacker.example/token-1?access=token-1');
+    await assert.rejects((await rig.begin('', accept, 'GET').answered).toArray(), /aborted/);
+    assert.match(rig.log.text, /https:\/\/attacker\.example"/);
+    assert.ok(!rig.log.text.includes('token-1'), rig.log.text);
+  });
+
   it('is left when its stream is packed, or says that it is something else', async () => {
     const { gzipSync } = await import('node:zlib');
     rig.handle = (_req, res) =>

@@ -6,7 +6,15 @@ import type { Log } from '../core/ports.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { LentToken } from '../core/token-source.js';
 import { failureAnswer, isRpcResponse } from './answer.js';
-import { Asking, mayBecomeStream, mayGo, type Answered, type AskingParts, type Call } from './asking.js';
+import {
+  Asking,
+  giveUp,
+  mayBecomeStream,
+  mayGo,
+  type Answered,
+  type AskingParts,
+  type Call,
+} from './asking.js';
 import { headersInSession, type BeforeSignIn } from './before-sign-in.js';
 import { readBody, replayLimitBytes, type Body } from './body.js';
 import { forwardedRequestHeaders, withoutHeader } from './headers.js';
@@ -15,7 +23,7 @@ import { mayInquire, readInquiry, recordOf, type Inquiry } from './inquiry.js';
 import type { LegacyEndpoint, LegacyEndpoints } from './legacy-sse.js';
 import { LocalSessions, type LocalSession } from './local-sessions.js';
 import type { Memory } from './memory.js';
-import { findId } from './message.js';
+import { findId, parseMessages } from './message.js';
 import type { ProtocolVersions } from './protocol-versions.js';
 import { quoted, quotedReason, readShort } from './refusal.js';
 import { isEventStream, Reply } from './reply.js';
@@ -23,6 +31,9 @@ import { conditionsOf } from './rule-pass.js';
 
 /** How long the rest of a large request is waited for, to find its id. */
 const edgesPatienceMs = 5_000;
+
+/** MCP 2026-07-28: the request whose answer is a stream on which the server speaks first. */
+const listenMethod = 'subscriptions/listen';
 
 /** A server that is restarted is back within seconds; one that stays away is asked now and then. */
 const firstRetryMs = 1_000;
@@ -56,7 +67,7 @@ export class Exchange {
   readonly #method: string;
   readonly #asking: Asking;
   /** Whether the server speaks first in it; a client that is refused it once does without it from then on. */
-  readonly #isBackChannel: boolean;
+  #isBackChannel: boolean;
   /** The caller's session, where it began before the server's own. */
   #local: LocalSession | undefined;
 
@@ -73,9 +84,14 @@ export class Exchange {
     this.#method = method;
     this.#reply = new Reply(response, legacy === undefined ? headers.accept : undefined, clock, log);
     this.#gone = this.#reply.gone;
-    const speaksFirst = method === 'GET' || headers['mcp-method'] === 'subscriptions/listen';
-    this.#isBackChannel = speaksFirst && this.#reply.acceptsStream;
-    this.#asking = new Asking(parts, server, legacy?.url ?? server.url, this.#reply, this.#isBackChannel);
+    this.#isBackChannel = method === 'GET' && this.#reply.acceptsStream;
+    this.#asking = new Asking(
+      parts,
+      server,
+      legacy?.url ?? server.url,
+      this.#reply,
+      () => this.#isBackChannel,
+    );
   }
 
   /** Resolves when the answer has begun, or will not come; never rejects. */
@@ -84,7 +100,10 @@ export class Exchange {
     let body: Body | undefined;
     try {
       body = await readBody(request, replayLimitBytes);
+      this.#isBackChannel ||= this.#reply.acceptsStream && this.#listens(body);
       const conditions = conditionsOf(server, request.headers, body.whole, parts.audit);
+      if ((request.headersDistinct['mcp-session-id']?.length ?? 0) > 1)
+        throw new BrokerError('session_lost', 'A request belongs to one session.');
       const session = this.entrance.legacy?.session ?? single(request.headers['mcp-session-id']);
       const call = { method: this.#method, headers: this.#headers(session), session, body, conditions };
       if (LocalSessions.isLocal(session)) this.#enter(session);
@@ -98,7 +117,7 @@ export class Exchange {
         return;
       }
       const { answer, lent } = await (this.#isBackChannel ? this.#stream(call) : this.#answered(call));
-      await this.#requirePassable(answer, lent);
+      await this.#requirePassable(answer, lent, body);
       this.#noteSession(call, answer, lent);
       if (inquiry !== undefined) void this.#learn(inquiry, answer, lent);
       this.#reply.handOn(answer, {
@@ -121,6 +140,13 @@ export class Exchange {
     } catch (failure) {
       this.parts.log.debug(`A refused request ended: ${describeError(failure)}`);
     }
+  }
+
+  /** Whether the request is for a stream; its header alone says nothing, since it is the body that the server does. */
+  #listens({ whole }: Body): boolean {
+    if (this.request.headers['mcp-method'] !== listenMethod || whole === undefined) return false;
+    const message = parseMessages(whole);
+    return message !== undefined && 'method' in message && message.method === listenMethod;
   }
 
   /** The headers that the server gets, with the version that the session speaks if the client leaves it out. */
@@ -268,11 +294,11 @@ export class Exchange {
   }
 
   /** @throws BrokerError for an answer that the caller must not or cannot get */
-  async #requirePassable(answer: IncomingMessage, { account, token }: LentToken): Promise<void> {
+  async #requirePassable(answer: IncomingMessage, { account, token }: LentToken, body: Body): Promise<void> {
     const { statusCode: status = 502 } = answer;
     const details = { account: account.label };
     if (status === 401) {
-      answer.resume();
+      giveUp(answer, body);
       throw new BrokerError('token_rejected', 'The server refuses a new token.', { details });
     }
     if (status === 403) {
@@ -282,7 +308,7 @@ export class Exchange {
       });
     }
     if (status >= 300 && status < 400 && status !== 304) {
-      answer.resume();
+      giveUp(answer, body);
       const location = quoted(answer.headers.location ?? '', token.reveal());
       throw new BrokerError('redirect_refused', 'The server redirects.', {
         details: { location: location ?? '"…"' },
@@ -291,11 +317,11 @@ export class Exchange {
     if (!this.#reply.hasBegun || isContent(answer)) return;
     if (this.#isBackChannel) {
       // The client asks again at once, and then hears the status itself.
-      answer.resume();
+      giveUp(answer, body);
       throw new BrokerError('server_failed', 'There is no stream.', { details: { status } });
     }
-    const body = await readShort(answer, this.parts.clock);
-    if (isRpcResponse(body)) throw new AnsweredInError(body);
+    const said = await readShort(answer, this.parts.clock);
+    if (isRpcResponse(said)) throw new AnsweredInError(said);
     throw new BrokerError('server_failed', `The server answers with ${status}.`, { details: { status } });
   }
 

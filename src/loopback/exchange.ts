@@ -102,9 +102,7 @@ export class Exchange {
       body = await readBody(request, replayLimitBytes);
       this.#isBackChannel ||= this.#reply.acceptsStream && this.#listens(body);
       const conditions = conditionsOf(server, request.headers, body.whole, parts.audit);
-      if ((request.headersDistinct['mcp-session-id']?.length ?? 0) > 1)
-        throw new BrokerError('session_lost', 'A request belongs to one session.');
-      const session = this.entrance.legacy?.session ?? single(request.headers['mcp-session-id']);
+      const session = this.entrance.legacy?.session ?? this.#sessionId();
       const call = { method: this.#method, headers: this.#headers(session), session, body, conditions };
       if (LocalSessions.isLocal(session)) this.#enter(session);
       const inquiry = body.whole && mayInquire(body.whole) ? readInquiry(body.whole) : undefined;
@@ -140,6 +138,13 @@ export class Exchange {
     } catch (failure) {
       this.parts.log.debug(`A refused request ended: ${describeError(failure)}`);
     }
+  }
+
+  /** @throws BrokerError `session_lost` for more than one, of which the server might take another than we */
+  #sessionId(): string | undefined {
+    const [id, ...others] = new Set(this.request.headersDistinct['mcp-session-id']);
+    if (others.length > 0) throw new BrokerError('session_lost', 'A request belongs to one session.');
+    return id;
   }
 
   /** Whether the request is for a stream; its header alone says nothing, since it is the body that the server does. */

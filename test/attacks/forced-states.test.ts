@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { BrokerError } from '../../src/core/errors.js';
 import { errorIn, settled, toolCall, useProxy } from '../support/proxy-rig.js';
@@ -146,5 +146,30 @@ describe('a proxy between odd servers and odd clients', () => {
     answer.resume();
     assert.equal(answer.statusCode, 404);
     assert.equal(rig.seen.length, 0);
+  });
+
+  it('has a place for those who are welcome, however many strangers hold theirs', async function () {
+    this.timeout(20_000);
+    // Kept open by the client that it belongs to.
+    await rig.send();
+    const { port } = new URL(rig.proxy.endpoint(rig.id)?.url ?? '');
+    const strangers: Socket[] = [];
+    try {
+      for (let count = 0; count < 2_200; count++) {
+        const socket = connect(Number(port), '127.0.0.1').on('error', () => undefined);
+        strangers.push(socket);
+        await Promise.race([once(socket, 'connect'), once(socket, 'close')]);
+      }
+      for (let count = 0; count < 3; count++) {
+        const { answered } = rig.begin(JSON.stringify(toolCall), { connection: 'close' });
+        const answer = await answered;
+        answer.resume();
+        assert.equal(answer.statusCode, 200);
+      }
+      await settled(() => strangers.filter(({ closed }) => !closed).length <= 1_024);
+      assert.ok(strangers.filter(({ closed }) => !closed).length <= 1_024);
+    } finally {
+      for (const socket of strangers) socket.destroy();
+    }
   });
 });

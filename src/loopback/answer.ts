@@ -64,12 +64,16 @@ function answerTo(message: Message, text: string, code: string): object | undefi
   const { id, method } = message;
   if (id !== null && !isRequest(message)) return undefined;
   if (method === 'tools/call')
-    return { jsonrpc: '2.0', id, result: { content: [{ type: 'text', text }], isError: true } };
+    return { jsonrpc: '2.0', id: knownId(id), result: { content: [{ type: 'text', text }], isError: true } };
   return errorFor(id, text, code);
 }
 
+/** An id is a string, a number or null (JSON-RPC 2.0 §4); anything else is none, and may be too deep to be written. */
+const knownId = (id: unknown): string | number | null =>
+  typeof id === 'string' || typeof id === 'number' ? id : null;
+
 const errorFor = (id: unknown, message: string, code: string): object => ({
   jsonrpc: '2.0',
-  id,
+  id: knownId(id),
   error: { code: brokerErrorCode, message, data: { code } },
 });

@@ -61,7 +61,7 @@ export class Asking {
     private readonly at: { readonly url: string; readonly stream?: string },
     private readonly reply: Reply,
     /** Whether it is for a stream on which the server speaks first: nobody waits for that. */
-    private readonly isForStream: boolean,
+    private readonly isForStream: () => boolean,
   ) {}
 
   /**
@@ -72,7 +72,7 @@ export class Asking {
     let lent = await this.#permitted(call, await this.token(call));
     let answer = await this.#send(call, lent);
     if (answer.statusCode === 401) {
-      answer.resume();
+      giveUp(answer, call.body);
       lent = await this.token(call, lent);
       if (call.body.whole === undefined) throw tooLargeToRepeat();
       answer = await this.#send(call, lent);
@@ -98,7 +98,7 @@ export class Asking {
       const canWait = call.method !== 'DELETE' && canUserHelp(error);
       if (!canWait) throw error;
       await this.#held(call, error, (signal) =>
-        tokens.signedIn(id, signal, this.isForStream ? 'quietly' : undefined),
+        tokens.signedIn(id, signal, this.isForStream() ? 'quietly' : undefined),
       );
     }
     return tokens.accessToken(id, session);
@@ -147,9 +147,9 @@ export class Asking {
   ): Promise<T> {
     const { hold, heldStreams } = this.parts;
     const { reply } = this;
-    const isKeptAlive = this.isForStream || (reply.acceptsStream && mayBecomeStream(body));
+    const isKeptAlive = this.isForStream() || (reply.acceptsStream && mayBecomeStream(body));
     if (isKeptAlive) reply.keepAlive();
-    if (this.isForStream) return heldStreams.wait(because, 'endless', reply.gone, work);
+    if (this.isForStream()) return heldStreams.wait(because, 'endless', reply.gone, work);
     return hold.wait(because, isKeptAlive ? 'kept-alive' : 'silent', reply.gone, work);
   }
 
@@ -170,7 +170,7 @@ export class Asking {
     const all = quotaProject === undefined ? headers : withHeader(headers, quotaProjectHeader, quotaProject);
     let { url } = place;
     // What goes into a stream of ours, or is looked at by us, must be readable.
-    const isPlain = reply.hasBegun || (conditions !== undefined && hidesAnything(conditions.rules));
+    const isPlain = reply.mayBegin || (conditions !== undefined && hidesAnything(conditions.rules));
     for (let hops = 0; ; hops++) {
       const request = {
         url,
@@ -186,6 +186,12 @@ export class Asking {
       url = next;
     }
   }
+}
+
+/** Leaves an answer unread. Where the rest of the request would still be waited for, its connection ends. */
+export function giveUp(answer: IncomingMessage, { whole }: Body): void {
+  if (whole === undefined) answer.destroy();
+  else answer.resume();
 }
 
 /** Whether `lent` may be sent to `address`. */

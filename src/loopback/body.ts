@@ -13,6 +13,8 @@ const noEdges = { head: nothing, tail: nothing };
 export interface Body {
   /** All of it, when it is small enough to be sent twice. */
   readonly whole: Buffer | undefined;
+  /** In bytes; undefined when only its end will show. */
+  readonly length: number | undefined;
   /** Its first and last bytes, once all of it has come; empty where it is `whole`. */
   readonly edges: () => Promise<{ readonly head: Buffer; readonly tail: Buffer }>;
   /** Sends it. A body that is not `whole` can be sent once. */
@@ -22,6 +24,7 @@ export interface Body {
 /** A body that is all there. */
 export const wholeBody = (whole: Buffer): Body => ({
   whole,
+  length: whole.length,
   edges: () => Promise.resolve(noEdges),
   sendTo: (upstream) => upstream.end(whole),
 });
@@ -59,8 +62,10 @@ async function readAsItComes(request: IncomingMessage, limitBytes: number): Prom
   if (isWhole) return wholeBody(Buffer.concat(chunks));
   const head = Buffer.from(Buffer.concat(chunks).subarray(0, edgeBytes));
   let [before, last]: Buffer[] = [];
+  const { 'content-length': length } = request.headers;
   return {
     whole: undefined,
+    length: length === undefined ? undefined : Number(length),
     edges: async () => {
       request.unpipe();
       request.resume();

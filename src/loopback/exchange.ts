@@ -3,21 +3,25 @@ import { BrokerError, canUserHelp, describeError, hasCode } from '../core/errors
 import type { Server } from '../core/server.js';
 import type { LentToken } from '../core/token-source.js';
 import { isRpcResponse } from './answer.js';
-import { Asking, mayBecomeStream, type Answered, type AskingParts, type Call } from './asking.js';
+import { Asking, giveUp, mayBecomeStream, type Answered, type AskingParts, type Call } from './asking.js';
 import { headersInSession, type BeforeSignIn } from './before-sign-in.js';
 import { readBody, replayLimitBytes, type Body } from './body.js';
 import { AnsweredInError, replyWithFailure, type FailureParts } from './failure-reply.js';
-import { forwardedRequestHeaders } from './headers.js';
+import { forwardedRequestHeaders, withoutHeader } from './headers.js';
 import { hidingFilter, shown } from './hidden.js';
 import { mayInquire, readInquiry, recordOf, type Inquiry } from './inquiry.js';
 import { legacyStream, type LegacyParts } from './legacy-opening.js';
 import type { LegacyEndpoint } from './legacy-sse.js';
 import { LocalSessions, type LocalSession } from './local-sessions.js';
 import type { Memory } from './memory.js';
+import { parseMessages } from './message.js';
 import type { ProtocolVersions } from './protocol-versions.js';
-import { quotedReason, readShort } from './refusal.js';
+import { quoted, quotedReason, readShort } from './refusal.js';
 import { isEventStream, Reply } from './reply.js';
 import { conditionsOf } from './rule-pass.js';
+
+/** MCP 2026-07-28: the request whose answer is a stream on which the server speaks first. */
+const listenMethod = 'subscriptions/listen';
 
 /** A server that is restarted is back within seconds; one that stays away is asked now and then. */
 const firstRetryMs = 1_000;
@@ -47,7 +51,7 @@ export class Exchange {
   readonly #method: string;
   readonly #asking: Asking;
   /** Whether the server speaks first in it; a client that is refused it once does without it from then on. */
-  readonly #isBackChannel: boolean;
+  #isBackChannel: boolean;
   /** The caller's session, where it began before the server's own. */
   #local: LocalSession | undefined;
 
@@ -64,9 +68,8 @@ export class Exchange {
     this.#method = method;
     this.#reply = new Reply(response, legacy === undefined ? headers.accept : undefined, clock, log);
     this.#gone = this.#reply.gone;
-    const speaksFirst = method === 'GET' || headers['mcp-method'] === 'subscriptions/listen';
-    this.#isBackChannel = speaksFirst && this.#reply.acceptsStream;
-    this.#asking = new Asking(parts, server, legacy ?? server, this.#reply, this.#isBackChannel);
+    this.#isBackChannel = method === 'GET' && this.#reply.acceptsStream;
+    this.#asking = new Asking(parts, server, legacy ?? server, this.#reply, () => this.#isBackChannel);
   }
 
   /** Resolves when the answer has begun, or will not come; never rejects. */
@@ -75,8 +78,9 @@ export class Exchange {
     let body: Body | undefined;
     try {
       body = await readBody(request, replayLimitBytes);
+      this.#isBackChannel ||= this.#reply.acceptsStream && this.#listens(body);
       const conditions = conditionsOf(server, request.headers, body.whole, parts.audit);
-      const session = this.entrance.legacy?.session ?? single(request.headers['mcp-session-id']);
+      const session = this.entrance.legacy?.session ?? this.#sessionId();
       const call = { method: this.#method, headers: this.#headers(session), session, body, conditions };
       if (LocalSessions.isLocal(session)) this.#enter(session);
       const inquiry = body.whole && mayInquire(body.whole) ? readInquiry(body.whole) : undefined;
@@ -89,13 +93,13 @@ export class Exchange {
         return;
       }
       const { answer, lent } = await (this.#isBackChannel ? this.#stream(call) : this.#answered(call));
-      await this.#requirePassable(answer, lent);
+      await this.#requirePassable(answer, lent, body);
       this.#noteSession(call, answer, lent);
       if (inquiry !== undefined) void this.#learn(inquiry, answer, lent);
       this.#reply.handOn(answer, {
         session: this.#local?.id,
         through: [
-          this.#method === 'GET' && session === undefined
+          this.#mayBeLegacy(session)
             ? legacyStream(server, this.entrance.path, answer, lent, parts)
             : undefined,
           conditions && hidingFilter(conditions, answer.headers['content-type']),
@@ -116,10 +120,26 @@ export class Exchange {
     }
   }
 
+  /** @throws BrokerError `session_lost` for more than one, of which the server might take another than we */
+  #sessionId(): string | undefined {
+    const [id, ...others] = new Set(this.request.headersDistinct['mcp-session-id']);
+    if (others.length > 0) throw new BrokerError('session_lost', 'A request belongs to one session.');
+    return id;
+  }
+
+  /** Whether the request is for a stream; its header alone says nothing, since it is the body that the server does. */
+  #listens({ whole }: Body): boolean {
+    if (this.request.headers['mcp-method'] !== listenMethod || whole === undefined) return false;
+    const message = parseMessages(whole);
+    return message !== undefined && 'method' in message && message.method === listenMethod;
+  }
+
   /** The headers that the server gets, with the version that the session speaks if the client leaves it out. */
   #headers(session: string | undefined): string[] {
     const { rawHeaders, headers } = this.request;
-    const forwarded = forwardedRequestHeaders(rawHeaders);
+    const all = forwardedRequestHeaders(rawHeaders);
+    // What may turn out to be of the older transport is read on its way.
+    const forwarded = this.#mayBeLegacy(session) ? withoutHeader(all, 'accept-encoding') : all;
     if (session === undefined || headers['mcp-protocol-version'] !== undefined) return forwarded;
     const version = this.parts.versions.of(session);
     return version === undefined ? forwarded : [...forwarded, 'mcp-protocol-version', version];
@@ -132,6 +152,11 @@ export class Exchange {
     const { protocolVersion } = recordOf(result);
     if (inquiry.method === 'initialize' && session !== undefined && typeof protocolVersion === 'string')
       versions.learn(session, protocolVersion);
+  }
+
+  /** Clients of the older transport have no session, and take whatever they are answered for a stream. */
+  #mayBeLegacy(session: string | undefined): boolean {
+    return this.#method === 'GET' && session === undefined;
   }
 
   /** @throws BrokerError `session_lost` */
@@ -216,11 +241,11 @@ export class Exchange {
   }
 
   /** @throws BrokerError for an answer that the caller must not or cannot get */
-  async #requirePassable(answer: IncomingMessage, { account, token }: LentToken): Promise<void> {
+  async #requirePassable(answer: IncomingMessage, { account, token }: LentToken, body: Body): Promise<void> {
     const { statusCode: status = 502 } = answer;
     const details = { account: account.label };
     if (status === 401) {
-      answer.resume();
+      giveUp(answer, body);
       throw new BrokerError('token_rejected', 'The server refuses a new token.', { details });
     }
     if (status === 403) {
@@ -230,19 +255,20 @@ export class Exchange {
       });
     }
     if (status >= 300 && status < 400 && status !== 304) {
-      answer.resume();
+      giveUp(answer, body);
+      const location = quoted(answer.headers.location ?? '', token.reveal());
       throw new BrokerError('redirect_refused', 'The server redirects.', {
-        details: { location: JSON.stringify(answer.headers.location ?? '') },
+        details: { location: location ?? '"…"' },
       });
     }
     if (!this.#reply.hasBegun || isContent(answer)) return;
     if (this.#isBackChannel) {
       // The client asks again at once, and then hears the status itself.
-      answer.resume();
+      giveUp(answer, body);
       throw new BrokerError('server_failed', 'There is no stream.', { details: { status } });
     }
-    const body = await readShort(answer, this.parts.clock);
-    if (isRpcResponse(body)) throw new AnsweredInError(body);
+    const said = await readShort(answer, this.parts.clock);
+    if (isRpcResponse(said)) throw new AnsweredInError(said);
     throw new BrokerError('server_failed', `The server answers with ${status}.`, { details: { status } });
   }
 

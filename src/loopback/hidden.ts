@@ -65,10 +65,16 @@ function pieceByPiece(
       }
       let from = Math.max(0, kept.length - 3);
       kept = kept.length === 0 ? chunk : Buffer.concat([kept, chunk]);
-      for (let end = endOf(kept, from); end !== undefined; end = endOf(kept, from)) {
-        this.push(edit(kept.subarray(0, end)));
-        kept = kept.subarray(end);
-        from = 0;
+      try {
+        for (let end = endOf(kept, from); end !== undefined; end = endOf(kept, from)) {
+          this.push(edit(kept.subarray(0, end)));
+          kept = kept.subarray(end);
+          from = 0;
+        }
+      } catch (error) {
+        // What is nested too deeply can be read, and not be written again.
+        done(error as Error);
+        return;
       }
       isTooLarge = kept.length > lookLimitBytes;
       if (!isTooLarge) {
@@ -79,7 +85,12 @@ function pieceByPiece(
       kept = Buffer.alloc(0);
     },
     flush(done) {
-      done(null, kept.length === 0 ? undefined : edit(kept));
+      try {
+        const last = kept.length === 0 ? undefined : edit(kept);
+        done(null, last);
+      } catch (error) {
+        done(error as Error);
+      }
     },
   });
 }

@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Transform } from 'node:stream';
+import { BrokerError } from '../core/errors.js';
 import type { Log } from '../core/ports.js';
 import type { Server } from '../core/server.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
 import { mayBeTold } from './beside-stream.js';
 import type { LegacyEndpoints } from './legacy-sse.js';
-import { isEventStream } from './reply.js';
+import { quoted } from './refusal.js';
 
 export interface LegacyParts {
   readonly tokens: TokenSource;
@@ -18,7 +19,8 @@ export interface LegacyParts {
  * transport, and so a session of its own.
  * @param path - at which we offer `server`
  * @param lent - the token that the answer was given to
- * @returns undefined when it is no stream
+ * @returns undefined when it is an error
+ * @throws BrokerError `server_failed` when it cannot be read
  */
 export function legacyStream(
   server: Server,
@@ -27,7 +29,13 @@ export function legacyStream(
   lent: LentToken,
   { legacy, tokens, log }: LegacyParts,
 ): Transform | undefined {
-  if (!isEventStream(answer)) return undefined;
+  if ((answer.statusCode ?? 502) >= 300) return undefined;
+  if ((answer.headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
+    answer.destroy();
+    throw new BrokerError('server_failed', 'The stream is packed, which it was not asked to be.', {
+      details: { status: answer.statusCode ?? 502 },
+    });
+  }
   const { origin } = new URL(server.url);
   let opened: string | undefined;
   const stream = legacy.stream({
@@ -42,10 +50,14 @@ export function legacyStream(
       opened = name;
       tokens.sessionOpened(server.id, name, lent);
     },
-    refused: (url) =>
+    refused: (url) => {
+      // The rest of the address may be anything, such as what the server was given.
+      const named = URL.canParse(url) ? new URL(url) : undefined;
+      const where = named && quoted(`${named.protocol}//${named.host}`, lent.token.reveal());
       log.warn(
-        `${JSON.stringify(server.id)} wants to be told at ${JSON.stringify(url)}, which its credential is not for.`,
-      ),
+        `${JSON.stringify(server.id)} wants to be told at ${where ?? 'an address'} which its credential is not for.`,
+      );
+    },
   });
   stream.once('close', () => opened !== undefined && tokens.sessionClosed(server.id, opened));
   return stream;

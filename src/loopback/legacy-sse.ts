@@ -1,11 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { Transform } from 'node:stream';
 import type { ServerId } from '../core/server.js';
 import type { NamedEndpoint } from './beside-stream.js';
-import { eventOf } from './event-stream.js';
-
-/** The first event is a name and an address. */
-const firstEventLimitBytes = 16_384;
+import { LegacyStream } from './legacy-stream.js';
 
 const keyBytes = 16;
 
@@ -33,7 +29,7 @@ export class LegacyEndpoints {
   }
 
   /**
-   * What a stream of the server has to go through: an `endpoint` event that it begins with leads back through us, and
+   * What a stream of the server has to go through: every `endpoint` event leads back through us, wherever it stands, and
    * everything else is left as it is.
    * @param address - of the stream
    * @param pathOf - the path at which we listen for a key
@@ -58,91 +54,12 @@ export class LegacyEndpoints {
         refused(url);
         return undefined;
       }
+      const isNew = !this.#endpoints.has(key);
       this.#endpoints.set(key, { server, session, url, stream: address, say: (json) => stream.say(json) });
-      opened(session);
+      if (isNew) opened(session);
       return pathOf(key);
     });
     stream.once('close', () => this.#endpoints.delete(key));
     return stream;
   }
-}
-
-/** A stream whose first event may be rewritten, and into which events of ours can be put. */
-class LegacyStream extends Transform {
-  #first: Buffer | undefined = Buffer.alloc(0);
-  #isBetweenEvents = false;
-  readonly #unsaid: string[] = [];
-
-  /** @param lead - the address in the place of the one that the server named; undefined when there is none to be had */
-  constructor(private readonly lead: (named: string) => string | undefined) {
-    super();
-  }
-
-  say(json: string): void {
-    this.#unsaid.push(eventOf(json));
-    this.#sayAll();
-  }
-
-  override _transform(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
-    if (this.#first === undefined) this.#pass(chunk);
-    else {
-      const first = Buffer.concat([this.#first, chunk]);
-      const end = endOfEvent(first);
-      if (end === undefined && first.length < firstEventLimitBytes) this.#first = first;
-      else {
-        this.#first = undefined;
-        const led = this.#led(first.subarray(0, end ?? 0).toString('utf8'));
-        if (led === undefined) {
-          done(new Error('The server wants to be told somewhere else.'));
-          return;
-        }
-        this.#pass(Buffer.concat([Buffer.from(led), first.subarray(end ?? 0)]));
-      }
-    }
-    done();
-  }
-
-  override _flush(done: () => void): void {
-    if (this.#first !== undefined) this.push(this.#first);
-    done();
-  }
-
-  /** The first event, leading through us if it leads anywhere. */
-  #led(event: string): string | undefined {
-    const lines = event.split(/\r\n|\n|\r/);
-    if (!lines.some((line) => /^event: ?endpoint$/.test(line))) return event;
-    const data = lines.flatMap((line) => /^data: ?(.*)$/.exec(line)?.[1] ?? []);
-    const path = this.lead(data.join('\n').trim());
-    return path === undefined ? undefined : `event: endpoint\ndata: ${path}\n\n`;
-  }
-
-  #pass(chunk: Buffer): void {
-    if (chunk.length === 0) return;
-    this.push(chunk);
-    this.#isBetweenEvents = /(\n\n|\r\n\r\n|\r\r)$/.test(chunk.subarray(-4).toString('latin1'));
-    this.#sayAll();
-  }
-
-  #sayAll(): void {
-    if (!this.#isBetweenEvents) return;
-    for (const event of this.#unsaid.splice(0)) this.push(event);
-  }
-}
-
-/** Behind the blank line that ends the first event; comments before it are none. */
-function endOfEvent(bytes: Buffer): number | undefined {
-  const text = bytes.toString('latin1');
-  const blank = /\r\n\r\n|\n\n|\r\r/g;
-  for (let from = 0, match = blank.exec(text); match !== null; match = blank.exec(text)) {
-    const end = match.index + match[0].length;
-    if (
-      text
-        .slice(from, end)
-        .split(/[\r\n]+/)
-        .some((line) => line !== '' && !line.startsWith(':'))
-    )
-      return end;
-    from = end;
-  }
-  return undefined;
 }

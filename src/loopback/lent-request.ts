@@ -25,8 +25,12 @@ export async function sendLent(
   };
   const answer = await send();
   if (!wantsNonce(answer)) return answer;
-  answer.resume();
-  if (request.body.whole !== undefined) return send();
+  if (request.body.whole !== undefined) {
+    answer.resume();
+    return send();
+  }
+  // The rest of the request would be waited for.
+  answer.destroy();
   throw new BrokerError('nonce_wanted', 'A nonce is wanted in a request that is too large to be repeated.');
 }
 

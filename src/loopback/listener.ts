@@ -1,5 +1,11 @@
-import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
-import type { AddressInfo, ListenOptions } from 'node:net';
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo, ListenOptions, Socket } from 'node:net';
 
 /** An MCP client sends less than 2 kB of headers; gateways add some, and a trace may be long. */
 const headerLimitBytes = 32_768;
@@ -19,6 +25,9 @@ const idleLimitMs = 60_000;
 /** Each of a hundred servers can have ten calls and a stream, and strangers cannot take all of the process's files. */
 const connectionLimit = 2_048;
 
+/** So that those who are welcome find a place: of the others' connections the oldest ends when there are more. */
+const strangerLimit = 1_024;
+
 const options: ServerOptions = {
   maxHeaderSize: headerLimitBytes,
   headersTimeout: headersLimitMs,
@@ -29,6 +38,12 @@ const options: ServerOptions = {
   // Said by us, in the same words as every other refusal.
   requireHostHeader: false,
 };
+
+/**
+ * Answers a request.
+ * @param welcome - says that its connection is not a stranger's
+ */
+export type Handle = (request: IncomingMessage, response: ServerResponse, welcome: () => void) => void;
 
 /** Something that listens on this computer only. */
 export interface Listener {
@@ -44,7 +59,7 @@ export interface PortListener extends Listener {
  * Listens on 127.0.0.1, never on another interface.
  * @param preferredPort - taken when it is free; otherwise, and without one, the system picks
  */
-export function listen(handle: RequestListener, preferredPort = 0): Promise<PortListener> {
+export function listen(handle: Handle, preferredPort = 0): Promise<PortListener> {
   const listening = listenOn(handle, preferredPort);
   return preferredPort === 0 ? listening : listening.catch(() => listenOn(handle, 0));
 }
@@ -53,7 +68,7 @@ export function listen(handle: RequestListener, preferredPort = 0): Promise<Port
  * As `listen`, on this port and no other.
  * @throws (from the result) Error when it is taken
  */
-export async function listenOn(handle: RequestListener, port: number): Promise<PortListener> {
+export async function listenOn(handle: Handle, port: number): Promise<PortListener> {
   const server = limited(handle);
   await bind(server, { host: '127.0.0.1', port, exclusive: true });
   return { port: (server.address() as AddressInfo).port, close: closing(server) };
@@ -63,18 +78,27 @@ export async function listenOn(handle: RequestListener, port: number): Promise<P
  * Listens on a Unix socket, or on a named pipe of Windows. The socket's file is removed with the listener.
  * @throws (from the result) Error when something is there already
  */
-export async function listenOnSocket(handle: RequestListener, path: string): Promise<Listener> {
+export async function listenOnSocket(handle: Handle, path: string): Promise<Listener> {
   const server = limited(handle);
   await bind(server, { path });
   return { close: closing(server) };
 }
 
 /** A server that cuts off whoever is slow, and says nothing to whoever speaks no HTTP. */
-function limited(handle: RequestListener): Server {
-  const server = createServer(options, handle);
+function limited(handle: Handle): Server {
+  const strangers = new Set<Socket>();
+  const onRequest = (request: IncomingMessage, response: ServerResponse) =>
+    handle(request, response, () => strangers.delete(request.socket));
+  const server = createServer(options, onRequest);
   server.maxConnections = connectionLimit;
+  server.on('connection', (socket) => {
+    strangers.add(socket);
+    socket.once('close', () => strangers.delete(socket));
+    const [oldest] = strangers;
+    if (strangers.size > strangerLimit) oldest?.destroy();
+  });
   // Before anybody is told to go on, it is looked at who it is.
-  server.on('checkContinue', handle).on('checkExpectation', handle);
+  server.on('checkContinue', onRequest).on('checkExpectation', onRequest);
   server.on('clientError', (_error, socket) => socket.destroy());
   return server;
 }

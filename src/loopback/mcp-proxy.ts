@@ -11,7 +11,7 @@ import { BeforeSignIn } from './before-sign-in.js';
 import { digestOfCapability, isAdmitted } from './guard.js';
 import { Hold, type HoldParts } from './hold.js';
 import { LegacyEndpoints } from './legacy-sse.js';
-import { listen, listenOnSocket, type Listener } from './listener.js';
+import { listen, listenOnSocket, type Handle, type Listener } from './listener.js';
 import { LocalSessions } from './local-sessions.js';
 import { Memory } from './memory.js';
 import { ProtocolVersions } from './protocol-versions.js';
@@ -105,8 +105,7 @@ export class McpProxy implements Disposable {
   }
 
   async #listen(): Promise<void> {
-    const handle = (request: IncomingMessage, response: ServerResponse) =>
-      void this.#handle(request, response);
+    const handle: Handle = (request, response, welcome) => void this.#handle(request, response, welcome);
     const { place } = this.proxyParts;
     if (place === undefined) {
       const listener = await listen(handle);
@@ -119,7 +118,7 @@ export class McpProxy implements Disposable {
     }
   }
 
-  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #handle(request: IncomingMessage, response: ServerResponse, welcome: () => void): Promise<void> {
     const { path, key } = placeIn(request.url ?? '');
     const route = this.#routes.get(path);
     const legacy = route && key !== undefined ? this.#parts.legacy.find(route.server.id, key) : undefined;
@@ -128,6 +127,7 @@ export class McpProxy implements Disposable {
       response.writeHead(404, { connection: 'close' }).end();
       return;
     }
+    welcome();
     if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue();
     const exchange = new Exchange(this.#parts, { server: route.server, path, legacy }, request, response);
     if (route.open.size >= callLimit) {

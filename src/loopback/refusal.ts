@@ -1,12 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import { createBrotliDecompress, createUnzip } from 'node:zlib';
+import { masked } from '../core/masking.js';
 import type { Clock } from '../core/ports.js';
 import { parseJson } from './message.js';
 
 /** A reason is a sentence; whatever is longer is a page. */
 const bodyLimitBytes = 16_384;
-const reasonLimit = 300;
+const quoteLimit = 300;
 const patienceMs = 2_000;
+
+/** So much of a token is no accident, and all that a part of it is worth. */
+const tellingLength = 16;
 
 /**
  * Reads all of a short answer.
@@ -50,8 +54,29 @@ export function quotedReason(answer: IncomingMessage, body: string, secret: stri
       : undefined;
   const [, inChallenge] = /\berror_description="((?:[^"\\]|\\.)*)"/.exec(challenge) ?? [];
   const reason = (inBody ?? inChallenge?.replace(/\\(.)/g, '$1'))?.trim();
-  if (reason === undefined || reason === '' || reason.includes(secret)) return undefined;
-  return JSON.stringify(reason.length > reasonLimit ? `${reason.slice(0, reasonLimit)}…` : reason);
+  return reason === undefined || reason === '' ? undefined : quoted(reason, secret);
+}
+
+/**
+ * What a server wrote, for a log or for a user.
+ * @param secret - what the server was given, and must not be repeated although the server may, as it is or with
+ *   characters escaped
+ * @returns as JSON text of a limited length, so that it can neither forge a line nor pass as ours; undefined when the
+ *   secret, or the beginning of it, is in it
+ */
+export function quoted(text: string, secret: string): string | undefined {
+  const beginning = secret.slice(0, tellingLength);
+  if (unescaped(text).some((form) => form.includes(beginning))) return undefined;
+  const safe = masked(text);
+  return JSON.stringify(safe.length > quoteLimit ? `${safe.slice(0, quoteLimit)}…` : safe);
+}
+
+/** The text as it is, and as those read it who take escapes in it for characters, twice at most. */
+function unescaped(text: string): readonly string[] {
+  const percent = (from: string) =>
+    from.replace(/%([0-9a-f]{2})/gi, (_, code: string) => String.fromCharCode(parseInt(code, 16)));
+  const [once, plain] = [percent(text), text.replace(/\\(.)/g, '$1')];
+  return [text, plain, once, percent(once)];
 }
 
 /** Where servers put their words: JSON-RPC, OAuth (RFC 6749 §5.2), problem details (RFC 9457), and what is common. */

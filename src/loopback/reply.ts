@@ -58,6 +58,11 @@ export class Reply {
     return this.#hasBegun;
   }
 
+  /** Whether one has begun, or may before the answer comes, which must be readable then. */
+  get mayBegin(): boolean {
+    return this.#hasBegun || this.#beating !== undefined;
+  }
+
   get acceptsStream(): boolean {
     return accepts(this.accept, eventStream);
   }
@@ -69,6 +74,7 @@ export class Reply {
 
   /** Lets the caller hear of us from now on, after a moment in which the answer may still come plainly. */
   keepAlive(): void {
+    if (this.response.destroyed) return;
     this.#beating ??= this.clock.after(quietMs, () => {
       this.#begin();
       this.#beat();
@@ -173,6 +179,7 @@ export class Reply {
   }
 
   #beat(): void {
+    if (this.response.destroyed) return;
     this.response.write(heartbeat);
     this.#beating = this.clock.after(heartbeatMs, () => this.#beat());
   }
@@ -185,7 +192,7 @@ const renamed = (headers: readonly string[], session: string): string[] =>
   );
 
 export const isEventStream = ({ headers }: IncomingMessage): boolean =>
-  headers['content-type']?.startsWith(eventStream) === true;
+  headers['content-type']?.toLowerCase().startsWith(eventStream) === true;
 
 /** All that has come and has not been read yet; whoever listens to `answer` hears it as well. */
 function readAtHand(answer: IncomingMessage): Buffer | undefined {

@@ -31,7 +31,7 @@ export class Upstream {
   send({ url, method, headers, token, proof, body, signal }: UpstreamRequest): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
-      const length = body.whole === undefined ? [] : ['content-length', String(body.whole.length)];
+      const length = framing(method, body.length);
       const credential =
         proof === undefined
           ? ['authorization', `Bearer ${token.reveal()}`]
@@ -66,6 +66,12 @@ export class Upstream {
     this.#http.destroy();
     this.#https.destroy();
   }
+}
+
+/** What says where a body ends (RFC 9112 §6.3): nothing where there is none and none is expected (RFC 9110 §8.6). */
+function framing(method: string, length: number | undefined): readonly string[] {
+  if (length === undefined) return ['transfer-encoding', 'chunked'];
+  return length === 0 && method !== 'POST' ? [] : ['content-length', String(length)];
 }
 
 /**

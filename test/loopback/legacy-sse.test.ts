@@ -1,5 +1,6 @@
 /* eslint-disable @typescript-eslint/no-deprecated -- The transport is deprecated, and so are the servers that speak it. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { Client, SSEClientTransport } from '@modelcontextprotocol/client';
 import { BrokerError } from '../../src/core/errors.js';
 import { LegacySseServer } from '../support/legacy-sse-server.js';
@@ -175,15 +176,17 @@ describe('a server of the transport before Streamable HTTP', () => {
     (await answered).on('data', (chunk) => (text += String(chunk))).on('error', () => undefined);
     await settled(() => text.includes('endpoint'));
     const path = /data: (\S+)/.exec(text)?.[1] ?? '';
-    send[0]?.('data: half');
-    await settled(() => text.endsWith('half'));
+    const half = `data: ${'half'.repeat(5_000)}`;
+    send[0]?.(half);
+    await settled(() => text.endsWith(half));
+    assert.ok(text.endsWith(half));
     rig.tokens.answers = [new BrokerError('issuer_unreachable', 'Down.')];
     assert.equal(await post(path, capability()), 202);
     send[0]?.(' whole\n\n');
     await settled(() => text.includes('isError'));
     assert.match(
       text,
-      /data: half whole\n\nevent: message\ndata: \{"jsonrpc":"2.0","id":1,"result":.*"isError":true/,
+      /half whole\n\nevent: message\ndata: \{"jsonrpc":"2.0","id":1,"result":.*"isError":true/,
     );
     outgoing.destroy();
   });
@@ -198,11 +201,117 @@ describe('a server of the transport before Streamable HTTP', () => {
     outgoing.destroy();
   });
 
-  it('is not seen in a stream that begins with something else', async () => {
-    const stream = 'event: message\ndata: {"endpoint":"/x"}\n\nevent: endpoint\ndata: /mcp/messages\n\n';
-    rig.handle = (_req, res) => res.writeHead(200, { 'content-type': 'text/event-stream' }).end(stream);
-    assert.equal((await rig.send('', accept, 'GET')).text, stream);
+  const elsewhere = 'event: endpoint\ndata: https://attacker.example/messages\n\n';
+  const large = `data: ${'x'.repeat(40_000)}\n`;
+  for (const [what, before, event] of [
+    ['after another event', 'event: message\ndata: {"endpoint":"/x"}\n\n', elsewhere],
+    ['after the time to wait', 'retry: 3000\n\n', elsewhere],
+    ['after a good one', 'event: endpoint\ndata: /mcp/messages\n\n', elsewhere],
+    ['after comments', ': ping\n\n: ping\n', elsewhere],
+    ['after a mark of byte order', '', `\uFEFF${elsewhere}`],
+    ['before its name', '', 'data: https://attacker.example/messages\revent:endpoint\r\r'],
+    ['with the line ends of Windows', 'retry: 1\r\n\r\n', elsewhere.replaceAll('\n', '\r\n')],
+    ['without a last line end', '', elsewhere.trimEnd()],
+    ['behind more than is kept', '', `${large}event: endpoint\ndata: https://attacker.example/messages\n\n`],
+  ] as const) {
+    for (const size of [1, 7, 1_000_000])
+      it(`is left when it wants to be told elsewhere ${what}, ${size} bytes at a time`, async () => {
+        const bytes = Buffer.from(before + event);
+        rig.handle = (_req, res) => {
+          res.writeHead(200, { 'content-type': 'text/event-stream' });
+          // Of a large event only the end is cut up.
+          let at = Math.max(0, bytes.length - 60 * size);
+          if (at > 0) res.write(bytes.subarray(0, at));
+          for (; at < bytes.length; at += size) res.write(bytes.subarray(at, at + size));
+          res.end();
+        };
+        const { answered } = rig.begin('', accept, 'GET');
+        let text = '';
+        const answer = await answered;
+        answer.on('data', (chunk) => (text += String(chunk)));
+        await assert.rejects(once(answer, 'end'), /aborted/);
+        assert.ok(
+          !/event: ?endpoint[\r\n]+data: https/.test(text) && !/event:endpoint/.test(text),
+          text.slice(-200),
+        );
+      });
+  }
+
+  it('says in the log at which origin it wants to be told, and not what else it wrote', async () => {
+    serveLegacy(() => 'https://attacker.example/token-1?access=token-1');
+    await assert.rejects((await rig.begin('', accept, 'GET').answered).toArray(), /aborted/);
+    assert.match(rig.log.text, /https:\/\/attacker\.example"/);
+    assert.ok(!rig.log.text.includes('token-1'), rig.log.text);
+  });
+
+  it('is left when its stream is packed, or says that it is something else', async () => {
+    const { gzipSync } = await import('node:zlib');
+    rig.handle = (_req, res) =>
+      res
+        .writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' })
+        .end(gzipSync(elsewhere));
+    const packed = await rig.send('', { ...accept, 'accept-encoding': 'gzip' }, 'GET');
+    assert.deepEqual([packed.status, packed.text], [405, '']);
+    assert.equal(rig.seen[0]?.headers['accept-encoding'], undefined);
+    for (const type of ['Text/Event-Stream', 'text/plain']) {
+      rig.handle = (_req, res) => res.writeHead(200, { 'content-type': type }).end(elsewhere);
+      await assert.rejects(rig.send('', accept, 'GET'), /aborted|hang up/);
+    }
+  });
+
+  it('leads through us in every event that says where, and leaves the others as they are', async () => {
+    const other = 'event: message\ndata: {"endpoint":"/x"}\n\n';
+    const many = `${other}event: endpoint\ndata: /mcp/a\n\n: c\n\n${large}\r\n${other}event: endpoint\ndata: /mcp/b\n\n`;
+    for (const size of [13, 1_000_000]) {
+      rig.handle = (_req, res) => {
+        res.writeHead(200, { 'content-type': 'text/event-stream' });
+        for (let at = 0; at < many.length; at += size) res.write(many.slice(at, at + size));
+        res.end();
+      };
+      const { text } = await rig.send('', accept, 'GET');
+      const paths = [...text.matchAll(/^data: (\/mcp\/\S+)$/gm)].map(([, path]) => path);
+      assert.equal(paths.length, 2);
+      assert.equal(paths[0], paths[1]);
+      assert.equal(text, many.replace(/\/mcp\/[ab]/g, paths[0] ?? ''));
+    }
+    assert.equal(rig.tokens.asked.filter((line) => line.startsWith('sessionOpened')).length, 2);
     rig.handle = (_req, res) => res.writeHead(200, { 'content-type': 'text/event-stream' }).end('data: cut');
     assert.equal((await rig.send('', accept, 'GET')).text, 'data: cut');
+  });
+
+  it('lets comments before the first event through as they come', async () => {
+    rig.handle = (_req, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' });
+      for (let count = 0; count < 20; count++) res.write(': ping\n\n');
+    };
+    const { answered, outgoing } = rig.begin('', accept, 'GET');
+    let text = '';
+    (await answered).on('data', (chunk) => (text += String(chunk))).on('error', () => undefined);
+    await settled(() => text.length === 160);
+    assert.equal(text, ': ping\n\n'.repeat(20));
+    outgoing.destroy();
+  });
+
+  it('gets an answer of ours although the end of the event before came in two parts', async () => {
+    const send: ((text: string) => void)[] = [];
+    rig.handle = (_req, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' });
+      res.write('event: endpoint\ndata: /mcp/messages\n\n');
+      send.push((text) => res.write(text));
+    };
+    const { answered, outgoing } = rig.begin('', accept, 'GET');
+    let text = '';
+    (await answered).on('data', (chunk) => (text += String(chunk))).on('error', () => undefined);
+    await settled(() => text.includes('endpoint'));
+    const path = /data: (\S+)/.exec(text)?.[1] ?? '';
+    send[0]?.(large);
+    await settled(() => text.endsWith('x\n'));
+    send[0]?.('\n');
+    await settled(() => text.endsWith('\n\n'));
+    rig.tokens.answers = [new BrokerError('issuer_unreachable', 'Down.')];
+    assert.equal(await post(path, capability()), 202);
+    await settled(() => text.includes('isError'));
+    assert.match(text, /"isError":true/);
+    outgoing.destroy();
   });
 });

@@ -61,6 +61,27 @@ describe('a redirect of a server', () => {
     await rig.send(Buffer.from(`{"id":1,"a":"${'x'.repeat(1_200_000)}"}`));
     assert.equal(paths.length, 1);
   });
+
+  it('is quoted briefly, and not at all with the token in it, whatever its form', async () => {
+    const token = 'ya29/a0-secret-token-of-alice';
+    rig.tokens.answers = [token];
+    for (const form of [
+      token,
+      encodeURIComponent(token),
+      encodeURIComponent(encodeURIComponent(token)),
+      [...token].map((letter) => `%${letter.charCodeAt(0).toString(16)}`).join(''),
+      token.slice(0, 20),
+    ]) {
+      redirect(307, `https://login.example/?next=${form}`);
+      const { text } = await rig.send();
+      assert.ok(!text.includes('login.example') && !text.includes(form), text);
+      assert.ok(!rig.log.text.includes(form), rig.log.text);
+    }
+    redirect(307, `https://login.example/?access_token=of-somebody-else&x=${'y'.repeat(3_000)}`);
+    const { text } = await rig.send();
+    assert.match(text, /https:\/\/login\.example\/\?access_token=\[redacted\]/);
+    assert.ok(text.length < 600, text);
+  });
 });
 
 describe('the version of the protocol', () => {

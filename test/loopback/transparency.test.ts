@@ -69,6 +69,14 @@ const exchanges: fc.Arbitrary<Exchange> = fc.record({
   ),
 });
 
+/** A stream that may be of the older transport is read on its way, so nothing of a GET is packed. */
+function readable(exchange: Exchange): Exchange {
+  if (exchange.method !== 'GET') return exchange;
+  const plain = (headers: Exchange['headers']) =>
+    headers.filter(([name]) => !/^(accept|content)-encoding$/i.test(name));
+  return { ...exchange, headers: plain(exchange.headers), answerHeaders: plain(exchange.answerHeaders) };
+}
+
 /** What belongs to one connection, or is ours to say, and so may differ. */
 const ofTheWay = [
   'host',
@@ -148,7 +156,7 @@ describe('what goes through the proxy', () => {
     const endpoint = rig.proxy.endpoint(rig.id);
     const capability = `Bearer ${endpoint?.capability.reveal() ?? ''}`;
     await fc.assert(
-      fc.asyncProperty(exchanges, async (exchange) => {
+      fc.asyncProperty(exchanges.map(readable), async (exchange) => {
         plan = exchange;
         seen.length = 0;
         const direct = await send(rig.url, 'Bearer token-1');

@@ -44,7 +44,9 @@ export async function signInInBrowser(
   const known = found?.client;
   signal.throwIfAborted();
   const state = newState();
-  const wait = await parts.redirects.open(state, known);
+  // Where no registration is offered, the user will type in a client that was registered by hand.
+  const isToBeEntered = known === undefined && authorizationServer.registration_endpoint === undefined;
+  const wait = await parts.redirects.open(state, isToBeEntered ? { source: 'entered' } : known);
   let client: Client | undefined;
   try {
     client =

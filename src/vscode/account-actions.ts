@@ -225,7 +225,9 @@ export class AccountActions {
     log.error(`${JSON.stringify(id)}: ${describeError(error)}`);
     const logButton = vs.l10n.t('Show Log');
     const text = failureText(vs.l10n, error, id, clock.nowMs(), storage.health);
-    const choice = await vs.window.showErrorMessage(unlinked(text), ...buttons, logButton);
+    // An error with buttons stays until it is closed, beside the sign-ins that come after it.
+    const show = hasCode(error, 'wrong_account') ? vs.window.showWarningMessage : vs.window.showErrorMessage;
+    const choice = await show(unlinked(text), ...buttons, logButton);
     if (choice === logButton) showLog();
     return choice;
   }

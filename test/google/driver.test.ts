@@ -17,7 +17,12 @@ const service = 'https://service-abc.run.app';
 
 describe('Google’s other credentials', () => {
   let desk: TokenDesk;
-  beforeEach(async () => (desk = await TokenDesk.start()));
+  /** What has left by the way that was handed in. */
+  let left: string[];
+  beforeEach(async () => {
+    desk = await TokenDesk.start();
+    left = [];
+  });
   afterEach(() => desk.close());
 
   /** What is in the file, by name. */
@@ -87,7 +92,10 @@ describe('Google’s other credentials', () => {
         ...(refreshToken !== undefined && { refreshToken: new Secret(refreshToken) }),
         ...(loginDigest !== undefined && { loginDigest }),
       },
-      guardedFetch((url, init) => fetch(url, init)),
+      guardedFetch((url, init) => {
+        left.push(new URL(url).pathname);
+        return fetch(url, init);
+      }),
     );
   }
 
@@ -211,6 +219,20 @@ describe('Google’s other credentials', () => {
         });
       }
     }
+
+    for (const [file, grant, count] of [
+      ['impersonating', {}, 2],
+      ['key', { impersonate: email }, 2],
+      ['workload', { impersonate: email }, 3],
+    ] as const)
+      it(`leaves by no way of its own, not even for what an account is impersonated with: ${file}`, async () => {
+        granted(await ask(files()[file] ?? {}, grant));
+        assert.equal(left.length, count);
+        assert.deepEqual(
+          left,
+          desk.requests.map(({ path }) => path),
+        );
+      });
 
     it('sends the exchange of a workload’s token once, too', async () => {
       const workload = files()['workload'] ?? {};

@@ -128,6 +128,11 @@ describe('servers of Google’s world', () => {
       const failure = await window.editor.window.message(
         /You signed in as bob@example\.com, but “gmail” uses alice@example\.com/,
       );
+      assert.equal(
+        failure.severity,
+        'warning',
+        'An error would stay beside the sign-ins that come after it.',
+      );
       failure.close();
       await signIn;
       assert.deepEqual(window.stores.credentialKeys, []);

@@ -93,8 +93,8 @@ describe('where the browser comes back', () => {
       return external;
     }
 
-    async function webWindow(refuse = false) {
-      const issuer = await ground.issuer();
+    async function webWindow(refuse = false, registration = true) {
+      const issuer = await ground.issuer({ registration });
       const server = await ground.server(issuer);
       const external = await callbackPage((path) => {
         const { searchParams } = new URL(path, 'http://page');
@@ -108,6 +108,17 @@ describe('where the browser comes back', () => {
       const { window: mine } = ground.window({ user: serversSetting([server]), place });
       return { issuer, mine };
     }
+
+    it('goes through a forwarded port, where the user has to register a client by hand', async () => {
+      const { mine } = await webWindow(false, false);
+      await mine.ready;
+      const signIn = mine.run('signIn');
+      const box = await mine.editor.window.input(/does not register this editor by itself/);
+      assert.match(box.prompt, /redirect URI http\S+vscode-scheme=http&vscode-authority=127\.0\.0\.1/);
+      box.hide();
+      await signIn;
+      assert.deepEqual(mine.editor.opened, []);
+    });
 
     it('goes through the editor, for whose address of today it registers', async () => {
       const { issuer, mine } = await webWindow();

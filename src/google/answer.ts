@@ -20,7 +20,8 @@ export function readAnswerOf(error: unknown, failure: BrokerError | undefined, p
   if (error instanceof BrokerError) return { kind: 'unavailable', error };
   const { response } = Object(error) as { readonly response?: unknown };
   if (response !== undefined) return readResponse(response as { status: number; data?: unknown });
-  throw unusable(path, 'cannot be used as it is', error);
+  // What the library says may quote a token, or what a program has printed.
+  throw unusable(path, 'cannot be used as it is');
 }
 
 function readResponse({ status, data }: { readonly status: number; readonly data?: unknown }): IssuerAnswer {

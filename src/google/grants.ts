@@ -133,7 +133,8 @@ function sourceFrom(request: Request, file: CredentialsFile): Source {
       const audience = file.text('audience');
       return {
         mayRotate: true,
-        account: { subject: audience, label: nameOfPool(audience) },
+        // Everybody of a pool has its audience; the login tells them apart.
+        account: { subject: `${audience}#${loginDigestOf(file) ?? ''}`, label: nameOfPool(audience) },
         client: new library.ExternalAccountAuthorizedUserClient({
           ...options,
           type: 'external_account_authorized_user',

@@ -295,6 +295,18 @@ describe('Google’s other credentials', () => {
       assert.equal(answer.description, 'invalid_rapt reauth related error');
     });
 
+    it('are kept until an administrator allows them to act for somebody', async () => {
+      const description =
+        'Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested.';
+      desk.failNext({
+        status: 401,
+        body: { error: 'unauthorized_client', error_description: description },
+      });
+      const answer = await ask(files()['key'] ?? {}, { subject: 'alice@example.com' });
+      assert.ok(answer.kind === 'unavailable');
+      assert.equal(answer.error.code, 'delegation_missing');
+    });
+
     it('are refused by an API in its own form', async () => {
       desk.failNext(
         { status: 200, body: { access_token: 'ya29.x', expires_in: 3599, token_type: 'Bearer' } },
@@ -419,7 +431,9 @@ describe('Google’s other credentials', () => {
         const file = { ...files()['workload'], credential_source: { file: path } };
         subjects.push(granted(await ask(file)).account?.subject ?? '');
       }
-      assert.notEqual(subjects[0], subjects[1]);
+      for (const refresh_token of ['workforce-1', 'workforce-2'])
+        subjects.push(granted(await ask({ ...files()['workforce'], refresh_token })).account?.subject ?? '');
+      assert.equal(new Set(subjects).size, 4);
     });
   });
 

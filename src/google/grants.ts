@@ -170,7 +170,7 @@ function externalSource(
     ...options,
     audience,
     scopes: isActing ? [everythingInTheCloud] : scopes,
-  } as unknown as Parameters<Library['ExternalAccountClient']['fromJSON']>[0]);
+  });
   if (client === null) throw unusable(file.path, 'holds no credentials of a workload');
   // The library gives the exchange a transport of its own, which goes past ours.
   const exchange: unknown = Reflect.get(client, 'stsCredential');

@@ -190,6 +190,7 @@ export function asBrokerError(error: unknown): BrokerError {
     'token_file_unusable',
     'client_key_unusable',
     'client_refused',
+    'delegation_missing',
   ] as const;
   if (hasCode(error, ...known)) return error;
   return new BrokerError('issuer_unreachable', 'The token could not be renewed.', { cause: error });

@@ -192,7 +192,9 @@ export class Refresher {
     const failures = isBraked ? before.failures : before.failures + 1;
     const sinceMs = Math.min(before.sinceMs, nowMs);
     // What somebody has to mend first will not be better ten seconds later.
-    const attempt = hasCode(error, 'tls_untrusted', 'client_refused') ? Infinity : failures;
+    const attempt = hasCode(error, 'tls_untrusted', 'client_refused', 'delegation_missing')
+      ? Infinity
+      : failures;
     const nextAttemptAtMs = isBraked
       ? Number(error.details['nextAttemptAtMs'])
       : nowMs + retryDelayMs(attempt, random, retryAfterMs);

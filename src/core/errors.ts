@@ -39,6 +39,8 @@ export type ErrorCode =
   | 'identity_missing'
   /** The authorization server does not know our client any more (`invalid_client`). */
   | 'client_refused'
+  /** An administrator has not allowed a service account to act for people (domain-wide delegation). */
+  | 'delegation_missing'
   /** The configured client belongs to another authorization server than the one that the server names now. */
   | 'client_elsewhere'
   /** The private key of our client cannot be used to sign. */

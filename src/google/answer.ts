@@ -5,6 +5,9 @@ import { unusable } from './credentials-file.js';
 /** What Google says when it is in trouble itself, whatever the status. */
 const transient = ['temporarily_unavailable', 'server_error', 'internal_failure', 'slow_down'];
 
+/** What Google writes until an administrator has authorized a service account's client for its scopes. */
+const undelegated = /retrieve access tokens using this method|not authorized for any of the scopes/i;
+
 /**
  * Judges what Google's library threw: a refusal, or trouble that may pass.
  * @param failure - why a request got no answer, when none came
@@ -20,7 +23,8 @@ export function readAnswerOf(error: unknown, failure: BrokerError | undefined, p
   if (error instanceof BrokerError) return { kind: 'unavailable', error };
   const { response } = Object(error) as { readonly response?: unknown };
   if (response !== undefined) return readResponse(response as { status: number; data?: unknown });
-  throw unusable(path, 'cannot be used as it is', error);
+  // What the library says may quote a token, or what a program has printed.
+  throw unusable(path, 'cannot be used as it is');
 }
 
 function readResponse({ status, data }: { readonly status: number; readonly data?: unknown }): IssuerAnswer {
@@ -31,6 +35,11 @@ function readResponse({ status, data }: { readonly status: number; readonly data
   } = Object(data) as Readonly<Record<string, unknown>>;
   if (status >= 500 || status === 408 || status === 429) return unavailable(`status ${status}`, status);
   if (typeof error === 'string' && /^[a-z][a-z0-9_]*$/.test(error)) {
+    if (error === 'unauthorized_client' && undelegated.test(String(description)))
+      return {
+        kind: 'unavailable',
+        error: new BrokerError('delegation_missing', 'A service account may not act for somebody.'),
+      };
     if (transient.includes(error)) return unavailable(error, status);
     const words = [subtype, description].filter((text) => typeof text === 'string').join(' ');
     return { kind: 'refused', reason: 'refused', error, description: words };

@@ -16,6 +16,14 @@ import {
 } from './credentials-file.js';
 import type { GoogleDriverParts } from './driver.js';
 import { claimsOf } from './id-token.js';
+import {
+  actsAs,
+  exchangeAddress,
+  nameOfMember,
+  nameOfPool,
+  requireUsualUniverse,
+  workloadIn,
+} from './workload.js';
 import { transportOf, type Library, type Transport } from './transport.js';
 
 /** What `gcloud` asks for when nobody says what is needed. */
@@ -78,6 +86,7 @@ function sourceFrom(request: Request, file: CredentialsFile): Source {
   const { library, parts, grant, scopes, refreshToken, transport } = request;
   // The library would log requests and answers, tokens included, when a variable of the environment asks for it.
   const options = { transporter: transport, useAuthRequestParameters: false };
+  requireUsualUniverse(file);
   if (grant.subject !== undefined && file.type !== 'service_account')
     throw unusable(file.path, 'is no key of a service account, and only that can act for the "subject"');
   switch (file.type) {
@@ -111,14 +120,12 @@ function sourceFrom(request: Request, file: CredentialsFile): Source {
       };
     }
     case 'impersonated_service_account': {
-      const email = /([^/]+):generate(AccessToken|IdToken)$/.exec(
-        file.text('service_account_impersonation_url'),
-      );
-      if (email?.[1] === undefined) throw unusable(file.path, 'names no service account to act as');
+      const email = actsAs(file);
+      if (email === undefined) throw unusable(file.path, 'names no service account to act as');
       const inner = credentialsFrom(file.path, file.members['source_credentials']);
       const source = sourceFrom({ ...request, scopes: [everythingInTheCloud] }, inner);
       const delegates = file.members['delegates'];
-      return impersonating(request, source, email[1], Array.isArray(delegates) ? delegates : []);
+      return impersonating(request, source, email, Array.isArray(delegates) ? delegates : []);
     }
     case 'external_account':
       return externalSource(request, file, options);
@@ -126,7 +133,8 @@ function sourceFrom(request: Request, file: CredentialsFile): Source {
       const audience = file.text('audience');
       return {
         mayRotate: true,
-        account: { subject: audience, label: nameOfPool(audience) },
+        // Everybody of a pool has its audience; the login tells them apart.
+        account: { subject: `${audience}#${loginDigestOf(file) ?? ''}`, label: nameOfPool(audience) },
         client: new library.ExternalAccountAuthorizedUserClient({
           ...options,
           type: 'external_account_authorized_user',
@@ -134,8 +142,8 @@ function sourceFrom(request: Request, file: CredentialsFile): Source {
           client_id: file.text('client_id'),
           client_secret: file.text('client_secret'),
           refresh_token: refreshToken?.reveal() ?? file.text('refresh_token'),
-          token_url: file.optionalText('token_url') ?? `${parts.endpoints.sts}/v1/oauthtoken`,
-          token_info_url: file.optionalText('token_info_url') ?? `${parts.endpoints.sts}/v1/introspect`,
+          token_url: exchangeAddress(file, parts.endpoints, 'token_url', '/v1/oauthtoken'),
+          token_info_url: exchangeAddress(file, parts.endpoints, 'token_info_url', '/v1/introspect'),
         }),
       };
     }
@@ -149,29 +157,31 @@ function sourceFrom(request: Request, file: CredentialsFile): Source {
 
 /** A workload that is known to another platform, and proves itself by what that one gives it. */
 function externalSource(
-  { library, grant, scopes, transport }: Request,
+  request: Request,
   file: CredentialsFile,
   options: { readonly transporter: Transport; readonly useAuthRequestParameters: boolean },
 ): Source {
-  const audience = file.text('audience');
-  const { credential_source: from } = file.members;
-  if (Object(from) !== from) throw unusable(file.path, 'does not say where the token of the platform is');
-  if ('certificate' in (from as object))
-    throw unusable(file.path, 'proves itself by a certificate, which is not possible here');
+  const { library, parts, grant, scopes, transport } = request;
+  const email = actsAs(file);
+  const isActing = grant.impersonate !== undefined || email !== undefined;
+  const { audience, ...members } = workloadIn(file, parts.endpoints);
   const client = library.ExternalAccountClient.fromJSON({
-    ...file.members,
+    ...members,
     ...options,
-    scopes: grant.impersonate === undefined ? scopes : [everythingInTheCloud],
-  } as unknown as Parameters<Library['ExternalAccountClient']['fromJSON']>[0]);
+    audience,
+    scopes: isActing ? [everythingInTheCloud] : scopes,
+  });
   if (client === null) throw unusable(file.path, 'holds no credentials of a workload');
   // The library gives the exchange a transport of its own, which goes past ours.
   const exchange: unknown = Reflect.get(client, 'stsCredential');
   if (typeof exchange !== 'object' || exchange === null || !Reflect.set(exchange, 'transporter', transport))
     throw new TypeError('Google’s library exchanges tokens in another way than it did.');
-  const email = client.getServiceAccountEmail();
-  const account =
-    email === null ? { subject: audience, label: nameOfPool(audience) } : { subject: email, label: email };
-  return { client, account, mayRotate: false };
+  const source: Source = {
+    client,
+    account: { subject: nameOfMember(audience, members.credential_source), label: nameOfPool(audience) },
+    mayRotate: false,
+  };
+  return email === undefined ? source : impersonating(request, source, email, []);
 }
 
 function actingAs(request: Request, source: Source, path: string): Source {
@@ -273,11 +283,3 @@ const rotatedIn = (
   const kept = transport.rotated ?? refreshToken;
   return mayRotate && kept !== undefined ? { refreshToken: kept } : {};
 };
-
-/** `//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/POOL/providers/NAME`, in short. */
-const nameOfPool = (audience: string): string =>
-  audience
-    .split('/')
-    .filter((part) => part !== '')
-    .slice(-3)
-    .join('/');

@@ -128,6 +128,11 @@ export function failureText(
         'The authorization server {0} does not say who has signed in, so nothing was stored. Sign in again, or ask who runs it.',
         detail('issuer'),
       ),
+    delegation_missing: () =>
+      l10n.t(
+        'The service account of “{0}” may not act for that person yet. In the Google Admin console (Security, API controls, Domain-wide delegation), have its client ID authorized for the scopes of the server; the key file has it as "client_id". Then try again; it can take some minutes.',
+        server,
+      ),
     client_refused: () =>
       error.details['nextAttemptAtMs'] !== undefined
         ? l10n.t(

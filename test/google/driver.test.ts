@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasCode, type ErrorCode } from '../../src/core/errors.js';
+import { describeError, hasCode, type ErrorCode } from '../../src/core/errors.js';
 import type { IssuerGrant } from '../../src/core/grant.js';
 import type { IssuerAnswer, IssuedToken } from '../../src/core/issuer-driver.js';
 import { Secret } from '../../src/core/secret.js';
@@ -317,6 +317,18 @@ describe('Google’s other credentials', () => {
       assert.equal(answer.description, 'invalid_rapt reauth related error');
     });
 
+    it('are kept until an administrator allows them to act for somebody', async () => {
+      const description =
+        'Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested.';
+      desk.failNext({
+        status: 401,
+        body: { error: 'unauthorized_client', error_description: description },
+      });
+      const answer = await ask(files()['key'] ?? {}, { subject: 'alice@example.com' });
+      assert.ok(answer.kind === 'unavailable');
+      assert.equal(answer.error.code, 'delegation_missing');
+    });
+
     it('are refused by an API in its own form', async () => {
       desk.failNext(
         { status: 200, body: { access_token: 'ya29.x', expires_in: 3599, token_type: 'Bearer' } },
@@ -388,8 +400,62 @@ describe('Google’s other credentials', () => {
     });
 
     it('go nowhere that is not encrypted', async () => {
-      const file = { ...files()['workforce'], token_url: 'http://sts.example.com/v1/oauthtoken' };
-      await assert.rejects(ask(file), refusedAs('address_refused', /not encrypted/));
+      const file = { ...files()['workload'], credential_source: { url: 'http://ci.example.com/token' } };
+      await assert.rejects(ask(file), refusedAs('token_file_unusable', /not encrypted/));
+    });
+
+    const edited: readonly (readonly [file: string, change: object, why: RegExp])[] = [
+      ['workload', { token_url: 'https://sts.evil.example/v1/token' }, /as its "token_url"/],
+      ['workload', { universe_domain: 'evil.example' }, /another "universe_domain"/],
+      ['workload', { credential_source: { executable: { command: 'id' } } }, /wants a program to be run/],
+      ['workload', { credential_source: { environment_id: 'aws1' } }, /metadata service .* at AWS or Azure/],
+      [
+        'workload',
+        { credential_source: { url: 'http://169.254.169.254/metadata/identity/oauth2/token' } },
+        /metadata service .* at AWS or Azure/,
+      ],
+      [
+        'workload',
+        { service_account_impersonation_url: 'https://evil.example/' },
+        /names no service account/,
+      ],
+      ['workforce', { token_url: 'https://evil.example/v1/oauthtoken' }, /as its "token_url"/],
+      ['workforce', { token_info_url: 'https://evil.example/' }, /as its "token_info_url"/],
+      ['workforce', { universe_domain: 'evil.example' }, /another "universe_domain"/],
+    ];
+    for (const [name, change, why] of edited) {
+      it(`say so, and ask nobody, when somebody has edited ${name}: ${JSON.stringify(change)}`, async () => {
+        await assert.rejects(ask({ ...files()[name], ...change }), refusedAs('token_file_unusable', why));
+        assert.equal(desk.requests.length, 0);
+      });
+    }
+
+    it('act as a service account at Google alone, whatever address the file has for it', async () => {
+      const service_account_impersonation_url = `https://evil.example/v1/serviceAccounts/${email}:generateAccessToken`;
+      const issued = granted(await ask({ ...files()['workload'], service_account_impersonation_url }));
+      assert.equal(issued.account?.subject, email);
+      assert.equal(desk.requests.at(-1)?.path, `/v1/projects/-/serviceAccounts/${email}:generateAccessToken`);
+    });
+
+    it('repeat nothing of a workload’s token that is no JSON', async () => {
+      const path = join(scratchFolder(), 'token');
+      writeFileSync(path, 'eyJ-half-of-a-token');
+      const format = { type: 'json', subject_token_field_name: 'jwt' };
+      const file = { ...files()['workload'], credential_source: { file: path, format } };
+      await assert.rejects(ask(file), (error) => !describeError(error).includes('eyJ'));
+    });
+
+    it('are another account for each member of a pool', async () => {
+      const subjects: string[] = [];
+      for (const name of ['one', 'two']) {
+        const path = join(scratchFolder(), name);
+        writeFileSync(path, 'a-token-of-the-platform');
+        const file = { ...files()['workload'], credential_source: { file: path } };
+        subjects.push(granted(await ask(file)).account?.subject ?? '');
+      }
+      for (const refresh_token of ['workforce-1', 'workforce-2'])
+        subjects.push(granted(await ask({ ...files()['workforce'], refresh_token })).account?.subject ?? '');
+      assert.equal(new Set(subjects).size, 4);
     });
   });
 

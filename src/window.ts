@@ -37,6 +37,7 @@ import { HostMemento } from './vault/host-memento.js';
 import { ProfileSecrets } from './vault/profile-secrets.js';
 import { AccountActions } from './vscode/account-actions.js';
 import { AddServer } from './vscode/add-server.js';
+import { AllowedAddresses } from './vscode/allowed-addresses.js';
 import type { VSCode } from './vscode/api.js';
 import { Approvals } from './vscode/approvals.js';
 import { CallQuestions } from './vscode/call-questions.js';
@@ -296,6 +297,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     actions,
     addServer,
     googleClients,
+    allowed: new AllowedAddresses(vs, broker.permissions),
     storage,
     unlocking,
     clock,

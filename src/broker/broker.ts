@@ -24,6 +24,7 @@ import { Lending } from './lending.js';
 import { Loader, type LoaderParts } from './loader.js';
 import { Imports, type Importable, type ImportResult } from './imports.js';
 import { OwnClients } from './own-clients.js';
+import { Permissions } from './permissions.js';
 import { Reaches } from './reaches.js';
 import { Renewals } from './renewals.js';
 import type { SignInWay } from './sign-in.js';
@@ -39,6 +40,8 @@ import { Wants, type SignInWanted } from './wants.js';
 export class Broker implements TokenSource {
   /** The clients that the user has made at issuers which register none, and for whom each is used. */
   readonly ownClients: OwnClients;
+  /** Where the user lets tokens go that name no audience. */
+  readonly permissions: Permissions;
   readonly #changes: Announcer<undefined>;
   readonly #servers: BoundServers;
   readonly #bindings: Bindings;
@@ -78,9 +81,11 @@ export class Broker implements TokenSource {
     const loader = new Loader({ ...parts, vault, servers, holdings, restored, loaded: changed });
     const own = new OwnClients({ ...parts, vault, changed });
     const clients = new Clients({ ...parts, vault, own, issuers });
-    const mine = { leases, vault, clients, servers, loader, holdings, issuers, changed };
+    const mine = { leases, vault, clients, servers, loader, holdings, issuers, allowedOrigins, changed };
     const signOuts = new SignOuts({ ...parts, ...mine });
     this.ownClients = own;
+    const withdrawn = () => loader.loadAll();
+    this.permissions = new Permissions({ allowedOrigins, vault, withdrawn });
     this.#changes = changes;
     this.#servers = servers;
     this.#bindings = bindings;

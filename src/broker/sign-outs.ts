@@ -1,9 +1,11 @@
+import { sameAccount, type Account } from '../core/account.js';
 import { isAlive, keyOf, keyText, type Credential } from '../core/credential.js';
 import type { Audit } from '../core/audit.js';
 import { describeError } from '../core/errors.js';
 import type { Fetch, Log } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
 import { revokeGrant } from '../oauth/revocation.js';
+import type { AllowedOrigins } from '../vault/allowed-origins.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import type { BoundServers } from './bound-servers.js';
 import type { Clients } from './clients.js';
@@ -35,6 +37,7 @@ export interface SignOutsParts {
   readonly loader: Loader;
   readonly holdings: Holdings;
   readonly issuers: Issuers;
+  readonly allowedOrigins: AllowedOrigins;
   /** Called as soon as nobody can be lent the credential any more. */
   readonly changed: () => void;
 }
@@ -80,6 +83,7 @@ export class SignOuts {
       await vault.remove(last);
       return last;
     });
+    await this.#forgetAllowed(account);
     const outcome = await this.#leave(removed, revoke);
     audit.record({
       kind: 'sign-out',
@@ -90,6 +94,15 @@ export class SignOuts {
       generation: removed.generation,
     });
     return outcome;
+  }
+
+  /** What was allowed for an account holds for as long as it is here. */
+  async #forgetAllowed(account: Account): Promise<void> {
+    const { vault, allowedOrigins, log } = this.parts;
+    if (vault.list().some((entry) => sameAccount(entry.account, account))) return;
+    await allowedOrigins.forget(account).catch((error: unknown) => {
+      log.warn(`What was allowed for the account is not forgotten: ${describeError(error)}`);
+    });
   }
 
   #unbind(id: ServerId): void {

@@ -13,6 +13,9 @@ const unusedLifeMs = 181 * dayMs;
 /** How far an end may be from the instant at which it is noticed, or announced. */
 const toleranceMs = hourMs;
 
+/** How far a clock may be off by that is set for another time zone: the farthest is 14 hours from UTC. */
+const clockErrorMs = 14 * hourMs;
+
 /** What Google writes, where it says more than `invalid_grant`; the first row that fits wins. */
 const hints: readonly (readonly [RegExp, RefusalReason])[] = [
   [/invalid_rapt|rapt_required|reauth related/i, 'session-control'],
@@ -36,7 +39,9 @@ export function googleRefusal(refusal: IssuerRefusal): RefusalReason | undefined
 }
 
 function byAge({ nowMs, grantedAtMs, renewedAtMs, grantEndsAtMs }: IssuerRefusal): RefusalReason | undefined {
-  if (grantEndsAtMs !== undefined && nowMs >= grantEndsAtMs - toleranceMs) {
+  // A grant that was refused before it was given says that the clock was set back, and not how old it is.
+  const isOfUnknownAge = grantedAtMs !== undefined && nowMs < grantedAtMs;
+  if (grantEndsAtMs !== undefined && (isOfUnknownAge || nowMs >= grantEndsAtMs - clockErrorMs)) {
     const lifeMs = grantEndsAtMs - (grantedAtMs ?? grantEndsAtMs - testingLifeMs);
     // Whoever allows access for a time may choose another one.
     return Math.abs(lifeMs - testingLifeMs) <= toleranceMs ? 'testing-expired' : 'expired';

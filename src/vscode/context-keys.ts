@@ -1,23 +1,38 @@
+import type { TabChangeEvent } from 'vscode';
 import type { Broker } from '../broker/broker.js';
 import type { Disposable } from '../core/announcer.js';
 import type { VSCode } from './api.js';
 import type { GoogleClients } from './google-clients.js';
 
-/** What the manifest may ask about: facts by which the walkthrough sees that a step has worked. */
+/**
+ * Facts by which the walkthrough sees that a step has worked. The editor loads walkthroughs when a page of its own is
+ * first shown, and then takes no notice any more of a key that was true by then: it ticks a step only when the key
+ * becomes true. So each key is true for a moment, when its fact has become one and whenever such a page comes up.
+ */
 export class ContextKeys implements Disposable {
-  readonly #listening: Disposable;
-  readonly #told = new Map<string, boolean>();
+  readonly #listening: readonly Disposable[];
+  readonly #told = new Set<string>();
 
   constructor(
     private readonly vs: VSCode,
     private readonly broker: Broker,
     private readonly googleClients: GoogleClients,
   ) {
-    this.#listening = broker.onDidChange(() => this.#tell());
+    this.#listening = [
+      broker.onDidChange(() => this.#tell()),
+      vs.window.tabGroups.onDidChangeTabs((change) => {
+        if (isOwnPage(change)) this.#tellAgain();
+      }),
+    ];
   }
 
   dispose(): void {
-    this.#listening.dispose();
+    for (const listening of this.#listening) listening.dispose();
+  }
+
+  #tellAgain(): void {
+    this.#told.clear();
+    this.#tell();
   }
 
   #tell(): void {
@@ -30,10 +45,17 @@ export class ContextKeys implements Disposable {
     this.#set('mcpCredentials.isSignedIn', isIn);
   }
 
-  /** The editor tells all of its parts of each. */
-  #set(key: string, value: boolean): void {
-    if (this.#told.get(key) === value) return;
-    this.#told.set(key, value);
-    void this.vs.commands.executeCommand('setContext', key, value);
+  #set(key: string, isFact: boolean): void {
+    if (!isFact) {
+      this.#told.delete(key);
+      return;
+    }
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    for (const value of [true, false]) void this.vs.commands.executeCommand('setContext', key, value);
   }
 }
+
+/** Of the pages in tabs, the editor's own are of no kind that extensions are told. */
+const isOwnPage = ({ opened, changed }: TabChangeEvent): boolean =>
+  [...opened, ...changed].some(({ input }) => input === undefined);

@@ -3,6 +3,7 @@ import type { Clock } from '../core/ports.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { AccountActions } from './account-actions.js';
 import type { AddServer } from './add-server.js';
+import type { AllowedAddresses } from './allowed-addresses.js';
 import type { VSCode } from './api.js';
 import type { ConfiguredServers } from './configured-servers.js';
 import type { GoogleClients } from './google-clients.js';
@@ -21,6 +22,7 @@ export interface StatusMenuParts {
   readonly actions: AccountActions;
   readonly addServer: AddServer;
   readonly googleClients: GoogleClients;
+  readonly allowed: AllowedAddresses;
   readonly storage: Storage;
   readonly unlocking: Unlocking;
   readonly clock: Clock;
@@ -41,6 +43,7 @@ export class StatusMenu {
       problems,
       addServer,
       googleClients,
+      allowed,
       showLog,
       showAuditTrail,
       showDiagnostics,
@@ -80,6 +83,7 @@ export class StatusMenu {
       { label: '', kind: vs.QuickPickItemKind.Separator },
       ...(hasNone ? [] : [add]),
       ...(googleClients.all.length === 0 ? [] : [clients]),
+      ...allowed.choices(),
       ...this.#storageChoices(),
       { label: l10n.t('$(gear) Open Settings'), run: () => openSettings(vs) },
       { label: l10n.t('$(output) Show Log'), run: showLog },
@@ -135,7 +139,7 @@ export class StatusMenu {
   }
 
   async #showServer({ id }: Server): Promise<void> {
-    const { vs, broker, configured, actions, unlocking } = this.parts;
+    const { vs, broker, configured, actions, allowed, unlocking } = this.parts;
     const { l10n } = vs;
     const signIn = { label: l10n.t('$(sign-in) Sign In…'), run: () => actions.chooseAccount(id) };
     const signOut = { label: l10n.t('$(sign-out) Sign Out'), run: () => actions.signOut(id) };
@@ -155,7 +159,12 @@ export class StatusMenu {
       label: l10n.t('$(shield) Answer the Workspace Anew…'),
       run: () => configured.askAbout(proposed),
     };
-    await choose(vs, id, this.#accountAndState(id), [...choices, ...(answer ? [answer] : [])]);
+    const account = broker.account(id);
+    await choose(vs, id, this.#accountAndState(id), [
+      ...choices,
+      ...(account === undefined ? [] : allowed.choices(account)),
+      ...(answer ? [answer] : []),
+    ]);
   }
 
   #accountAndState(id: ServerId): string {

@@ -100,6 +100,60 @@ describe('a token of Google’s, which anybody could use who gets it', () => {
     assert.deepEqual([...new Set(mine.requests.map(({ email }) => email))], [undefined]);
   });
 
+  it('goes nowhere any more for which the user has taken the word back, while a session there is open', async () => {
+    const { hosted, parties, window: open } = await googleWorld(ground);
+    const gmail = await hosted('gmail', [modify]);
+    const mine = await parties.workspace({ scopes: [modify] });
+    const auth = { scopes: [modify] };
+    const { window } = await open(
+      { gmail: { server: gmail, auth }, mine: { server: mine, auth } },
+      { own: [gmail] },
+    );
+    await window.signIn(/gmail/);
+    window.editor.window.planModal(/^Send tokens of alice@example\.com/, 'Allow');
+    await window.run('signIn', /mine/);
+    const { call } = await window.connect('mine');
+    await call('whoami');
+    const sent = () => mine.requests.filter(({ hasCredential }) => hasCredential).length;
+    const before = sent();
+    assert.ok(before > 0);
+
+    const taking = window.run('showStatus', /^mine/, /Allowed Addresses/, /127\.0\.0\.1/);
+    (
+      await window.editor.window.message(/Tokens of alice@example\.com are not sent to http.* any more/)
+    ).close();
+    await taking;
+    const waiting = call('whoami').catch((error: unknown) => String(error));
+    (await window.editor.window.message(/“mine” needs you to sign in/)).close();
+    await window.waiting(1);
+    window.clock.leap(300_000);
+    await waiting;
+    assert.equal(sent(), before, 'Nothing is sent after that.');
+    assert.match(await (await window.connect('gmail')).call('whoami'), /alice@example\.com/);
+    window.editor.window.planModal(/^Send tokens of alice@example\.com/, undefined);
+    const signIn = window.run('signIn', /mine/);
+    (await window.editor.window.message(/may not be sent to/)).close();
+    await signIn;
+    assert.equal(sent(), before);
+  });
+
+  it('needs a new word for an address once the account has been signed out of its last server', async () => {
+    const { parties, window: open } = await googleWorld(ground);
+    const mine = await parties.workspace({ scopes: [modify] });
+    const { window } = await open({ mine: { server: mine } }, { own: [] });
+    await window.ready;
+    window.editor.window.planModal(/^Send tokens/, 'Allow');
+    await window.signIn();
+    const signOut = window.run('signOut', /Sign Out Here/);
+    (await window.editor.window.message(/Signed out alice/)).close();
+    await signOut;
+    window.editor.window.planModal(/^Send tokens/, undefined);
+    const signIn = window.run('signIn');
+    (await window.editor.window.message(/may not be sent to/)).close();
+    await signIn;
+    assert.equal(window.editor.window.modals.length, 2);
+  });
+
   it('cannot be claimed by a setting that says where Google’s tokens may go', async () => {
     const { google, parties, window: open } = await googleWorld(ground);
     const evil = await parties.workspace({ scopes: [modify] });

@@ -54,6 +54,27 @@ describe('a refusal of Google', () => {
       after(40, { grantEndsAtMs: weekEndMs, renewedAtMs: grantedAtMs }),
       'testing-expired',
     ],
+    [
+      'a week, as it was told, on a clock that has fallen behind by half a day',
+      after(6.5, { grantEndsAtMs: weekEndMs }),
+      'testing-expired',
+    ],
+    [
+      'a week, as it was told, on a clock that was set back to before the sign-in',
+      after(-3, { grantEndsAtMs: weekEndMs }),
+      'testing-expired',
+    ],
+    [
+      'a week, as it was told, on a clock that runs days ahead',
+      after(12, { grantEndsAtMs: weekEndMs, renewedAtMs: grantedAtMs + 6 * dayMs }),
+      'testing-expired',
+    ],
+    [
+      'another end that was told, on a clock that has fallen behind',
+      after(29.5, { grantEndsAtMs: grantedAtMs + 30 * dayMs }),
+      'expired',
+    ],
+    ['a clock that was set back, where no end was told', after(-3), undefined],
     ['a week, by its age', after(7.01), 'testing-expired'],
     ['before the week is over', after(6), undefined],
     ['before the week is over that was told', after(6, { grantEndsAtMs: weekEndMs }), undefined],

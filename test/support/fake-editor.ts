@@ -67,8 +67,13 @@ export class FakeEditor {
   readonly visits: Promise<Visit>[] = [];
   /** Commands of the editor that the extension has run. */
   readonly executed: string[] = [];
-  /** What the manifest's conditions see. */
-  readonly context = new Map<string, unknown>();
+  /** What the manifest's conditions were told, one after the other. */
+  readonly contextKeys: (readonly [key: string, value: unknown])[] = [];
+  /** The user opens, changes and closes tabs. */
+  readonly tabs = new FakeEventEmitter<{
+    opened: readonly { input: unknown }[];
+    changed: readonly never[];
+  }>();
   /** The documents that were shown, the last one last. */
   readonly documents: ShownDocument[] = [];
   /** Every list of definitions that the editor was given, as it would store it. */
@@ -232,6 +237,7 @@ export class FakeEditor {
       showErrorMessage: show('error'),
       showQuickPick: (...args: Parameters<EditorWindow['showQuickPick']>) => window.showQuickPick(...args),
       state: { focused: true },
+      tabGroups: this.#strict('tabGroups', { onDidChangeTabs: this.tabs.event }),
       showOpenDialog: () => window.showOpenDialog(),
       createInputBox: () => window.createInputBox(),
       registerUriHandler: ({ handleUri }: { readonly handleUri: (uri: ArrivedUri) => void }) => {
@@ -307,7 +313,7 @@ export class FakeEditor {
 
   #execute(id: string, args: readonly unknown[]): Promise<unknown> {
     if (id === 'setContext') {
-      this.context.set(String(args[0]), args[1]);
+      this.contextKeys.push([String(args[0]), args[1]]);
       return Promise.resolve(undefined);
     }
     this.executed.push(id);

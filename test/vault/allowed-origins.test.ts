@@ -19,6 +19,18 @@ describe('the origins that the user has allowed', () => {
     assert.deepEqual(again.of({ ...alice, issuer: 'https://other.example.com' }), []);
   });
 
+  it('are taken back one by one, or all that were allowed for an account', async () => {
+    const bob = { ...alice, subject: '2', label: 'bob@example.com' };
+    const allowed = new AllowedOrigins(new FakeMemento(), new RecordingLog());
+    for (const account of [alice, bob])
+      for (const origin of ['https://a.example.com', 'https://b.example.com'])
+        await allowed.allow(account, origin);
+    await allowed.withdraw({ issuer: alice.issuer, subject: '1', origin: 'https://a.example.com' });
+    assert.deepEqual(allowed.of(alice), ['https://b.example.com']);
+    await allowed.forget(bob);
+    assert.deepEqual([allowed.of(alice), allowed.of(bob)], [['https://b.example.com'], []]);
+  });
+
   it('are none where an entry is damaged', async () => {
     const memento = new FakeMemento();
     await memento.update('origin:no json', {});

@@ -41,8 +41,10 @@ describe('a newcomer', () => {
     assert.match(await editor.invokeTool(await ground.start('tickets', 'whoami')), /^alice@example\.com/);
   });
 
-  it('finds the way in the walkthrough, light and dark', async () => {
+  it('finds the way in the walkthrough, light and dark, where what has happened is ticked', async () => {
     const { editor } = ground;
+    await editor.runCommand('View: Close Primary Side Bar');
+    await editor.runCommand('View: Toggle Secondary Side Bar Visibility');
     for (const kind of ['light', 'dark'] as const) {
       await editor.theme(kind);
       await editor.runCommand('MCP Credentials: Add Google Client…');
@@ -50,6 +52,16 @@ describe('a newcomer', () => {
       await editor.page.getByText('For Google: make a client').first().waitFor();
       await editor.page.getByText('For Google: make a client').first().click();
       await editor.page.getByText('Open Google’s Page for Clients').first().waitFor();
+      for (const [step, isTicked] of [
+        ['addServer', true],
+        ['makeClient', false],
+        ['addClient', false],
+        ['signIn', true],
+      ] as const)
+        await editor.page
+          .locator(`[data-done-step-id$="#${step}"][aria-checked="${isTicked}"]`)
+          .first()
+          .waitFor();
       await editor.screenshot(`walkthrough-${kind}`);
     }
   });

@@ -177,7 +177,7 @@ export class Imports {
       if (refreshToken === undefined) return { kind: 'ended', reason: 'not-renewable' };
       const claim = { tokens: { ...tokens, refreshToken }, client: foreign, label: server.url };
       return this.#shared(metadata, claim, async (owner, scopes) => {
-        await new Permission(this.parts, server, questions, metadata.issuer, scopes).keepFor(owner);
+        await new Permission(this.parts, server, questions, metadata.issuer, scopes).keepFor(owner, scopes);
         return undefined;
       });
     }

@@ -145,8 +145,7 @@ export class Imports {
       if (hasCode(error, 'client_rule_missing')) return undefined;
       throw error;
     });
-    if (hasClient === undefined)
-      await own.add(client, { emails: [account.label.toLowerCase()], domains: [], isDefault: false });
+    if (hasClient === undefined) await own.extend(client, account.label.toLowerCase());
     return result;
   }
 

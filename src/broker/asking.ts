@@ -83,9 +83,10 @@ export class Asking {
     const answer = { ...said, reason: this.#toldReason(said, credential) ?? said.reason };
     const isMendable = answer.reason === 'client-gone' && isLookedAfter(client);
     if (!isMendable) return answer;
-    await this.parts.vault.forgetClient(client).catch((error: unknown) => {
-      this.parts.log.warn(`The secret of a client was not forgotten: ${describeError(error)}`);
-    });
+    if (!this.parts.issuers.isIrreplaceable(client))
+      await this.parts.vault.forgetClient(client).catch((error: unknown) => {
+        this.parts.log.warn(`The secret of a client was not forgotten: ${describeError(error)}`);
+      });
     return { kind: 'unavailable', error: clientRefused(client.issuer, answer) };
   }
 

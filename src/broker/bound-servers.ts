@@ -124,7 +124,7 @@ export class BoundServers {
 
   /** Whether a credential under `key` could serve one of them. */
   mayUse({ issuer, subject, resource }: CredentialKey): boolean {
-    const issued = { account: { issuer, subject, label: '' }, resource };
+    const issued = { account: { issuer, subject, label: '' }, resource, scopes: [] };
     return this.all().some(({ url }) => this.reaches.isWithin(issued, url));
   }
 
@@ -155,7 +155,11 @@ export class BoundServers {
    * @param missing - the scopes that `id` needs and that were not granted
    */
   bind(id: ServerId, entry: IndexEntry, reason: Reason, missing: readonly string[] = []): void {
-    for (const [other, { kind }] of this.#decided) if (kind === 'open') this.#decided.delete(other);
+    for (const [other, decision] of this.#decided) {
+      // One that uses the same credential may not get it any more, now that it allows more.
+      const isShared = decision.kind === 'bound' && isSameCredential(decision.bound, entry);
+      if (decision.kind === 'open' || isShared) this.#decided.delete(other);
+    }
     const lacking = missing.length === 0 ? {} : { missing };
     const before = this.bindings.get(id);
     if (before?.kind === 'bound' && isSameCredential(before, entry)) {
@@ -205,7 +209,7 @@ export class BoundServers {
     if (stored !== undefined && fitting.some((entry) => isSameCredential(stored, entry)))
       return { kind: 'bound', bound: stored };
     // Nobody takes the place of an account that has gone, unless the settings now ask for somebody else.
-    const isMissed = stored !== undefined && this.#fits(stored, server);
+    const isMissed = stored !== undefined && this.#fits({ ...stored, scopes: [] }, server);
     const eligible = oneOfEachAccount(
       fitting.filter((entry) =>
         isMissed ? sameAccount(entry.account, stored.account) : this.#grants(entry, server),
@@ -239,7 +243,7 @@ export class BoundServers {
   }
 
   /** Whether a stored credential may serve `server`: for where it may go, and as the user configured it. */
-  #fits(entry: IndexEntry, { url, auth }: Server): boolean {
+  #fits(entry: Omit<ListedCredential, 'grant'>, { url, auth }: Server): boolean {
     const { account, clientId } = entry;
     return (
       (auth.account === undefined || isCalled(account, auth.account)) &&

@@ -24,7 +24,7 @@ export interface ClientsParts {
   readonly vault: CredentialVault;
   /** Those that the user has brought for issuers which register none. */
   readonly own: OwnClients;
-  readonly issuers: Pick<Issuers, 'driverOf'>;
+  readonly issuers: Pick<Issuers, 'driverOf' | 'isIrreplaceable'>;
 }
 
 /** Who wants a client, and whom to ask where only the user has one. */
@@ -98,7 +98,7 @@ export class Clients {
     const { vault, log } = this.parts;
     const isTold = hasCode(error, 'client_refused');
     const mayBe = client.source === 'dynamic' && hasCode(error, 'sign_in_timeout');
-    if (!isTold && !mayBe) return;
+    if (this.parts.issuers.isIrreplaceable(client) || (!isTold && !mayBe)) return;
     await vault.forgetClient(client).catch((failure: unknown) => {
       log.warn(
         `Our registration at ${JSON.stringify(client.issuer)} was not forgotten: ${describeError(failure)}`,

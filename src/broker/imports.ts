@@ -20,6 +20,7 @@ import { chooseIssuer } from './issuer-choice.js';
 import type { KeptLeases } from './kept-leases.js';
 import type { Loader } from './loader.js';
 import type { OwnClients } from './own-clients.js';
+import { Permission, type PermissionParts } from './permission.js';
 import type { Questions } from '../core/questions.js';
 
 /** Somebody's grant that another program has kept. */
@@ -37,7 +38,7 @@ export type ImportResult =
   /** The server now leads to another issuer than the one that gave out the tokens. */
   | { readonly kind: 'another-issuer'; readonly issuer: string };
 
-export interface ImportsParts extends Omit<AskingParts, 'closing'> {
+export interface ImportsParts extends Omit<AskingParts, 'closing'>, PermissionParts {
   readonly audit: Audit;
   readonly questions: Questions;
   readonly leases: KeptLeases;
@@ -47,6 +48,14 @@ export interface ImportsParts extends Omit<AskingParts, 'closing'> {
   readonly own: OwnClients;
   /** The end of this window. */
   readonly closing: AbortSignal;
+}
+
+/** What another program says about tokens that name no audience. */
+interface Claim {
+  readonly tokens: ForeignTokens & { readonly refreshToken: Secret };
+  readonly client: ForeignClient;
+  /** What they are called until it is known whose they are. */
+  readonly label: string;
 }
 
 /** Without an end of their own, tokens are taken to have been given out when time began: anything is newer. */
@@ -103,35 +112,52 @@ export class Imports {
     }
   }
 
-  /**
-   * Its tokens say nothing about whom they speak for and what they allow, so they are renewed, which shows that they
-   * can be, and the issuer is asked who it is.
-   */
+  /** The file is named after somebody, and nothing but the issuer says whether that is true. */
   async #fromGoogle(
-    { email, tokens, client: foreign }: Extract<Importable, { kind: 'google' }>,
+    { email, tokens, client }: Extract<Importable, { kind: 'google' }>,
     issuer: string,
   ): Promise<ImportResult> {
-    const { fetch, clock, issuers, leases, own, closing } = this.parts;
-    const server = await issuers.metadata(issuer, issuer);
+    const server = await this.parts.issuers.metadata(issuer, issuer);
+    return this.#shared(server, { tokens, client, label: email }, (account) =>
+      Promise.resolve(
+        account.label.toLowerCase() === email
+          ? undefined
+          : { kind: 'another-person', named: email, actual: account.label },
+      ),
+    );
+  }
+
+  /**
+   * Tokens that name no audience say nothing about whom they speak for and what they allow, so they are renewed, which
+   * shows that they can be, and the issuer is asked who it is.
+   * @param admit - why the tokens of that account are not kept; undefined when they are
+   */
+  async #shared(
+    server: AuthorizationServer,
+    { tokens, client: foreign, label }: Claim,
+    admit: (account: Account, scopes: readonly string[]) => Promise<ImportResult | undefined>,
+  ): Promise<ImportResult> {
+    const { fetch, clock, leases, own, closing } = this.parts;
+    const { issuer } = server;
     const client = clientFrom(foreign, server, 'entered');
-    const nobody = { issuer: server.issuer, subject: `import ${email}`, label: email };
+    const nobody = { issuer, subject: `import ${label}`, label };
     // Only to be renewed with: whom it is for is known with the answer, and there may be no access token at all.
     const accessToken = tokens.accessToken ?? tokens.refreshToken;
-    const claimed = credentialFrom(nobody, client, server.issuer, tokens, accessToken);
+    const claimed = credentialFrom(nobody, client, issuer, tokens, accessToken);
     const answer = await leases.hold(keyText(keyOf(claimed)), (lease) => this.#asking.ask(claimed, lease));
     if (answer.kind === 'unavailable') throw answer.error;
     if (answer.kind === 'refused') return { kind: 'ended', reason: answer.reason };
     const fresh = renewed(claimed, answer.tokens, 1, clock.nowMs());
     const account = await askWhoItIs(fetch, server, fresh.tokens.accessToken, closing);
-    if (account.label.toLowerCase() !== email)
-      return { kind: 'another-person', named: email, actual: account.label };
+    const objection = await admit(account, fresh.scopes);
+    if (objection !== undefined) return objection;
     const result = await this.#keep({ ...fresh, account }, claimed.tokens.issuedAtMs, true);
     // Whoever signs in again later needs the client, and may have no other.
-    const hasClient = await own.clientFor(server.issuer, email).catch((error: unknown) => {
+    const hasClient = await own.clientFor(issuer, account.label).catch((error: unknown) => {
       if (hasCode(error, 'client_rule_missing')) return undefined;
       throw error;
     });
-    if (hasClient === undefined) await own.add(client, { emails: [email], domains: [], isDefault: false });
+    if (hasClient === undefined) await own.extend(client, account.label.toLowerCase());
     return result;
   }
 
@@ -155,6 +181,16 @@ export class Imports {
     if (named === undefined && account.subject === '') {
       const confirmed = await questions.issuer(server.id, [metadata.issuer]);
       if (confirmed === undefined) throw cancelled();
+    }
+    if (issuers.audienceless(metadata.issuer) !== undefined) {
+      const { refreshToken } = tokens;
+      // As with files of that issuer: what could not be renewed ends within the hour.
+      if (refreshToken === undefined) return { kind: 'ended', reason: 'not-renewable' };
+      const claim = { tokens: { ...tokens, refreshToken }, client: foreign, label: server.url };
+      return this.#shared(metadata, claim, async (owner, scopes) => {
+        await new Permission(this.parts, server, questions, metadata.issuer, scopes).keepFor(owner, scopes);
+        return undefined;
+      });
     }
     const client = clientFrom(foreign, metadata, 'dynamic');
     const credential = credentialFrom(account, client, resource.resource, tokens, tokens.accessToken);

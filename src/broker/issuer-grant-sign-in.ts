@@ -53,8 +53,8 @@ export async function signInByIssuerGrant(
   const account =
     named ?? (await askWhoItIs(fetch, await issuers.metadata(issuer, issuer), tokens.accessToken, signal));
   requireWanted(account, wish);
-  if (grant.audience === undefined) await permission.keepFor(account);
   const granted = tokens.scopes ?? scopes;
+  if (grant.audience === undefined) await permission.keepFor(account, granted);
   const missing = grant.audience === undefined ? issuers.missingScopes(issuer, granted, own) : [];
   await wish.keep(
     {

@@ -1,4 +1,5 @@
 import { isSameIssuer } from '../core/address.js';
+import type { Client } from '../core/client.js';
 import type { Credential } from '../core/credential.js';
 import { BrokerError } from '../core/errors.js';
 import type { IssuerGrant } from '../core/grant.js';
@@ -55,6 +56,11 @@ export class Issuers {
     const driver = this.drivers.find(({ grantKinds }) => grantKinds.includes(grant.kind));
     if (driver !== undefined) return driver.quirk.issuer;
     throw new BrokerError('metadata_missing', `No issuer is known that has ${JSON.stringify(grant.kind)}.`);
+  }
+
+  /** Whether `client` cannot be had again: the user has brought it to an issuer that shows a secret once. */
+  isIrreplaceable({ issuer, source }: Client): boolean {
+    return source === 'entered' && this.driverOf(issuer) !== undefined;
   }
 
   /** The origins that take the tokens of `issuer`, when they name no audience; else undefined. */

@@ -175,7 +175,7 @@ export class Lending {
       this.#delivered.set(id, token);
       this.parts.audit.record({ kind: 'delivery', server: id, account, resource, generation, token });
     }
-    const reach = this.parts.reaches.of({ account, resource });
+    const reach = this.parts.reaches.of({ account, resource, scopes });
     const lent = { token, account, reach, scopes, ...(expiresAtMs !== undefined && { expiresAtMs }) };
     if (dpopKey === undefined) return lent;
     return { ...lent, prove: (...request) => resourceProof(dpopKey, token, ...request) };

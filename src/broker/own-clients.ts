@@ -48,6 +48,20 @@ export class OwnClients {
     this.parts.log.info(`The client ${JSON.stringify(clientId)} is kept.`);
   }
 
+  /**
+   * Keeps `client` for one more person, beside those whom it is used for already.
+   * @param email - in lower case
+   * @throws whatever the secret storage fails of; then no rule has changed
+   */
+  async extend(client: Client, email: string): Promise<void> {
+    const { issuer, clientId } = client;
+    const rule = this.list(issuer).find((one) => one.clientId === clientId);
+    const { emails, domains, isDefault } = rule ?? { emails: [], domains: [], isDefault: false };
+    const who = { emails: [...new Set([...emails, email])], domains, isDefault };
+    const isKept = (await this.parts.vault.client(issuer, clientId)) !== undefined;
+    await (rule !== undefined && isKept ? this.assign(rule, who) : this.add(client, who));
+  }
+
   /** Uses a client that is kept already for those whom `who` names, and for nobody else. */
   async assign({ issuer, clientId }: ClientRule, { emails, domains, isDefault }: Clientele): Promise<void> {
     await this.#rules.put({ issuer, clientId, emails, domains, isDefault });

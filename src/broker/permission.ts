@@ -17,9 +17,10 @@ export interface PermissionParts {
  * as it can be, and kept for the account that the tokens turn out to speak for.
  */
 export class Permission {
-  #isGiven = false;
+  /** What the tokens allow about which the user has said yes. */
+  #given: readonly string[] | undefined;
 
-  /** @param scopes - that the tokens will have */
+  /** @param scopes - that the tokens are going to have */
   constructor(
     private readonly parts: PermissionParts,
     private readonly server: Server,
@@ -36,32 +37,39 @@ export class Permission {
    */
   async ask(name: string | undefined, known: readonly Account[]): Promise<void> {
     const nobody = { issuer: this.issuer, subject: '', label: name ?? '' };
-    if (![nobody, ...known].some((account) => this.#isThere(account))) await this.#ask(name);
+    const { scopes } = this;
+    if (![nobody, ...known].some((account) => this.#isThere(account, scopes))) await this.#ask(name, scopes);
   }
 
   /**
-   * Keeps what was allowed for `account`; asks now when that was not said about it.
+   * Keeps what was allowed for `account`; asks now when that was not said about it, or about less.
+   * @param scopes - that the tokens have
    * @throws BrokerError `origin_not_allowed`
    */
-  async keepFor(account: Account): Promise<void> {
-    if (this.#isThere(account)) return;
-    if (!this.#isGiven) await this.#ask(account.label);
-    await this.parts.allowedOrigins.allow(account, this.#origin);
+  async keepFor(account: Account, scopes: readonly string[]): Promise<void> {
+    if (this.#isThere(account, scopes)) return;
+    const { issuers, allowedOrigins } = this.parts;
+    const given = this.#given;
+    if (given === undefined || issuers.missingScopes(this.issuer, given, scopes).length > 0)
+      await this.#ask(account.label, scopes);
+    await allowedOrigins.allow(account, this.#origin, scopes);
   }
 
   get #origin(): string {
     return new URL(this.server.url).origin;
   }
 
-  #isThere(account: Account): boolean {
-    return this.parts.reaches.isWithin({ account, resource: this.issuer }, this.server.url);
+  #isThere(account: Account, scopes: readonly string[]): boolean {
+    return this.parts.reaches.isWithin({ account, resource: this.issuer, scopes }, this.server.url);
   }
 
-  async #ask(name: string | undefined): Promise<void> {
-    const { server, questions, issuer, scopes } = this;
+  async #ask(name: string | undefined, scopes: readonly string[]): Promise<void> {
+    const { server, questions, issuer } = this;
     const words = this.parts.issuers.scopeTexts(issuer, scopes);
-    this.#isGiven = await questions.mayReceive(server.id, name, words, this.#origin);
-    if (this.#isGiven) return;
+    if (await questions.mayReceive(server.id, name, words, this.#origin)) {
+      this.#given = scopes;
+      return;
+    }
     throw new BrokerError('origin_not_allowed', 'The user has not allowed it.', {
       details: { account: name ?? '', origin: this.#origin },
     });

@@ -8,22 +8,29 @@ import type { Issuers } from './issuers.js';
 export interface Issued {
   readonly account: Account;
   readonly resource: string;
+  /** What they allow; empty where what is asked is whether the account may be here at all. */
+  readonly scopes: readonly string[];
 }
 
 /** Where the tokens of each credential may go. */
 export class Reaches {
   constructor(
-    private readonly issuers: Pick<Issuers, 'audienceless'>,
+    private readonly issuers: Pick<Issuers, 'audienceless' | 'missingScopes'>,
     private readonly allowed: AllowedOrigins,
   ) {}
 
   /** Where tokens of `issued` may go now. */
-  of({ account, resource }: Issued): Reach {
+  of({ account, resource, scopes }: Issued): Reach {
     if (!isSameIssuer(account.issuer, resource)) return { kind: 'resource', resource };
     const own = this.issuers.audienceless(account.issuer);
     // An issuer that is the server, too, names itself as the resource.
     if (own === undefined) return { kind: 'resource', resource };
-    return { kind: 'origins', origins: [...own, ...this.allowed.of(account)] };
+    // What was allowed for less is not allowed for what the account was granted since.
+    const allowed = this.allowed
+      .of(account)
+      .filter((one) => this.issuers.missingScopes(account.issuer, one.scopes, scopes).length === 0)
+      .map(({ origin }) => origin);
+    return { kind: 'origins', origins: [...own, ...allowed] };
   }
 
   /** Whether tokens of `issued` may be sent to `address`. */
@@ -32,7 +39,7 @@ export class Reaches {
   }
 
   /** Whether they name no audience, so that one credential serves all servers of its account. */
-  isForAll(issued: Issued): boolean {
-    return this.of(issued).kind === 'origins';
+  isForAll({ account, resource }: Pick<Issued, 'account' | 'resource'>): boolean {
+    return this.of({ account, resource, scopes: [] }).kind === 'origins';
   }
 }

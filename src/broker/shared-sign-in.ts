@@ -40,7 +40,7 @@ export async function signInShared(
   const [only, ...others] = ready;
   if (wish.mayReuse && only !== undefined && others.length === 0) {
     const permission = new Permission(parts, wish.server, wish.questions, issuer, only.scopes);
-    await permission.keepFor(only.account);
+    await permission.keepFor(only.account, only.scopes);
     await wish.use(only);
     return { account: only.account };
   }
@@ -54,7 +54,7 @@ export async function signInShared(
     const finish = async (client: Client, granted: Grant): Promise<Finished> => {
       const fresh = await make(client, granted);
       const { account } = fresh;
-      await permission.keepFor(account);
+      await permission.keepFor(account, fresh.scopes);
       const stored = await vault.get(keyOf(fresh));
       const before = stored !== undefined && isAlive(stored) ? stored : undefined;
       const again = { account, again: together(issuers, issuer, before?.scopes ?? [], own) };

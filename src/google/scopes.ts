@@ -272,6 +272,8 @@ const identityScopes: Readonly<Record<string, string>> = {
   profile: googleScope('userinfo.profile'),
 };
 
+const identityNames = new Set(Object.values(identityScopes));
+
 const texts = new Map(
   googleServices.flatMap(({ label, scopes }) =>
     scopes.map(({ name, text }) => [googleScope(name), `${label}: ${text}`] as const),
@@ -291,7 +293,7 @@ export function missingGoogleScopes(
 ): readonly string[] {
   const held = new Set(granted.map(canonical).flatMap((scope) => [scope, ...(covered.get(scope) ?? [])]));
   // Who somebody is has been found out, or there was no sign-in at all.
-  return wanted.filter((scope) => !(scope in identityScopes) && !held.has(canonical(scope)));
+  return wanted.filter((scope) => !identityNames.has(canonical(scope)) && !held.has(canonical(scope)));
 }
 
 /** What a scope lets somebody do; undefined for one that is not in the table. */

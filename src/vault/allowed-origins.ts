@@ -3,7 +3,13 @@ import type { Account } from '../core/account.js';
 import type { Log, Memento } from '../core/ports.js';
 import { Remembered } from './remembered.js';
 
-const allowedSchema = v.strictObject({ issuer: v.string(), subject: v.string(), origin: v.string() });
+const allowedSchema = v.strictObject({
+  issuer: v.string(),
+  subject: v.string(),
+  origin: v.string(),
+  /** What the user was told that the tokens allow. */
+  scopes: v.array(v.string()),
+});
 
 export type AllowedOrigin = v.InferOutput<typeof allowedSchema>;
 
@@ -15,12 +21,10 @@ export class AllowedOrigins {
     this.#remembered = new Remembered(memento, 'origin:', allowedSchema, log);
   }
 
-  of({ issuer, subject }: Account): readonly string[] {
-    return this.#remembered
-      .entries()
-      .map(([, allowed]) => allowed)
-      .filter((allowed) => allowed.issuer === issuer && allowed.subject === subject)
-      .map(({ origin }) => origin);
+  of(account: Pick<Account, 'issuer' | 'subject'>): readonly AllowedOrigin[] {
+    return this.all().filter(
+      ({ issuer, subject }) => issuer === account.issuer && subject === account.subject,
+    );
   }
 
   /** All of them, of accounts that are known by their subject alone. */
@@ -29,19 +33,18 @@ export class AllowedOrigins {
   }
 
   /** Takes back what was allowed. */
-  async withdraw({ issuer, subject, origin }: AllowedOrigin): Promise<void> {
+  async withdraw({ issuer, subject, origin }: Omit<AllowedOrigin, 'scopes'>): Promise<void> {
     await this.#remembered.delete(JSON.stringify([issuer, subject, origin]));
   }
 
   /** Takes back everything that was allowed for an account. */
   async forget(account: Pick<Account, 'issuer' | 'subject'>): Promise<void> {
-    const its = this.all().filter(
-      ({ issuer, subject }) => issuer === account.issuer && subject === account.subject,
-    );
-    for (const allowed of its) await this.withdraw(allowed);
+    for (const allowed of this.of(account)) await this.withdraw(allowed);
   }
 
-  async allow({ issuer, subject }: Account, origin: string): Promise<void> {
-    await this.#remembered.set(JSON.stringify([issuer, subject, origin]), { issuer, subject, origin });
+  /** @param scopes - what the tokens allow at most; for more the user is asked anew */
+  async allow({ issuer, subject }: Account, origin: string, scopes: readonly string[]): Promise<void> {
+    const allowed = { issuer, subject, origin, scopes: [...scopes] };
+    await this.#remembered.set(JSON.stringify([issuer, subject, origin]), allowed);
   }
 }

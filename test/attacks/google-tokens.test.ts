@@ -154,6 +154,31 @@ describe('a token of Google’s, which anybody could use who gets it', () => {
     assert.equal(window.editor.window.modals.length, 2);
   });
 
+  it('that allows more than the user was asked about goes to no allowed address before they are asked anew', async () => {
+    const { parties, hosted, window: open } = await googleWorld(ground);
+    const mine = await parties.workspace({ scopes: [modify] });
+    const drive = await hosted('drive', [googleScope('drive')]);
+    const { window } = await open({ mine: { server: mine }, drive: { server: drive } }, { own: [drive] });
+    window.editor.window.planModal(/^Send tokens/, 'Allow');
+    await window.signIn(/mine/);
+    const { call } = await window.connect('mine');
+    assert.match(await call('whoami'), /alice@example\.com/);
+    await window.signIn(/drive/);
+    const before = mine.requests.filter(({ hasCredential }) => hasCredential).length;
+    const refused = call('whoami').catch((error: unknown) => String(error));
+    (await window.editor.window.message(/“mine” needs you to sign in/)).close();
+    assert.equal(mine.requests.filter(({ hasCredential }) => hasCredential).length, before);
+    window.editor.window.planModal(/^Send tokens of alice@example\.com/, 'Allow');
+    await window.run('signIn', /mine/);
+    assert.match(
+      window.editor.window.modals.at(-1)?.detail ?? '',
+      /Drive: read, change and delete all files/,
+    );
+    await refused;
+    assert.match(await (await window.connect('mine')).call('whoami'), /alice@example\.com/);
+    assert.equal(window.editor.visits.length, 2);
+  });
+
   it('cannot be claimed by a setting that says where Google’s tokens may go', async () => {
     const { google, parties, window: open } = await googleWorld(ground);
     const evil = await parties.workspace({ scopes: [modify] });

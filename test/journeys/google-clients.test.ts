@@ -134,6 +134,24 @@ describe('an authorization server to which the user brings a client', () => {
     assert.equal(issuer.counts().signIns, 1);
   });
 
+  it('is not forgotten because the issuer has refused it once', async () => {
+    const { server, options } = await google(registered('ours'));
+    const { window } = ground.window({ user: serversSetting([server]), ...options });
+    await window.ready;
+    window.editor.window.planPath(
+      download({ installed: { client_id: idOf('ours'), client_secret: 'GOCSPX-another' } }),
+    );
+    const adding = window.run('addGoogleClient', fromFile, forAll);
+    (await window.editor.window.message(kept)).close();
+    await adding;
+    const before = window.stores.secretNames('client:');
+    const signIn = window.run('signIn');
+    (await window.editor.window.message(/client/)).close();
+    await signIn;
+    assert.equal(before.length, 1);
+    assert.deepEqual(window.stores.secretNames('client:'), before);
+  });
+
   it('is changed and removed in the same menu', async () => {
     const { options } = await google();
     const { window } = ground.window({ ...options });

@@ -6,6 +6,7 @@ import { googleEndpoints, type GoogleEndpoints } from '../../src/google/endpoint
 import { Stores, type BrokerWindow } from '../support/broker-window.js';
 import { workspaceFile } from '../support/google/credential-files.js';
 import { googleClient } from '../support/google/google-clients.js';
+import { googleWorld } from '../support/google/google-journeys.js';
 import { GoogleParties } from '../support/google/google-parties.js';
 import { serversSetting, useGround, userOf } from '../support/ground.js';
 import { scratchFolder } from '../support/scratch-folder.js';
@@ -278,6 +279,71 @@ describe('“Import Credentials…”', () => {
 
 describe('tokens of mcp-remote', () => {
   const ground = useGround();
+
+  /** What a sign-in at Google for a server that somebody else runs has left, as mcp-remote would have written it. */
+  async function ofGoogle() {
+    const { parties, google, client, window: open } = await googleWorld(ground);
+    const mine = await parties.workspace({ scopes: gmail });
+    const stores = new Stores();
+    const { window: source } = await open({ mine: { server: mine } }, { own: [], stores });
+    source.editor.window.planModal(/^Send tokens/, 'Allow');
+    await source.signIn();
+    const [key = ''] = stores.credentialKeys;
+    const { tokens, scopes } = JSON.parse((await stores.secrets.get(key)) ?? '') as {
+      tokens: { accessToken: string; refreshToken: string; expiresAtMs: number };
+      scopes: string[];
+    };
+    await source.close();
+    const home = scratchFolder();
+    const folder = join(home, '.mcp-auth', 'mcp-remote-v1');
+    mkdirSync(folder, { recursive: true });
+    const path = join(folder, createHash('md5').update(mine.url).digest('hex'));
+    const { accessToken, refreshToken, expiresAtMs } = tokens;
+    writeFileSync(
+      `${path}_tokens.json`,
+      JSON.stringify({
+        access_token: accessToken,
+        refresh_token: refreshToken,
+        token_type: 'Bearer',
+        scope: scopes.join(' '),
+        expires_at: expiresAtMs,
+        issuer: google.issuer,
+      }),
+    );
+    writeFileSync(
+      `${path}_client_info.json`,
+      JSON.stringify({ client_id: client.id, client_secret: client.secret, redirect_uris: [] }),
+    );
+    const { window } = await open(
+      { mine: { server: mine, auth: { scopes: gmail } } },
+      { own: [], environment: { HOME: home } },
+    );
+    await window.ready;
+    window.editor.window.planPick(found);
+    window.editor.window.planTicks(/./);
+    return { mine, window };
+  }
+
+  it('go to no server that the user has not allowed, where they are Google’s', async () => {
+    const { mine, window } = await ofGoogle();
+    window.editor.window.planModal(/^Send tokens of alice@example\.com to http:\/\/127\.0\.0\.1/, undefined);
+    const work = window.run('importCredentials');
+    (await window.editor.window.message(/may not be sent to http:\/\/127\.0\.0\.1/)).close();
+    await work;
+    assert.deepEqual(window.stores.credentialKeys, []);
+    assert.deepEqual([...new Set(mine.requests.map(({ email }) => email))], [undefined]);
+  });
+
+  it('are verified and kept for the account, where they are Google’s and the server is allowed', async () => {
+    const { mine, window } = await ofGoogle();
+    window.editor.window.planModal(/^Send tokens of alice@example\.com to http:\/\/127\.0\.0\.1/, 'Allow');
+    const work = window.run('importCredentials');
+    (await window.editor.window.message(/alice@example\.com is imported/)).close();
+    await work;
+    assert.match(await (await window.connect('mine')).call('whoami'), /alice@example\.com/);
+    assert.equal(mine.requests.at(-1)?.email, 'alice@example.com');
+    assert.equal(window.editor.visits.length, 0);
+  });
 
   it('serve the server that they are for, and are renewed by the broker', async () => {
     const { issuer, server, window: source } = await ground.signedIn();

@@ -10,11 +10,17 @@ describe('the origins that the user has allowed', () => {
     const memento = new FakeMemento();
     const log = new RecordingLog();
     assert.deepEqual(new AllowedOrigins(memento, log).of(alice), []);
-    await new AllowedOrigins(memento, log).allow(alice, 'https://a.example.com');
-    await new AllowedOrigins(memento, log).allow(alice, 'https://b.example.com');
-    await new AllowedOrigins(memento, log).allow(alice, 'https://a.example.com');
+    await new AllowedOrigins(memento, log).allow(alice, 'https://a.example.com', ['read']);
+    await new AllowedOrigins(memento, log).allow(alice, 'https://b.example.com', ['read']);
+    await new AllowedOrigins(memento, log).allow(alice, 'https://a.example.com', ['read', 'send']);
     const again = new AllowedOrigins(memento, log);
-    assert.deepEqual([...again.of(alice)].sort(), ['https://a.example.com', 'https://b.example.com']);
+    assert.deepEqual(
+      again.of(alice).map(({ origin, scopes }) => [origin, scopes]),
+      [
+        ['https://a.example.com', ['read', 'send']],
+        ['https://b.example.com', ['read']],
+      ],
+    );
     assert.deepEqual(again.of({ ...alice, subject: '2' }), []);
     assert.deepEqual(again.of({ ...alice, issuer: 'https://other.example.com' }), []);
   });
@@ -24,11 +30,12 @@ describe('the origins that the user has allowed', () => {
     const allowed = new AllowedOrigins(new FakeMemento(), new RecordingLog());
     for (const account of [alice, bob])
       for (const origin of ['https://a.example.com', 'https://b.example.com'])
-        await allowed.allow(account, origin);
+        await allowed.allow(account, origin, []);
     await allowed.withdraw({ issuer: alice.issuer, subject: '1', origin: 'https://a.example.com' });
-    assert.deepEqual(allowed.of(alice), ['https://b.example.com']);
+    const origins = (account: typeof alice) => allowed.of(account).map(({ origin }) => origin);
+    assert.deepEqual(origins(alice), ['https://b.example.com']);
     await allowed.forget(bob);
-    assert.deepEqual([allowed.of(alice), allowed.of(bob)], [['https://b.example.com'], []]);
+    assert.deepEqual([origins(alice), origins(bob)], [['https://b.example.com'], []]);
   });
 
   it('are none where an entry is damaged', async () => {

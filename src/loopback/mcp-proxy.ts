@@ -56,7 +56,10 @@ export class McpProxy implements Disposable {
 
   private constructor(private readonly proxyParts: ProxyParts) {
     const [hold, heldStreams] = [new Hold(proxyParts), new Hold(proxyParts)];
-    const [memory, sessions] = [new Memory(proxyParts.serverMemory), new LocalSessions()];
+    const [memory, sessions] = [
+      new Memory(proxyParts.serverMemory, proxyParts.log),
+      new LocalSessions(),
+    ];
     const beforeSignIn = new BeforeSignIn({ ...proxyParts, memory, sessions });
     const own = { upstream: this.#upstream, hold, heldStreams, memory, sessions, beforeSignIn };
     const known = { versions: new ProtocolVersions(), legacy: new LegacyEndpoints() };

@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http';
+import { describeError } from '../core/errors.js';
+import type { Log } from '../core/ports.js';
 import type { Secret } from '../core/secret.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { SaidBefore, ServerMemory } from '../core/server-memory.js';
@@ -7,6 +9,12 @@ import { memberOf, recordOf, type Inquiry } from './inquiry.js';
 
 /** A server with more to say than this is one that a start has to wait for. */
 const limitBytes = 524_288;
+
+/** No list and no schema goes as deep as this; what does is meant to overflow a stack. */
+const depthLimit = 200;
+
+/** Whoever has this much of a token was told it by its owner. */
+const tokenStart = 16;
 
 interface Known {
   readonly url: string;
@@ -21,7 +29,10 @@ interface Known {
 export class Memory {
   readonly #known = new Map<ServerId, Known>();
 
-  constructor(private readonly kept: ServerMemory) {}
+  constructor(
+    private readonly kept: ServerMemory,
+    private readonly log: Log,
+  ) {}
 
   /** Whether a session with `server` can begin with what is known. */
   async knows(server: Server): Promise<boolean> {
@@ -43,20 +54,34 @@ export class Memory {
   }
 
   /**
-   * Listens to what `server` answers to `inquiry`, and keeps it.
-   * @param token - must not be in what is kept
+   * Listens to what `server` answers to `inquiry`, and keeps it. Never rejects.
+   * @param token - as for `keep`
    * @returns the result; undefined when there is none
    */
   async listen(server: Server, inquiry: Inquiry, answer: IncomingMessage, token: Secret): Promise<unknown> {
     const text = await collected(answer, limitBytes);
     const result = text === undefined ? undefined : resultIn(answer, text, inquiry.id);
-    if (result !== undefined && text?.includes(token.reveal()) === false)
-      await this.keep(server, inquiry, result);
+    if (result !== undefined) await this.keep(server, inquiry, result, token);
     return result;
   }
 
-  /** Keeps `result` as what `server` says. */
-  async keep(server: Server, { name, method, params }: Inquiry, result: unknown): Promise<void> {
+  /**
+   * Keeps `result` as what `server` says. Never rejects.
+   * @param token - the one that the server was asked with; what it is in is not kept
+   */
+  async keep(server: Server, inquiry: Inquiry, result: unknown, token: Secret): Promise<void> {
+    try {
+      if (isDeeper(result, depthLimit)) throw new Error('It is too deep.');
+      // In the text of an answer the token could be written with escapes.
+      const start = JSON.stringify(token.reveal().slice(0, tokenStart)).slice(1, -1);
+      if (JSON.stringify(result).includes(start)) throw new Error('It holds the token.');
+      await this.#keep(server, inquiry, result);
+    } catch (error) {
+      this.log.debug(`What ${JSON.stringify(server.id)} says is not kept: ${describeError(error)}`);
+    }
+  }
+
+  async #keep(server: Server, { name, method, params }: Inquiry, result: unknown): Promise<void> {
     const known = await this.#of(server);
     if (JSON.stringify(known.said[name]) === JSON.stringify(result)) return;
     const isFirstPage = method.endsWith('/list') && params['cursor'] === undefined;
@@ -95,4 +120,9 @@ export class Memory {
 function firstPage(name: string): string {
   const [method, , wire] = JSON.parse(name) as readonly unknown[];
   return JSON.stringify([method, '', wire]);
+}
+
+function isDeeper(value: unknown, limit: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return limit === 0 || Object.values(value).some((one) => isDeeper(one, limit - 1));
 }

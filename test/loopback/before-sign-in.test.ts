@@ -312,6 +312,50 @@ describe('a server that said before what it offers', () => {
     assert.deepEqual(Object.keys(memory.kept), ['["initialize","2025-11-25",""]', '["prompts/list","",""]']);
   });
 
+  for (const [how, escaped] of [
+    ['slashes', (token: string) => token.replaceAll('/', '\\/')],
+    ['code units', (token: string) => token.replace('y', '\\u0079')],
+    ['a cut', (token: string) => token.slice(0, 18)],
+  ] as const) {
+    it(`is not remembered with our token in it, written with ${how}`, async () => {
+      const token = 'ya29/token/with/slashes/and/more';
+      rig.tokens.answers = [token];
+      rig.handle = (_req, res, body) => {
+        const { id } = JSON.parse(body) as { id: number };
+        const tool = id === 1 ? escaped(token) : 'a';
+        res
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end(`{"jsonrpc":"2.0","id":${id},"result":{"tools":[{"name":"${tool}"}]}}`);
+      };
+      await rig.send(rpc(1, 'tools/list'), accept);
+      await rig.send(rpc(2, 'prompts/list'), accept);
+      await settled(() => Object.keys(memory.kept).length > 0);
+      assert.deepEqual(Object.keys(memory.kept), ['["prompts/list","",""]']);
+    });
+  }
+
+  it('is not remembered when it is nested deeper than it can be written', async () => {
+    const rejections: unknown[] = [];
+    const onRejection = (error: unknown) => rejections.push(error);
+    const others = process.listeners('unhandledRejection');
+    process.removeAllListeners('unhandledRejection').on('unhandledRejection', onRejection);
+    const deep = '['.repeat(50_000) + ']'.repeat(50_000);
+    rig.handle = (_req, res) =>
+      res
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(`{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","x":${deep}}}`);
+    try {
+      assert.equal((await rig.send(initialize, accept)).status, 200);
+      await settled(() => rejections.length > 0 || rig.log.at('debug').some((line) => /too deep/.test(line)));
+    } finally {
+      process.off('unhandledRejection', onRejection);
+      for (const other of others) process.on('unhandledRejection', other);
+    }
+    assert.deepEqual(rejections, []);
+    assert.ok(rig.log.at('debug').some((line) => /too deep/.test(line)));
+    assert.deepEqual(memory.kept, {});
+  });
+
   it('is written once as long as it says the same', async () => {
     await learn();
     const { writes } = memory;

@@ -64,6 +64,9 @@ export interface TokenSource {
    */
   signedIn(server: ServerId, signal: AbortSignal, manner?: 'quietly'): Promise<void>;
 
+  /** The account that `server` uses now, whether its sign-in is alive or not; undefined when nobody is chosen. */
+  account(server: ServerId): Account | undefined;
+
   /** `server` opened `session` for a request that carried `lent`: from now on it belongs to that account. */
   sessionOpened(server: ServerId, session: string, lent: LentToken): void;
 

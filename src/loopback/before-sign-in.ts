@@ -124,7 +124,7 @@ export class BeforeSignIn {
     }
     const session = [answer.headers['mcp-session-id']].flat()[0];
     if (session !== undefined) tokens.sessionOpened(server.id, session, lent);
-    await memory.keep(server, inquiry, result, lent.token);
+    await memory.keep(server, inquiry, result, lent);
     if (!isSameServer(local.told, result)) {
       sessions.close(local);
       throw new BrokerError('session_lost', 'The server is not what it was.');
@@ -180,7 +180,7 @@ export class BeforeSignIn {
         throw new BrokerError('server_failed', 'There is no list.', {
           details: { status: answer.statusCode ?? 0 },
         });
-      await this.parts.memory.keep(server, inquiry, result, lent.token);
+      await this.parts.memory.keep(server, inquiry, result, lent);
       items.push(...itemsOf(inquiry, result));
       cursor = recordOf(result)['nextCursor'];
       if (cursor === undefined) break;

@@ -132,10 +132,10 @@ export class Exchange {
     return version === undefined ? forwarded : [...forwarded, 'mcp-protocol-version', version];
   }
 
-  async #learn(inquiry: Inquiry, answer: IncomingMessage, { token }: LentToken): Promise<void> {
+  async #learn(inquiry: Inquiry, answer: IncomingMessage, lent: LentToken): Promise<void> {
     const { memory, versions } = this.parts;
     const session = single(answer.headers['mcp-session-id']);
-    const result = await memory.listen(this.server, inquiry, answer, token);
+    const result = await memory.listen(this.server, inquiry, answer, lent);
     const { protocolVersion } = recordOf(result);
     if (inquiry.method === 'initialize' && session !== undefined && typeof protocolVersion === 'string')
       versions.learn(session, protocolVersion);

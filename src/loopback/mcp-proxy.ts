@@ -57,7 +57,7 @@ export class McpProxy implements Disposable {
   private constructor(private readonly proxyParts: ProxyParts) {
     const [hold, heldStreams] = [new Hold(proxyParts), new Hold(proxyParts)];
     const [memory, sessions] = [
-      new Memory(proxyParts.serverMemory, proxyParts.log),
+      new Memory(proxyParts.serverMemory, proxyParts.tokens, proxyParts.log),
       new LocalSessions(),
     ];
     const beforeSignIn = new BeforeSignIn({ ...proxyParts, memory, sessions });
@@ -98,6 +98,13 @@ export class McpProxy implements Disposable {
   /** Whether a client of `id` works in a session that began before anybody had signed in. */
   hasLocalSession(id: ServerId): boolean {
     return this.#parts.sessions.has(id);
+  }
+
+  /** Deletes what `id` said before, and ends the sessions that began with it: whose it was is signed out. */
+  async forget(id: ServerId): Promise<void> {
+    const route = this.#routes.get(pathOf(id));
+    this.#parts.sessions.closeOf(id);
+    if (route !== undefined) await this.#parts.memory.forget(route.server);
   }
 
   dispose(): void {

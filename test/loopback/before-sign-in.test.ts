@@ -18,7 +18,11 @@ class MemoryOnTable implements ServerMemory {
   kept: SaidBefore = {};
   writes = 0;
   recall = () => Promise.resolve(this.kept);
-  keep(_server: unknown, _url: string, said: SaidBefore): Promise<void> {
+  forget(): Promise<void> {
+    this.kept = {};
+    return Promise.resolve();
+  }
+  keep(_server: unknown, _url: string, _account: unknown, said: SaidBefore): Promise<void> {
     this.kept = said;
     this.writes++;
     return Promise.resolve();
@@ -353,6 +357,21 @@ describe('a server that said before what it offers', () => {
     }
     assert.deepEqual(rejections, []);
     assert.ok(rig.log.at('debug').some((line) => /too deep/.test(line)));
+    assert.deepEqual(memory.kept, {});
+  });
+
+  it('is not told when nobody is signed in, and is not kept for whom the server is not any more', async () => {
+    await learn();
+    signOut();
+    const inSession = await begin();
+    rig.tokens.owner = undefined;
+    assert.equal(await rig.proxy.remembers(rig.id), false);
+    await rig.proxy.forget(rig.id);
+    assert.deepEqual(memory.kept, {});
+    assert.equal((await rig.send(toolCall, inSession)).status, 404);
+    signIn();
+    await rig.send(initialize, accept);
+    await rig.send(rpc(1, 'tools/list'), { ...accept, 'mcp-session-id': 'up-1' });
     assert.deepEqual(memory.kept, {});
   });
 

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import type { Account } from '../../src/core/account.js';
 import { BrokerError } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 import type { ServerId } from '../../src/core/server.js';
 import type { LentToken, TokenSource } from '../../src/core/token-source.js';
+
+const alice: Account = { issuer: 'https://as.example.com', subject: 'u-1', label: 'alice@example.com' };
 
 /** Lends what the test put there, and waits for the user as long as the test wants. */
 export class TokensOnTable implements TokenSource {
@@ -11,6 +14,8 @@ export class TokensOnTable implements TokenSource {
   answers: (BrokerError | string)[] = ['token-1'];
   signIn: ((isOver: AbortSignal) => Promise<void>) | undefined;
   allow: ((isOver: AbortSignal) => Promise<void>) | undefined;
+
+  owner: Account | undefined = alice;
 
   constructor(private readonly resource: () => string) {}
 
@@ -44,6 +49,10 @@ export class TokensOnTable implements TokenSource {
     return this.signIn(signal);
   }
 
+  account(): Account | undefined {
+    return this.owner;
+  }
+
   sessionOpened(server: ServerId, session: string, { account }: LentToken): void {
     this.asked.push(`sessionOpened ${server} ${session} ${account.label}`);
   }
@@ -56,7 +65,7 @@ export class TokensOnTable implements TokenSource {
     this.asked.push(what);
     const answer = this.answers.length > 1 ? this.answers.shift() : this.answers[0];
     if (answer instanceof BrokerError) return Promise.reject(answer);
-    const account = { issuer: 'https://as.example.com', subject: 'u-1', label: 'alice@example.com' };
+    const account = this.owner ?? alice;
     return Promise.resolve({
       token: new Secret(answer ?? ''),
       account,

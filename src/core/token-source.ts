@@ -67,6 +67,9 @@ export interface TokenSource {
   /** The account that `server` uses now, whether its sign-in is alive or not; undefined when nobody is chosen. */
   account(server: ServerId): Account | undefined;
 
+  /** Whether a session with `server` has been open before, with the account that it has now. */
+  wasReached(server: ServerId): boolean;
+
   /** `server` opened `session` for a request that carried `lent`: from now on it belongs to that account. */
   sessionOpened(server: ServerId, session: string, lent: LentToken): void;
 

@@ -128,7 +128,7 @@ export class Exchange {
     const { rawHeaders, headers } = this.request;
     const forwarded = forwardedRequestHeaders(rawHeaders);
     if (session === undefined || headers['mcp-protocol-version'] !== undefined) return forwarded;
-    const version = this.parts.versions.of(session);
+    const version = this.parts.versions.of(this.server.id, session);
     return version === undefined ? forwarded : [...forwarded, 'mcp-protocol-version', version];
   }
 
@@ -138,7 +138,7 @@ export class Exchange {
     const result = await memory.listen(this.server, inquiry, answer, lent);
     const { protocolVersion } = recordOf(result);
     if (inquiry.method === 'initialize' && session !== undefined && typeof protocolVersion === 'string')
-      versions.learn(session, protocolVersion);
+      versions.learn(this.server.id, session, protocolVersion);
   }
 
   /** What a stream has to go through that may turn out to be of the older transport. */
@@ -244,7 +244,7 @@ export class Exchange {
 
   #closed(session: string): void {
     this.parts.tokens.sessionClosed(this.server.id, session);
-    this.parts.versions.forget(session);
+    this.parts.versions.forget(this.server.id, session);
   }
 
   /** @throws BrokerError for an answer that the caller must not or cannot get */

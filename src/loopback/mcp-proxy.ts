@@ -78,7 +78,9 @@ export class McpProxy implements Disposable {
     this.#routes.clear();
     for (const server of servers) {
       const path = pathOf(server.id);
-      this.#routes.set(path, { ...(before.get(path) ?? newRoute()), server });
+      const known = before.get(path);
+      if (known !== undefined && known.server.url !== server.url) this.#parts.sessions.closeOf(server.id);
+      this.#routes.set(path, { ...(known ?? newRoute()), server });
     }
   }
 

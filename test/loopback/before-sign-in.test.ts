@@ -375,6 +375,16 @@ describe('a server that said before what it offers', () => {
     assert.deepEqual(memory.kept, {});
   });
 
+  it('has its sessions ended when it is at another address', async () => {
+    await learn();
+    signOut();
+    const inSession = await begin();
+    rig.proxy.setServers([{ id: rig.id, url: rig.url, auth: {} }]);
+    assert.equal(rig.proxy.hasLocalSession(rig.id), true);
+    rig.proxy.setServers([{ id: rig.id, url: `${rig.url}?tenant=2`, auth: {} }]);
+    assert.equal((await rig.send(toolCall, inSession)).status, 404);
+  });
+
   it('is written once as long as it says the same', async () => {
     await learn();
     const { writes } = memory;

@@ -15,6 +15,7 @@ export class TokensOnTable implements TokenSource {
   signIn: ((isOver: AbortSignal) => Promise<void>) | undefined;
   allow: ((isOver: AbortSignal) => Promise<void>) | undefined;
 
+  reached = true;
   owner: Account | undefined = alice;
 
   constructor(private readonly resource: () => string) {}
@@ -47,6 +48,10 @@ export class TokensOnTable implements TokenSource {
     this.asked.push(`signedIn ${server}${manner === undefined ? '' : ` ${manner}`}`);
     assert.ok(this.signIn !== undefined, 'Nobody should wait for the user.');
     return this.signIn(signal);
+  }
+
+  wasReached(): boolean {
+    return this.reached;
   }
 
   account(): Account | undefined {

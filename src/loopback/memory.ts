@@ -75,7 +75,12 @@ export class Memory {
    * Keeps `result` as what `server` says. Never rejects.
    * @param lent - what the server was asked with: the result is kept for that account, and not with that token in it
    */
-  async keep(server: Server, inquiry: Inquiry, result: unknown, { token, account }: LentToken): Promise<void> {
+  async keep(
+    server: Server,
+    inquiry: Inquiry,
+    result: unknown,
+    { token, account }: LentToken,
+  ): Promise<void> {
     try {
       if (isDeeper(result, depthLimit)) throw new Error('It is too deep.');
       // In the text of an answer the token could be written with escapes.
@@ -108,8 +113,11 @@ export class Memory {
     const isFirstPage = method.endsWith('/list') && params['cursor'] === undefined;
     // Cursors of an older list lead nowhere.
     const others = Object.entries(known.said).filter(([other]) => !isFirstPage || firstPage(other) !== name);
-    const said = { ...Object.fromEntries(others), [name]: result };
-    if (Buffer.byteLength(JSON.stringify(said)) > limitBytes) return;
+    const newest = others.filter(([other]) => other !== name);
+    const all = () => ({ ...Object.fromEntries(newest), [name]: result });
+    // The oldest make room.
+    while (sizeOf(all()) > limitBytes) if (newest.shift() === undefined) return;
+    const said = all();
     known.said = said;
     // Of several in a row only the last has to be written.
     known.keeping = known.keeping.then(() =>
@@ -152,6 +160,8 @@ function firstPage(name: string): string {
   const [method, , wire] = JSON.parse(name) as readonly unknown[];
   return JSON.stringify([method, '', wire]);
 }
+
+const sizeOf = (said: SaidBefore): number => Buffer.byteLength(JSON.stringify(said));
 
 function isDeeper(value: unknown, limit: number): boolean {
   if (typeof value !== 'object' || value === null) return false;

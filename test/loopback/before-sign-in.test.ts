@@ -385,6 +385,21 @@ describe('a server that said before what it offers', () => {
     assert.equal((await rig.send(toolCall, inSession)).status, 404);
   });
 
+  it('is remembered in place of what was said longest ago, when both are too much', async () => {
+    rig.handle = (_req, res, body) => {
+      const { id } = JSON.parse(body) as { id: number };
+      const result = { about: 'x'.repeat(300_000) };
+      res
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+    };
+    for (const list of ['tools/list', 'prompts/list']) {
+      await rig.send(rpc(1, list), accept);
+      await settled(() => Object.keys(memory.kept).some((name) => name.includes(list)));
+    }
+    assert.deepEqual(Object.keys(memory.kept), ['["prompts/list","",""]']);
+  });
+
   it('is written once as long as it says the same', async () => {
     await learn();
     const { writes } = memory;

@@ -41,13 +41,13 @@ describe('the definition provider', () => {
 
   it('gives a server another version with another address, so that no session goes on there', async () => {
     const { server, window } = await ground.signedIn();
-    const { version, uri } = await window.definition('tickets');
+    const { version, url } = await window.definition('tickets');
     const changes = window.editor.definitionChanges;
     const servers = { tickets: { type: 'http', url: `${server.url}?tenant=2` } };
     window.editor.settings.set('user', 'mcpCredentials.servers', servers);
     await until(() => window.editor.definitionChanges > changes);
     const after = await window.definition('tickets');
-    assert.equal(after.uri.text, uri.text);
+    assert.equal(after.url, url);
     assert.notEqual(after.version, version);
   });
 

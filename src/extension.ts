@@ -1,16 +1,8 @@
 import * as vscode from 'vscode';
-import type { Clock } from './core/ports.js';
 import { SystemNetwork } from './node/network.js';
+import { systemClock } from './node/system-clock.js';
 import { Web } from './node/web.js';
 import { openWindow, type OpenWindow } from './window.js';
-
-const clock: Clock = {
-  nowMs: () => Date.now(),
-  after: (delayMs, run) => {
-    const timer = setTimeout(run, delayMs);
-    return { dispose: () => clearTimeout(timer) };
-  },
-};
 
 let window: OpenWindow | undefined;
 
@@ -18,7 +10,7 @@ let window: OpenWindow | undefined;
 export function activate(context: vscode.ExtensionContext): void {
   window = openWindow(vscode, context, {
     web: new Web(),
-    clock,
+    clock: systemClock,
     random: Math.random,
     network: new SystemNetwork(),
     environment: process.env,

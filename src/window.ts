@@ -222,6 +222,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     await broker.setServers(configured.usable);
     return proxy;
   };
+  keep(forgetSignedOut(broker, opening));
   const ready = applyServers();
   ready.catch((error: unknown) => {
     log.error(`The proxy could not start: ${describeError(error)}`);
@@ -368,4 +369,20 @@ function googleHome({ environment, platform }: SystemParts) {
 /** Bindings are kept per workspace; windows without one share theirs. */
 function workspaceName({ workspace }: VSCode): string {
   return (workspace.workspaceFile ?? workspace.workspaceFolders?.[0]?.uri)?.toString() ?? 'no workspace';
+}
+
+/** What a server said to an account is deleted when the server has that account no more. */
+function forgetSignedOut(broker: Broker, opening: Promise<McpProxy>): Disposable {
+  let before = new Set<ServerId>();
+  return broker.onDidChange(() => {
+    const ids = broker.servers().map(({ id }) => id);
+    for (const id of ids) {
+      if (before.has(id) && broker.account(id) === undefined)
+        opening.then(
+          (proxy) => proxy.forget(id),
+          () => undefined,
+        );
+    }
+    before = new Set(ids.filter((id) => broker.account(id) !== undefined));
+  });
 }

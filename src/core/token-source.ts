@@ -26,9 +26,6 @@ export interface LentToken {
 
 /** All that the proxy may know about credentials. No member opens a browser, none names a refresh token. */
 export interface TokenSource {
-  /** The account that `server` uses, whether its sign-in is alive or not; undefined when there is none, or none was chosen. */
-  account(server: ServerId): Account | undefined;
-
   /**
    * A token for `server`, from memory when one is ready.
    * @param session - the MCP session of the call; its account never changes
@@ -66,6 +63,12 @@ export interface TokenSource {
    * @param manner - asks for it in a notification meanwhile, unless `quietly`: what nobody waits for disturbs nobody
    */
   signedIn(server: ServerId, signal: AbortSignal, manner?: 'quietly'): Promise<void>;
+
+  /** The account that `server` uses now, whether its sign-in is alive or not; undefined when nobody is chosen. */
+  account(server: ServerId): Account | undefined;
+
+  /** Whether a session with `server` has been open before, with the account that it has now. */
+  wasReached(server: ServerId): boolean;
 
   /** `server` opened `session` for a request that carried `lent`: from now on it belongs to that account. */
   sessionOpened(server: ServerId, session: string, lent: LentToken): void;

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { sameAccount } from '../core/account.js';
 import type { Audit } from '../core/audit.js';
 import { BrokerError, canUserHelp, hasCode } from '../core/errors.js';
 import type { Clock } from '../core/ports.js';
@@ -73,12 +74,12 @@ export class Asking {
     let answer = await this.#send(call, lent);
     if (answer.statusCode === 401) {
       giveUp(answer, call.body);
-      lent = await this.token(call, lent);
+      lent = await this.#permittedAgain(call, lent, await this.token(call, lent));
       if (call.body.whole === undefined) throw tooLargeToRepeat();
       answer = await this.#send(call, lent);
     }
     if (answer.statusCode === 403 && call.method === 'POST' && call.body.whole !== undefined) {
-      lent = await this.#wider(call, lent, answer);
+      lent = await this.#permittedAgain(call, lent, await this.#wider(call, lent, answer));
       answer = await this.#send(call, lent);
     }
     return { answer, lent };
@@ -94,8 +95,9 @@ export class Asking {
         ? tokens.accessToken(id, session)
         : tokens.newerToken(id, session, refused));
     } catch (error) {
-      // Nobody is asked to sign in so that a session can end: the editor ends those of a server that was signed out.
-      const canWait = call.method !== 'DELETE' && canUserHelp(error);
+      // An agent that starts may only be looking what is there, of which no noise is made; and nobody is asked so that a session can end: the editor ends those of a server that was signed out.
+      const isLooking = opens(call.body) && !tokens.wasReached(id);
+      const canWait = call.method !== 'DELETE' && canUserHelp(error) && !isLooking;
       if (!canWait) throw error;
       await this.#held(call, error, (signal) =>
         tokens.signedIn(id, signal, this.isForStream() ? 'quietly' : undefined),
@@ -114,6 +116,13 @@ export class Asking {
       wider: (narrow, challenges) => this.#widened(call, narrow, challenges),
       waitForUser: (...wait) => this.#held(call, ...wait),
     });
+  }
+
+  /** The token to send in the place of `before`; another account may have taken its turn, about which nobody was asked. */
+  #permittedAgain(call: Call, before: LentToken, lent: LentToken): Promise<LentToken> {
+    const isSame = sameAccount(before.account, lent.account);
+    const conditions = call.conditions && { ...call.conditions, ...(isSame && { asks: [] }) };
+    return this.#permitted({ ...call, conditions }, lent);
   }
 
   /** A token that may do what the server has just found `lent` too narrow for. */
@@ -222,6 +231,12 @@ export function mayBecomeStream({ whole }: Body): boolean {
   if (message === undefined) return false;
   const messages = [message].flat() as readonly Message[];
   return messages.some(isRequest) && !messages.some(({ method }) => method === 'initialize');
+}
+
+/** Whether `body` is the first thing that a client says. */
+function opens({ whole }: Body): boolean {
+  const messages = [whole && parseMessages(whole)].flat() as readonly (Message | undefined)[];
+  return messages.some(({ method } = {}) => method === 'initialize' || method === 'server/discover');
 }
 
 const tooLargeToRepeat = (): BrokerError =>

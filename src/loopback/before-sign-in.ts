@@ -4,7 +4,6 @@ import type { Server } from '../core/server.js';
 import type { TokenSource } from '../core/token-source.js';
 import type { OwnAnswer } from './answer.js';
 import type { Answered, Call } from './asking.js';
-import type { Audience } from './audience.js';
 import { wholeBody } from './body.js';
 import { collected, resultIn } from './collected.js';
 import { withoutHeader } from './headers.js';
@@ -25,7 +24,7 @@ const pagesCompared = 50;
 const methodNotFound = -32601;
 
 export interface BeforeSignInParts {
-  readonly tokens: Pick<TokenSource, 'accessToken' | 'account' | 'sessionOpened'>;
+  readonly tokens: Pick<TokenSource, 'accessToken' | 'sessionOpened'>;
   readonly memory: Memory;
   readonly sessions: LocalSessions;
   readonly log: Log;
@@ -53,17 +52,15 @@ export class BeforeSignIn {
     if (local?.tying !== undefined) return undefined;
     const isOfServer = call.session !== undefined && local === undefined;
     if (isOfServer || (local ?? inquiry) === undefined || call.method === 'GET') return undefined;
-    const waiting = await this.#waiting(server);
-    if (waiting === undefined) return undefined;
+    if (!(await this.#isWaiting(server))) return undefined;
     if (call.method === 'DELETE' && local !== undefined) {
       this.parts.sessions.close(local);
       return { status: 204 };
     }
     const own = local && ownAnswer(local, call);
     if (own !== undefined || inquiry === undefined) return own;
-    const audience = this.#audience(server, waiting);
-    const result = await this.parts.memory.answer(server, inquiry, audience);
-    if (result === undefined) return this.#withoutDiscovery(server, inquiry, audience);
+    const result = await this.parts.memory.answer(server, inquiry);
+    if (result === undefined) return this.#withoutDiscovery(server, inquiry);
     const body = response(inquiry.id, { result });
     if (inquiry.method === 'initialize')
       return { status: 200, body, session: this.#open(server, call, result).id };
@@ -93,28 +90,18 @@ export class BeforeSignIn {
     }
   }
 
-  /** What only the user can help with; undefined when there is a token, or something else is in the way. */
-  async #waiting({ id }: Server): Promise<BrokerError | undefined> {
+  async #isWaiting({ id }: Server): Promise<boolean> {
     try {
       await this.parts.tokens.accessToken(id);
-      return undefined;
+      return false;
     } catch (error) {
-      return canUserHelp(error) ? error : undefined;
+      return canUserHelp(error);
     }
   }
 
-  #audience({ id }: Server, waiting: BrokerError): Audience {
-    if (waiting.code === 'account_choice_required') return 'undecided';
-    return this.parts.tokens.account(id) ?? 'nobody';
-  }
-
   /** A server that was only ever talked to in the older way did not know this request. */
-  async #withoutDiscovery(
-    server: Server,
-    { id, method }: Inquiry,
-    audience: Audience,
-  ): Promise<OwnAnswer | undefined> {
-    if (method !== 'server/discover' || !(await this.parts.memory.knows(server, audience))) return undefined;
+  async #withoutDiscovery(server: Server, { id, method }: Inquiry): Promise<OwnAnswer | undefined> {
+    if (method !== 'server/discover' || !(await this.parts.memory.knows(server))) return undefined;
     const error = { code: methodNotFound, message: 'Method not found' };
     return { status: 200, body: response(id, { error }) };
   }
@@ -137,7 +124,7 @@ export class BeforeSignIn {
     }
     const session = [answer.headers['mcp-session-id']].flat()[0];
     if (session !== undefined) tokens.sessionOpened(server.id, session, lent);
-    if (!text.includes(lent.token.reveal())) await memory.keep(server, inquiry, result, lent.account);
+    await memory.keep(server, inquiry, result, lent);
     if (!isSameServer(local.told, result)) {
       sessions.close(local);
       throw new BrokerError('session_lost', 'The server is not what it was.');
@@ -193,8 +180,7 @@ export class BeforeSignIn {
         throw new BrokerError('server_failed', 'There is no list.', {
           details: { status: answer.statusCode ?? 0 },
         });
-      if (!text.includes(lent.token.reveal()))
-        await this.parts.memory.keep(server, inquiry, result, lent.account);
+      await this.parts.memory.keep(server, inquiry, result, lent);
       items.push(...itemsOf(inquiry, result));
       cursor = recordOf(result)['nextCursor'];
       if (cursor === undefined) break;

@@ -141,7 +141,7 @@ export class Exchange {
     // What may turn out to be of the older transport is read on its way.
     const forwarded = this.#mayBeLegacy(session) ? withoutHeader(all, 'accept-encoding') : all;
     if (session === undefined || headers['mcp-protocol-version'] !== undefined) return forwarded;
-    const version = this.parts.versions.of(session);
+    const version = this.parts.versions.of(this.server.id, session);
     return version === undefined ? forwarded : [...forwarded, 'mcp-protocol-version', version];
   }
 
@@ -151,7 +151,7 @@ export class Exchange {
     const result = await memory.listen(this.server, inquiry, answer, lent);
     const { protocolVersion } = recordOf(result);
     if (inquiry.method === 'initialize' && session !== undefined && typeof protocolVersion === 'string')
-      versions.learn(session, protocolVersion);
+      versions.learn(this.server.id, session, protocolVersion);
   }
 
   /** Clients of the older transport have no session, and take whatever they are answered for a stream. */
@@ -237,7 +237,7 @@ export class Exchange {
 
   #closed(session: string): void {
     this.parts.tokens.sessionClosed(this.server.id, session);
-    this.parts.versions.forget(session);
+    this.parts.versions.forget(this.server.id, session);
   }
 
   /** @throws BrokerError for an answer that the caller must not or cannot get */

@@ -75,6 +75,11 @@ export class LocalSessions {
     return [...this.#sessions.values()].some((session) => session.server === server);
   }
 
+  /** Ends all sessions of `server`. */
+  closeOf(server: ServerId): void {
+    for (const session of [...this.#sessions.values()]) if (session.server === server) this.close(session);
+  }
+
   close({ id }: LocalSession): void {
     this.#sessions.delete(id);
   }

@@ -56,7 +56,10 @@ export class McpProxy implements Disposable {
 
   private constructor(private readonly proxyParts: ProxyParts) {
     const [hold, heldStreams] = [new Hold(proxyParts), new Hold(proxyParts)];
-    const [memory, sessions] = [new Memory(proxyParts.serverMemory), new LocalSessions()];
+    const [memory, sessions] = [
+      new Memory(proxyParts.serverMemory, proxyParts.tokens, proxyParts.log),
+      new LocalSessions(),
+    ];
     const beforeSignIn = new BeforeSignIn({ ...proxyParts, memory, sessions });
     const own = { upstream: this.#upstream, hold, heldStreams, memory, sessions, beforeSignIn };
     const known = { versions: new ProtocolVersions(), legacy: new LegacyEndpoints() };
@@ -75,7 +78,9 @@ export class McpProxy implements Disposable {
     this.#routes.clear();
     for (const server of servers) {
       const path = pathOf(server.id);
-      this.#routes.set(path, { ...(before.get(path) ?? newRoute()), server });
+      const known = before.get(path);
+      if (known !== undefined && known.server.url !== server.url) this.#parts.sessions.closeOf(server.id);
+      this.#routes.set(path, { ...(known ?? newRoute()), server });
     }
   }
 
@@ -89,13 +94,19 @@ export class McpProxy implements Disposable {
   /** Whether a start of `id` can do without the server, since it is known what that said before. */
   async remembers(id: ServerId): Promise<boolean> {
     const route = this.#routes.get(pathOf(id));
-    const audience = this.#parts.tokens.account(id) ?? 'nobody';
-    return route !== undefined && (await this.#parts.memory.knows(route.server, audience));
+    return route !== undefined && (await this.#parts.memory.knows(route.server));
   }
 
   /** Whether a client of `id` works in a session that began before anybody had signed in. */
   hasLocalSession(id: ServerId): boolean {
     return this.#parts.sessions.has(id);
+  }
+
+  /** Deletes what `id` said before, and ends the sessions that began with it: whose it was is signed out. */
+  async forget(id: ServerId): Promise<void> {
+    const route = this.#routes.get(pathOf(id));
+    this.#parts.sessions.closeOf(id);
+    if (route !== undefined) await this.#parts.memory.forget(route.server);
   }
 
   dispose(): void {

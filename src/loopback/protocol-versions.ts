@@ -1,3 +1,5 @@
+import type { ServerId } from '../core/server.js';
+
 /** More than any window has at a time; the oldest has ended by then. */
 const sessionsKept = 1_000;
 
@@ -9,17 +11,20 @@ const sessionsKept = 1_000;
 export class ProtocolVersions {
   readonly #versions = new Map<string, string>();
 
-  learn(session: string, version: string): void {
-    this.#versions.set(session, version);
+  learn(server: ServerId, session: string, version: string): void {
+    this.#versions.set(keyOf(server, session), version);
     const [oldest] = this.#versions.keys();
     if (this.#versions.size > sessionsKept && oldest !== undefined) this.#versions.delete(oldest);
   }
 
-  of(session: string): string | undefined {
-    return this.#versions.get(session);
+  of(server: ServerId, session: string): string | undefined {
+    return this.#versions.get(keyOf(server, session));
   }
 
-  forget(session: string): void {
-    this.#versions.delete(session);
+  forget(server: ServerId, session: string): void {
+    this.#versions.delete(keyOf(server, session));
   }
 }
+
+/** Two servers may choose the same id. */
+const keyOf = (server: ServerId, session: string): string => JSON.stringify([server, session]);

@@ -5,8 +5,8 @@ import { BrokerError, hasCode } from '../core/errors.js';
 import { subjectOf, type AskAboutCall, type Capability, type RuleSet, type Use } from '../core/rule.js';
 import type { Server } from '../core/server.js';
 import type { LentToken } from '../core/token-source.js';
-import { decide } from './tool-rule.js';
-import { wantedIn, type Wanted } from './uses.js';
+import { decide, decideUnknown } from './tool-rule.js';
+import { unjudged, wantedIn, type Wanted } from './uses.js';
 
 /** Of a name that a caller has chosen, so much is repeated to the model and the log. */
 const nameLimit = 100;
@@ -47,8 +47,12 @@ export function conditionsOf(
 ): Conditions | undefined {
   if (rules.every((set) => set.length === 0)) return undefined;
   let wanted: Wanted;
+  const unknown = decideUnknown(rules);
   try {
     wanted = wantedIn(body, headers);
+    // Nobody could be asked about it in words that say what it does.
+    if (wanted.isUnknown && unknown.effect !== 'allow')
+      throw unjudged('has a method that this extension does not know');
   } catch (error) {
     if (hasCode(error, 'call_unjudged')) audit.record({ kind: 'refusal', server, code: error.code });
     throw error;
@@ -64,7 +68,9 @@ export function conditionsOf(
   return {
     rules,
     lists: wanted.lists,
-    scopes: [...new Set(decisions.flatMap(({ scopes }) => scopes))],
+    scopes: [
+      ...new Set([...decisions, ...(wanted.isUnknown ? [unknown] : [])].flatMap(({ scopes }) => scopes)),
+    ],
     asks: decisions.filter(({ effect }) => effect === 'ask').map(({ use }) => use),
   };
 }

@@ -15,11 +15,21 @@ export function decide(sets: readonly RuleSet[], use: Use): Decision {
   const counting = spellingsOf(use).flatMap((subject) =>
     sets.flatMap((rules) => mostSpecific(rules, subject)),
   );
-  const strictest = Math.max(0, ...counting.map(({ effect }) => ruleEffects.indexOf(effect)));
+  return strictest(counting);
+}
+
+function strictest(counting: readonly Rule[]): Decision {
+  const effect = Math.max(0, ...counting.map((rule) => ruleEffects.indexOf(rule.effect)));
   return {
-    effect: ruleEffects[strictest] ?? 'never',
+    effect: ruleEffects[effect] ?? 'never',
     scopes: [...new Set(counting.flatMap(({ scopes }) => scopes))],
   };
+}
+
+/** What `sets` say about what nobody can name: the rules for everything count. */
+export function decideUnknown(sets: readonly RuleSet[]): Decision {
+  const counting = sets.flat().filter(({ pattern }) => /^\*+$/.test(pattern));
+  return strictest(counting);
 }
 
 /** Whether some rule of `sets` says never to something that `capability` offers, so that its lists have to be looked at. */

@@ -13,6 +13,8 @@ export interface Wanted {
   readonly uses: readonly NamedUse[];
   /** What it asks for a list of. */
   readonly lists: readonly Capability[];
+  /** Whether it asks for something that only a rule for everything can be about. */
+  readonly isUnknown: boolean;
 }
 
 type Members = Readonly<Record<string, unknown>>;
@@ -42,18 +44,20 @@ const listed: Readonly<Record<string, Capability>> = {
 export function wantedIn(body: Buffer | undefined, headers: IncomingHttpHeaders): Wanted {
   if (body === undefined) throw unjudged('is too large');
   // Nothing to judge: a request without a message, such as GET.
-  if (body.length === 0) return { uses: [], lists: [] };
+  if (body.length === 0) return { uses: [], lists: [], isUnknown: false };
   const text = textOf(body, headers);
   const parsed = messageIn(text);
   if (hasRepeatedName(text)) throw unjudged('says something twice');
   const messages: readonly unknown[] = Array.isArray(parsed) ? parsed : [parsed];
   const uses = messages.flatMap(usesOfMessage);
   requireSameInHeaders(headers, messages, uses);
-  return { uses, lists: messages.flatMap(listIn) };
+  return { uses, lists: messages.flatMap(listIn), isUnknown: messages.some(isUnknown) };
 }
 
 function textOf(body: Buffer, headers: IncomingHttpHeaders): string {
   if (headers['content-encoding'] !== undefined) throw unjudged('is compressed');
+  const charsets = (headers['content-type'] ?? '').matchAll(/charset\*?\s*=\s*"?([^\s;"]*)/gi);
+  for (const [, charset = ''] of charsets) if (!/^utf-?8$/i.test(charset)) throw unjudged('is not in UTF-8');
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
   } catch {
@@ -91,9 +95,29 @@ function listIn(message: unknown): readonly Capability[] {
   return capability === undefined ? [] : [capability];
 }
 
+/** What is about the session, or about what a call has begun, and does nothing else. */
+const harmless = [
+  ...['initialize', 'ping', 'server/discover', 'logging/setLevel'],
+  ...[
+    'completion/complete',
+    'subscriptions/listen',
+    'tasks/get',
+    'tasks/result',
+    'tasks/list',
+    'tasks/cancel',
+  ],
+  'tasks/update',
+];
+
+function isUnknown(message: unknown): boolean {
+  const method = isObject(message) ? message['method'] : undefined;
+  if (typeof method !== 'string' || method.startsWith('notifications/')) return false;
+  return !harmless.includes(method) && !Object.hasOwn(usesOf, method) && !Object.hasOwn(listed, method);
+}
+
 function named(method: string, params: Members): readonly NamedUse[] {
   const names = Object.hasOwn(usesOf, method) ? usesOf[method]?.(params) : undefined;
-  const capability = capabilities.find((one) => method.toLowerCase().startsWith(`${one}/`));
+  const capability = capabilities.find((one) => method.trim().toLowerCase().startsWith(`${one}/`));
   if (capability === undefined || Object.hasOwn(listed, method)) return [];
   if (names === undefined) throw unjudged('has a method that this extension does not know');
   return names.map((name) => ({ method, capability, name: textIn(name) }));
@@ -150,5 +174,6 @@ function decodedHeader(value: string): string {
 const isObject = (value: unknown): value is Members =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const unjudged = (why: string): BrokerError =>
+/** A request that rules cannot be applied to. @param why - the end of a sentence about it */
+export const unjudged = (why: string): BrokerError =>
   new BrokerError('call_unjudged', `A request ${why}.`, { details: { why } });

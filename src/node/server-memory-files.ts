@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Account } from '../core/account.js';
 import { describeError } from '../core/errors.js';
 import type { Log } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
@@ -8,7 +9,7 @@ import type { SaidBefore, ServerMemory } from '../core/server-memory.js';
 import { replaceFile, sweep } from './atomic-file.js';
 import { unlessMissing } from './unless-missing.js';
 
-const version = 1;
+const version = 2;
 const ending = '.json';
 
 /** Servers that nobody uses any more make room for others. */
@@ -23,25 +24,33 @@ export class ServerMemoryFiles implements ServerMemory {
     private readonly log: Log,
   ) {}
 
-  async recall(server: ServerId, url: string): Promise<SaidBefore> {
+  async recall(server: ServerId, url: string, account: Account): Promise<SaidBefore> {
     try {
       const text = await unlessMissing(readFile(join(this.folder, nameOf(server, url)), 'utf8'));
-      return text === undefined ? {} : parse(text, server, url);
+      return text === undefined ? {} : parse(text, server, url, digestOf(account));
     } catch (error) {
       this.log.warn(`What ${JSON.stringify(server)} said before cannot be read: ${describeError(error)}`);
       return {};
     }
   }
 
-  async keep(server: ServerId, url: string, said: SaidBefore): Promise<void> {
+  async keep(server: ServerId, url: string, account: Account, said: SaidBefore): Promise<void> {
     try {
       await this.requireParent();
       await mkdir(this.folder, { recursive: true, mode: 0o700 });
-      const text = JSON.stringify({ version, server, url, said });
+      const text = JSON.stringify({ version, server, url, account: digestOf(account), said });
       await replaceFile(this.folder, nameOf(server, url), text, this.log);
       await this.#makeRoom();
     } catch (error) {
       this.log.warn(`What ${JSON.stringify(server)} says cannot be kept: ${describeError(error)}`);
+    }
+  }
+
+  async forget(server: ServerId, url: string): Promise<void> {
+    try {
+      await rm(join(this.folder, nameOf(server, url)), { force: true });
+    } catch (error) {
+      this.log.warn(`What ${JSON.stringify(server)} said cannot be deleted: ${describeError(error)}`);
     }
   }
 
@@ -67,13 +76,23 @@ const nameOf = (server: ServerId, url: string): string =>
     .update(JSON.stringify([server, url]))
     .digest('hex') + ending;
 
-/** @throws Error when it is not what `keep` writes for this server */
-function parse(text: string, server: ServerId, url: string): SaidBefore {
+/** Nobody is named in the file. */
+const digestOf = ({ issuer, subject }: Account): string =>
+  createHash('sha256')
+    .update(JSON.stringify([issuer, subject]))
+    .digest('hex');
+
+/**
+ * @returns nothing when it was said to somebody else
+ * @throws Error when it is not what `keep` writes for this server
+ */
+function parse(text: string, server: ServerId, url: string, account: string): SaidBefore {
   const stored: unknown = JSON.parse(text);
   if (typeof stored !== 'object' || stored === null) throw new Error('It is no object.');
   const record = stored as Record<string, unknown>;
   if (record['version'] !== version) throw new Error('Its version is not known.');
   if (record['server'] !== server || record['url'] !== url) throw new Error('It is about another server.');
+  if (record['account'] !== account) return {};
   const { said } = record;
   if (typeof said !== 'object' || said === null || Array.isArray(said)) throw new Error('It says nothing.');
   return said as SaidBefore;

@@ -17,6 +17,7 @@ interface Waiting {
   readonly question: CallQuestion;
   readonly signal: AbortSignal;
   readonly answer: (answer: 'allowed' | 'denied') => void;
+  readonly fail: (error: unknown) => void;
 }
 
 /**
@@ -41,7 +42,7 @@ export class CallQuestions {
         onAbort();
         return;
       }
-      this.#waiting.push({ question, signal, answer: resolve });
+      this.#waiting.push({ question, signal, answer: resolve, fail: reject });
       if (!this.#isShowing) void this.#showAll();
     });
 
@@ -54,7 +55,7 @@ export class CallQuestions {
   }
 
   /** Resolves when the notification is out of the way of the next. */
-  #show({ question, signal, answer }: Waiting): Promise<void> {
+  #show({ question, signal, answer, fail }: Waiting): Promise<void> {
     const { l10n, window } = this.vs;
     const [allow, deny] = [l10n.t('Allow'), l10n.t('Don’t Allow')];
     return new Promise((resolve) => {
@@ -65,13 +66,19 @@ export class CallQuestions {
       };
       const timer = this.clock.after(patienceMs, done);
       signal.addEventListener('abort', done, { once: true });
-      const shown = window.showWarningMessage(unlinked(textFor(l10n, question)), allow, deny);
-      void Promise.resolve(shown).then((choice) => {
-        done();
-        answer(choice === allow ? 'allowed' : 'denied');
-        if (signal.aborted && choice === allow)
-          window.setStatusBarMessage(l10n.t('The call had ended before you allowed it.'), flashMs);
-      });
+      // What the editor cannot show fails its call, and no other.
+      const show = async () => window.showWarningMessage(unlinked(textFor(l10n, question)), allow, deny);
+      show()
+        .then((choice) => {
+          done();
+          answer(choice === allow ? 'allowed' : 'denied');
+          if (signal.aborted && choice === allow)
+            window.setStatusBarMessage(l10n.t('The call had ended before you allowed it.'), flashMs);
+        })
+        .catch((error: unknown) => {
+          done();
+          fail(error);
+        });
     });
   }
 }

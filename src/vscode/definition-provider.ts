@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Event, EventEmitter, McpHttpServerDefinition, McpServerDefinitionProvider } from 'vscode';
 import type { Broker } from '../broker/broker.js';
 import type { Disposable } from '../core/announcer.js';
@@ -15,6 +16,9 @@ import { DefinitionVersions } from './definition-versions.js';
 import type { FailedStarts } from './failed-starts.js';
 import { failureText } from './failure-texts.js';
 import { HeaderDeliveries } from './header-deliveries.js';
+
+/** Enough to tell the addresses apart that one server has had. */
+const digestLength = 8;
 
 /** The editor gives a resolve no time limit and its user no way to cancel one. */
 const readyLimitMs = 20_000;
@@ -141,24 +145,26 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
     if (delivery === 'header') {
       const { quotaProject } = auth;
       const headers = quotaProject === undefined ? {} : { [quotaProjectHeader]: quotaProject };
-      return new vs.McpHttpServerDefinition(id, vs.Uri.parse(url), headers, this.#version(id));
+      return new vs.McpHttpServerDefinition(id, vs.Uri.parse(url), headers, this.#version(id, url));
     }
     const endpoint = proxy.endpoint(id);
     if (endpoint === undefined) return undefined;
     const headers = { Authorization: `Bearer ${endpoint.capability.reveal()}` };
-    return new vs.McpHttpServerDefinition(id, vs.Uri.parse(endpoint.url), headers, this.#version(id));
+    return new vs.McpHttpServerDefinition(id, vs.Uri.parse(endpoint.url), headers, this.#version(id, url));
   }
 
-  #version(id: ServerId): string {
+  #version(id: ServerId, url: string): string {
     const isWaiting = () => this.#proxy?.hasLocalSession(id) === true;
     const version = this.#versions.of(id, this.parts.broker.account(id), isWaiting);
     const round = this.#deliveries.round(id);
-    return round === 0 ? version : `${version} ${round}`;
+    // The address that the editor knows stays when it is the proxy's, and a session is not for another server.
+    const address = createHash('sha256').update(url).digest('base64url').slice(0, digestLength);
+    return [version, address, ...(round === 0 ? [] : [round])].join(' ');
   }
 
   #summary(): string {
     return JSON.stringify(
-      this.parts.broker.servers().map(({ id, url, delivery }) => [id, url, delivery, this.#version(id)]),
+      this.parts.broker.servers().map(({ id, url, delivery }) => [id, url, delivery, this.#version(id, url)]),
     );
   }
 

@@ -11,6 +11,9 @@ const marginShare = 0.1;
 /** A connection begins with requests of its own, and it was made because somebody calls. */
 const busyMs = 30_000;
 
+/** A timer of more than 24.8 days would fire at once. */
+const longestSleepMs = 86_400_000;
+
 interface Delivery {
   /** How often a token has outlived its use. */
   readonly round: number;
@@ -54,7 +57,16 @@ export class HeaderDeliveries implements Disposable {
     if (expiresAtMs === undefined) return undefined;
     const leftMs = expiresAtMs - this.clock.nowMs();
     const useMs = leftMs - Math.min(marginMs, leftMs * marginShare);
-    return this.clock.after(Math.max(useMs, busyMs), () => {
+    return this.#sleep(id, round, this.clock.nowMs() + Math.max(useMs, busyMs));
+  }
+
+  #sleep(id: ServerId, round: number, untilMs: number): Disposable {
+    const leftMs = untilMs - this.clock.nowMs();
+    return this.clock.after(Math.max(Math.min(leftMs, longestSleepMs), 0), () => {
+      if (this.clock.nowMs() < untilMs) {
+        this.#deliveries.set(id, { round, timer: this.#sleep(id, round, untilMs) });
+        return;
+      }
       this.#deliveries.set(id, { round: round + 1, timer: undefined });
       this.onOutdated();
     });

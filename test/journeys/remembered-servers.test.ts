@@ -10,19 +10,20 @@ describe('a server that was reached before', () => {
   const ground = useGround();
 
   for (const answers of ['json', 'sse'] as const) {
-    it(`starts while nobody is signed in, and its first call leads to the sign-in (${answers})`, async () => {
-      const { server, window } = await ground.signedIn({ server: { answers } });
+    it(`starts while its sign-in has ended, and its first call leads to the next one (${answers})`, async () => {
+      const { issuer, server, window } = await ground.signedIn({ server: { answers } });
       await (await window.connect('tickets')).client.listTools();
-      await window.run('signOut');
-      (await window.editor.window.message(/Signed out alice/)).close();
+      issuer.revokeGrants('alice');
+      window.clock.leap(pastTheEndMs);
 
       const { client, call, transport } = await window.connect('tickets');
       const { tools } = await client.listTools();
       assert.ok(tools.some(({ name }) => name === 'whoami'));
       assert.equal(server.sessions.length, 1, 'The server has not heard of it.');
+      (await window.editor.window.message(/waits for you to sign in again/)).close();
       const version = (await window.definition('tickets')).version;
       const calls = [call('whoami'), call('note', { text: 'x' })];
-      (await window.editor.window.message(/“tickets” needs you to sign in/)).press('Sign In');
+      (await window.editor.window.message(/waits for you to sign in again/)).press('Sign In');
       assert.deepEqual(await Promise.all(calls), ['alice@example.com (Alice)', 'x']);
       assert.equal(server.sessions.length, 2);
       assert.equal(server.sessions[1]?.calls[0]?.rpcMethod, 'initialize');
@@ -63,13 +64,14 @@ describe('a server that was reached before', () => {
   });
 
   it('keeps the account that its session came to, and begins anew for another one', async () => {
-    const { server, window, browser } = await ground.signedIn();
+    const { issuer, server, window, browser } = await ground.signedIn();
     await (await window.connect('tickets')).client.listTools();
-    await window.run('signOut');
-    (await window.editor.window.message(/Signed out alice/)).close();
+    issuer.revokeGrants('alice');
+    window.clock.leap(pastTheEndMs);
     const { call } = await window.connect('tickets');
+    (await window.editor.window.message(/waits for you to sign in again/)).close();
     const first = call('whoami');
-    (await window.editor.window.message(/needs you to sign in/)).press('Sign In');
+    (await window.editor.window.message(/waits for you to sign in again/)).press('Sign In');
     assert.equal(await first, 'alice@example.com (Alice)');
     const version = (await window.definition('tickets')).version;
     browser.user = userOf('bob');
@@ -79,6 +81,18 @@ describe('a server that was reached before', () => {
     await assert.rejects(call('whoami'), (error: { status?: number }) => error.status === 404);
     assert.equal(server.requests.length, seen, 'Nothing left with the other account’s token.');
     assert.equal(await (await window.connect('tickets')).call('whoami'), 'bob@example.com (Bob)');
+  });
+
+  it('is forgotten when the user signs out, and is shown nobody then', async () => {
+    const { window } = await ground.signedIn();
+    await (await window.connect('tickets')).client.listTools();
+    const files = () => globSync(join(window.stores.folder, 'servers', '*.json'));
+    await until(() => files().length === 1);
+    await window.run('signOut');
+    (await window.editor.window.message(/Signed out alice/)).close();
+    await until(() => files().length === 0);
+    await assert.rejects(window.connect('tickets'), /Sign In/);
+    (await window.editor.window.message(/“tickets” needs you to sign in/)).close();
   });
 
   it('leaves nothing behind where nothing is to be kept', async () => {

@@ -18,7 +18,11 @@ class MemoryOnTable implements ServerMemory {
   kept: SaidBefore = {};
   writes = 0;
   recall = () => Promise.resolve(this.kept);
-  keep(_server: unknown, _url: string, said: SaidBefore): Promise<void> {
+  forget(): Promise<void> {
+    this.kept = {};
+    return Promise.resolve();
+  }
+  keep(_server: unknown, _url: string, _account: unknown, said: SaidBefore): Promise<void> {
     this.kept = said;
     this.writes++;
     return Promise.resolve();
@@ -312,6 +316,90 @@ describe('a server that said before what it offers', () => {
     assert.deepEqual(Object.keys(memory.kept), ['["initialize","2025-11-25",""]', '["prompts/list","",""]']);
   });
 
+  for (const [how, escaped] of [
+    ['slashes', (token: string) => token.replaceAll('/', '\\/')],
+    ['code units', (token: string) => token.replace('y', '\\u0079')],
+    ['a cut', (token: string) => token.slice(0, 18)],
+  ] as const) {
+    it(`is not remembered with our token in it, written with ${how}`, async () => {
+      const token = 'ya29/token/with/slashes/and/more';
+      rig.tokens.answers = [token];
+      rig.handle = (_req, res, body) => {
+        const { id } = JSON.parse(body) as { id: number };
+        const tool = id === 1 ? escaped(token) : 'a';
+        res
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end(`{"jsonrpc":"2.0","id":${id},"result":{"tools":[{"name":"${tool}"}]}}`);
+      };
+      await rig.send(rpc(1, 'tools/list'), accept);
+      await rig.send(rpc(2, 'prompts/list'), accept);
+      await settled(() => Object.keys(memory.kept).length > 0);
+      assert.deepEqual(Object.keys(memory.kept), ['["prompts/list","",""]']);
+    });
+  }
+
+  it('is not remembered when it is nested deeper than it can be written', async () => {
+    const rejections: unknown[] = [];
+    const onRejection = (error: unknown) => rejections.push(error);
+    const others = process.listeners('unhandledRejection');
+    process.removeAllListeners('unhandledRejection').on('unhandledRejection', onRejection);
+    const deep = '['.repeat(50_000) + ']'.repeat(50_000);
+    rig.handle = (_req, res) =>
+      res
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(`{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","x":${deep}}}`);
+    try {
+      assert.equal((await rig.send(initialize, accept)).status, 200);
+      await settled(() => rejections.length > 0 || rig.log.at('debug').some((line) => /too deep/.test(line)));
+    } finally {
+      process.off('unhandledRejection', onRejection);
+      for (const other of others) process.on('unhandledRejection', other);
+    }
+    assert.deepEqual(rejections, []);
+    assert.ok(rig.log.at('debug').some((line) => /too deep/.test(line)));
+    assert.deepEqual(memory.kept, {});
+  });
+
+  it('is not told when nobody is signed in, and is not kept for whom the server is not any more', async () => {
+    await learn();
+    signOut();
+    const inSession = await begin();
+    rig.tokens.owner = undefined;
+    assert.equal(await rig.proxy.remembers(rig.id), false);
+    await rig.proxy.forget(rig.id);
+    assert.deepEqual(memory.kept, {});
+    assert.equal((await rig.send(toolCall, inSession)).status, 404);
+    signIn();
+    await rig.send(initialize, accept);
+    await rig.send(rpc(1, 'tools/list'), { ...accept, 'mcp-session-id': 'up-1' });
+    assert.deepEqual(memory.kept, {});
+  });
+
+  it('has its sessions ended when it is at another address', async () => {
+    await learn();
+    signOut();
+    const inSession = await begin();
+    rig.proxy.setServers([{ id: rig.id, url: rig.url, auth: {} }]);
+    assert.equal(rig.proxy.hasLocalSession(rig.id), true);
+    rig.proxy.setServers([{ id: rig.id, url: `${rig.url}?tenant=2`, auth: {} }]);
+    assert.equal((await rig.send(toolCall, inSession)).status, 404);
+  });
+
+  it('is remembered in place of what was said longest ago, when both are too much', async () => {
+    rig.handle = (_req, res, body) => {
+      const { id } = JSON.parse(body) as { id: number };
+      const result = { about: 'x'.repeat(300_000) };
+      res
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+    };
+    for (const list of ['tools/list', 'prompts/list']) {
+      await rig.send(rpc(1, list), accept);
+      await settled(() => Object.keys(memory.kept).some((name) => name.includes(list)));
+    }
+    assert.deepEqual(Object.keys(memory.kept), ['["prompts/list","",""]']);
+  });
+
   it('is written once as long as it says the same', async () => {
     await learn();
     const { writes } = memory;
@@ -352,83 +440,5 @@ describe('a server that said before what it offers', () => {
     signIn();
     assert.equal(resultOf(await call)['about'], 'tools/call');
     assert.equal(rig.seen.length, 1);
-  });
-
-  describe('and says that an answer is for one account only', () => {
-    const alice = { issuer: 'https://as.example.com', subject: 'u-1', label: 'alice@example.com' };
-    const bob = { ...alice, subject: 'u-2', label: 'bob@example.com' };
-    const meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' };
-    const discover = rpc(0, 'server/discover', { _meta: meta });
-    const list = rpc(1, 'tools/list', { _meta: meta });
-
-    beforeEach(() => {
-      rig.waitSeconds = 1;
-      rig.handle = (req, res, body) => {
-        const { id, method } = JSON.parse(body) as { id: unknown; method: string };
-        const cacheScope = method === 'server/discover' ? 'public' : 'private';
-        const about = `${method} of ${req.headers.authorization?.at(-1) ?? ''}`;
-        const result = { resultType: 'complete', ttlMs: 60_000, cacheScope, about };
-        res
-          .writeHead(200, { 'content-type': 'application/json' })
-          .end(JSON.stringify({ jsonrpc: '2.0', id, result }));
-      };
-    });
-
-    async function learnAs(account: typeof alice, token: string): Promise<void> {
-      [rig.tokens.lends, rig.tokens.answers] = [account, [token]];
-      await rig.send(discover, accept);
-      await rig.send(list, accept);
-      await settled(() => JSON.stringify(memory.kept).includes(`tools/list of ${token.at(-1) ?? ''}`));
-    }
-
-    /** What the list is while only the user can help; undefined when that has to be waited for. */
-    async function listWhile(bound: typeof alice | undefined, because = nobody): Promise<unknown> {
-      signOut();
-      [rig.tokens.bound, rig.tokens.answers] = [bound, [because]];
-      const answer = rig.send(list, accept);
-      const isOver = await Promise.race([
-        answer.then(() => true),
-        settled(() => rig.clock.pending.length > 0).then(() => rig.clock.pending.length === 0),
-      ]);
-      if (!isOver) rig.clock.advance(1_000);
-      return (resultOf(await answer) as { about?: unknown } | undefined)?.about;
-    }
-
-    it('gives it to that account, and to nobody else', async () => {
-      await learnAs(alice, 'token-1');
-      assert.equal(await listWhile(alice), 'tools/list of 1');
-      assert.equal(await listWhile(bob), undefined);
-      const choice = new BrokerError('account_choice_required', 'Which one?');
-      assert.equal(await listWhile(undefined, choice), undefined);
-      assert.equal(await listWhile(undefined), 'tools/list of 1', 'There is no other account.');
-    });
-
-    it('forgets it when another account is told something else', async () => {
-      await learnAs(alice, 'token-1');
-      await learnAs(bob, 'token-2');
-      assert.equal(await listWhile(alice), undefined);
-      assert.equal(await listWhile(bob), 'tools/list of 2');
-      assert.ok(!JSON.stringify(memory.kept).includes('tools/list of 1'));
-    });
-
-    it('does not take what only another account was told for enough to begin with', async () => {
-      rig.handle = (_req, res, body) => {
-        const { id, method } = JSON.parse(body) as { id: unknown; method: string };
-        const about = `${method} of 1`;
-        const result = { resultType: 'complete', ttlMs: 0, cacheScope: 'private', about };
-        res
-          .writeHead(200, { 'content-type': 'application/json' })
-          .end(JSON.stringify({ jsonrpc: '2.0', id, result }));
-      };
-      await learnAs(alice, 'token-1');
-      for (const [bound, isEnough] of [
-        [alice, true],
-        [bob, false],
-        [undefined, true],
-      ] as const) {
-        rig.tokens.bound = bound;
-        assert.equal(await rig.proxy.remembers(rig.id), isEnough);
-      }
-    });
   });
 });

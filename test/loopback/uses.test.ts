@@ -8,6 +8,30 @@ const namesIn = (value: unknown, headers = {}) =>
   wantedIn(bytes(value), headers).uses.map(({ capability, name }) => `${capability}/${name}`);
 
 describe('what a request uses', () => {
+  for (const [method, isUnknown] of [
+    ['x-vendor/runTool', true],
+    ['Initialize', true],
+    ['initialize', false],
+    ['notifications/cancelled', false],
+    ['tasks/result', false],
+    ['tools/call', false],
+    ['tools/list', false],
+  ] as const)
+    it(`is ${isUnknown ? 'not known' : 'known'} of ${method}`, () =>
+      assert.equal(wantedIn(bytes(message(method, { name: 'a' })), {}).isUnknown, isUnknown));
+
+  for (const body of [message(' tools/call', { name: 'a' }), message('\tprompts/get', { name: 'a' })])
+    it(`is not judged when servers could read it differently: ${JSON.stringify(body)}`, () =>
+      assert.throws(() => wantedIn(bytes(body), {}), { code: 'call_unjudged' }));
+
+  it('is judged in UTF-8 only, whatever the header says', () => {
+    const body = bytes(message('ping'));
+    for (const type of ['application/json; charset=utf-7', 'application/json;CHARSET="utf-16"'])
+      assert.throws(() => wantedIn(body, { 'content-type': type }), { code: 'call_unjudged' });
+    for (const type of ['application/json; charset=UTF-8', 'application/json; charset="utf8"'])
+      assert.deepEqual(wantedIn(body, { 'content-type': type }).uses, []);
+  });
+
   const rows: readonly (readonly [what: unknown, uses: readonly string[]])[] = [
     [message('tools/call', { name: 'send', arguments: { name: 'x' } }), ['tools/send']],
     [{ jsonrpc: '2.0', method: 'tools/call', params: { name: 'send' } }, ['tools/send']],
@@ -40,7 +64,7 @@ describe('what a request uses', () => {
   }
 
   it('is nothing where there is no message', () =>
-    assert.deepEqual(wantedIn(Buffer.alloc(0), {}), { uses: [], lists: [] }));
+    assert.deepEqual(wantedIn(Buffer.alloc(0), {}), { uses: [], lists: [], isUnknown: false }));
 
   const unjudged: readonly (readonly [
     why: string,
@@ -89,7 +113,11 @@ describe('what a request uses', () => {
 
   it('may be lists', () => {
     const batch = ['tools/list', 'resources/templates/list', 'ping'].map((method) => message(method));
-    assert.deepEqual(wantedIn(bytes(batch), {}), { uses: [], lists: ['tools', 'resources'] });
+    assert.deepEqual(wantedIn(bytes(batch), {}), {
+      uses: [],
+      lists: ['tools', 'resources'],
+      isUnknown: false,
+    });
   });
 
   it('may be said in the headers too, also in another encoding', () => {

@@ -5,6 +5,8 @@ import { Secret } from '../../src/core/secret.js';
 import type { ServerId } from '../../src/core/server.js';
 import type { LentToken, TokenSource } from '../../src/core/token-source.js';
 
+const alice: Account = { issuer: 'https://as.example.com', subject: 'u-1', label: 'alice@example.com' };
+
 /** Lends what the test put there, and waits for the user as long as the test wants. */
 export class TokensOnTable implements TokenSource {
   readonly asked: string[] = [];
@@ -13,16 +15,10 @@ export class TokensOnTable implements TokenSource {
   signIn: ((isOver: AbortSignal) => Promise<void>) | undefined;
   allow: ((isOver: AbortSignal) => Promise<void>) | undefined;
 
-  /** Whom the server is bound to. */
-  bound: Account | undefined;
-  /** Whom the tokens speak for. */
-  lends: Account = { issuer: 'https://as.example.com', subject: 'u-1', label: 'alice@example.com' };
+  reached = true;
+  owner: Account | undefined = alice;
 
   constructor(private readonly resource: () => string) {}
-
-  account(): Account | undefined {
-    return this.bound;
-  }
 
   accessToken(server: ServerId, session?: string): Promise<LentToken> {
     return this.#lend(`accessToken ${server} ${session ?? '-'}`);
@@ -54,6 +50,14 @@ export class TokensOnTable implements TokenSource {
     return this.signIn(signal);
   }
 
+  wasReached(): boolean {
+    return this.reached;
+  }
+
+  account(): Account | undefined {
+    return this.owner;
+  }
+
   sessionOpened(server: ServerId, session: string, { account }: LentToken): void {
     this.asked.push(`sessionOpened ${server} ${session} ${account.label}`);
   }
@@ -66,9 +70,10 @@ export class TokensOnTable implements TokenSource {
     this.asked.push(what);
     const answer = this.answers.length > 1 ? this.answers.shift() : this.answers[0];
     if (answer instanceof BrokerError) return Promise.reject(answer);
+    const account = this.owner ?? alice;
     return Promise.resolve({
       token: new Secret(answer ?? ''),
-      account: this.lends,
+      account,
       reach: { kind: 'resource', resource: this.resource() } as const,
       scopes: [],
     });

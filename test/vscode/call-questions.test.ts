@@ -39,6 +39,20 @@ describe('the question about a call', () => {
     });
   }
 
+  it('fails when the editor cannot show it, and so does the next one by itself', async () => {
+    const { editor, clock } = setUp();
+    const { api } = editor;
+    const window = { ...api.window, showWarningMessage: () => Promise.reject(new Error('No.')) };
+    const questions = new CallQuestions({ ...api, window } as typeof api, clock);
+    const { signal } = new AbortController();
+    for (const name of ['x', 'y'])
+      await assert.rejects(
+        questions.ask({ server, account, use: { capability: 'tools', name } }, signal),
+        /No\./,
+      );
+    assert.deepEqual(clock.pending, []);
+  });
+
   it('takes a closed notification for a no', async () => {
     for (const act of ['press', 'close'] as const) {
       const { editor, ask } = setUp();

@@ -39,6 +39,18 @@ describe('the definition provider', () => {
     });
   });
 
+  it('gives a server another version with another address, so that no session goes on there', async () => {
+    const { server, window } = await ground.signedIn();
+    const { version, url } = await window.definition('tickets');
+    const changes = window.editor.definitionChanges;
+    const servers = { tickets: { type: 'http', url: `${server.url}?tenant=2` } };
+    window.editor.settings.set('user', 'mcpCredentials.servers', servers);
+    await until(() => window.editor.definitionChanges > changes);
+    const after = await window.definition('tickets');
+    assert.equal(after.url, url);
+    assert.notEqual(after.version, version);
+  });
+
   it('restores what a caller has done to a definition', async () => {
     const { window } = await ground.signedIn();
     const [definition] = await window.editor.definitions();

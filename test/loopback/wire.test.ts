@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, request, type IncomingMessage } from 'node:http';
+import { createServer, request, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { settled, toolCall, useProxy } from '../support/proxy-rig.js';
@@ -10,6 +10,13 @@ const megabyte = 1_048_576;
 
 describe('on the wire, the proxy', () => {
   const rig = useProxy();
+
+  let upstream: Server | undefined;
+  afterEach(() => {
+    upstream?.closeAllConnections();
+    upstream?.close();
+    upstream = undefined;
+  });
 
   const endpoint = () => rig.proxy.endpoint(rig.id) ?? assert.fail();
   const authorization = () => `Bearer ${endpoint().capability.reveal()}`;
@@ -30,25 +37,18 @@ describe('on the wire, the proxy', () => {
     const origin = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
     rig.proxy.setServers([{ id: rig.id, url: `${origin}/mcp`, auth: {} }]);
     Object.assign(rig.tokens, { resource: () => `${origin}/mcp` });
-    return {
-      close: async () => {
-        server.closeAllConnections();
-        server.close();
-        await once(server, 'close');
-      },
-    };
+    upstream = server;
   }
 
   it('reaches a server by its IPv6 address', async () => {
     let seen: IncomingMessage['headers'] = {};
-    const upstream = await unreadUpstream((req, answer) => {
+    await unreadUpstream((req, answer) => {
       seen = req.headers;
       req.resume().on('end', answer);
     }, '::1');
     assert.equal((await rig.send()).text, '{}');
     assert.match(seen.host ?? '', /^\[::1\]:\d+$/);
     assert.equal(seen.authorization, 'Bearer token-1');
-    await upstream.close();
   });
 
   it('hands on a chunked answer whole whose trailers nobody asked for', async () => {
@@ -107,9 +107,10 @@ describe('on the wire, the proxy', () => {
     }
   });
 
-  it('takes an upload no faster than the server does', async () => {
+  it('takes an upload no faster than the server does', async function () {
+    this.timeout(20_000);
     let goOn: () => void = () => undefined;
-    const upstream = await unreadUpstream((req, answer) => {
+    await unreadUpstream((req, answer) => {
       goOn = () => req.resume().on('end', answer);
     }, '127.0.0.1');
     const total = 64 * megabyte;
@@ -139,7 +140,6 @@ describe('on the wire, the proxy', () => {
     const [answer] = await answered;
     assert.deepEqual(Buffer.concat((await answer.toArray()) as Buffer[]).toString(), '{}');
     assert.equal(written, total);
-    await upstream.close();
   });
 
   it('waits for the slow body of somebody who is admitted, without a token in the hand', async () => {

@@ -90,6 +90,11 @@ export class EditorWindow extends Workbench {
     await this.#companion.call('advanceClock', { byMs });
   }
 
+  /** How many heartbeats left the extensions of this window in their answers since this was first asked. */
+  heartbeats(): Promise<number> {
+    return this.#companion.call('heartbeats', {});
+  }
+
   windowState(): Promise<WindowState> {
     return this.#companion.call('windowState', {});
   }

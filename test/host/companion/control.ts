@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { json } from 'node:stream/consumers';
 import * as vscode from 'vscode';
 import type { ControlMethods, Endpoint } from './protocol.js';
+import { heartbeats } from './heartbeats.js';
 import { textOf } from './model.js';
 
 type Methods = { [Name in keyof ControlMethods]: (params: ControlMethods[Name]['params']) => unknown };
@@ -37,6 +38,8 @@ const methods: Methods = {
     const before = Date.now.bind(Date);
     Date.now = () => before() + byMs;
   },
+
+  heartbeats,
 
   windowState: () => ({
     version: vscode.version,

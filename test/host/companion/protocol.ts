@@ -35,5 +35,10 @@ export type ControlMethods = {
   };
   /** Lets the clock of the whole extension host, other extensions included, be ahead by so much more. */
   advanceClock: { params: { byMs: number }; result: unknown };
+  /**
+   * How many heartbeats the servers of the extension host have written since this was first asked: what a client
+   * skips, and shows nobody.
+   */
+  heartbeats: { params: object; result: number };
   windowState: { params: object; result: WindowState };
 };

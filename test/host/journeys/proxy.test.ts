@@ -88,6 +88,23 @@ describe('the proxy in the editor', () => {
     for (const call of calls) assert.equal(await call, whoIsAlice);
     assert.equal(await editor.invokeTool(whoami), whoIsAlice);
   });
+
+  it('keeps a call alive with heartbeats for as long as the user takes, and then lets it go on', async () => {
+    const { editor, issuer } = ground;
+    assert.equal(await editor.heartbeats(), 0);
+    issuer.revokeGrants('alice');
+    await ground.status(({ background }) => background === 'warning');
+    const callsBefore = ground.server('tickets').requests.filter(({ tool }) => tool === 'whoami').length;
+    const [sentAtMs, call] = [Date.now(), editor.invokeTool(whoami)];
+    await editor.clickNotification('waits for you to sign in again', 'Sign In');
+    // After two seconds, and then every fifteen.
+    await until('third heartbeat', async () => (await editor.heartbeats()) >= 3, 45_000);
+    await ground.finishSignIn(alice);
+    assert.equal(await call, whoIsAlice);
+    assert.ok(Date.now() - sentAtMs > 30_000);
+    const answered = ground.server('tickets').requests.filter(({ tool }) => tool === 'whoami');
+    assert.equal(answered.length, callsBefore + 1, 'It was sent once, after the sign-in.');
+  });
 });
 
 describe('a server that was never reached', () => {

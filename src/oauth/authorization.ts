@@ -158,12 +158,13 @@ function answering(server: AuthorizationServer, redirect: URL): AuthorizationSer
 }
 
 /**
- * The scopes of a request: what the resource wants, and what is offered to all. Where the resource wants none, none are
- * asked for: any word of ours would take the place of what the authorization server grants by itself.
- * @see MCP authorization 2026-07-28, "Scope Selection Strategy"
+ * The scopes of a request: what the resource wants, and what is offered to all. An OpenID Provider that is asked for no
+ * scope at all gives out no refresh token and nobody's name; one that offers neither is asked for none where the resource
+ * wants none.
+ * @see MCP authorization 2026-07-28, "Scope Selection Strategy"; OpenID Connect Core §3.1.2.1, §11
  */
 export function scopesToAskFor(server: AuthorizationServer, wanted: readonly string[] = []): string[] {
-  const all = new Set(wanted.length === 0 ? [] : [...offeredScopes(server), ...wanted]);
+  const all = new Set([...offeredScopes(server), ...wanted]);
   return [...all].filter((scope) => server[quirks]?.withoutScopes?.includes(scope) !== true);
 }
 

@@ -95,6 +95,19 @@ describe('authorizationRequest', () => {
         ['a'],
         'a',
       ],
+      [
+        'for who signs in and a refresh token, too, where the resource names none (OpenID Connect Core §11)',
+        openId,
+        undefined,
+        'openid profile email offline_access',
+      ],
+      ['in the same way where the resource wants none', openId, [], 'openid profile email offline_access'],
+      [
+        'not at all where the resource names none, and neither of these is offered',
+        { ...plain, scopes_supported: ['a'] },
+        undefined,
+        null,
+      ],
       ['once each', openId, ['email', 'a', 'a'], 'openid profile email offline_access a'],
     ];
     for (const [what, server, scopes, expected] of rows) {
@@ -104,11 +117,6 @@ describe('authorizationRequest', () => {
         assert.deepEqual(built.scopes, expected?.split(' ') ?? []);
       });
     }
-  });
-
-  it('is refused no scope by scopes of ours: where the resource names none, none are asked for (MCP authorization, "Scope Selection Strategy")', async () => {
-    for (const scopes of [undefined, []])
-      assert.ok(!(await request(openId, scopes && { scopes })).asked.has('scope'));
   });
 
   it('leaves out the refresh token that a resource names and the authorization server does not offer (SEP-2207)', () => {

@@ -1,5 +1,5 @@
 import { isCalled, sameAccount, type Account } from '../core/account.js';
-import { isSameIssuer } from '../core/address.js';
+import { covers, isSameIssuer } from '../core/address.js';
 import type { Audit } from '../core/audit.js';
 import { keyText, type CredentialKey } from '../core/credential.js';
 import { BrokerError } from '../core/errors.js';
@@ -62,10 +62,13 @@ export class BoundServers {
     return [...this.#servers.values()];
   }
 
-  /** Whether the user has typed `issuer` for one of them; what a workspace says, they have seen and allowed. */
-  isTypedIssuer(issuer: string): boolean {
+  /**
+   * Whether the user has typed `issuer` for one of them that is within `resource`; what a workspace says, they have seen
+   * and allowed. A word about one server says nothing about another that names the same issuer.
+   */
+  isTypedIssuer(issuer: string, resource: string): boolean {
     return this.all()
-      .filter(({ isProposed }) => isProposed !== true)
+      .filter(({ isProposed, url }) => isProposed !== true && covers(resource, url))
       .flatMap(({ auth: { issuer: own, grant } }) => [
         own,
         grant && 'idpIssuer' in grant ? grant.idpIssuer : undefined,
@@ -93,6 +96,12 @@ export class BoundServers {
   boundTo(id: ServerId): Bound | undefined {
     const decision = this.#decision(id);
     return decision.kind === 'bound' ? decision.bound : undefined;
+  }
+
+  /** The credential that `id` was bound to last in this workspace, whether it is there or not. */
+  lastBoundTo(id: ServerId): Bound | undefined {
+    const stored = this.bindings.get(id);
+    return stored?.kind === 'bound' ? stored : undefined;
   }
 
   /** A credential of each account that `id` could use, when there are several and the user has not chosen yet. */

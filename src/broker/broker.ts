@@ -69,7 +69,7 @@ export class Broker implements TokenSource {
     const holdings = new Holdings(onListenerError);
     const allowedOrigins = new AllowedOrigins(parts.memento, log);
     const bindings = new Bindings({ ...parts, ledger: ledgers.bindings }, workspace);
-    const isTyped = (issuer: string) => servers.isTypedIssuer(issuer);
+    const isTyped = (...asked: readonly [string, string]) => servers.isTypedIssuer(...asked);
     const issuers = new Issuers(fetch, clock, closing, rules.issuerQuirks, isTyped, parts.drivers);
     const reaches = new Reaches(issuers, allowedOrigins);
     const servers: BoundServers = new BoundServers(bindings, vault, parts.audit, reaches, issuers);

@@ -29,8 +29,8 @@ export class Issuers {
     private readonly closing: AbortSignal,
     /** The exceptions that the user has set. */
     private readonly ownQuirks: () => readonly Quirk[],
-    /** Whether the user has typed an issuer; one that a server has named may lead where that one may, and no further. */
-    private readonly isTyped: (issuer: string) => boolean,
+    /** Whether the user has typed an issuer for a resource; one that a server has named may lead where that one may, and no further. */
+    private readonly isTyped: (issuer: string, resource: string) => boolean,
     private readonly drivers: readonly IssuerDriver[] = [],
   ) {}
 
@@ -95,7 +95,7 @@ export class Issuers {
    * @throws BrokerError as `discoverAuthorizationServer`
    */
   async metadata(issuer: string, resource: string): Promise<AuthorizationServer> {
-    const server = await this.#document(issuer, resource, this.isTyped(issuer) ? undefined : resource);
+    const server = await this.#document(issuer, resource, this.isTyped(issuer, resource) ? undefined : resource);
     return { ...server, [quirks]: merged(this.quirksOf(server.issuer)) };
   }
 

@@ -86,6 +86,23 @@ describe('a server that would lead the broker into a more private network than i
     assert.match((await window.signIn()).text, /You are signed in/);
   });
 
+  it('may not be, where the user has said so about another server that the same issuer is for', async () => {
+    const inside = await ground.issuer({ host: '127.0.0.1' });
+    const evil = await ground.resource(inside, '::1');
+    const own = await ground.server(inside, { name: 'own' });
+    const { window } = ground.window({
+      user: serversSetting([evil, own], { own: { auth: { issuer: inside.issuer } } }),
+      browse: undefined,
+      web: new Web(undefined, world),
+    });
+    await window.ready;
+    const run = window.run('signIn', /tickets/);
+    (await window.editor.window.message(refused)).close();
+    await run;
+    assert.deepEqual(window.editor.opened, []);
+    assert.equal(inside.counts().registrations, 0);
+  });
+
   it('may not be, where a workspace says so and the user has only allowed it', async () => {
     const inside = await victim();
     const resource = await ground.resource({ issuer: inside.origin }, '::1');

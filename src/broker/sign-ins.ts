@@ -71,12 +71,14 @@ export class SignIns {
 
   /**
    * Signs in for `id` by the grant of its settings, which needs no user; once for all who ask meanwhile.
-   * @returns undefined where it has none, the user has signed out, or something would have to be asked
+   * @returns undefined where it has none, the user has signed out, in whichever window, or something would have to be asked
    * @throws BrokerError as `signIn`
    */
   async signInSilently(id: ServerId): Promise<Account | undefined> {
-    const { servers } = this.parts;
+    const { servers, vault } = this.parts;
     if (servers.get(id).auth.grant === undefined || servers.isSignedOut(id)) return undefined;
+    const last = servers.lastBoundTo(id);
+    if (last !== undefined && (await vault.isRemoved(keyOfEntry(last)))) return undefined;
     const running = this.#silent.get(id) ?? this.#begin(id).finally(() => this.#silent.delete(id));
     this.#silent.set(id, running);
     try {

@@ -125,6 +125,26 @@ describe('a server that the client calls for itself', () => {
       assert.equal(granted(issuer), 1);
     });
 
+    for (const [where, options] of [
+      ['the same workspace', {}],
+      ['another workspace', { folder: 'file:///home/alice/other' }],
+    ] as const)
+      it(`stays signed out when the user has signed out in another window of ${where}`, async () => {
+        const { issuer, window: mine, user } = await used();
+        const { window: other } = ground.window({ stores: mine.stores, user, browse: undefined, ...options });
+        const { call } = await other.connect('tickets');
+        await call('whoami');
+        await mine.run('signOut');
+        (await mine.editor.window.message(/Signed out/)).close();
+        await until(() => other.editor.statusBar?.text.includes('our-service') === false);
+        const before = granted(issuer);
+        const late = call('whoami').catch(() => undefined);
+        (await other.editor.window.message(/needs you to sign in/)).close();
+        assert.deepEqual([granted(issuer), other.stores.credentialKeys], [before, []]);
+        await other.close();
+        await late;
+      });
+
     it('has nothing from a grant that the settings do not name any more', async () => {
       const { server, window: mine } = await used();
       await (await mine.connect('tickets')).call('whoami');

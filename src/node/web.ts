@@ -7,6 +7,9 @@ import { BrokerError } from '../core/errors.js';
 import type { Fetch, FetchInit } from '../core/ports.js';
 import { literalAddress, mayLead, reachOf as reachOfAddress, type Reach } from './reach.js';
 
+/** The most public first. Link-local comes last: it leads to where nothing else does. */
+const fromPublic: readonly Reach[] = ['public', 'private', 'loopback', 'link-local'];
+
 /** @throws BrokerError `network_refused` */
 type Judge = (address: string) => void;
 
@@ -102,8 +105,10 @@ export class Web {
     const found = await new Promise<Parameters<Parameters<LookupFunction>[2]>[1]>((resolve) => {
       this.lookup(url.hostname, { all: true }, (error, all) => resolve(error === null ? all : []));
     });
-    const [first] = typeof found === 'string' ? [found] : found.map(({ address }) => address);
-    return first === undefined ? 'public' : this.reachOf(first);
+    const addresses = typeof found === 'string' ? [found] : found.map(({ address }) => address);
+    const reaches = addresses.map((address) => this.reachOf(address));
+    // Whoever adds an address of an inner network to their name gains nothing by it.
+    return fromPublic.find((reach) => reaches.includes(reach)) ?? 'public';
   }
 }
 

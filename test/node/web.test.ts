@@ -117,6 +117,17 @@ describe('Web', () => {
     await assert.rejects(new Web(world, isHere).fetch(`http://localhost:${here.port}`, named), isRefused);
   });
 
+  it('measures who has not answered yet by the most public of all addresses of its name', async () => {
+    for (const addresses of [
+      ['10.0.0.7', '8.8.8.8'],
+      ['8.8.8.8', '10.0.0.7'],
+    ]) {
+      const lookup = scriptedLookup({ 'mcp.example.com': [addresses], 'inside.example.com': ['10.0.0.5'] });
+      const refused = new Web(lookup).requireReach('https://inside.example.com', 'https://mcp.example.com/mcp');
+      await assert.rejects(refused, (error) => hasCode(error, 'network_refused'));
+    }
+  });
+
   it('refuses a connection of somebody else’s that is still open to a place inside', async () => {
     const agent = globalAgent as Agent & { freeSockets: Record<string, unknown[]> };
     await new Promise<void>((resolve, reject) => {

@@ -7,7 +7,6 @@ import type { HeldLease } from '../core/lease.js';
 import type { Clock, Fetch, Log } from '../core/ports.js';
 import type { CutOff, RefusalReason } from '../core/refusal.js';
 import type { Secret } from '../core/secret.js';
-import type { AuthorizationServer } from '../oauth/authorization-server.js';
 import type { TokenAnswer } from '../oauth/token-answer.js';
 import { refreshTokens } from '../oauth/token-request.js';
 import { askWhoItIs } from '../oauth/userinfo.js';
@@ -76,18 +75,23 @@ export class Asking {
     if (!this.#brake.admits(name))
       return { kind: 'unavailable', error: tooMany(this.#brake.opensAtMs(name)) };
     const { client, tokens } = credential;
-    const said = await (tokens.refreshToken === undefined || credential.grant?.kind === 'google'
+    const said = await (tokens.refreshToken === undefined
       ? this.#repeat(credential)
       : this.#spend(credential, tokens.refreshToken, lease));
     if (said.kind !== 'refused') return said;
     const answer = { ...said, reason: this.#toldReason(said, credential) ?? said.reason };
-    const isMendable = answer.reason === 'client-gone' && isLookedAfter(client);
-    if (!isMendable) return answer;
+    if (!this.#isMendable(said, credential)) return answer;
     if (!this.parts.issuers.isIrreplaceable(client))
       await this.parts.vault.forgetClient(client).catch((error: unknown) => {
         this.parts.log.warn(`The secret of a client was not forgotten: ${describeError(error)}`);
       });
     return { kind: 'unavailable', error: clientRefused(client.issuer, answer) };
+  }
+
+  /** Whether it is the client that was refused, and somebody looks after it. */
+  #isMendable(said: Extract<TokenAnswer, { kind: 'refused' }>, credential: LiveCredential): boolean {
+    const reason = this.#toldReason(said, credential) ?? said.reason;
+    return reason === 'client-gone' && isLookedAfter(credential.client);
   }
 
   /** Why the issuer refused, where its own words or the age of the grant say more than the protocol. */
@@ -140,13 +144,22 @@ export class Asking {
     return { kind: 'refused', reason: 'other-account', error: 'wrong_account', description: named.label };
   }
 
+  /** How `refreshToken` is to be spent, once everything is known that has to be. */
+  async #spending(credential: LiveCredential, refreshToken: Secret): Promise<() => Promise<TokenAnswer>> {
+    const { fetch, clock, issuers } = this.parts;
+    const { account, resource, grant } = credential;
+    if (grant?.kind === 'google') return () => this.#issue(credential, grant);
+    const server = await issuers.metadata(account.issuer, resource);
+    return () => refreshTokens(fetch, server, credential, refreshToken, clock.nowMs());
+  }
+
   async #spend(credential: LiveCredential, refreshToken: Secret, lease: HeldLease): Promise<TokenAnswer> {
-    const { fetch, clock, vault, issuers, closing } = this.parts;
+    const { vault, closing } = this.parts;
     const key = keyOf(credential);
-    let server: AuthorizationServer;
+    let spend: () => Promise<TokenAnswer>;
     let earlier: CutOff | undefined;
     try {
-      server = await issuers.metadata(credential.account.issuer, credential.resource);
+      spend = await this.#spending(credential, refreshToken);
       // Nobody may be there any more when the answer comes.
       if (closing.aborted) throw new BrokerError('issuer_unreachable', 'The window is closing.');
       earlier = await vault.attempts.begin(key, credential.generation);
@@ -160,9 +173,10 @@ export class Asking {
       await vault.attempts.end(key, credential.generation, earlier);
       return { kind: 'unavailable', error: asBrokerError(error) };
     }
-    const answer = await refreshTokens(fetch, server, credential, refreshToken, clock.nowMs()).catch(
-      (error: unknown): TokenAnswer => ({ kind: 'unavailable', error: asBrokerError(error) }),
-    );
+    const answer = await spend().catch((error: unknown): TokenAnswer => ({
+      kind: 'unavailable',
+      error: asBrokerError(error),
+    }));
     if (answer.kind === 'unavailable')
       await vault.attempts.end(
         key,
@@ -170,6 +184,11 @@ export class Asking {
         mayBeSpent(answer.error) ? 'answer-lost' : earlier,
       );
     if (answer.kind !== 'refused') return answer;
+    if (this.#isMendable(answer, credential)) {
+      // Who is asking was looked at, and the refresh token was not.
+      await vault.attempts.end(key, credential.generation, earlier);
+      return answer;
+    }
     // A later one was stored, and nobody can read it any more.
     const isBehind = (await vault.lastGeneration(key).catch(() => 0)) > credential.generation;
     return {
@@ -210,7 +229,9 @@ const tookOver = (): BrokerError => new BrokerError('issuer_unreachable', 'Anoth
 
 /** An answer that says "not now" was given instead of tokens; without one, they may have been on their way. */
 const mayBeSpent = ({ code, details }: BrokerError): boolean =>
-  code !== 'tls_untrusted' && (details['status'] === undefined || details['status'] === 200);
+  code !== 'tls_untrusted' &&
+  code !== 'token_file_unusable' &&
+  (details['status'] === undefined || details['status'] === 200);
 
 /** A token that comes twice is refused in words that say "expired" or "revoked", if anything. */
 const explained = (reason: RefusalReason, known: RefusalReason | undefined): RefusalReason =>

@@ -21,7 +21,8 @@ export function renewed(
 }
 
 /**
- * The tokens of a grant as they are held.
+ * The tokens of a grant as they are held. One that comes unbound in the place of a bound one is over at once: it could be
+ * used by whoever has it. The key stays, since the refresh token may be bound to it.
  * @param previous - whose refresh token stays in use when the answer brings none (RFC 6749 §6)
  * @param dpopKey - the key that was proved with the request
  */
@@ -42,15 +43,21 @@ export function tokensFrom(
     granted.grantLifetimeSeconds === undefined
       ? previous?.grantEndsAtMs
       : nowMs + granted.grantLifetimeSeconds * 1000;
+  const key = granted.isBound === true ? dpopKey : previous?.dpopKey;
+  const lifetimeSeconds = isUnbound(granted, previous) ? 0 : granted.lifetimeSeconds;
   return {
     kind: 'alive',
     accessToken: granted.accessToken,
     ...(refreshToken !== undefined && { refreshToken }),
     ...(loginDigest !== undefined && { loginDigest }),
-    ...(granted.isBound === true && dpopKey !== undefined && { dpopKey }),
+    ...(key !== undefined && { dpopKey: key }),
     issuedAtMs: nowMs,
     ...(grantedAtMs !== undefined && { grantedAtMs }),
     ...(grantEndsAtMs !== undefined && { grantEndsAtMs }),
-    ...(granted.lifetimeSeconds !== undefined && { expiresAtMs: nowMs + granted.lifetimeSeconds * 1000 }),
+    ...(lifetimeSeconds !== undefined && { expiresAtMs: nowMs + lifetimeSeconds * 1000 }),
   };
 }
+
+/** Whether a token came unbound where the one before was bound to a key (RFC 9449 §5). */
+export const isUnbound = ({ isBound }: GrantedTokens, previous: Tokens | undefined): boolean =>
+  previous?.dpopKey !== undefined && isBound !== true;

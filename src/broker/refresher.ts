@@ -17,7 +17,7 @@ import type { TokenAnswer } from '../oauth/token-answer.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import { asBrokerError, Asking } from './asking.js';
 import { notNow, refused, signedOutMeanwhile } from './failures.js';
-import { newest } from './generation.js';
+import { isUnbound, newest } from './generation.js';
 import type { Grants } from './grants.js';
 import { type Held, type Holdings } from './holdings.js';
 import type { Issuers } from './issuers.js';
@@ -149,8 +149,12 @@ export class Refresher {
     const asked = await this.#asking.upToDate(credential);
     const answer = await this.#asking.ask(asked, lease);
     switch (answer.kind) {
-      case 'granted':
-        return { kind: 'renewed', credential: await safekeeping.keep(asked, answer.tokens, lease) };
+      case 'granted': {
+        const kept = await safekeeping.keep(asked, answer.tokens, lease);
+        const isOver =
+          isUnbound(answer.tokens, asked.tokens) && isAlive(kept) && !isUsable(kept.tokens, clock.nowMs());
+        return isOver ? { kind: 'unavailable', error: unbound() } : { kind: 'renewed', credential: kept };
+      }
       case 'refused':
         return { kind: 'renewed', credential: await safekeeping.bury(asked, answer) };
       case 'unavailable': {
@@ -222,6 +226,9 @@ export class Refresher {
 
 /** Nothing is tried again after these: only the user can help, or nothing was tried at all. */
 const finalCodes = ['grant_refused', 'sign_in_required', 'refresh_queue_full'] as const;
+
+const unbound = (): BrokerError =>
+  new BrokerError('dpop_unsupported', 'The issuer renews a bound token with one that is not.');
 
 function aliveOrThrow(credential: Credential): LiveCredential {
   if (isAlive(credential)) return credential;

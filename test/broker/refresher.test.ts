@@ -12,7 +12,9 @@ import { Unsaved } from '../../src/broker/unsaved.js';
 import { Counters } from '../../src/core/counters.js';
 import { isAlive, keyOf, keyText, type Credential, type LiveCredential } from '../../src/core/credential.js';
 import { hasCode, type ErrorCode } from '../../src/core/errors.js';
+import type { IssuerAnswer, IssuerDriver } from '../../src/core/issuer-driver.js';
 import { Secret } from '../../src/core/secret.js';
+import { keyFor } from '../../src/oauth/dpop.js';
 import { readTokenFile } from '../../src/node/token-file.js';
 import { Attempts } from '../../src/vault/attempts.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
@@ -293,6 +295,14 @@ describe('the refresher', () => {
         assert.equal((await stored())?.client.clientSecret?.reveal(), 'new');
       });
 
+      it('and does not blame the attempt for what ends the grant afterwards: the refresh token was not looked at', async () => {
+        issuer.failNext({ status: 401, body: { error: 'invalid_client' } });
+        await fails(refresher.refresh(key, 'call'), 'client_refused');
+        issuer.refuseNext('invalid_grant', 'The grant was revoked.');
+        await fails(refresher.refresh(key, 'call'), 'grant_refused');
+        assert.equal(reasonOf(await stored()), 'revoked');
+      });
+
       it('and the next sign-in asks for its secret, unless a new one has been entered', async () => {
         issuer.refuseNext('invalid_client');
         await fails(refresher.refresh(key, 'call'), 'client_refused');
@@ -316,6 +326,26 @@ describe('the refresher', () => {
       assert.equal(issuer.tokenRequests.length, 0);
       await refresher.refresh(key, 'call');
     });
+  });
+
+  it('lends nobody a token that comes unbound in the place of a bound one, and keeps the key with the refresh token', async () => {
+    const dpopKey = await keyFor(true, {
+      issuer: issuer.issuer,
+      dpop_signing_alg_values_supported: ['ES256'],
+    });
+    held = { ...held, generation: 2, tokens: { ...held.tokens, ...(dpopKey && { dpopKey }) } };
+    await vault.put(held);
+    holdings.take(held);
+    await fails(refresher.refresh(key, 'call'), 'issuer_unreachable');
+    const saved = await stored();
+    assert.deepEqual(tokensOf(saved), { access: 'access-2', refresh: 'refresh-2' });
+    assert.ok(saved !== undefined && isAlive(saved) && !isUsable(saved.tokens, clock.nowMs()));
+    assert.equal(saved.tokens.dpopKey?.reveal(), dpopKey?.reveal());
+    assert.equal(activity()?.kind, 'retrying');
+    issuer.more = { token_type: 'DPoP' };
+    const next = await refresher.refresh(key, 'call');
+    assert.deepEqual(tokensOf(next), { access: 'access-3', refresh: 'refresh-3' });
+    assert.ok(isUsable(next.tokens, clock.nowMs()));
   });
 
   it('counts failures in a row, honours Retry-After, and begins anew after a success', async () => {
@@ -470,6 +500,63 @@ describe('the refresher', () => {
       anew.take(held);
       await fails(refresherOf(anew).refresh(key, 'call'), 'grant_refused');
       assert.equal(reasonOf(anew.get(key)?.credential), 'secret-missing');
+    });
+
+    describe('for a grant that only its issuer has', () => {
+      const grant = { kind: 'google' } as const;
+      const asked: (string | undefined)[] = [];
+      let answer: IssuerAnswer;
+
+      function refresherWith(mine: Holdings): Refresher {
+        const driver: IssuerDriver = {
+          quirk: { issuer: issuer.issuer, reason: 'for this test' },
+          grantKinds: ['google'],
+          missingScopes: () => [],
+          scopeText: () => undefined,
+          refusalReason: () => undefined,
+          request: (_grant, { refreshToken }) => {
+            asked.push(refreshToken?.reveal());
+            return Promise.resolve(answer);
+          },
+        };
+        const issuers = new Issuers(
+          fetch,
+          clock,
+          closes.signal,
+          () => [],
+          () => false,
+          [driver],
+        );
+        const grants = new Grants({ fetch, clock, issuers, readTokenFile });
+        return refresherOf(mine, { issuers, grants });
+      }
+
+      beforeEach(async () => {
+        asked.length = 0;
+        held = { ...held, generation: 2, grant };
+        await vault.put(held);
+        holdings.take(held);
+        answer = {
+          kind: 'granted',
+          token: { accessToken: new Secret('access-2'), refreshToken: new Secret('refresh-2') },
+        };
+      });
+
+      it('does not spend what it has been given for the next time when the storage takes nothing', async () => {
+        failSaves(1);
+        await fails(refresherWith(holdings).refresh(key, 'call'), 'vault_write_failed');
+        assert.deepEqual(asked, []);
+        await refresherWith(holdings).refresh(key, 'call');
+        assert.deepEqual(asked, ['refresh-1']);
+        assert.deepEqual(tokensOf(await stored()), { access: 'access-2', refresh: 'refresh-2' });
+      });
+
+      it('knows from the note of a window that died why the issuer refuses', async () => {
+        await vault.attempts.begin(keyOf(held), 2);
+        answer = { kind: 'refused', reason: 'refused', error: 'invalid_grant', description: '' };
+        await fails(refresherWith(holdings).refresh(key, 'call'), 'grant_refused');
+        assert.equal(reasonOf(await stored()), 'window-lost');
+      });
     });
 
     it('leaves no note about a token that was not spent, since nobody could say whether the lease is held', async () => {

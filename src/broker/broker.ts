@@ -4,7 +4,7 @@ import { keyText } from '../core/credential.js';
 import { describeError } from '../core/errors.js';
 import type { Quirk } from '../core/quirk.js';
 import type { Server, ServerId } from '../core/server.js';
-import { isSignedIn, type CredentialState } from '../core/state.js';
+import { isSignedIn, needsUser, type CredentialState } from '../core/state.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
 import { until } from '../core/waiting.js';
 import { AllowedOrigins } from '../vault/allowed-origins.js';
@@ -279,8 +279,13 @@ export class Broker implements TokenSource {
   signedIn(id: ServerId, signal: AbortSignal, manner?: 'quietly'): Promise<void> {
     const isAsking = manner !== 'quietly';
     let hasAsked = false;
+    let hasNeededUser = false;
     const isIn = () => {
-      if (isSignedIn(this.state(id))) return true;
+      const state = this.state(id);
+      hasNeededUser ||= needsUser(state);
+      // Another attempt with a client that was refused says nothing before it has ended.
+      const isOpen = needsUser(state) || (hasNeededUser && state.kind === 'refreshing');
+      if (isSignedIn(state) && !isOpen) return true;
       if (isAsking && !hasAsked && !this.#loader.isLocked) {
         hasAsked = true;
         this.#wants.want(id, true);

@@ -104,7 +104,15 @@ export function stateOf(
       return { kind: 'refreshing', account, ...end };
     case 'retrying': {
       const { nextAttemptAtMs, code } = activity;
-      return { kind: 'retrying', account, ...end, nextAttemptAtMs, code };
+      const refusedClient = code === 'client_refused' ? credential.client.clientId : undefined;
+      return {
+        kind: 'retrying',
+        account,
+        ...end,
+        nextAttemptAtMs,
+        code,
+        ...(refusedClient !== undefined && { refusedClient }),
+      };
     }
   }
 }

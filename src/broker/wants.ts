@@ -2,6 +2,7 @@ import { Announcer, type Disposable } from '../core/announcer.js';
 import { keyOf, keyText } from '../core/credential.js';
 import type { Clock } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
+import { needsUser } from '../core/state.js';
 import { keyOfEntry } from '../vault/index-entry.js';
 import type { BoundServers } from './bound-servers.js';
 import { stateOf, type Holdings } from './holdings.js';
@@ -26,7 +27,7 @@ export interface WantsParts {
   readonly onListenerError: (error: unknown) => void;
 }
 
-/** Says when something waits for the user to sign in: a call that asks for it, or a credential that has just died. */
+/** Says when something waits for the user to sign in: a call that asks for it, or a credential that has just come to need it. */
 export class Wants implements Disposable {
   readonly #announcer: Announcer<SignInWanted>;
   /** The keys that were alive when last looked at: what dies from here on is news. */
@@ -49,7 +50,9 @@ export class Wants implements Disposable {
     const without = servers.candidates(id).length > 0 ? 'undecided' : `signed-out ${signOuts.countOf(id)}`;
     const stepUp = stepUps.wanted(id)?.missing;
     const asIs = key === undefined || held === undefined ? without : `${key} ${held.credential.generation}`;
-    const cause = stepUp === undefined ? asIs : `${asIs} ${JSON.stringify(stepUp)}`;
+    const client =
+      held?.activity.kind === 'retrying' && held.activity.code === 'client_refused' ? ' client' : '';
+    const cause = stepUp === undefined ? `${asIs}${client}` : `${asIs} ${JSON.stringify(stepUp)}`;
     this.#announcer.announce({ server: id, cause, isCall });
   }
 
@@ -57,7 +60,10 @@ export class Wants implements Disposable {
   look(key: string): void {
     const { clock, servers, holdings } = this.parts;
     const held = holdings.get(key);
-    const isDead = held !== undefined && stateOf(held, clock.nowMs()).kind === 'needs-sign-in';
+    const state = held === undefined ? undefined : stateOf(held, clock.nowMs());
+    // How a renewal ends is not known yet.
+    if (state?.kind === 'refreshing') return;
+    const isDead = held !== undefined && state !== undefined && needsUser(state);
     const hasDied = isDead && this.#wasAlive.has(key);
     if (held === undefined || isDead) this.#wasAlive.delete(key);
     else this.#wasAlive.add(key);

@@ -148,8 +148,12 @@ export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): error i
   return error instanceof BrokerError && codes.includes(error.code);
 }
 
-/** Whether a caller may wait: only the user can help, by signing in, choosing an account or opening a lock. */
+/**
+ * Whether a caller may wait: only the user can help, by signing in, choosing an account, opening a lock or having a
+ * client mended whose grant is kept.
+ */
 export function canUserHelp(error: unknown): error is BrokerError {
+  if (hasCode(error, 'client_refused')) return error.details['nextAttemptAtMs'] !== undefined;
   return hasCode(error, 'sign_in_required', 'account_choice_required', 'grant_refused', 'storage_locked');
 }
 

@@ -15,6 +15,8 @@ export type CredentialState =
       readonly kind: 'retrying';
       readonly nextAttemptAtMs: number;
       readonly code: ErrorCode;
+      /** The client that the authorization server refuses, where that is what is wrong. */
+      readonly refusedClient?: string;
     } & SignedIn)
   | { readonly kind: 'needs-sign-in'; readonly account: Account; readonly reason: RefusalReason };
 
@@ -34,3 +36,7 @@ export const isSignedIn = (
   state: CredentialState,
 ): state is Extract<CredentialState, { readonly kind: 'ready' | 'refreshing' | 'retrying' }> =>
   state.kind === 'ready' || state.kind === 'refreshing' || state.kind === 'retrying';
+
+/** Whether only the user can mend it: by signing in, or by what the authorization server knows of the client. */
+export const needsUser = (state: CredentialState): boolean =>
+  state.kind === 'needs-sign-in' || (state.kind === 'retrying' && state.refusedClient !== undefined);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Broker } from '../../src/broker/broker.js';
 import type { SignInWanted } from '../../src/broker/wants.js';
 import type { LiveCredential } from '../../src/core/credential.js';
-import { hasCode, type ErrorCode } from '../../src/core/errors.js';
+import { canUserHelp, hasCode, type ErrorCode } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 import type { ServerId } from '../../src/core/server.js';
 import type { LentToken } from '../../src/core/token-source.js';
@@ -440,6 +440,36 @@ describe('the broker', () => {
       assert.ok(
         state.kind === 'needs-sign-in' && state.reason === 'revoked' && state.account.subject === 'alice',
       );
+    });
+
+    it('says once that a client which somebody looks after is refused, lets a call wait, and keeps the grant', async () => {
+      const mine = new Profile();
+      const { client } = issuer.credential(0);
+      const own = { ...client, source: 'configured', clientSecret: new Secret('s') } as const;
+      const kept = issuer.credential(mine.clock.nowMs());
+      await mine.keep({ ...kept, client: { ...own, authMethod: 'client_secret_post' } });
+      const { broker: other, wanted } = mine.window();
+      await other.setServers([serverAt()]);
+      mine.clock.sleep(hour);
+      issuer.refuseNext('invalid_client');
+      const refusal: unknown = await other.accessToken(notes).catch((error: unknown) => error);
+      assert.ok(canUserHelp(refusal) && hasCode(refusal, 'client_refused'));
+      const state = other.state(notes);
+      assert.equal(state.kind === 'retrying' && state.refusedClient, 'client-1');
+      let isWaiting = true;
+      const waiting = other.signedIn(notes, new AbortController().signal).then(() => (isWaiting = false));
+      issuer.refuseNext('invalid_client');
+      await fails(other.refreshNow(notes), 'client_refused');
+      assert.equal(isWaiting, true);
+      assert.equal(new Set(wanted.map(({ cause }) => cause)).size, 1);
+      assert.deepEqual(
+        wanted.map(({ isCall }) => isCall),
+        [false, true],
+      );
+      await other.refreshNow(notes);
+      await waiting;
+      assert.equal(text(await other.accessToken(notes)), 'access-2');
+      await mine.close();
     });
 
     it('says so in the background when a token without successor has ended', async () => {

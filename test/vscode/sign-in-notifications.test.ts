@@ -77,6 +77,26 @@ describe('the notification that asks for a sign-in', () => {
     (await editor.window.message(/“tickets” waits/)).close();
   });
 
+  it('names a client that its authorization server refuses, says what to do, and goes when it is mended', async () => {
+    const { editor, states, signedIn } = setUp();
+    const code = 'client_refused';
+    const retrying = { kind: 'retrying', account, nextAttemptAtMs: 0, code, refusedClient: 'ours' } as const;
+    states.become(tickets, retrying);
+    states.want(tickets);
+    states.want(tickets);
+    const text =
+      /login\.example\.com refuses the client “ours”.*the sign-in is kept\. Have the client mended there, or sign in/;
+    (await editor.window.message(text)).press('Sign In');
+    await aMoment();
+    assert.deepEqual(signedIn, [tickets]);
+    assert.equal(editor.window.messages.length, 1);
+    states.become(wiki, retrying);
+    states.become(wiki, { kind: 'ready', account });
+    states.want(wiki);
+    await aMoment();
+    assert.equal(editor.window.messages.length, 1);
+  });
+
   it('comes again after it was closed when one more call waits, and with nothing else', async () => {
     const { editor, states, signedIn } = setUp();
     const call = () => states.want(tickets, 'the first failure', true);

@@ -14,7 +14,7 @@ import { askWhoItIs } from '../oauth/userinfo.js';
 import { Asking, type AskingParts } from './asking.js';
 import type { BoundServers } from './bound-servers.js';
 import { cancelled } from './failures.js';
-import { renewed } from './generation.js';
+import { newest, renewed } from './generation.js';
 import type { Holdings } from './holdings.js';
 import { chooseIssuer } from './issuer-choice.js';
 import type { KeptLeases } from './kept-leases.js';
@@ -207,7 +207,10 @@ export class Imports {
     const { account, resource, scopes, tokens } = fresh;
     const key = keyOf(fresh);
     const kept = await leases.hold(keyText(key), async () => {
-      const present = holdings.get(keyText(key))?.credential ?? (await vault.get(key, 'certain'));
+      const stored = await vault.get(key, 'certain');
+      const held = holdings.get(keyText(key))?.credential;
+      // News of another window may have got lost.
+      const present = held === undefined ? stored : newest(held, stored);
       if (!mayReplace(present, fresh, issuedAtMs, isProven)) return undefined;
       const generation = Math.max(present?.generation ?? 0, await vault.lastGeneration(key)) + 1;
       const next = { ...fresh, generation };

@@ -95,7 +95,11 @@ export class Issuers {
    * @throws BrokerError as `discoverAuthorizationServer`
    */
   async metadata(issuer: string, resource: string): Promise<AuthorizationServer> {
-    const server = await this.#document(issuer, resource, this.isTyped(issuer, resource) ? undefined : resource);
+    const server = await this.#document(
+      issuer,
+      resource,
+      this.isTyped(issuer, resource) ? undefined : resource,
+    );
     return { ...server, [quirks]: merged(this.quirksOf(server.issuer)) };
   }
 

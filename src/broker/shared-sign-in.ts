@@ -2,7 +2,7 @@ import { isCalled, sameAccount, type Account } from '../core/account.js';
 import type { Client } from '../core/client.js';
 import { isAlive, isRenewable, keyOf, type Credential, type LiveCredential } from '../core/credential.js';
 import type { CredentialVault } from '../vault/credentials.js';
-import { keyOfEntry, type ListedCredential } from '../vault/index-entry.js';
+import { keyOfEntry, type IndexEntry, type ListedCredential } from '../vault/index-entry.js';
 import type { Issuers } from './issuers.js';
 import { Permission, type PermissionParts } from './permission.js';
 import type { Finished, Flow, SignInWish } from './sign-in.js';
@@ -41,8 +41,12 @@ export async function signInShared(
   if (wish.mayReuse && only !== undefined && others.length === 0) {
     const permission = new Permission(parts, wish.server, wish.questions, issuer, only.scopes);
     await permission.keepFor(only.account, only.scopes);
-    await wish.use(only);
-    return { account: only.account };
+    // The user may have taken their time to answer.
+    const [still] = await readyAmong(parts, [{ ...only, clientId: only.client.clientId }], own);
+    if (still !== undefined) {
+      await wish.use(still);
+      return { account: still.account };
+    }
   }
   const expected = known.length === 1 ? known[0] : undefined;
   const first = together(issuers, issuer, expected?.scopes ?? [], own);
@@ -66,7 +70,7 @@ export async function signInShared(
       }
       if (!isLast && (isUnrenewable || wouldLose(issuers, before, fresh, scopes))) return again;
       const missing = issuers.missingScopes(issuer, fresh.scopes, own);
-      await wish.keep(fresh, missing);
+      await wish.keep(isUnrenewable && before !== undefined ? carriedOn(fresh, before) : fresh, missing);
       return { account, missing: issuers.scopeTexts(issuer, missing) };
     };
     return way(now, { ...flow, scopes, isCovered }, finish);
@@ -96,7 +100,7 @@ function knownAccounts(
 /** Those of `known` that cover `wanted` and are alive. */
 async function readyAmong(
   { vault, issuers }: SharedSignInParts,
-  known: readonly ListedCredential[],
+  known: readonly IndexEntry[],
   wanted: readonly string[],
 ): Promise<readonly LiveCredential[]> {
   const stored = await Promise.all(known.map((entry) => vault.get(keyOfEntry(entry))));
@@ -109,6 +113,18 @@ async function readyAmong(
 const isReady = (issuers: Issuers, credential: Credential, wanted: readonly string[]): boolean =>
   isRenewable(credential) &&
   issuers.missingScopes(credential.account.issuer, credential.scopes, wanted).length === 0;
+
+/** `fresh` with what renews `before`: the same account has granted it to the same client, and it is not spent. */
+function carriedOn(fresh: Credential, { tokens }: LiveCredential): Credential {
+  const { refreshToken, grantedAtMs, grantEndsAtMs } = tokens;
+  if (!isAlive(fresh) || refreshToken === undefined) return fresh;
+  const grant = {
+    refreshToken,
+    ...(grantedAtMs !== undefined && { grantedAtMs }),
+    ...(grantEndsAtMs !== undefined && { grantEndsAtMs }),
+  };
+  return { ...fresh, tokens: { ...fresh.tokens, ...grant } };
+}
 
 /** Whether `fresh` lacks something that was granted before, and that nobody asked for this time. */
 function wouldLose(

@@ -115,9 +115,9 @@ const isReady = (issuers: Issuers, credential: Credential, wanted: readonly stri
   issuers.missingScopes(credential.account.issuer, credential.scopes, wanted).length === 0;
 
 /** `fresh` with what renews `before`: the same account has granted it to the same client, and it is not spent. */
-function carriedOn(fresh: Credential, { tokens }: LiveCredential): Credential {
+function carriedOn(fresh: Credential, { tokens, grant: other }: LiveCredential): Credential {
   const { refreshToken, grantedAtMs, grantEndsAtMs } = tokens;
-  if (!isAlive(fresh) || refreshToken === undefined) return fresh;
+  if (!isAlive(fresh) || refreshToken === undefined || other !== undefined) return fresh;
   const grant = {
     refreshToken,
     ...(grantedAtMs !== undefined && { grantedAtMs }),

@@ -504,6 +504,7 @@ describe('the refresher', () => {
 
     describe('for a grant that only its issuer has', () => {
       const grant = { kind: 'google' } as const;
+      const loginDigest = 'the-same-login';
       const asked: (string | undefined)[] = [];
       let answer: IssuerAnswer;
 
@@ -533,12 +534,12 @@ describe('the refresher', () => {
 
       beforeEach(async () => {
         asked.length = 0;
-        held = { ...held, generation: 2, grant };
+        held = { ...held, generation: 2, grant, tokens: { ...held.tokens, loginDigest } };
         await vault.put(held);
         holdings.take(held);
         answer = {
           kind: 'granted',
-          token: { accessToken: new Secret('access-2'), refreshToken: new Secret('refresh-2') },
+          token: { accessToken: new Secret('access-2'), refreshToken: new Secret('refresh-2'), loginDigest },
         };
       });
 

@@ -135,7 +135,11 @@ describe('“Import Credentials…”', () => {
     const pc = await computer();
     const { google, client } = pc;
     for (const user of google.users.slice(0, 2)) {
-      const tokens = await google.signedInElsewhere(user, client, ['openid', 'https://www.googleapis.com/auth/userinfo.email', ...gmail]);
+      const tokens = await google.signedInElsewhere(user, client, [
+        'openid',
+        'https://www.googleapis.com/auth/userinfo.email',
+        ...gmail,
+      ]);
       pc.write(
         `${user.email}.json`,
         workspaceFile(client, {

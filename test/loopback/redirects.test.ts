@@ -69,7 +69,7 @@ describe('a redirect of a server', () => {
       token,
       encodeURIComponent(token),
       encodeURIComponent(encodeURIComponent(token)),
-      [...token].map((letter) => `%${letter.charCodeAt(0).toString(16)}`).join(''),
+      [...Buffer.from(token)].map((byte) => `%${byte.toString(16)}`).join(''),
       token.slice(0, 20),
     ]) {
       redirect(307, `https://login.example/?next=${form}`);

@@ -123,7 +123,10 @@ describe('Web', () => {
       ['8.8.8.8', '10.0.0.7'],
     ]) {
       const lookup = scriptedLookup({ 'mcp.example.com': [addresses], 'inside.example.com': ['10.0.0.5'] });
-      const refused = new Web(lookup).requireReach('https://inside.example.com', 'https://mcp.example.com/mcp');
+      const refused = new Web(lookup).requireReach(
+        'https://inside.example.com',
+        'https://mcp.example.com/mcp',
+      );
       await assert.rejects(refused, (error) => hasCode(error, 'network_refused'));
     }
   });

@@ -43,7 +43,7 @@ describe('the question about a call', () => {
     const { editor, clock } = setUp();
     const { api } = editor;
     const window = { ...api.window, showWarningMessage: () => Promise.reject(new Error('No.')) };
-    const questions = new CallQuestions({ ...api, window } as typeof api, clock);
+    const questions = new CallQuestions({ ...api, window }, clock);
     const { signal } = new AbortController();
     for (const name of ['x', 'y'])
       await assert.rejects(

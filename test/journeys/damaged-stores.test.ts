@@ -80,9 +80,9 @@ describe('a damaged entry in what is stored', () => {
     await stores.memento.update(entry, ['nonsense']);
     const again = ground.window({ stores, user, browse: undefined });
     const versions = (await again.window.editor.definitions()).map(({ version }) => version);
-    assert.equal(versions.filter((version) => version === 'signed-out').length, 1);
+    assert.equal(versions.filter((version) => version?.startsWith('signed-out')).length, 1);
     assert.deepEqual(stores.memento.get(`damaged:${entry}`), ['nonsense']);
-    await works(again, versions[0] === 'signed-out' ? 'home' : 'work');
+    await works(again, versions[0]?.startsWith('signed-out') ? 'home' : 'work');
   });
 
   it('is left out when it is a session', async () => {

@@ -51,7 +51,7 @@ describe('a first sign-in', () => {
       assert.match(text, /You are not signed in/);
       assert.match(text, /Access was not granted\. Sign in again to allow it\./);
       assert.match(window.editor.statusBar?.text ?? '', /signed out/i);
-      assert.equal((await window.definition('tickets')).version, 'signed-out');
+      assert.match((await window.definition('tickets')).version ?? '', /^signed-out /);
       assert.deepEqual(window.stores.credentialKeys, []);
 
       browser.user = userOf('alice');

@@ -217,9 +217,13 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   };
   const opening = openProxy().then(keep);
   const applyServers = async () => {
+    const { usable } = configured;
+    // Known at once, to commands too: nobody is to hear that there is no server while the storage is still opened.
+    const loaded = broker.setServers(usable);
+    loaded.catch(() => undefined);
     const proxy = await opening;
-    proxy.setServers(configured.usable.filter(({ delivery }) => delivery !== 'header'));
-    await broker.setServers(configured.usable);
+    proxy.setServers(usable.filter(({ delivery }) => delivery !== 'header'));
+    await loaded;
     return proxy;
   };
   keep(forgetSignedOut(broker, opening));

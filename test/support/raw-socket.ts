@@ -48,4 +48,4 @@ export function drained(url: string, bytes: string, onBytes: (size: number) => v
 
 /** The statuses of all answers in what was said. */
 export const statusesIn = (said: string): readonly number[] =>
-  [...said.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => Number(status));
+  [...said.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status));

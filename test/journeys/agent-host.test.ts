@@ -41,7 +41,9 @@ describe('an agent in another process, which has the provided definition and not
     }
     assert.ok(issuer.counts().refreshes >= 2);
     assert.equal(server.sessions.length, 1);
-    assert.equal(window.stores.auditLines.filter((line) => line.includes('"delivery"')).length, 3);
+    // A call that comes before its token's end may still get that one.
+    const deliveries = window.stores.auditLines.filter((line) => line.includes('"delivery"'));
+    assert.ok([2, 3].includes(deliveries.length));
   });
 
   it('waits for a sign-in when its credential has died, and goes on', async () => {

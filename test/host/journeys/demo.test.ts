@@ -69,7 +69,12 @@ describe('the tour of the demo', () => {
 
   it('asks for a sign-in per server, once somebody has asked', async () => {
     assert.deepEqual(await workbench.notifications(), []);
-    await ask('@demo who am I on tickets?');
+    // The editor takes a moment to hear of the servers, and until then starts none; whoever asks again gets further.
+    await until('notification', async () => {
+      await ask('@demo who am I on tickets?');
+      await workbench.page.waitForTimeout(1_000);
+      return (await workbench.notifications()).length > 0;
+    });
     await signIn('tickets', alice);
     await signIn('wiki', bob, true);
     await until('two accounts', async () => (await statusBar()).text.startsWith('2 accounts'));

@@ -31,6 +31,7 @@ describe('somebody who looks after an account', () => {
     const [first, ...others] = await editor.quickPickItems();
     assert.match(first ?? '', /^tickets, alice@example\.com – signed in/);
     assert.deepEqual(others, [
+      'Add Server…',
       'Stored in: the editor’s secret storage · works',
       'Open Settings',
       'Show Log',
@@ -59,7 +60,7 @@ describe('somebody who looks after an account', () => {
     tickets.acceptOnly('bob');
     assert.match(
       await editor.invokeTool(whoami),
-      /The MCP server “tickets” does not allow alice@example\.com to do this\. Sign in with an account that may/,
+      /The MCP server “tickets” does not allow alice@example\.com to do this.* Sign in with an account that may/s,
     );
     tickets.acceptOnly(undefined);
     // Once for the token that was there, and once for the new one.

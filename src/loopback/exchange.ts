@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BrokerError, canUserHelp, describeError, hasCode } from '../core/errors.js';
 import type { Server } from '../core/server.js';
 import type { LentToken } from '../core/token-source.js';
+import { pause } from '../core/waiting.js';
 import { isRpcResponse } from './answer.js';
 import { Asking, giveUp, mayBecomeStream, type Answered, type AskingParts, type Call } from './asking.js';
 import { headersInSession, type BeforeSignIn } from './before-sign-in.js';
@@ -204,23 +205,9 @@ export class Exchange {
         if (this.#gone.aborted || !isPassing(error)) throw error;
         this.parts.log.debug(`A stream of ${JSON.stringify(this.server.id)} waits: ${describeError(error)}`);
         this.#reply.keepAlive();
-        await this.#pause(delayMs);
+        await pause(this.parts.clock, delayMs, this.#gone);
       }
     }
-  }
-
-  #pause(delayMs: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timer = this.parts.clock.after(delayMs, () => {
-        this.#gone.removeEventListener('abort', onAbort);
-        resolve();
-      });
-      const onAbort = () => {
-        timer.dispose();
-        reject(this.#gone.reason as Error);
-      };
-      this.#gone.addEventListener('abort', onAbort, { once: true });
-    });
   }
 
   #noteSession({ session: known }: Call, answer: IncomingMessage, lent: LentToken): void {

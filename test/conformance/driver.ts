@@ -1,7 +1,7 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { Broker } from '../../src/broker/broker.js';
 import { Counters } from '../../src/core/counters.js';
-import { describeError } from '../../src/core/errors.js';
+import { canUserHelp, describeError } from '../../src/core/errors.js';
 import type { Clock, Log } from '../../src/core/ports.js';
 import { noServerMemory } from '../../src/core/server-memory.js';
 import { McpProxy } from '../../src/loopback/mcp-proxy.js';
@@ -101,6 +101,15 @@ broker.onSignInWanted(({ server: id, cause }) => {
   asked.add(cause);
   broker.signIn(id, 'same').catch(fail);
 });
+
+// As the editor does it before each start; a server that was never reached is started again after the sign-in.
+try {
+  await broker.accessToken(server.id);
+} catch (error) {
+  if (!canUserHelp(error)) throw error;
+  broker.wantSignIn(server.id);
+  await broker.signedIn(server.id, AbortSignal.timeout(signInWaitSeconds * 1000));
+}
 
 const endpoint = proxy.endpoint(server.id);
 const client = new Client(

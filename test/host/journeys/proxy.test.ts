@@ -84,7 +84,7 @@ describe('a server that was never reached', () => {
     await editor.storedDefinitions();
     await editor.startServer(serverId('tickets')).catch(() => undefined);
     assert.deepEqual(ground.server('tickets').sessions, []);
-    await editor.clickNotification('waits for you to sign in again', 'Sign In');
+    await editor.clickNotification('needs you to sign in', 'Sign In');
     await ground.finishSignIn(alice);
     const whoami = await ground.tool('tickets', 'whoami');
     assert.equal(await editor.invokeTool(whoami), whoIsAlice);

@@ -49,6 +49,8 @@ export class GoogleWorld {
     world.#proxy.on('connect', (req, socket, head) => {
       const target = req.url ?? '';
       world.connected.push(target);
+      // Whoever asked may be gone at any time, even after a refusal.
+      socket.on('error', () => socket.destroy());
       const isKnown = world.#isKnown(target.replace(/:443$/, ''));
       if (!isKnown) {
         socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');

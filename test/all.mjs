@@ -11,6 +11,9 @@ const suites = ['unit', 'journeys', 'attacks', 'fuzz', 'contract', 'conformance'
   (name) => `test:${name}`,
 );
 
+/** A part that takes longer hangs: it is ended, has failed, and the next one begins. */
+const partLimitMs = 25 * 60_000;
+
 /**
  * Everything a change must pass, as the first command in a fresh clone. One part after the other, each to its
  * end although another has failed, and a last line with the sum.
@@ -57,9 +60,17 @@ function run(script) {
     process.stdout.write(chunk);
   });
   child.stderr.pipe(process.stderr, { end: false });
+  const limit = setTimeout(() => {
+    console.log(`\n${script} takes longer than ${partLimitMs / 60_000} minutes.`);
+    child.kill();
+    for (const stream of [child.stdout, child.stderr]) stream.destroy();
+  }, partLimitMs);
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code) => resolve({ code, output }));
+    child.once('close', (code) => {
+      clearTimeout(limit);
+      resolve({ code, output });
+    });
   });
 }
 

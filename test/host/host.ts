@@ -72,9 +72,6 @@ const quietSettings = {
   'git.enabled': false,
 };
 
-/** Of the computer that the extensions run on. The editor takes it for another one than the browser's, which it is not. */
-const commonMachineSettings = { 'mcpCredentials.redirect.via': 'loopback' };
-
 /** Keeps the browser to loopback: neither its own background traffic nor the workbench's leaves the computer. */
 function isolation(known: BrowserNames | undefined): string[] {
   const own = known?.names.map((name) => `MAP ${name} ${known.address}`) ?? [];
@@ -166,7 +163,7 @@ async function writeSettings(
   { settings, machineSettings, workspaceSettings }: HostOptions,
 ): Promise<void> {
   await writeJson(join(home.userDataDir, 'User'), { ...quietSettings, ...settings });
-  await writeJson(join(home.userDataDir, 'Machine'), { ...commonMachineSettings, ...machineSettings });
+  await writeJson(join(home.userDataDir, 'Machine'), machineSettings ?? {});
   await mkdir(home.workspaceDir, { recursive: true });
   if (workspaceSettings !== undefined) {
     await writeJson(join(home.workspaceDir, '.vscode'), workspaceSettings);

@@ -61,3 +61,5 @@ async function runJourneys(grep: string | undefined): Promise<boolean> {
 }
 
 await main();
+// Whatever a failed start has left open must not keep a run from ending.
+process.exit();

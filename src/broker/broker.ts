@@ -1,23 +1,20 @@
 import { sameAccount, type Account } from '../core/account.js';
 import { Announcer, type Disposable } from '../core/announcer.js';
-import { keyText } from '../core/credential.js';
 import { describeError } from '../core/errors.js';
 import type { Quirk } from '../core/quirk.js';
 import type { Server, ServerId } from '../core/server.js';
-import { isSignedIn, needsUser, type CredentialState } from '../core/state.js';
+import type { CredentialState } from '../core/state.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
-import { until } from '../core/waiting.js';
 import { AllowedOrigins } from '../vault/allowed-origins.js';
 import { Bindings } from '../vault/bindings.js';
 import { CredentialVault } from '../vault/credentials.js';
-import { keyOfEntry } from '../vault/index-entry.js';
 import { Sessions } from '../vault/sessions.js';
 import { BoundServers } from './bound-servers.js';
 import type { BrokerParts } from './broker-parts.js';
 import { Clients } from './clients.js';
 import { cancelled, nobody } from './failures.js';
 import { Grants } from './grants.js';
-import { Holdings, stateOf } from './holdings.js';
+import { Holdings } from './holdings.js';
 import { Issuers } from './issuers.js';
 import { KeptLeases } from './kept-leases.js';
 import { Lending } from './lending.js';
@@ -26,6 +23,7 @@ import { Imports, type Importable, type ImportResult } from './imports.js';
 import { OwnClients } from './own-clients.js';
 import { Permissions } from './permissions.js';
 import { Reaches } from './reaches.js';
+import { Readiness } from './readiness.js';
 import { Renewals } from './renewals.js';
 import type { SignInWay } from './sign-in.js';
 import { SignIns } from './sign-ins.js';
@@ -53,6 +51,7 @@ export class Broker implements TokenSource {
   readonly #signIns: SignIns;
   readonly #signOuts: SignOuts;
   readonly #wants: Wants;
+  readonly #readiness: Readiness;
   readonly #imports: Imports;
   readonly #issuers: Issuers;
   readonly #stepUps: StepUps;
@@ -110,6 +109,12 @@ export class Broker implements TokenSource {
     this.#signOuts = signOuts;
     this.#issuers = issuers;
     this.#wants = new Wants({ clock, servers, holdings, signOuts, stepUps, onListenerError });
+    this.#readiness = new Readiness({
+      ...{ clock, lock: parts.lock, servers, loader, holdings, issuers },
+      signIns: this.#signIns,
+      wants: this.#wants,
+      onDidChange: (listener) => this.onDidChange(listener),
+    });
     holdings.onDidChange((key) => {
       counters.set('credentials.held', holdings.size);
       changed();
@@ -146,16 +151,7 @@ export class Broker implements TokenSource {
 
   /** What is to be shown about `id` now. */
   state(id: ServerId): CredentialState {
-    const bound = this.#servers.boundTo(id);
-    if (this.#loader.isLocked) return { kind: 'locked' };
-    if (this.#signIns.isUnderWay(id)) return { kind: 'signing-in', ...(bound && { account: bound.account }) };
-    const held = bound && this.#holdings.get(keyText(keyOfEntry(bound)));
-    if (held !== undefined) {
-      const missing = this.#issuers.missingTexts(held.credential, bound?.missing ?? []);
-      return stateOf(held, this.parts.clock.nowMs(), missing);
-    }
-    const mustChoose = this.#servers.candidates(id).length > 0;
-    return { kind: 'signed-out', ...(mustChoose && { mustChoose }) };
+    return this.#readiness.state(id);
   }
 
   /** The account that `id` uses in this workspace, whether its sign-in is alive or not. */
@@ -277,32 +273,12 @@ export class Broker implements TokenSource {
   }
 
   signedIn(id: ServerId, signal: AbortSignal, manner?: 'quietly'): Promise<void> {
-    const isAsking = manner !== 'quietly';
-    let hasAsked = false;
-    let hasNeededUser = false;
-    const isIn = () => {
-      const state = this.state(id);
-      hasNeededUser ||= needsUser(state);
-      // Another attempt with a client that was refused says nothing before it has ended.
-      const isOpen = needsUser(state) || (hasNeededUser && state.kind === 'refreshing');
-      if (isSignedIn(state) && !isOpen) return true;
-      if (isAsking && !hasAsked && !this.#loader.isLocked) {
-        hasAsked = true;
-        this.#wants.want(id, true);
-      }
-      return false;
-    };
-    if (isAsking && !signal.aborted && this.#loader.isLocked) this.parts.lock.ask();
-    return until((listener) => this.onDidChange(listener), isIn, signal);
+    return this.#readiness.signedIn(id, signal, manner);
   }
 
   /** Lets the user know that a start found nobody signed in, or the lock closed; asked about once for each cause. */
   wantSignIn(id: ServerId): void {
-    if (this.#loader.isLocked) {
-      this.parts.lock.ask();
-      return;
-    }
-    this.#wants.want(id, false);
+    this.#readiness.wantSignIn(id);
   }
 
   sessionOpened(id: ServerId, session: string, { account }: LentToken): void {

@@ -11,7 +11,7 @@ import type { AuthorizationServer } from '../oauth/authorization-server.js';
 import { identify } from '../oauth/identity.js';
 import { discoverResource } from '../oauth/protected-resource.js';
 import { askWhoItIs } from '../oauth/userinfo.js';
-import { Asking, type AskingParts } from './asking.js';
+import { Spending, type SpendingParts } from './spending.js';
 import type { BoundServers } from './bound-servers.js';
 import { cancelled } from './failures.js';
 import { newest, renewed } from './generation.js';
@@ -38,7 +38,7 @@ export type ImportResult =
   /** The server now leads to another issuer than the one that gave out the tokens. */
   | { readonly kind: 'another-issuer'; readonly issuer: string };
 
-export interface ImportsParts extends Omit<AskingParts, 'closing'>, PermissionParts {
+export interface ImportsParts extends Omit<SpendingParts, 'closing'>, PermissionParts {
   readonly audit: Audit;
   readonly questions: Questions;
   readonly leases: KeptLeases;
@@ -69,10 +69,10 @@ const usualLifeMs = 3_600_000;
  * all of them are, and what is here and newer stays.
  */
 export class Imports {
-  readonly #asking: Asking;
+  readonly #spending: Spending;
 
   constructor(private readonly parts: ImportsParts) {
-    this.#asking = new Asking(parts);
+    this.#spending = new Spending(parts);
   }
 
   /**
@@ -144,7 +144,7 @@ export class Imports {
     // Only to be renewed with: whom it is for is known with the answer, and there may be no access token at all.
     const accessToken = tokens.accessToken ?? tokens.refreshToken;
     const claimed = credentialFrom(nobody, client, issuer, tokens, accessToken);
-    const answer = await leases.hold(keyText(keyOf(claimed)), (lease) => this.#asking.ask(claimed, lease));
+    const answer = await leases.hold(keyText(keyOf(claimed)), (lease) => this.#spending.ask(claimed, lease));
     if (answer.kind === 'unavailable') throw answer.error;
     if (answer.kind === 'refused') return { kind: 'ended', reason: answer.reason };
     const fresh = renewed(claimed, answer.tokens, 1, clock.nowMs());

@@ -15,7 +15,7 @@ import { isCutOff, type Network } from '../core/network.js';
 import type { Clock, Fetch, Log, Random } from '../core/ports.js';
 import type { TokenAnswer } from '../oauth/token-answer.js';
 import type { CredentialVault } from '../vault/credentials.js';
-import { asBrokerError, Asking } from './asking.js';
+import { asBrokerError, Spending } from './spending.js';
 import { notNow, refused, signedOutMeanwhile } from './failures.js';
 import { isUnbound, newest } from './generation.js';
 import type { Grants } from './grants.js';
@@ -68,12 +68,12 @@ export class Refresher {
   readonly #flights = new Map<string, Promise<LiveCredential>>();
   readonly #notes: RefreshNotes;
   readonly #safekeeping: Safekeeping;
-  readonly #asking: Asking;
+  readonly #spending: Spending;
 
   constructor(private readonly parts: RefresherParts) {
     this.#notes = new RefreshNotes(parts.counters, parts.audit);
     this.#safekeeping = new Safekeeping({ ...parts, notes: this.#notes });
-    this.#asking = new Asking(parts);
+    this.#spending = new Spending(parts);
   }
 
   /**
@@ -146,8 +146,8 @@ export class Refresher {
     }
     if (!isAlive(credential)) throw refused(credential);
     if (!isRenewable(credential)) throw refused(credential);
-    const asked = await this.#asking.upToDate(credential);
-    const answer = await this.#asking.ask(asked, lease);
+    const asked = await this.#spending.upToDate(credential);
+    const answer = await this.#spending.ask(asked, lease);
     switch (answer.kind) {
       case 'granted': {
         const kept = await safekeeping.keep(asked, answer.tokens, lease);

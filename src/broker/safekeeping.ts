@@ -11,6 +11,7 @@ import type { Counters } from '../core/counters.js';
 import { describeError, type BrokerError } from '../core/errors.js';
 import type { HeldLease } from '../core/lease.js';
 import type { Clock, Fetch, Log } from '../core/ports.js';
+import { pause } from '../core/waiting.js';
 import { revokeGrant } from '../oauth/revocation.js';
 import type { GrantedTokens, TokenAnswer } from '../oauth/token-answer.js';
 import type { CredentialVault } from '../vault/credentials.js';
@@ -178,7 +179,7 @@ export class Safekeeping {
         log.error(`Saving a renewed credential failed: ${describeError(error)}`);
       }
       if (delayMs === undefined) break;
-      await new Promise<void>((resolve) => clock.after(delayMs, resolve));
+      await pause(clock, delayMs);
       counters.add('saves.retried');
     }
     log.error("A renewed credential is only in this window's memory; saving it is tried again.");

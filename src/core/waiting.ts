@@ -29,7 +29,7 @@ export function until(
 }
 
 /** Waits for `delayMs`. @throws (from the result) the reason of `signal` when that is aborted before */
-export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
+export function pause(clock: Clock, delayMs: number, signal = new AbortController().signal): Promise<void> {
   return waiting(signal, ({ resolve }) => clock.after(delayMs, resolve));
 }
 

@@ -4,6 +4,7 @@ import type { Counters } from '../core/counters.js';
 import { BrokerError, describeError } from '../core/errors.js';
 import type { Clock, Log, Memento, SecretStore } from '../core/ports.js';
 import { Secret } from '../core/secret.js';
+import { pause } from '../core/waiting.js';
 import { EncryptedFolder } from '../node/encrypted-folder.js';
 import { openEncrypted, type ClosedStore } from '../node/encrypted-opening.js';
 import { EncryptedStore } from '../node/encrypted-store.js';
@@ -154,8 +155,7 @@ export class PlaceFinder {
       const moveFailure = error instanceof Error ? error.message : String(error);
       return { ...(await this.#open(source, from)), moveFailure };
     }
-    if (wish.backend === 'secretStorage')
-      await new Promise<void>((resolve) => clock.after(editorKeepsAfterMs, resolve));
+    if (wish.backend === 'secretStorage') await pause(clock, editorKeepsAfterMs);
     log.info(`The credentials have been moved from ${from.backend} to ${wish.backend}.`);
     await this.#tidy(from, wish);
     return this.#open(to, wish);

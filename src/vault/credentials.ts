@@ -1,21 +1,24 @@
 import type { Disposable } from '../core/announcer.js';
 import type { Counters } from '../core/counters.js';
 import type { Client } from '../core/client.js';
-import { isOlder, keyOf, keyText, type Credential, type CredentialKey } from '../core/credential.js';
+import { keyOf, keyText, type Credential, type CredentialKey } from '../core/credential.js';
 import { BrokerError, describeError, hasCode } from '../core/errors.js';
 import type { Journal } from '../core/journal.js';
 import type { Leases } from '../core/lease.js';
 import type { Clock, Log, Memento, SecretStore } from '../core/ports.js';
+import { pause } from '../core/waiting.js';
 import { Attempts } from './attempts.js';
-import { keyOfEntry, type ListedCredential } from './index-entry.js';
+import type { ListedCredential } from './index-entry.js';
+import { KnownCredentials } from './known-credentials.js';
 import { Quarantine } from './quarantine.js';
 import { parseClient, parseCredential } from './record.js';
 import { Registrations } from './registrations.js';
 import { Removals } from './removals.js';
 import { Retries } from './retries.js';
-import { SealedJournal, type Latest } from './sealed-journal.js';
+import { SealedJournal } from './sealed-journal.js';
 import { sealingKey } from './sealing-key.js';
 import { isFiledUnder, SecretRecords } from './secret-records.js';
+import { Standings, unknownStanding, type Standing } from './standing.js';
 
 export interface VaultParts {
   readonly secrets: SecretStore;
@@ -41,13 +44,13 @@ export class CredentialVault {
   readonly attempts: Attempts;
   readonly #records: SecretRecords;
   readonly #journal: SealedJournal;
+  readonly #standings: Standings;
+  readonly #known: KnownCredentials;
   readonly #retries: Retries;
   readonly #removals: Removals;
   readonly #quarantine: Quarantine;
   readonly #registrations: Registrations;
   #opening: Promise<void> | undefined;
-  /** What `list` said last, and after which changes: it is asked for each server. */
-  #listed: { readonly changes: string; readonly credentials: readonly ListedCredential[] } | undefined;
 
   constructor(private readonly parts: VaultParts) {
     const quarantine = new Quarantine(parts);
@@ -57,6 +60,9 @@ export class CredentialVault {
     this.#journal = new SealedJournal(parts.journal, parts.log);
     this.#retries = new Retries(parts);
     this.#removals = new Removals({ ...parts, journal: this.#journal, retries: this.#retries });
+    const mine = { records: this.#records, journal: this.#journal, removals: this.#removals };
+    this.#known = new KnownCredentials(mine);
+    this.#standings = new Standings(this.#journal, this.#removals);
     this.attempts = new Attempts({ ...parts, canSeal: () => this.#journal.canSeal });
   }
 
@@ -78,7 +84,7 @@ export class CredentialVault {
   async look(): Promise<void> {
     await this.open();
     await this.#journal.look();
-    this.#listed = undefined;
+    this.#known.forget();
   }
 
   /**
@@ -103,20 +109,7 @@ export class CredentialVault {
 
   /** Every credential that is known; the same array until there is news. Complete after `open`. */
   list(): readonly ListedCredential[] {
-    const changes = `${this.#journal.changes} ${this.#records.changes}`;
-    if (this.#listed?.changes !== changes) {
-      const known = new Map(
-        [...this.#records.list(), ...this.#journal.list()].map((entry) => [
-          keyText(keyOfEntry(entry)),
-          entry,
-        ]),
-      );
-      const credentials = [...known.values()].filter((entry) => !this.#journal.isRemoved(keyOfEntry(entry)));
-      this.#listed = { changes, credentials };
-    }
-    const { credentials } = this.#listed;
-    if (this.#removals.areTold) return credentials;
-    return credentials.filter((entry) => this.#removals.untold(keyOfEntry(entry)) === undefined);
+    return this.#known.list();
   }
 
   /**
@@ -128,8 +121,8 @@ export class CredentialVault {
    */
   async get(key: CredentialKey, need: 'certain' | 'likely' = 'likely'): Promise<Credential | undefined> {
     await this.open();
-    const latest = await this.#latest(key);
-    if (need === 'certain' && (await this.#isUncertain(latest))) throw unknown();
+    const latest = await this.#standings.latest(key);
+    if (need === 'certain' && (await this.#standings.isUncertain(latest))) throw unknownStanding();
     if (latest?.kind === 'record' && isFiledUnder(latest.credential, key)) {
       const stored = await this.#records.get(key);
       return stored !== undefined && stored.generation > latest.credential.generation
@@ -154,13 +147,13 @@ export class CredentialVault {
   async put(credential: Credential, renewedFrom?: number): Promise<'saved' | 'overtaken'> {
     // Without a key the journal takes nothing, and the editor may.
     await this.open().catch(() => undefined);
-    const standing = await this.#standing(credential, renewedFrom);
+    const standing = await this.#standings.of(credential, renewedFrom);
     if (standing === 'overtaken') {
       this.parts.log.info('A credential is not saved: another window has saved or removed a newer one.');
       return 'overtaken';
     }
     // SecretStorage alone must not bring back what the journal may say is removed.
-    if (standing === 'unknown' && renewedFrom !== undefined) throw unknown();
+    if (standing === 'unknown' && renewedFrom !== undefined) throw unknownStanding();
     const [journalled, stored] = await Promise.allSettled([
       this.#write(credential, standing),
       this.#records.put(credential),
@@ -176,7 +169,7 @@ export class CredentialVault {
     }
     if (stored.status === 'rejected') this.#storeLater(keyOf(credential));
     if (journalled.status === 'rejected') {
-      await new Promise<void>((resolve) => this.parts.clock.after(editorKeepsAfterMs, resolve));
+      await pause(this.parts.clock, editorKeepsAfterMs);
       this.#writeLater(credential, renewedFrom);
     }
     await this.attempts.end(keyOf(credential), credential.generation);
@@ -186,13 +179,13 @@ export class CredentialVault {
   /** Whether the user has removed a credential, in whichever window. */
   async isRemoved(key: CredentialKey): Promise<boolean> {
     await this.open();
-    return (await this.#latest(key))?.kind === 'removed' && (await this.get(key)) === undefined;
+    return (await this.#standings.latest(key))?.kind === 'removed' && (await this.get(key)) === undefined;
   }
 
   /** The highest generation that is known, of a removed credential too; 0 when there has been none. */
   async lastGeneration(key: CredentialKey): Promise<number> {
     await this.open();
-    const latest = await this.#latest(key);
+    const latest = await this.#standings.latest(key);
     return Math.max(latest?.generation ?? 0, (await this.#records.get(key))?.generation ?? 0);
   }
 
@@ -241,7 +234,7 @@ export class CredentialVault {
     for (const key of this.#journal.removed()) {
       try {
         const stored = await this.#records.get(key);
-        const latest = await this.#latest(key);
+        const latest = await this.#standings.latest(key);
         if (latest?.kind !== 'removed' || (stored?.generation ?? Infinity) > latest.generation) continue;
         await this.#records.forget(key);
       } catch (error) {
@@ -250,45 +243,8 @@ export class CredentialVault {
     }
   }
 
-  /** Where `credential` stands among what is saved; `unknown` while the journal cannot be read. */
-  async #standing(
-    credential: Credential,
-    renewedFrom = credential.generation,
-  ): Promise<'newest' | 'overtaken' | 'unknown'> {
-    const latest = await this.#latest(keyOf(credential));
-    const isOvertaken = (): boolean => {
-      switch (latest?.kind) {
-        case 'record':
-          return isOlder(credential, latest.credential);
-        case 'unreadable':
-        case 'unread':
-          return latest.generation > credential.generation;
-        case 'removed':
-          return latest.generation >= renewedFrom;
-        case 'lost':
-        case undefined:
-          return false;
-      }
-    };
-    if (isOvertaken()) return 'overtaken';
-    return (await this.#isUncertain(latest)) ? 'unknown' : 'newest';
-  }
-
-  /** Another window may have written what cannot be read now, unless the journal is of no use to anybody. */
-  async #isUncertain(latest: Latest | undefined): Promise<boolean> {
-    return latest?.kind === 'unread' && !(await this.#journal.isUnusable());
-  }
-
-  /** What the journal has last, or what it should have had if it had taken a removal. */
-  async #latest(key: CredentialKey): Promise<Latest | undefined> {
-    const untold = this.#removals.untold(key);
-    if (untold === undefined) return this.#journal.latest(key);
-    const latest = await this.#journal.latest(key);
-    return { kind: 'removed', generation: Math.max(untold.generation, latest?.generation ?? 0) };
-  }
-
-  async #write(credential: Credential, standing: 'newest' | 'unknown'): Promise<void> {
-    if (standing === 'unknown') throw unknown();
+  async #write(credential: Credential, standing: Exclude<Standing, 'overtaken'>): Promise<void> {
+    if (standing === 'unknown') throw unknownStanding();
     await this.#removals.drop(keyOf(credential));
     await this.#journal.write(credential);
     this.#retries.drop(keyText(keyOf(credential)));
@@ -299,7 +255,7 @@ export class CredentialVault {
     if (!this.#journal.canSeal) return;
     const name = keyText(keyOf(credential));
     const again = async () => {
-      const standing = await this.#standing(credential, renewedFrom);
+      const standing = await this.#standings.of(credential, renewedFrom);
       if (standing !== 'overtaken') await this.#write(credential, standing);
     };
     this.#retries.add(name, () => this.parts.leases.hold(name, again));
@@ -322,8 +278,5 @@ export class CredentialVault {
     await this.#sweep();
   }
 }
-
-const unknown = (): BrokerError =>
-  new BrokerError('vault_write_failed', 'Nobody knows what the journal has, so it is left alone.');
 
 const storingOf = (key: CredentialKey): string => `store ${keyText(key)}`;

@@ -1,4 +1,4 @@
-import { Asking } from '../../src/broker/asking.js';
+import { Spending } from '../../src/broker/spending.js';
 import { KeptLeases } from '../../src/broker/kept-leases.js';
 import { Safekeeping } from '../../src/broker/safekeeping.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
@@ -29,10 +29,10 @@ const mutations = {
   /** A status that may pass is taken for a refusal, and what was renewed with is buried. */
   'delete-on-503': () =>
     replace(
-      Asking.prototype,
+      Spending.prototype,
       'ask',
       (ask) =>
-        async function (this: Asking, ...asked) {
+        async function (this: Spending, ...asked) {
           const answer = await ask.apply(this, asked);
           const isTrouble = answer.kind === 'unavailable' && answer.error.details['status'] === 503;
           return isTrouble ? { kind: 'refused', reason: 'refused', error: '', description: '' } : answer;

@@ -23,7 +23,7 @@ import type { Issuers } from './issuers.js';
  */
 const renewalsPerMinute = 20;
 
-export interface AskingParts {
+export interface SpendingParts {
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly log: Log;
@@ -39,10 +39,10 @@ export interface AskingParts {
  * nothing, the refresh token is not spent, even when the access token has ended. A call that fails now can be made
  * again as soon as there is room on the disk; a grant whose newest token is lost costs a sign-in in every window.
  */
-export class Asking {
+export class Spending {
   readonly #brake: Brake;
 
-  constructor(private readonly parts: AskingParts) {
+  constructor(private readonly parts: SpendingParts) {
     this.#brake = new Brake(parts.clock, renewalsPerMinute, 60_000);
   }
 
@@ -145,7 +145,7 @@ export class Asking {
   }
 
   /** How `refreshToken` is to be spent, once everything is known that has to be. */
-  async #spending(credential: LiveCredential, refreshToken: Secret): Promise<() => Promise<TokenAnswer>> {
+  async #howToSpend(credential: LiveCredential, refreshToken: Secret): Promise<() => Promise<TokenAnswer>> {
     const { fetch, clock, issuers } = this.parts;
     const { account, resource, grant } = credential;
     if (grant?.kind === 'google') return () => this.#issue(credential, grant);
@@ -159,7 +159,7 @@ export class Asking {
     let spend: () => Promise<TokenAnswer>;
     let earlier: CutOff | undefined;
     try {
-      spend = await this.#spending(credential, refreshToken);
+      spend = await this.#howToSpend(credential, refreshToken);
       // Nobody may be there any more when the answer comes.
       if (closing.aborted) throw new BrokerError('issuer_unreachable', 'The window is closing.');
       earlier = await vault.attempts.begin(key, credential.generation);

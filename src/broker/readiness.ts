@@ -1,0 +1,74 @@
+import type { Disposable } from '../core/announcer.js';
+import { keyText } from '../core/credential.js';
+import type { Lock } from '../core/lock.js';
+import type { Clock } from '../core/ports.js';
+import type { ServerId } from '../core/server.js';
+import { isSignedIn, needsUser, type CredentialState } from '../core/state.js';
+import { until } from '../core/waiting.js';
+import { keyOfEntry } from '../vault/index-entry.js';
+import type { BoundServers } from './bound-servers.js';
+import { stateOf, type Holdings } from './holdings.js';
+import type { Issuers } from './issuers.js';
+import type { Loader } from './loader.js';
+import type { SignIns } from './sign-ins.js';
+import type { Wants } from './wants.js';
+
+export interface ReadinessParts {
+  readonly clock: Clock;
+  /** What the storage may be behind. */
+  readonly lock: Lock;
+  readonly servers: BoundServers;
+  readonly loader: Pick<Loader, 'isLocked'>;
+  readonly signIns: Pick<SignIns, 'isUnderWay'>;
+  readonly holdings: Holdings;
+  readonly issuers: Pick<Issuers, 'missingTexts'>;
+  readonly wants: Wants;
+  readonly onDidChange: (listener: () => void) => Disposable;
+}
+
+/** Whether a server can be called, waiting until it can, and letting the user know when only they can help. */
+export class Readiness {
+  constructor(private readonly parts: ReadinessParts) {}
+
+  /** What is to be shown about `id` now. */
+  state(id: ServerId): CredentialState {
+    const { clock, servers, loader, signIns, holdings, issuers } = this.parts;
+    const bound = servers.boundTo(id);
+    if (loader.isLocked) return { kind: 'locked' };
+    if (signIns.isUnderWay(id)) return { kind: 'signing-in', ...(bound && { account: bound.account }) };
+    const held = bound && holdings.get(keyText(keyOfEntry(bound)));
+    if (held !== undefined)
+      return stateOf(held, clock.nowMs(), issuers.missingTexts(held.credential, bound?.missing ?? []));
+    const mustChoose = servers.candidates(id).length > 0;
+    return { kind: 'signed-out', ...(mustChoose && { mustChoose }) };
+  }
+
+  /** As `TokenSource.signedIn`. */
+  signedIn(id: ServerId, signal: AbortSignal, manner?: 'quietly'): Promise<void> {
+    const { lock, loader, wants, onDidChange } = this.parts;
+    const isAsking = manner !== 'quietly';
+    let hasAsked = false;
+    let hasNeededUser = false;
+    const isIn = () => {
+      const state = this.state(id);
+      hasNeededUser ||= needsUser(state);
+      // Another attempt with a client that was refused says nothing before it has ended.
+      const isOpen = needsUser(state) || (hasNeededUser && state.kind === 'refreshing');
+      if (isSignedIn(state) && !isOpen) return true;
+      if (isAsking && !hasAsked && !loader.isLocked) {
+        hasAsked = true;
+        wants.want(id, true);
+      }
+      return false;
+    };
+    if (isAsking && !signal.aborted && loader.isLocked) lock.ask();
+    return until(onDidChange, isIn, signal);
+  }
+
+  /** Lets the user know that a start found nobody signed in, or the lock closed; asked about once for each cause. */
+  wantSignIn(id: ServerId): void {
+    const { lock, loader, wants } = this.parts;
+    if (loader.isLocked) lock.ask();
+    else wants.want(id, false);
+  }
+}

@@ -1,0 +1,45 @@
+import { keyText } from '../core/credential.js';
+import { keyOfEntry, type ListedCredential } from './index-entry.js';
+import type { Removals } from './removals.js';
+import type { SealedJournal } from './sealed-journal.js';
+import type { SecretRecords } from './secret-records.js';
+
+export interface KnownParts {
+  readonly records: Pick<SecretRecords, 'list' | 'changes'>;
+  readonly journal: Pick<SealedJournal, 'list' | 'changes' | 'isRemoved'>;
+  readonly removals: Pick<Removals, 'areTold' | 'untold'>;
+}
+
+/** Who there are credentials for, in SecretStorage or in the journal. It is asked for each server, so it remembers. */
+export class KnownCredentials {
+  /** What `list` said last, and after which changes. */
+  #listed: { readonly changes: string; readonly credentials: readonly ListedCredential[] } | undefined;
+
+  constructor(private readonly parts: KnownParts) {}
+
+  /** Every credential that has not been removed; the same array until there is news. */
+  list(): readonly ListedCredential[] {
+    const { removals } = this.parts;
+    const credentials = this.#remembered();
+    if (removals.areTold) return credentials;
+    return credentials.filter((entry) => removals.untold(keyOfEntry(entry)) === undefined);
+  }
+
+  /** Looks again when it is asked next, whatever the changes say. */
+  forget(): void {
+    this.#listed = undefined;
+  }
+
+  #remembered(): readonly ListedCredential[] {
+    const { records, journal } = this.parts;
+    const changes = `${journal.changes} ${records.changes}`;
+    if (this.#listed?.changes !== changes) {
+      const known = new Map(
+        [...records.list(), ...journal.list()].map((entry) => [keyText(keyOfEntry(entry)), entry]),
+      );
+      const credentials = [...known.values()].filter((entry) => !journal.isRemoved(keyOfEntry(entry)));
+      this.#listed = { changes, credentials };
+    }
+    return this.#listed.credentials;
+  }
+}

@@ -1,0 +1,135 @@
+import type { Broker } from './broker/broker.js';
+import { parseClientFile } from './google/client-file.js';
+import { googleEndpoints, tokenEndpoints } from './google/endpoints.js';
+import { hostedServers } from './google/hosted-servers.js';
+import { foreignCredentials } from './import/finder.js';
+import { AccountActions } from './vscode/account-actions.js';
+import { AddServer } from './vscode/add-server.js';
+import { AllowedAddresses } from './vscode/allowed-addresses.js';
+import { Commands } from './vscode/commands.js';
+import { auditText } from './vscode/audit-table.js';
+import type { McpProxy } from './loopback/mcp-proxy.js';
+import type { ConfiguredServers } from './vscode/configured-servers.js';
+import { ContextKeys } from './vscode/context-keys.js';
+import { DefaultCredentials } from './vscode/default-credentials.js';
+import { DefinitionProvider } from './vscode/definition-provider.js';
+import { FailedStarts } from './vscode/failed-starts.js';
+import { diagnostics } from './vscode/diagnostics.js';
+import { GoogleClients } from './vscode/google-clients.js';
+import { ImportCredentials } from './vscode/import-credentials.js';
+import type { IssuerQuirks } from './vscode/issuer-quirks.js';
+import { ServerEntries } from './vscode/server-entries.js';
+import { SettingsProblems } from './vscode/settings-problems.js';
+import { ShownDocuments } from './vscode/shown-documents.js';
+import { SignInHelp } from './vscode/sign-in-help.js';
+import { SignInNotifications } from './vscode/sign-in-notifications.js';
+import { StorageNotices } from './vscode/storage-notices.js';
+import { StatusBar } from './vscode/status-bar.js';
+import { StatusMenu } from './vscode/status-menu.js';
+import { Unlocking } from './vscode/unlocking.js';
+import type { Keeping } from './window-keeping.js';
+import { googleHome, type WindowFrame } from './window-frame.js';
+
+/** What the user interface is built on, beside the frame. */
+export interface SurfaceParts extends Keeping {
+  readonly broker: Broker;
+  readonly configured: ConfiguredServers;
+  readonly quirks: IssuerQuirks;
+  readonly manifest: { readonly version: string };
+  /** Settles when the proxy listens and the stored credentials are in memory. */
+  readonly ready: Promise<McpProxy>;
+  readonly showLog: () => void;
+}
+
+/** Builds what the user meets in a window: commands, status bar, notifications, documents, and the servers themselves. */
+export function showSurface(frame: WindowFrame, parts: SurfaceParts): StatusBar {
+  const { vs, context, system, settings, counters, log, keep } = frame;
+  const { broker, storage, audit, isAudited, configured, quirks, manifest, ready, showLog } = parts;
+  const { clock, google = googleEndpoints, hostedServers: presets = hostedServers } = system;
+  const signInWaitSeconds = () => settings.number('signInWaitSeconds');
+  const unlocking = keep(new Unlocking(vs, storage, log));
+  const help = new SignInHelp(vs, broker, clock);
+  const googleClients = new GoogleClients({
+    vs,
+    clients: broker.ownClients,
+    issuer: google.issuer,
+    parseFile: parseClientFile,
+    log,
+    showLog,
+  });
+  const actions = new AccountActions({
+    vs,
+    broker,
+    storage,
+    clock,
+    log,
+    help,
+    unlocking,
+    googleClients,
+    showLog,
+  });
+  const entries = new ServerEntries({ vs, broker, clock, log });
+  const addServer = new AddServer({ vs, broker, configured, actions, googleClients, presets, entries });
+  const { issuer, origins } = google;
+  const importCredentials = new ImportCredentials({
+    vs,
+    broker,
+    foreign: foreignCredentials({ ...googleHome(system), tokenEndpoints: tokenEndpoints(google) }),
+    actions,
+    defaultCredentials: new DefaultCredentials({ vs, broker, actions, entries, origins }),
+    addServer,
+    issuer,
+    storage,
+    clock,
+    log,
+    showLog,
+  });
+  const problems = keep(new SettingsProblems(vs, [settings, configured, quirks], log));
+  keep(new StorageNotices({ vs, storage, settings, log, showLog }));
+  const documents = keep(new ShownDocuments(vs));
+  const shown = {
+    showLog,
+    showAuditTrail: documents.offer(vs.l10n.t('MCP Credentials Audit'), () =>
+      auditText(vs.l10n, audit, isAudited()),
+    ),
+    showDiagnostics: documents.offer(vs.l10n.t('MCP Credentials Diagnostics'), () => {
+      const versions = { extension: manifest.version, platform: system.platform };
+      return diagnostics({
+        vs,
+        versions,
+        broker,
+        storage,
+        settings,
+        problems,
+        counters,
+        clock,
+        network: system.network,
+      });
+    }),
+  };
+  keep(new ContextKeys(vs, broker, googleClients));
+  const menu = new StatusMenu({
+    vs,
+    broker,
+    configured,
+    problems,
+    actions,
+    addServer,
+    googleClients,
+    allowed: new AllowedAddresses(vs, broker.permissions),
+    storage,
+    unlocking,
+    clock,
+    ...shown,
+  });
+  keep(new Commands({ vs, broker, actions, menu, addServer, googleClients, importCredentials, ...shown }));
+  keep(new SignInNotifications(vs, broker, storage, clock, actions));
+  const statusBar = keep(new StatusBar(vs, broker, configured, problems, storage, clock));
+  const extensionId = context.extension.id;
+  const failedStarts = keep(new FailedStarts({ vs, broker, clock, log, extensionId }));
+  const provider = keep(
+    new DefinitionProvider({ vs, broker, storage, clock, ready, signInWaitSeconds, failedStarts }),
+  );
+  keep(vs.lm.registerMcpServerDefinitionProvider('mcpCredentials.servers', provider));
+  return statusBar;
+}

@@ -1,13 +1,13 @@
-import { isCalled, sameAccount, type Account } from '../core/account.js';
+import { sameAccount, type Account } from '../core/account.js';
 import { covers, isSameIssuer } from '../core/address.js';
 import type { Audit } from '../core/audit.js';
 import { keyText, type CredentialKey } from '../core/credential.js';
 import { BrokerError } from '../core/errors.js';
-import { isSameGrant } from '../core/grant.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { Binding, Bindings, Bound } from '../vault/bindings.js';
 import type { CredentialVault } from '../vault/credentials.js';
-import { keyOfEntry, type IndexEntry, type ListedCredential } from '../vault/index-entry.js';
+import { keyOfEntry, type IndexEntry } from '../vault/index-entry.js';
+import { Fitting, oneOfEachAccount } from './fitting.js';
 import type { Issuers } from './issuers.js';
 import type { Reaches } from './reaches.js';
 
@@ -29,23 +29,17 @@ export class BoundServers {
   readonly #servers = new Map<ServerId, Server>();
   readonly #decided = new Map<ServerId, Decision>();
   readonly #reserved = new Set<ServerId>();
+  readonly #fitting: Fitting;
   #awaited = 0;
-  /** The stored credentials by the origin of their resource, made from `list`. */
-  #sorted:
-    | {
-        readonly list: readonly ListedCredential[];
-        readonly forAll: readonly ListedCredential[];
-        readonly byOrigin: Origins;
-      }
-    | undefined;
-
   constructor(
     private readonly bindings: Bindings,
-    private readonly vault: CredentialVault,
+    vault: CredentialVault,
     private readonly audit: Audit,
     private readonly reaches: Reaches,
-    private readonly issuers: Pick<Issuers, 'missingScopes'>,
-  ) {}
+    issuers: Pick<Issuers, 'missingScopes'>,
+  ) {
+    this.#fitting = new Fitting(vault, reaches, issuers);
+  }
 
   /** Settles when what was decided in earlier windows is known; until then no server has a credential. */
   get loaded(): Promise<void> {
@@ -115,7 +109,7 @@ export class BoundServers {
     const server = this.#servers.get(id);
     if (server === undefined || !this.bindings.isLoaded) return [];
     const now = this.boundTo(id)?.account;
-    const eligible = this.#fitting(server).filter((entry) => this.#grants(entry, server));
+    const eligible = this.#fitting.all(server).filter((entry) => this.#fitting.grants(entry, server));
     return oneOfEachAccount(eligible).filter(
       ({ account }) => now === undefined || !sameAccount(account, now),
     );
@@ -214,14 +208,14 @@ export class BoundServers {
   #decide(server: Server): Decision {
     const stored = this.bindings.get(server.id);
     if (stored?.kind === 'signed-out') return nobody;
-    const fitting = this.#fitting(server);
+    const fitting = this.#fitting.all(server);
     if (stored !== undefined && fitting.some((entry) => isSameCredential(stored, entry)))
       return { kind: 'bound', bound: stored };
     // Nobody takes the place of an account that has gone, unless the settings now ask for somebody else.
-    const isMissed = stored !== undefined && this.#fits({ ...stored, scopes: [] }, server);
+    const isMissed = stored !== undefined && this.#fitting.fits({ ...stored, scopes: [] }, server);
     const eligible = oneOfEachAccount(
       fitting.filter((entry) =>
-        isMissed ? sameAccount(entry.account, stored.account) : this.#grants(entry, server),
+        isMissed ? sameAccount(entry.account, stored.account) : this.#fitting.grants(entry, server),
       ),
     );
     const [only, ...others] = eligible;
@@ -232,83 +226,11 @@ export class BoundServers {
     return this.#decided.get(server.id) ?? nobody;
   }
 
-  #fitting(server: Server): readonly ListedCredential[] {
-    return this.#near(server).filter(
-      (entry) => this.#fits(entry, server) && isSameGrant(entry.grant, server.auth.grant),
-    );
-  }
-
-  /** Only a credential for the same origin can fit, or one that is for all servers of its account. */
-  #near({ url }: Server): readonly ListedCredential[] {
-    const list = this.vault.list();
-    if (this.#sorted?.list !== list) {
-      const [forAll, others] = [true, false].map((isForAll) =>
-        list.filter((entry) => this.reaches.isForAll(entry) === isForAll),
-      ) as [ListedCredential[], ListedCredential[]];
-      this.#sorted = { list, forAll, byOrigin: sortByOrigin(others) };
-    }
-    const { forAll, byOrigin } = this.#sorted;
-    return [...(byOrigin.get(originOf(url)) ?? []), ...forAll];
-  }
-
-  /** Whether a stored credential may serve `server`: for where it may go, and as the user configured it. */
-  #fits(entry: Omit<ListedCredential, 'grant'>, { url, auth }: Server): boolean {
-    const { account, clientId } = entry;
-    return (
-      (auth.account === undefined || isCalled(account, auth.account)) &&
-      (auth.issuer === undefined || isSameIssuer(auth.issuer, account.issuer)) &&
-      (auth.clientId === undefined || auth.clientId === clientId) &&
-      this.reaches.isWithin(entry, url)
-    );
-  }
-
-  /**
-   * Whether a stored credential has what `server` needs. One that was granted for another server says nothing about
-   * this one, unless the user has configured what that is; a sign-in finds it out.
-   */
-  #grants(entry: ListedCredential, { auth }: Server): boolean {
-    if (auth.scopes === undefined) return !this.reaches.isForAll(entry);
-    const wanted = auth.scopes.filter((scope) => !identityScopes.includes(scope));
-    return this.issuers.missingScopes(entry.account.issuer, entry.scopes, wanted).length === 0;
-  }
-
   #store(id: ServerId, binding: Binding): void {
     this.#decided.set(id, binding.kind === 'bound' ? { kind: 'bound', bound: binding } : nobody);
     if (JSON.stringify(binding) !== JSON.stringify(this.bindings.get(id))) this.bindings.set(id, binding);
   }
 }
 
-type Origins = ReadonlyMap<string, readonly ListedCredential[]>;
-
-function sortByOrigin(list: readonly ListedCredential[]): Origins {
-  const byOrigin = new Map<string, ListedCredential[]>();
-  for (const entry of list) {
-    const origin = originOf(entry.resource);
-    const others = byOrigin.get(origin);
-    if (others === undefined) byOrigin.set(origin, [entry]);
-    else others.push(entry);
-  }
-  return byOrigin;
-}
-
-const originOf = (address: string): string => (URL.canParse(address) ? new URL(address).origin : '');
-
-/** Of an account that has several, the one for the closest resource; of those, the one that came last. */
-function oneOfEachAccount(entries: readonly ListedCredential[]): readonly IndexEntry[] {
-  const best = new Map<string, ListedCredential>();
-  for (const entry of entries) {
-    const name = JSON.stringify([entry.account.issuer, entry.account.subject]);
-    const present = best.get(name);
-    if (present === undefined || present.resource.length <= entry.resource.length) best.set(name, entry);
-  }
-  return [...best.values()];
-}
-
 const isSameCredential = (bound: IndexEntry | undefined, entry: IndexEntry): boolean =>
   bound !== undefined && keyText(keyOfEntry(bound)) === keyText(keyOfEntry(entry));
-
-/**
- * These say who somebody is and how long the sign-in lasts, not what a server may do; issuers answer them under other
- * names or not at all (OpenID Connect Core §5.4, §11).
- */
-const identityScopes = ['openid', 'profile', 'email', 'address', 'phone', 'offline_access'];

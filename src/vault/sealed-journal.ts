@@ -60,6 +60,8 @@ export class SealedJournal {
   /** What was digested once: each look at a credential asks for its name. */
   readonly #fileNames = new Map<string, Promise<string>>();
   #changes = 0;
+  /** Whether a text has come out of it, or gone into it. */
+  #hasWorked = false;
   #key: SealingKey | undefined;
 
   constructor(
@@ -111,10 +113,15 @@ export class SealedJournal {
     return this.#key !== undefined;
   }
 
-  /** Whether it takes nothing, either, when it cannot be read. */
+  /**
+   * Whether it is of no use to anybody, as in a folder without rights: it has never worked in this window and takes
+   * nothing now. One that has worked is out of order for now, and has what another window wrote a moment before.
+   */
   async isUnusable(): Promise<boolean> {
+    if (this.#hasWorked) return false;
     try {
       await this.journal.write(probeName, '');
+      this.#hasWorked = true;
       await this.journal.remove(probeName);
       return false;
     } catch {
@@ -231,6 +238,7 @@ export class SealedJournal {
       onHidden();
     }
     if (text === undefined) return undefined;
+    this.#hasWorked = true;
     try {
       const value: unknown = JSON.parse(text);
       const entry = v.safeParse(entrySchema, value);
@@ -253,6 +261,7 @@ export class SealedJournal {
     } catch (cause) {
       throw new BrokerError('vault_write_failed', 'The journal takes nothing.', { cause });
     }
+    this.#hasWorked = true;
     this.#remember(entry);
   }
 

@@ -396,13 +396,23 @@ describe('the journal beside SecretStorage', () => {
       assert.equal((await vault.get(key, 'certain'))?.generation, 2);
     });
 
-    it('is done without there, too, when it takes nothing either, from nobody', async () => {
-      await vault.put(alice(2));
+    it('is not taken for useless when it takes nothing either, since another window has just written it', async () => {
+      await vault.put(alice(1));
+      const behind = secrets.values.get(secretName) ?? '';
       const other = opened();
       await other.open();
+      await vault.put(alice(2));
+      secrets.values.set(secretName, behind);
       journal.failNext('read');
-      journal.failNext('write');
+      journal.failNext('write', 5);
+      await assert.rejects(other.get(key, 'certain'), (error) => hasCode(error, 'vault_write_failed'));
       assert.equal((await other.get(key, 'certain'))?.generation, 2);
+    });
+
+    it('is done without there, too, where it has never worked: it is of no use to anybody', async () => {
+      await vault.put(alice(2));
+      for (const operation of ['names', 'read', 'write'] as const) journal.failNext(operation, 20);
+      assert.equal((await opened().get(key, 'certain'))?.generation, 2);
     });
 
     it('has the renewal wait in memory, which might bring back what was removed', async () => {

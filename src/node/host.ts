@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describeError } from '../core/errors.js';
 import type { Log, Memento } from '../core/ports.js';
 import { codeOf } from './atomic-file.js';
+import { thisComputer } from './computer.js';
 
 const fileName = 'host';
 
@@ -33,7 +33,7 @@ export class Host {
     private readonly folder: string,
     private readonly globalState: Memento,
     private readonly log: Log,
-    place = computer(),
+    place = thisComputer(),
   ) {
     const text = JSON.stringify([place, folder]);
     this.#note = `storage.host.${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
@@ -101,15 +101,5 @@ export class Host {
     const made = this.#read();
     if (made === undefined) throw new TypeError(`The file ${JSON.stringify(fileName)} is damaged.`);
     return made;
-  }
-}
-
-/** Virtual machines often have one host name, and containers of one image one machine id. */
-function computer(): string {
-  const machine = () => readFileSync('/etc/machine-id', 'utf8').trim();
-  try {
-    return `${hostname()} ${process.platform === 'linux' ? machine() : ''}`;
-  } catch {
-    return hostname();
   }
 }

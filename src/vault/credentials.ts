@@ -62,7 +62,7 @@ export class CredentialVault {
     this.#removals = new Removals({ ...parts, journal: this.#journal, retries: this.#retries });
     const mine = { records: this.#records, journal: this.#journal, removals: this.#removals };
     this.#known = new KnownCredentials(mine);
-    this.#standings = new Standings(this.#journal, this.#removals);
+    this.#standings = new Standings(this.#journal, this.#removals, parts.clock);
     this.attempts = new Attempts({ ...parts, canSeal: () => this.#journal.canSeal });
   }
 

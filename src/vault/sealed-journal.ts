@@ -23,6 +23,9 @@ export type Latest = { readonly generation: number } & (
 
 const probeName = 'probe';
 
+/** SecretStorage has what a window wrote about a second later; a write of it that failed is made up within seconds. */
+const givenUpAfterMs = 30_000;
+
 /** That a credential was removed is told to every window for this long; none runs longer with an old copy. */
 const keepRemovedForMs = 90 * 24 * 3_600_000;
 
@@ -62,6 +65,8 @@ export class SealedJournal {
   #changes = 0;
   /** Whether a text has come out of it, or gone into it. */
   #hasWorked = false;
+  /** When it was first found unusable, if nothing has worked since. */
+  #brokenSinceMs: number | undefined;
   #key: SealingKey | undefined;
 
   constructor(
@@ -113,20 +118,26 @@ export class SealedJournal {
     return this.#key !== undefined;
   }
 
-  /**
-   * Whether it is of no use to anybody, as in a folder without rights: it has never worked in this window and takes
-   * nothing now. One that has worked is out of order for now, and has what another window wrote a moment before.
-   */
-  async isUnusable(): Promise<boolean> {
-    if (this.#hasWorked) return false;
+  /** Whether it takes nothing, either, when it cannot be read. */
+  async isUnusable(nowMs: number): Promise<boolean> {
     try {
       await this.journal.write(probeName, '');
-      this.#hasWorked = true;
+      this.#worked();
       await this.journal.remove(probeName);
       return false;
     } catch {
+      this.#brokenSinceMs ??= nowMs;
       return true;
     }
+  }
+
+  /**
+   * Whether it has been unusable for so long that whatever another window wrote into it before is in SecretStorage, too.
+   * Where it has never worked, as in a folder without rights, that is so at once.
+   */
+  async isGivenUp(nowMs: number): Promise<boolean> {
+    if (!(await this.isUnusable(nowMs))) return false;
+    return !this.#hasWorked || Math.abs(nowMs - (this.#brokenSinceMs ?? nowMs)) >= givenUpAfterMs;
   }
 
   /** Reads what the journal has now, whichever window wrote it. */
@@ -238,7 +249,7 @@ export class SealedJournal {
       onHidden();
     }
     if (text === undefined) return undefined;
-    this.#hasWorked = true;
+    this.#worked();
     try {
       const value: unknown = JSON.parse(text);
       const entry = v.safeParse(entrySchema, value);
@@ -261,7 +272,7 @@ export class SealedJournal {
     } catch (cause) {
       throw new BrokerError('vault_write_failed', 'The journal takes nothing.', { cause });
     }
-    this.#hasWorked = true;
+    this.#worked();
     this.#remember(entry);
   }
 
@@ -274,6 +285,11 @@ export class SealedJournal {
     const isListedAsBefore =
       before?.isRemoved === known.isRemoved && JSON.stringify(before.listed) === JSON.stringify(listed);
     if (!isListedAsBefore) this.#changes += 1;
+  }
+
+  #worked(): void {
+    this.#hasWorked = true;
+    this.#brokenSinceMs = undefined;
   }
 
   #report(error: unknown): void {

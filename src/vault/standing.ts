@@ -1,5 +1,6 @@
 import { isOlder, keyOf, type Credential, type CredentialKey } from '../core/credential.js';
 import { BrokerError } from '../core/errors.js';
+import type { Clock } from '../core/ports.js';
 import type { Removals } from './removals.js';
 import type { Latest, SealedJournal } from './sealed-journal.js';
 
@@ -11,6 +12,7 @@ export class Standings {
   constructor(
     private readonly journal: SealedJournal,
     private readonly removals: Pick<Removals, 'untold'>,
+    private readonly clock: Pick<Clock, 'nowMs'>,
   ) {}
 
   /** What the journal has last, or what it should have had if it had taken a removal. */
@@ -21,16 +23,21 @@ export class Standings {
     return { kind: 'removed', generation: Math.max(untold.generation, latest?.generation ?? 0) };
   }
 
-  /** Another window may have written what cannot be read now, unless the journal is of no use to anybody. */
+  /**
+   * Whether another window may have renewed what `latest` is about: the journal cannot be read now, and has not been
+   * broken for long.
+   */
   async isUncertain(latest: Latest | undefined): Promise<boolean> {
-    return latest?.kind === 'unread' && !(await this.journal.isUnusable());
+    return latest?.kind === 'unread' && !(await this.journal.isGivenUp(this.clock.nowMs()));
   }
 
   /** @param renewedFrom - the generation whose removal counts against `credential` */
   async of(credential: Credential, renewedFrom = credential.generation): Promise<Standing> {
     const latest = await this.latest(keyOf(credential));
     if (isOvertaken(credential, latest, renewedFrom)) return 'overtaken';
-    return (await this.isUncertain(latest)) ? 'unknown' : 'newest';
+    // What has been granted must be durable somewhere, and a journal that takes nothing will not be that.
+    const isUnknown = latest?.kind === 'unread' && !(await this.journal.isUnusable(this.clock.nowMs()));
+    return isUnknown ? 'unknown' : 'newest';
   }
 }
 

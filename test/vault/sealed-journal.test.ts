@@ -404,9 +404,30 @@ describe('the journal beside SecretStorage', () => {
       await vault.put(alice(2));
       secrets.values.set(secretName, behind);
       journal.failNext('read');
-      journal.failNext('write', 5);
+      journal.failNext('write');
       await assert.rejects(other.get(key, 'certain'), (error) => hasCode(error, 'vault_write_failed'));
       assert.equal((await other.get(key, 'certain'))?.generation, 2);
+    });
+
+    it('is done without there once it has been broken for half a minute: SecretStorage has what was written before', async () => {
+      await vault.put(alice(1));
+      for (const operation of ['read', 'write'] as const) journal.failNext(operation, 3);
+      for (const advanceMs of [0, 29_999]) {
+        clock.advance(advanceMs);
+        await assert.rejects(vault.get(key, 'certain'), (error) => hasCode(error, 'vault_write_failed'));
+      }
+      clock.advance(1);
+      assert.equal((await vault.get(key, 'certain'))?.generation, 1);
+    });
+
+    it('counts the half minute anew when it has worked in between', async () => {
+      await vault.put(alice(1));
+      for (const advanceMs of [0, 40_000]) {
+        clock.advance(advanceMs);
+        for (const operation of ['read', 'write'] as const) journal.failNext(operation);
+        await assert.rejects(vault.get(key, 'certain'), (error) => hasCode(error, 'vault_write_failed'));
+        assert.equal((await vault.get(key, 'certain'))?.generation, 1);
+      }
     });
 
     it('is done without there, too, where it has never worked: it is of no use to anybody', async () => {

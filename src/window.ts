@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { ExtensionContext } from 'vscode';
 import { Broker } from './broker/broker.js';
 import type { Disposable } from './core/announcer.js';
@@ -8,6 +9,7 @@ import { noServerMemory } from './core/server-memory.js';
 import { googleDriver } from './google/driver.js';
 import { googleEndpoints } from './google/endpoints.js';
 import { makeSocketPlace } from './node/socket-place.js';
+import { RedirectFiles } from './node/redirect-files.js';
 import { ServerMemoryFiles } from './node/server-memory-files.js';
 import { serversIn } from './node/storage-folders.js';
 import { readTextFile } from './node/text-file.js';
@@ -89,6 +91,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
       new Redirects({
         ...{ vs, settings, log },
         extension: context.extension,
+        handover: new RedirectFiles(join(context.globalStorageUri.fsPath, 'redirects'), clock, log),
         template: async () =>
           new TextDecoder().decode(
             await vs.workspace.fs.readFile(vs.Uri.joinPath(context.extensionUri, 'media', 'signed-in.html')),

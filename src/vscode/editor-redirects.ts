@@ -1,6 +1,7 @@
 import type { Uri } from 'vscode';
 import type { Disposable } from '../core/announcer.js';
 import { BrokerError } from '../core/errors.js';
+import type { Handover } from '../core/handover.js';
 import type { Log, RedirectReceiver, RedirectWait } from '../core/ports.js';
 import type { VSCode } from './api.js';
 
@@ -9,7 +10,7 @@ const path = '/callback';
 /**
  * Receives OAuth redirects at the editor's own address, `vscode://publisher.name/callback` or what the editor makes of
  * it in a browser. Whoever can open a link can send something there, so only what carries a `state` that is waited for
- * is taken, once.
+ * is taken, once; what another window waits for is handed on to that.
  * @see RFC 8252 §7.1
  */
 export class EditorRedirects implements RedirectReceiver, Disposable {
@@ -20,6 +21,7 @@ export class EditorRedirects implements RedirectReceiver, Disposable {
   constructor(
     private readonly vs: VSCode,
     private readonly extension: string,
+    private readonly handover: Handover,
     private readonly log: Log,
   ) {
     this.#registered = vs.window.registerUriHandler({ handleUri: (uri) => this.#take(uri) });
@@ -27,9 +29,17 @@ export class EditorRedirects implements RedirectReceiver, Disposable {
 
   async open(state: string): Promise<RedirectWait> {
     const redirectUri = await this.#address();
+    const handedOn = await this.handover.expect(state, (text) => {
+      const redirect = URL.canParse(text) ? new URL(text) : undefined;
+      if (redirect === undefined || stateOf(redirect) !== state || !this.#arrive(state, redirect))
+        this.log.warn('What another window has handed on belongs to no sign-in; it is ignored.');
+    });
     let giveUp = (_error: Error): void => undefined;
     const arrived = new Promise<URL>((resolve, reject) => {
-      this.#waiting.set(state, resolve);
+      this.#waiting.set(state, (redirect) => {
+        handedOn.dispose();
+        resolve(redirect);
+      });
       giveUp = reject;
     });
     arrived.catch(() => undefined); // Whoever waits is told; nobody waiting is no failure.
@@ -41,6 +51,7 @@ export class EditorRedirects implements RedirectReceiver, Disposable {
       answer: () => undefined,
       dispose: () => {
         this.#waiting.delete(state);
+        handedOn.dispose();
         giveUp(new Error('Nobody waits for the redirect any more.'));
       },
     };
@@ -67,14 +78,26 @@ export class EditorRedirects implements RedirectReceiver, Disposable {
   #take(uri: Uri): void {
     const redirect = new URL(`${uri.scheme}://${uri.authority}${path}`);
     for (const [name, value] of this.#parameters(uri.query)) redirect.searchParams.append(name, value);
-    const [state, ...others] = redirect.searchParams.getAll('state');
-    const arrive = state === undefined || others.length > 0 ? undefined : this.#waiting.get(state);
-    if (uri.path !== path || state === undefined || arrive === undefined) {
-      this.log.warn('An address of the editor was opened that belongs to no sign-in; it is ignored.');
-      return;
-    }
+    const state = stateOf(redirect);
+    if (uri.path !== path || state === undefined) this.#ignored();
+    else if (!this.#arrive(state, redirect)) void this.#passOn(state, redirect);
+  }
+
+  #arrive(state: string, redirect: URL): boolean {
+    const arrive = this.#waiting.get(state);
     this.#waiting.delete(state);
-    arrive(redirect);
+    arrive?.(redirect);
+    return arrive !== undefined;
+  }
+
+  async #passOn(state: string, redirect: URL): Promise<void> {
+    if (await this.handover.pass(state, redirect.href))
+      this.log.info('A redirect is handed on to the window whose sign-in waits for it.');
+    else this.#ignored();
+  }
+
+  #ignored(): void {
+    this.log.warn('An address of the editor was opened that belongs to no sign-in; it is ignored.');
   }
 
   /** What came through the desktop has been decoded by then, all but for its separators. */
@@ -85,6 +108,12 @@ export class EditorRedirects implements RedirectReceiver, Disposable {
       return [name, rest.join('=')] as const;
     });
   }
+}
+
+/** The one `state` of a redirect; several are as good as none. */
+function stateOf({ searchParams }: URL): string | undefined {
+  const [state, ...others] = searchParams.getAll('state');
+  return others.length > 0 ? undefined : state;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { ExtensionContext } from 'vscode';
 import type { Disposable } from '../core/announcer.js';
+import type { Handover } from '../core/handover.js';
 import type { Log, RedirectReceiver } from '../core/ports.js';
 import { redirectReceiver, type ReceiverParts } from '../loopback/redirect-receiver.js';
 import type { VSCode } from './api.js';
@@ -11,6 +12,8 @@ export interface RedirectsParts extends Pick<ReceiverParts, 'template' | 'descri
   readonly vs: VSCode;
   readonly settings: Settings;
   readonly log: Log;
+  /** The way from window to window. */
+  readonly handover: Handover;
   /** Our extension as the editor knows it. */
   readonly extension: Pick<ExtensionContext['extension'], 'id' | 'extensionKind'>;
 }
@@ -25,7 +28,7 @@ export class Redirects implements RedirectReceiver, Disposable {
     const place = () => ({ host: settings.text('redirect.host'), port: settings.number('redirect.port') });
     const here = { ...parts, place };
     const forward = (address: string) => external(vs, vs.Uri.parse(address));
-    this.#editor = new EditorRedirects(vs, extension.id, log);
+    this.#editor = new EditorRedirects(vs, extension.id, parts.handover, log);
     this.#ways = {
       loopback: redirectReceiver(here),
       forwarded: redirectReceiver({ ...here, forward }),

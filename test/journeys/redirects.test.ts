@@ -1,10 +1,20 @@
 import assert from 'node:assert/strict';
+import { readdirSync, statSync } from 'node:fs';
 import { request } from 'node:http';
+import { join } from 'node:path';
+import { Stores } from '../support/broker-window.js';
 import type { EditorPlace } from '../support/fake-editor.js';
 import { publicClient, serversSetting, useGround } from '../support/ground.js';
 import { listen } from '../support/listener.js';
 
 const own = 'fake.editor://mcp-credential-broker.mcp-credential-broker/callback';
+
+/** The modes of the file that waits, and of the folder it is in. */
+const modesIn = (home: string): readonly string[] => {
+  const folder = join(home, 'redirects');
+  const [waiting = ''] = readdirSync(folder);
+  return [statSync(join(folder, waiting)), statSync(folder)].map(({ mode }) => (mode & 0o777).toString(8));
+};
 
 describe('where the browser comes back', () => {
   const ground = useGround();
@@ -57,6 +67,25 @@ describe('where the browser comes back', () => {
       const ignored = mine.editor.window.logLines.filter((line) => line.includes('belongs to no sign-in'));
       assert.equal(ignored.length, 7);
       assert.ok(!mine.remains.includes('forged'));
+    });
+
+    it('comes to the window that waits for it, when the system opens it in another one', async () => {
+      const { issuer, window: mine, browser } = await window();
+      const { window: focused } = ground.window({ stores: new Stores({ home: mine.stores.home }) });
+      await focused.ready;
+      const seen: string[] = [];
+      browser.openProgram = (url) => {
+        seen.push(url, ...modesIn(mine.stores.home));
+        focused.editor.openUri(url);
+      };
+      await mine.signIn();
+      assert.match(await (await mine.connect('tickets')).call('whoami'), /alice/);
+      assert.equal(issuer.counts().codesExchanged, 1);
+      assert.match(focused.log(/handed on to the window/) ?? '', /^info /);
+      assert.deepEqual(seen.slice(1), ['600', '700'], 'What waits, and the folder it is in.');
+      assert.deepEqual(readdirSync(join(mine.stores.home, 'redirects')), []);
+      for (const { remains } of [mine, focused])
+        assert.ok(!remains.includes(new URL(seen[0] ?? '').searchParams.get('code') ?? 'none'));
     });
 
     it('a redirect there is judged like any other: one of another issuer is refused', async () => {

@@ -252,6 +252,39 @@ describe('servers of Google’s world', () => {
       assert.equal(answer.status, 200, 'It is still good at Google.');
     });
 
+    it('of one workspace leave an account that those of another use, and end it for all when the user says so', async () => {
+      const { google, hosted, window: open } = await world();
+      const servers = { mail: { server: await hosted('mail', [modify]), auth: { scopes: [modify] } } };
+      const { window: there } = await open(servers, { folder: 'file:///there' });
+      await there.signIn();
+      // Bindings are written a moment later.
+      there.clock.leap(1_000);
+      const { window: here } = await open(servers, { folder: 'file:///here', stores: there.stores });
+      await here.ready;
+      await here.connect('mail');
+
+      const leaving = here.run('signOut', /Sign Out Here/);
+      const told = await here.editor.window.message(/Signed out alice@example\.com of “mail”\./);
+      told.close();
+      await leaving;
+      assert.match(told.text, /The sign-in is kept for servers of other workspaces, and nothing was revoked/);
+      assert.match(await (await there.connect('mail')).call('whoami'), /alice@example\.com/);
+      await here.close();
+      await there.close();
+      const again = (await open(servers, { folder: 'file:///there', stores: there.stores })).window;
+      await again.ready;
+      assert.match(await (await again.connect('mail')).call('whoami'), /alice@example\.com/);
+
+      const { window: third } = await open(servers, { folder: 'file:///third', stores: there.stores });
+      await third.ready;
+      await third.connect('mail');
+      const ending = third.run('signOut', /Sign Out Everywhere in This Editor/);
+      (await third.editor.window.message(/has forgotten the sign-in/)).close();
+      await ending;
+      assert.deepEqual(third.stores.credentialKeys, []);
+      assert.ok(!google.requests.includes('POST /revoke'));
+    });
+
     it('stop together when the access is revoked on signing out', async () => {
       const { google, hosted, window: open } = await world();
       const auth = { scopes: [modify] };

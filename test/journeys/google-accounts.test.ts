@@ -118,6 +118,29 @@ describe('servers of Google’s world', () => {
       assert.match(await (await window.connect('gmail')).call('whoami'), /alice@example\.com/);
     });
 
+    it('keep what was granted for one when less of it is ticked for another', async () => {
+      const { hosted, window: open } = await world();
+      const [mail, files] = [await hosted('gmail', [modify]), await hosted('drive', [drive])];
+      const { window, browser } = await open({ gmail: { server: mail }, drive: { server: files } });
+      await window.signIn(/gmail/);
+      const [key = ''] = window.stores.credentialKeys;
+      const before = await window.stores.secrets.get(key);
+      browser.user = at(alice, /gmail\.modify$/);
+      const signIn = window.run('signIn', /drive/);
+      const told = await window.editor.window.message(/You left out what servers of alice@example\.com use/);
+      told.close();
+      await signIn;
+      assert.match(told.text, /use already: Gmail: read, write and send mail\. Nothing was changed\./);
+      assert.match((await window.editor.visits.at(-1))?.text ?? '', /You left out what servers of/);
+      assert.deepEqual(window.stores.credentialKeys, [key]);
+      assert.equal(await window.stores.secrets.get(key), before);
+      assert.match(await (await window.connect('gmail')).call('whoami'), /alice@example\.com/);
+      // With everything ticked it goes on.
+      browser.user = at(alice);
+      await window.signIn(/drive/);
+      assert.match(await (await window.connect('drive')).call('whoami'), /alice@example\.com/);
+    });
+
     it('take nobody else than the account that was asked for, and store nothing of them', async () => {
       const { hosted, window: open } = await world();
       const gmail = await hosted('gmail', [modify]);

@@ -94,12 +94,35 @@ describe('the credentials of other programs', () => {
     const name = 'application_default_credentials.json';
     const usual = write(`.config/gcloud/${name}`, adc);
     const own = write(`sdk/${name}`, adc);
-    const windows = write(`roaming/gcloud/${name}`, adc);
+    const windows = write(`roaming\\gcloud\\${name}`, adc);
     const pathsOf = async (...given: Parameters<typeof finder>) =>
       (await finder(...given).find([])).flatMap(({ files }) => files.map(({ path }) => path));
     assert.deepEqual(await pathsOf(), [usual]);
     assert.deepEqual(await pathsOf({ CLOUDSDK_CONFIG: join(home, 'sdk') }), [own]);
     assert.deepEqual(await pathsOf({ APPDATA: join(home, 'roaming') }, true), [windows]);
+  });
+
+  it('include the default credentials that the environment names, each by the path that servers need', async () => {
+    const adc = JSON.stringify({ type: 'service_account', client_email: 'x', private_key: 'k' });
+    const usual = write('.config/gcloud/application_default_credentials.json', adc);
+    const named = write('keys/robot.json', adc);
+    const contentsOf = async (environment: Record<string, string>) =>
+      (await finder(environment).find([])).map(({ origin, name, content }) => [
+        origin,
+        name,
+        content.kind === 'default-credentials' ? content.path : content.kind,
+      ]);
+    assert.deepEqual(await contentsOf({}), [['gcloud', usual, undefined]]);
+    assert.deepEqual(await contentsOf({ GOOGLE_APPLICATION_CREDENTIALS: named }), [
+      ['GOOGLE_APPLICATION_CREDENTIALS', named, named],
+      ['gcloud', usual, usual],
+    ]);
+    assert.deepEqual(await contentsOf({ GOOGLE_APPLICATION_CREDENTIALS: usual }), [
+      ['gcloud', usual, undefined],
+    ]);
+    assert.deepEqual(await contentsOf({ GOOGLE_APPLICATION_CREDENTIALS: 'robot.json' }), [
+      ['gcloud', usual, usual],
+    ]);
   });
 
   it('include mcp-remote’s, by the server and from its newest version, with every copy', async () => {

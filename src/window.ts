@@ -16,6 +16,7 @@ import { noServerMemory } from './core/server-memory.js';
 import type { ServerPreset } from './core/server-preset.js';
 import { parseClientFile } from './google/client-file.js';
 import { googleDriver } from './google/driver.js';
+import { googleScopeText } from './google/scopes.js';
 import { googleEndpoints, tokenEndpoints, type GoogleEndpoints } from './google/endpoints.js';
 import { hostedServers } from './google/hosted-servers.js';
 import { foreignCredentials } from './import/finder.js';
@@ -199,7 +200,9 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     readTokenFile,
     drivers: [googleDriver({ ...googleHome(system), endpoints: google, readTextFile })],
   });
-  const configured = keep(new ConfiguredServers(vs, settings, new Approvals(vs, memento), log));
+  const configured = keep(
+    new ConfiguredServers(vs, settings, new Approvals(vs, memento, googleScopeText), log),
+  );
 
   const explain = (error: unknown, server: ServerId) =>
     failureText(vs.l10n, error, server, clock.nowMs(), storage.health);

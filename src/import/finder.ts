@@ -13,7 +13,13 @@ import type {
   ImportOrigin,
   PlaintextFile,
 } from '../core/importing.js';
-import { namesIn, readForeign, removeForeign, type ForeignFile } from '../node/foreign-files.js';
+import {
+  finishRemovals,
+  namesIn,
+  readForeign,
+  removeForeign,
+  type ForeignFile,
+} from '../node/foreign-files.js';
 import { parseDefaultCredentials } from './default-credentials.js';
 import { isRemoteFolder, parseRemoteFiles, parseRemoteName } from './remote-files.js';
 import { isWorkspaceFile, parseWorkspaceFile } from './workspace-file.js';
@@ -50,6 +56,7 @@ async function inWorkspaceFolder(
   folder: string,
   { tokenEndpoints }: FinderParts,
 ): Promise<readonly FoundCredential[]> {
+  await finishRemovals(folder);
   const names = (await namesIn(folder)).filter(isWorkspaceFile);
   const found = names.map((name) =>
     one('google_workspace_mcp', join(folder, name), name.slice(0, -'.json'.length), (text) =>
@@ -109,6 +116,7 @@ interface RemoteCopy {
 }
 
 async function remoteCopies(folder: string): Promise<ReadonlyMap<string, RemoteCopy>> {
+  await finishRemovals(folder);
   const copies = new Map<string, RemoteCopy>();
   for (const name of await namesIn(folder)) {
     const parsed = parseRemoteName(name);

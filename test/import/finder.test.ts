@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -157,6 +158,35 @@ describe('the credentials of other programs', () => {
       assert.equal(await finder().remove(file), 'removed');
       assert.deepEqual(readdirSync(dirname(path)), []);
       assert.equal(await finder().remove(file), 'gone');
+    });
+
+    const aside = (path: string, text: string): string => {
+      const digest = createHash('sha256').update(text).digest('hex').slice(0, 16);
+      return join(dirname(path), `.alice@example.com.json.${digest}.removing`);
+    };
+
+    it('go with the next look, when the window stopped in the middle of it', async () => {
+      const path = write('c/alice@example.com.json', person);
+      renameSync(path, aside(path, person));
+      assert.deepEqual(await finder().findIn(dirname(path)), []);
+      assert.deepEqual(readdirSync(dirname(path)), []);
+    });
+
+    it('come back with the next look, when they had changed before it', async () => {
+      const path = write('c/alice@example.com.json', person);
+      renameSync(path, aside(path, 'what was read'));
+      assert.deepEqual(namesOf(await finder().findIn(dirname(path))), [
+        'google_workspace_mcp alice@example.com',
+      ]);
+      assert.deepEqual(readdirSync(dirname(path)), ['alice@example.com.json']);
+    });
+
+    it('give way to what was written in their place meanwhile', async () => {
+      const path = write('c/alice@example.com.json', person);
+      writeFileSync(aside(path, 'what was read'), 'older');
+      await finder().findIn(dirname(path));
+      assert.equal(readFileSync(path, 'utf8'), person);
+      assert.deepEqual(readdirSync(dirname(path)), ['alice@example.com.json']);
     });
 
     it('stay, when they are not any more', async () => {

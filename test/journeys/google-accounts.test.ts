@@ -5,7 +5,7 @@ import { googleScope } from '../../src/google/scopes.js';
 import { until } from '../support/broker-window.js';
 import type { Visit } from '../support/form-browser.js';
 import { googleClient, type GoogleClient } from '../support/google/google-clients.js';
-import { at, googleWorld } from '../support/google/google-journeys.js';
+import { at, googleServers, googleWorld } from '../support/google/google-journeys.js';
 import { alice, bob } from '../support/google/google-users.js';
 import { scratchFolder } from '../support/scratch-folder.js';
 import { useGround } from '../support/ground.js';
@@ -415,6 +415,41 @@ describe('servers of Google’s world', () => {
       );
       await window.signIn(/Again as/);
       assert.equal(window.editor.window.modals.length, 1);
+    });
+
+    it('are asked about with all that the answer means: account, permissions, address, and whom it is charged to', async () => {
+      const { parties, google, window: open } = await world();
+      const theirs = await parties.workspace({ scopes: [modify] });
+      const auth = {
+        issuer: google.issuer,
+        account: alice.email,
+        scopes: [modify],
+        quotaProject: 'ours-1',
+      };
+      const proposal = { theirs: { server: theirs, auth } };
+      const { window } = await open(
+        {},
+        { own: [], workspace: { 'mcpCredentials.servers': googleServers(proposal) }, folder: 'file:///w' },
+      );
+      const proposed = await window.editor.window.message(/wants to use the MCP server “theirs”/);
+      assert.ok(proposed.text.includes(theirs.url), proposed.text);
+      assert.match(
+        proposed.text,
+        /account "alice@example\.com"\. It asks for: Gmail: read, write and send mail\. Its use would be charged to the project "ours-1"\./,
+      );
+      proposed.press('Allow');
+      await window.offers('theirs');
+      window.editor.window.planModal(
+        new RegExp(
+          `^Send tokens of alice@example\\.com to ${new URL(theirs.url).origin}, where the MCP server “theirs” is\\?$`,
+        ),
+        'Allow',
+      );
+      await window.signIn();
+      assert.match(
+        window.editor.window.modals[0]?.detail ?? '',
+        /^This workspace has named the server, and not you\. They allow: Gmail: read, write and send mail\. Their use is charged to the project "ours-1"\. Whoever/,
+      );
     });
 
     it('get none when the user has not allowed it', async () => {

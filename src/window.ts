@@ -8,6 +8,7 @@ import type { ServerId } from './core/server.js';
 import { noServerMemory } from './core/server-memory.js';
 import { googleDriver } from './google/driver.js';
 import { googleEndpoints } from './google/endpoints.js';
+import { googleScopeText } from './google/scopes.js';
 import { makeSocketPlace } from './node/socket-place.js';
 import { RedirectFiles } from './node/redirect-files.js';
 import { ServerMemoryFiles } from './node/server-memory-files.js';
@@ -103,7 +104,9 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     readTokenFile,
     drivers: [googleDriver({ ...googleHome(system), endpoints: google, readTextFile })],
   });
-  const configured = keep(new ConfiguredServers(vs, settings, new Approvals(vs, memento), log));
+  const configured = keep(
+    new ConfiguredServers(vs, settings, new Approvals(vs, memento, googleScopeText), log),
+  );
 
   const explain = (error: unknown, server: ServerId) =>
     failureText(vs.l10n, error, server, clock.nowMs(), storage.health);

@@ -125,6 +125,12 @@ export class BoundServers {
     return this.all().filter(({ id }) => isSameCredential(this.boundTo(id), entry));
   }
 
+  /** Whether a server of another workspace uses the credential of `entry`, as far as any window has written it down. */
+  async areOthersUsing(entry: IndexEntry): Promise<boolean> {
+    const elsewhere = await this.bindings.elsewhere();
+    return elsewhere.some((binding) => binding.kind === 'bound' && isSameCredential(binding, entry));
+  }
+
   /** Whether a credential under `key` could serve one of them. */
   mayUse({ issuer, subject, resource }: CredentialKey): boolean {
     const issued = { account: { issuer, subject, label: '' }, resource, scopes: [] };

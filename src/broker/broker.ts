@@ -27,7 +27,7 @@ import { Readiness } from './readiness.js';
 import { Renewals } from './renewals.js';
 import type { SignInWay } from './sign-in.js';
 import { SignIns } from './sign-ins.js';
-import { SignOuts, type SignOutResult, type SignOutWish } from './sign-outs.js';
+import { SignOuts, type SignOutExtent, type SignOutResult } from './sign-outs.js';
 import { StepUps, type StepUp } from './step-ups.js';
 import { Wants, type SignInWanted } from './wants.js';
 
@@ -224,9 +224,14 @@ export class Broker implements TokenSource {
    * Signs `id` out, as `SignOuts.signOut`.
    * @throws BrokerError `server_unknown`
    */
-  signOut(id: ServerId, how: SignOutWish = { revoke: true }): Promise<SignOutResult> {
+  signOut(id: ServerId, extent: SignOutExtent = 'grant'): Promise<SignOutResult> {
     this.#signIns.cancel(id);
-    return this.#signOuts.signOut(id, how);
+    return this.#signOuts.signOut(id, extent);
+  }
+
+  /** Whether a server of another workspace uses the credential of `id`, too. */
+  isUsedElsewhere(id: ServerId): Promise<boolean> {
+    return this.#signOuts.isUsedElsewhere(id);
   }
 
   /** Does `work`, which imports; servers that something of it fits use that when it is done. */

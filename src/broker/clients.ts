@@ -1,4 +1,6 @@
+import type { Account } from '../core/account.js';
 import type { Client, ClientAuthMethod } from '../core/client.js';
+import { ruleFor } from '../core/client-rule.js';
 import { covers } from '../core/address.js';
 import { BrokerError, describeError, hasCode } from '../core/errors.js';
 import type { Fetch, Log, RedirectWait } from '../core/ports.js';
@@ -66,6 +68,20 @@ export class Clients {
     const registersNone = issuers.driverOf(issuer.issuer) !== undefined;
     if (client === undefined && registersNone) throw noClientFor(issuer.issuer, who);
     return client && { client };
+  }
+
+  /**
+   * The id of the client that has to be used for `account`, by the rules that `client` was found by; undefined when
+   * `client` was not found by any.
+   * @param account - called by an address only if the issuer has verified that
+   * @throws BrokerError `client_rule_missing` when no rule is for them
+   */
+  requiredFor({ issuer, source }: Client, account: Account): string | undefined {
+    const rules = this.parts.own.list(issuer);
+    if (source !== 'entered' || rules.length === 0) return undefined;
+    const found = ruleFor(rules, account.label);
+    if (found === undefined) throw noClientFor(issuer, account.label);
+    return found.rule.clientId;
   }
 
   /**

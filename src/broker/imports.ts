@@ -2,7 +2,14 @@ import type { Account } from '../core/account.js';
 import { isSameIssuer } from '../core/address.js';
 import type { Audit } from '../core/audit.js';
 import type { Client } from '../core/client.js';
-import { keyOf, keyText, type Credential, type LiveCredential, type Tokens } from '../core/credential.js';
+import {
+  isAlive,
+  keyOf,
+  keyText,
+  type Credential,
+  type LiveCredential,
+  type Tokens,
+} from '../core/credential.js';
 import { BrokerError, hasCode } from '../core/errors.js';
 import type { ForeignClient, ForeignTokens, FoundContent } from '../core/importing.js';
 import type { RefusalReason } from '../core/refusal.js';
@@ -29,8 +36,13 @@ export type Importable = Extract<FoundContent, { kind: 'google' | 'server' }>;
 /** How an import ended. */
 export type ImportResult =
   | { readonly kind: 'imported'; readonly account: Account }
-  /** What is here already is newer, or as new, and stays. */
-  | { readonly kind: 'kept'; readonly account: Account }
+  /** What is here already is newer, or as new, or allows more, and stays. */
+  | {
+      readonly kind: 'kept';
+      readonly account: Account;
+      /** Whether it is alive, and allows all that was found. */
+      readonly isCovered: boolean;
+    }
   /** The tokens speak for somebody else than the file says. */
   | { readonly kind: 'another-person'; readonly named: string; readonly actual: string }
   /** The issuer does not take the refresh token any more. */
@@ -203,15 +215,18 @@ export class Imports {
    * @param isProven - whether the issuer has just renewed them
    */
   async #keep(fresh: LiveCredential, issuedAtMs: number, isProven: boolean): Promise<ImportResult> {
-    const { vault, leases, holdings, audit } = this.parts;
+    const { vault, leases, holdings, audit, issuers } = this.parts;
     const { account, resource, scopes, tokens } = fresh;
     const key = keyOf(fresh);
+    const covers: Covers = (...asked) => issuers.missingScopes(account.issuer, ...asked).length === 0;
+    let isCovered = false;
     const kept = await leases.hold(keyText(key), async () => {
       const stored = await vault.get(key, 'certain');
       const held = holdings.get(keyText(key))?.credential;
       // News of another window may have got lost.
       const present = held === undefined ? stored : newest(held, stored);
-      if (!mayReplace(present, fresh, issuedAtMs, isProven)) return undefined;
+      isCovered = present !== undefined && isAlive(present) && covers(present.scopes, scopes);
+      if (!mayReplace(present, fresh, { issuedAtMs, isProven, covers })) return undefined;
       const generation = Math.max(present?.generation ?? 0, await vault.lastGeneration(key)) + 1;
       const next = { ...fresh, generation };
       return (await vault.put(next)) === 'saved' ? next : undefined;
@@ -219,7 +234,7 @@ export class Imports {
     const about = { kind: 'import', account, resource } as const;
     if (kept === undefined) {
       audit.record({ ...about, outcome: 'not-newer' });
-      return { kind: 'kept', account };
+      return { kind: 'kept', account, isCovered };
     }
     if (holdings.get(keyText(key)) !== undefined) holdings.take(kept);
     const { generation } = kept;
@@ -228,22 +243,24 @@ export class Imports {
   }
 }
 
+/** Whether `granted` allows all of `wanted`, as their issuer understands scopes. */
+type Covers = (granted: readonly string[], wanted: readonly string[]) => boolean;
+
 /**
  * Whether tokens of another program take the place of what is here: of nothing; of a grant that was refused, if they
  * are known to be good or were given out later; of older tokens that allow no more than they do.
- * @param issuedAtMs - when the other program got its tokens
- * @param isProven - whether the issuer has just renewed them
+ * @param about.issuedAtMs - when the other program got its tokens
+ * @param about.isProven - whether the issuer has just renewed them
  */
 export function mayReplace(
   present: Credential | undefined,
   fresh: Credential,
-  issuedAtMs: number,
-  isProven: boolean,
+  about: { readonly issuedAtMs: number; readonly isProven: boolean; readonly covers: Covers },
 ): boolean {
+  const { issuedAtMs, isProven, covers } = about;
   if (present === undefined) return true;
   if (present.tokens.kind === 'refused') return isProven || present.tokens.refusedAtMs < issuedAtMs;
-  const allows = present.scopes.every((scope) => fresh.scopes.includes(scope));
-  return allows && present.tokens.issuedAtMs < issuedAtMs;
+  return covers(fresh.scopes, present.scopes) && present.tokens.issuedAtMs < issuedAtMs;
 }
 
 function credentialFrom(

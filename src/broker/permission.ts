@@ -65,8 +65,16 @@ export class Permission {
 
   async #ask(name: string | undefined, scopes: readonly string[]): Promise<void> {
     const { server, questions, issuer } = this;
-    const words = this.parts.issuers.scopeTexts(issuer, scopes);
-    if (await questions.mayReceive(server.id, name, words, this.#origin)) {
+    const { quotaProject } = server.auth;
+    const isAllowed = await questions.mayReceive({
+      server: server.id,
+      isProposed: server.isProposed === true,
+      ...(name !== undefined && { account: name }),
+      scopes: this.parts.issuers.scopeTexts(issuer, scopes),
+      origin: this.#origin,
+      ...(quotaProject !== undefined && { quotaProject }),
+    });
+    if (isAllowed) {
       this.#given = scopes;
       return;
     }

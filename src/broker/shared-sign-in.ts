@@ -1,15 +1,19 @@
 import { isCalled, sameAccount, type Account } from '../core/account.js';
 import type { Client } from '../core/client.js';
+import { BrokerError } from '../core/errors.js';
 import { isAlive, isRenewable, keyOf, type Credential, type LiveCredential } from '../core/credential.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import { keyOfEntry, type IndexEntry, type ListedCredential } from '../vault/index-entry.js';
+import type { Clients } from './clients.js';
 import type { Issuers } from './issuers.js';
+import { noClientFor } from './own-clients.js';
 import { Permission, type PermissionParts } from './permission.js';
 import type { Finished, Flow, SignInWish } from './sign-in.js';
 import type { Grant } from './sign-in-by-code.js';
 
 export interface SharedSignInParts extends PermissionParts {
   readonly vault: CredentialVault;
+  readonly clients: Clients;
 }
 
 /** How the user is asked: in the browser, or by a code. */
@@ -24,16 +28,18 @@ export type Way = (
  * one that covers what `wish.server` needs is used without asking; else everything is asked for that was granted
  * before, and what is missing.
  * @param make - makes a credential of what was granted to the one who was wanted
+ * @throws BrokerError as `make`, `way` and `Permission`; `client_rule_missing` when the one who came has no client;
+ *   `consent_narrower` when they have allowed less than what other servers use
  */
 export async function signInShared(
   parts: SharedSignInParts,
   wish: SignInWish,
   flow: Flow,
   way: Way,
-  make: (client: Client, granted: Grant) => Promise<Credential>,
+  make: (client: Client, granted: Grant, now: SignInWish) => Promise<Credential>,
 ): Promise<Finished> {
   const { issuer } = flow.authorizationServer;
-  const { issuers, vault } = parts;
+  const { issuers, vault, clients } = parts;
   const { scopes: own = [] } = flow;
   const known = knownAccounts(parts, wish, issuer);
   const ready = await readyAmong(parts, known, own);
@@ -54,21 +60,41 @@ export async function signInShared(
   const accounts = known.map(({ account }) => account);
   await permission.ask(wish.account?.label ?? wish.server.auth.account, accounts);
 
-  const round = (now: SignInWish, scopes: readonly string[], isCovered: boolean, isLast: boolean) => {
+  // Each of the two is asked for once more at most; nobody who reads a code off a screen types a second one for scopes.
+  const may = { askMore: wish.way !== 'code', changeClient: true };
+  const round = (now: SignInWish, scopes: readonly string[], isCovered: boolean) => {
     const finish = async (client: Client, granted: Grant): Promise<Finished> => {
-      const fresh = await make(client, granted);
+      const fresh = await make(client, granted, now);
       const { account } = fresh;
-      await permission.keepFor(account, fresh.scopes);
-      const stored = await vault.get(keyOf(fresh));
+      // Whose client it has to be is known only now that it is known who it is.
+      const clientId = clients.requiredFor(client, account) ?? client.clientId;
+      const stored = await vault.get({ ...keyOf(fresh), clientId });
       const before = stored !== undefined && isAlive(stored) ? stored : undefined;
       const again = { account, again: together(issuers, issuer, before?.scopes ?? [], own) };
+      const isTheirs = clientId === client.clientId;
       // Without a consent there is no refresh token; the one that is there goes on.
       const isUnrenewable = !isRenewable(fresh);
-      if (isUnrenewable && before !== undefined && isReady(issuers, before, own)) {
+      const lost = before === undefined ? [] : issuers.missingScopes(issuer, fresh.scopes, before.scopes);
+      const isLess = isUnrenewable || lost.length > 0;
+      if (before !== undefined && isReady(issuers, before, own) && (!isTheirs || isLess)) {
+        await permission.keepFor(account, before.scopes);
         await wish.use(before);
         return { account };
       }
-      if (!isLast && (isUnrenewable || wouldLose(issuers, before, fresh, scopes))) return again;
+      if (!isTheirs) {
+        if (!may.changeClient) throw noClientFor(issuer, account.label);
+        may.changeClient = false;
+        return again;
+      }
+      // What nobody asked for this time may only have been forgotten.
+      const isUnasked = issuers.missingScopes(issuer, scopes, lost).length > 0;
+      if (may.askMore && (isUnrenewable || isUnasked)) {
+        may.askMore = false;
+        return again;
+      }
+      if (before !== undefined && isRenewable(before) && lost.length > 0)
+        throw narrower(account, issuers.scopeTexts(issuer, lost));
+      await permission.keepFor(account, fresh.scopes);
       const missing = issuers.missingScopes(issuer, fresh.scopes, own);
       await wish.keep(isUnrenewable && before !== undefined ? carriedOn(fresh, before) : fresh, missing);
       return { account, missing: issuers.scopeTexts(issuer, missing) };
@@ -76,10 +102,17 @@ export async function signInShared(
     return way(now, { ...flow, scopes, isCovered }, finish);
   };
   const isCovered = ready.some((one) => one.account === expected?.account || isOf(one, expected));
-  const finished = await round(wish, first, isCovered, wish.way === 'code');
-  if (finished.again === undefined) return finished;
-  return round({ ...wish, account: finished.account }, finished.again, false, true);
+  let finished = await round(wish, first, isCovered);
+  while (finished.again !== undefined)
+    finished = await round({ ...wish, account: finished.account }, finished.again, false);
+  return finished;
 }
+
+/** Other servers live on what was granted before; less than that takes its place only after a sign-out. */
+const narrower = (account: Account, lost: readonly string[]): BrokerError =>
+  new BrokerError('consent_narrower', 'Less was granted than is in use.', {
+    details: { account: account.label, lost: lost.join(', ') },
+  });
 
 /** The credentials of those who may come back. */
 function knownAccounts(
@@ -124,19 +157,6 @@ function carriedOn(fresh: Credential, { tokens, grant: other }: LiveCredential):
     ...(grantEndsAtMs !== undefined && { grantEndsAtMs }),
   };
   return { ...fresh, tokens: { ...fresh.tokens, ...grant } };
-}
-
-/** Whether `fresh` lacks something that was granted before, and that nobody asked for this time. */
-function wouldLose(
-  issuers: Issuers,
-  before: Credential | undefined,
-  fresh: Credential,
-  asked: readonly string[],
-): boolean {
-  if (before === undefined) return false;
-  const { issuer } = fresh.account;
-  const lost = issuers.missingScopes(issuer, fresh.scopes, before.scopes);
-  return issuers.missingScopes(issuer, asked, lost).length > 0;
 }
 
 /** What was granted, and what of `wanted` that does not cover. */

@@ -11,7 +11,7 @@ import { namedScopes } from '../oauth/authorization.js';
 import type { AuthorizationServer } from '../oauth/authorization-server.js';
 import { requireDeviceCodes } from '../oauth/device-code.js';
 import { keyFor, requireBound } from '../oauth/dpop.js';
-import { identify } from '../oauth/identity.js';
+import { identify, verifiedAccountFrom } from '../oauth/identity.js';
 import { discoverResource, type ProtectedResource } from '../oauth/protected-resource.js';
 import { askWhoItIs } from '../oauth/userinfo.js';
 import { requireOwnIssuer } from './clients.js';
@@ -111,13 +111,13 @@ async function signInAsNamed(parts: SignInParts, wish: SignInWish): Promise<Fini
   const resource = isShared ? { ...named, resource: authorizationServer.issuer } : named;
   const flow = { authorizationServer, resource, ...(scopes && { scopes }), ...(dpopKey && { dpopKey }) };
   const { grant } = server.auth;
-  const make = async (client: Client, granted: Grant) => {
+  const make = async (client: Client, granted: Grant, now: SignInWish) => {
     const credential = await credentialFrom(parts, flow, client, granted, signal);
-    requireWanted(credential.account, wish);
+    requireWanted(credential.account, now);
     return credential;
   };
   const finish = async (client: Client, granted: Grant): Promise<Finished> => {
-    const credential = await make(client, granted);
+    const credential = await make(client, granted, wish);
     await wish.keep(credential);
     return { account: credential.account };
   };
@@ -178,11 +178,12 @@ async function credentialFrom(
     log.warn(
       `${JSON.stringify(issuer)} gave a token for ${JSON.stringify(other)} instead of ${JSON.stringify(resource)}.`,
     );
-  // Where one credential serves all servers, nobody may be nameless.
-  const mustName = issuers.audienceless(issuer) !== undefined && tokens.identity === undefined;
-  const account = mustName
-    ? await askWhoItIs(fetch, authorizationServer, tokens.accessToken, signal)
-    : identify(issuer, tokens, grant && client.clientId);
+  const account =
+    issuers.audienceless(issuer) === undefined
+      ? identify(issuer, tokens, grant && client.clientId)
+      : // Where one credential serves all servers, nobody may be nameless, or called what nobody has verified.
+        ((tokens.identity && verifiedAccountFrom(issuer, tokens.identity)) ??
+        (await askWhoItIs(fetch, authorizationServer, tokens.accessToken, signal)));
   return {
     account,
     client,

@@ -16,15 +16,16 @@ import type { KeptLeases } from './kept-leases.js';
 import type { Loader } from './loader.js';
 
 /**
- * How far signing out came: `revoked` at the issuer too; only `forgotten` here, since the issuer could not be told; or
- * the grant was `kept` there, on purpose.
+ * How far signing out came: `revoked` at the issuer too; only `forgotten` here, since the issuer could not be told; the
+ * grant was `kept` there, on purpose; or the server alone has `left`, since others use the same credential.
  */
-export type SignOutResult = 'revoked' | 'forgotten' | 'kept' | 'was-signed-out';
+export type SignOutResult = 'revoked' | 'forgotten' | 'kept' | 'left' | 'was-signed-out';
 
-export interface SignOutWish {
-  /** Whether the grant ends at the issuer; where an account has one for all its servers, it ends for all of them. */
-  readonly revoke: boolean;
-}
+/**
+ * How far it is to go: one `server` leaves its account, and the credential goes with its last user; the `account` is
+ * forgotten with all that use the credential, and its grant stays at the issuer; or the `grant` ends there, too.
+ */
+export type SignOutExtent = 'server' | 'account' | 'grant';
 
 export interface SignOutsParts {
   readonly audit: Audit;
@@ -54,23 +55,27 @@ export class SignOuts {
   }
 
   /**
-   * Forgets the credential that `id` uses, here at once and then at the issuer. Other servers of this workspace that
-   * use the same one are signed out with it, unless the grant is to go on: then they keep it, and `id` alone leaves.
+   * Ends the use that `id` makes of its credential, and with it the credential, as far as `extent` says: here at once,
+   * and then at the issuer.
    * @throws BrokerError `server_unknown`
    */
-  async signOut(id: ServerId, { revoke }: SignOutWish): Promise<SignOutResult> {
+  async signOut(id: ServerId, extent: SignOutExtent): Promise<SignOutResult> {
     const { servers, loader, holdings, leases, vault, audit, changed } = this.parts;
     const held = await loader.held(servers.get(id).id);
     if (held === undefined) return 'was-signed-out';
     const { credential } = held;
     const key = keyOf(credential);
-    const sharing = servers.using({ ...key, account: credential.account });
     const { account, resource, generation } = credential;
-    if (!revoke && sharing.length > 1) {
+    const entry = { ...key, account };
+    const isElsewhere = extent === 'server' && (await servers.areOthersUsing(entry));
+    const sharing = servers.using(entry);
+    if (isElsewhere || (extent === 'server' && sharing.length > 1)) {
       this.#unbind(id);
+      // Where nobody in this window uses it any more, the others look after it.
+      if (sharing.length === 1) holdings.remove(keyText(key));
       changed();
       audit.record({ kind: 'sign-out', outcome: 'kept', server: id, account, resource, generation });
-      return 'kept';
+      return 'left';
     }
     // Unbound first: a call that comes meanwhile must not find the credential and bring it back.
     for (const { id: shared } of sharing) this.#unbind(shared);
@@ -84,7 +89,7 @@ export class SignOuts {
       return last;
     });
     await this.#forgetAllowed(account);
-    const outcome = await this.#leave(removed, revoke);
+    const outcome = await this.#leave(removed, extent);
     audit.record({
       kind: 'sign-out',
       outcome,
@@ -94,6 +99,13 @@ export class SignOuts {
       generation: removed.generation,
     });
     return outcome;
+  }
+
+  /** Whether a server of another workspace uses the credential of `id`, too. */
+  async isUsedElsewhere(id: ServerId): Promise<boolean> {
+    const { servers } = this.parts;
+    const bound = servers.boundTo(id);
+    return bound !== undefined && (await servers.areOthersUsing(bound));
   }
 
   /** What was allowed for an account holds for as long as it is here. */
@@ -110,10 +122,10 @@ export class SignOuts {
     this.parts.servers.signOut(id);
   }
 
-  async #leave(credential: Credential, revoke: boolean): Promise<'revoked' | 'forgotten' | 'kept'> {
+  async #leave(credential: Credential, extent: SignOutExtent): Promise<'revoked' | 'forgotten' | 'kept'> {
     // What another program has signed in with is not ours to end: revoking a token ends all of its grant.
     const isForeign = credential.grant?.kind === 'google';
-    if (!revoke || isForeign) return 'kept';
+    if (extent !== 'grant' || isForeign) return 'kept';
     const { fetch, issuers, clients, log } = this.parts;
     const { account, client, resource } = credential;
     let isRevoked = false;

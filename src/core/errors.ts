@@ -55,6 +55,8 @@ export type ErrorCode =
   | 'token_answer_invalid'
   /** Somebody else signed in than the account that was asked for. */
   | 'wrong_account'
+  /** The user has allowed less than what servers of the account use already; that stays as it was. */
+  | 'consent_narrower'
   /** A newer sign-in, the user, or the end of the window ended this sign-in. */
   | 'sign_in_cancelled'
   /** Nobody finished the sign-in in time. */

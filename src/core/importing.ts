@@ -1,7 +1,12 @@
 import type { Secret } from './secret.js';
 
 /** The programs whose credentials can be taken over. */
-export type ImportOrigin = 'google_workspace_mcp' | 'gcloud' | 'mcp-remote';
+export type ImportOrigin =
+  | 'google_workspace_mcp'
+  | 'gcloud'
+  /** Whoever has set that variable of the environment. */
+  | 'GOOGLE_APPLICATION_CREDENTIALS'
+  | 'mcp-remote';
 
 /** A file of another program, as it was when it was read. */
 export interface PlaintextFile {
@@ -56,7 +61,12 @@ export type FoundContent =
       readonly client: ForeignClient;
     }
   /** Application default credentials, which stay where they are and are used there. */
-  | { readonly kind: 'default-credentials'; readonly type: string }
+  | {
+      readonly kind: 'default-credentials';
+      readonly type: string;
+      /** By which servers have to name it; missing where it is what they use who name none. */
+      readonly path?: string;
+    }
   /** Somebody's grant for one MCP server. */
   | {
       readonly kind: 'server';

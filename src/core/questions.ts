@@ -11,6 +11,20 @@ export interface EnteredClient {
 /** What proves that a configured client is one: a text that its administrator was given, or a key. */
 export type ClientProof = 'client secret' | 'private key';
 
+/** Where tokens that name no audience are wanted, and is none of their issuer's own addresses. */
+export interface Receiver {
+  readonly server: ServerId;
+  /** Whether a workspace has named the server; then nobody but the user may say yes. */
+  readonly isProposed: boolean;
+  /** Whom the tokens speak for; missing for whoever is about to sign in. */
+  readonly account?: string;
+  /** What they allow, in words. */
+  readonly scopes: readonly string[];
+  readonly origin: string;
+  /** Whom their use is charged to, where the settings say so. */
+  readonly quotaProject?: string;
+}
+
 /**
  * What only the user knows, asked in the course of a sign-in that the user has begun. Each resolves to undefined when
  * the user leaves it.
@@ -23,18 +37,8 @@ export interface Questions {
    * @param redirectUri - what has to be registered for it; missing where no browser comes back
    */
   client(server: ServerId, issuer: string, redirectUri?: string): PromiseLike<EnteredClient | undefined>;
-  /**
-   * Whether tokens of `account`, which name no audience, may be sent to `origin`, which is none of the issuer's own.
-   * Asked once for each account and origin.
-   * @param account - whom the tokens speak for; undefined for whoever is about to sign in
-   * @param scopes - what they allow, in words
-   */
-  mayReceive(
-    server: ServerId,
-    account: string | undefined,
-    scopes: readonly string[],
-    origin: string,
-  ): PromiseLike<boolean>;
+  /** Whether tokens may be sent somewhere. Asked once for each account and origin. */
+  mayReceive(receiver: Receiver): PromiseLike<boolean>;
   /** What goes with `clientId`, which stands in the settings. */
   proof(
     server: ServerId,

@@ -2,15 +2,6 @@ import { createHash } from 'node:crypto';
 import { BrokerError } from '../core/errors.js';
 import type { ReadTextFile } from '../core/ports.js';
 
-/** Where Google's own tools keep what they have, and what they are told by the environment. */
-export interface GoogleHome {
-  /** The variables of the environment. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  /** The user's home folder. */
-  readonly homeFolder: string;
-  readonly isWindows: boolean;
-}
-
 /** A file of credentials, parsed as far as its type. */
 export interface CredentialsFile {
   readonly path: string;
@@ -19,21 +10,6 @@ export interface CredentialsFile {
   text(name: string): string;
   optionalText(name: string): string | undefined;
   readonly members: Readonly<Record<string, unknown>>;
-}
-
-/**
- * Where the application default credentials are: named by the environment, else where `gcloud` puts them.
- * @see https://cloud.google.com/docs/authentication/application-default-credentials
- */
-export function applicationDefaultPath({ environment, homeFolder, isWindows }: GoogleHome): string {
-  const named = environment['GOOGLE_APPLICATION_CREDENTIALS'] ?? '';
-  if (named !== '') return named;
-  const separator = isWindows ? '\\' : '/';
-  const folders = isWindows
-    ? [environment['APPDATA'] ?? homeFolder, 'gcloud']
-    : [homeFolder, '.config', 'gcloud'];
-  const folder = environment['CLOUDSDK_CONFIG'] ?? folders.join(separator);
-  return [folder, 'application_default_credentials.json'].join(separator);
 }
 
 /**

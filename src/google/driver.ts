@@ -1,6 +1,6 @@
+import type { GoogleHome } from '../core/default-credentials.js';
 import type { IssuerDriver } from '../core/issuer-driver.js';
 import type { ReadTextFile } from '../core/ports.js';
-import type { GoogleHome } from './credentials-file.js';
 import type { GoogleEndpoints } from './endpoints.js';
 import { requestByLibrary } from './grants.js';
 import { googleQuirk } from './quirk.js';

@@ -1,5 +1,6 @@
 import type { AuthClient } from 'google-auth-library';
 import type { Account } from '../core/account.js';
+import { applicationDefaultPath } from '../core/default-credentials.js';
 import { BrokerError, hasCode } from '../core/errors.js';
 import type { IssuerGrant } from '../core/grant.js';
 import type { IssuedToken, IssuerAnswer, IssuerGrantWishes } from '../core/issuer-driver.js';
@@ -7,7 +8,6 @@ import type { Fetch } from '../core/ports.js';
 import { Secret } from '../core/secret.js';
 import { readAnswerOf } from './answer.js';
 import {
-  applicationDefaultPath,
   credentialsFrom,
   loginDigestOf,
   readCredentialsFile,

@@ -2,6 +2,7 @@
 export interface IdTokenClaims {
   readonly audience: string;
   readonly subject?: string;
+  /** An address that Google has verified. */
   readonly email?: string;
   /** Seconds since the epoch. */
   readonly endsAtSeconds: number;
@@ -15,12 +16,18 @@ export function claimsOf(token: string): IdTokenClaims | undefined {
   } catch {
     return undefined;
   }
-  const { aud, sub, email, exp } = Object(claims) as Readonly<Record<string, unknown>>;
+  const {
+    aud,
+    sub,
+    email,
+    email_verified: verified,
+    exp,
+  } = Object(claims) as Readonly<Record<string, unknown>>;
   if (typeof aud !== 'string' || typeof exp !== 'number') return undefined;
   return {
     audience: aud,
     endsAtSeconds: exp,
     ...(typeof sub === 'string' && sub !== '' && { subject: sub }),
-    ...(typeof email === 'string' && email !== '' && { email }),
+    ...(verified === true && typeof email === 'string' && email !== '' && { email }),
   };
 }

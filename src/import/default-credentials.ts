@@ -13,13 +13,14 @@ const needed: Readonly<Record<string, readonly string[]>> = {
 /**
  * Reads an `application_default_credentials.json`, as far as to know whether it is one: it is not copied, but used
  * where it lies.
+ * @param path - by which servers have to name it; undefined where it is what they use who name none
  */
-export function parseDefaultCredentials(text: string): FoundContent {
+export function parseDefaultCredentials(text: string, path?: string): FoundContent {
   const file = parseObject(text);
   if (file === undefined) return { kind: 'unusable', why: 'not-json' };
   const type = textOf(file['type']);
   const members = type !== undefined && Object.hasOwn(needed, type) ? needed[type] : undefined;
   if (type === undefined || members === undefined || !members.every((name) => textOf(file[name])))
     return { kind: 'unusable', why: 'incomplete' };
-  return { kind: 'default-credentials', type };
+  return { kind: 'default-credentials', type, ...(path !== undefined && { path }) };
 }

@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
+import {
+  applicationDefaultPath,
+  gcloudCredentialsPath,
+  namedCredentialsPath,
+  type GoogleHome,
+} from '../core/default-credentials.js';
 import type {
   ForeignCredentials,
   FoundContent,
@@ -7,16 +13,19 @@ import type {
   ImportOrigin,
   PlaintextFile,
 } from '../core/importing.js';
-import { namesIn, readForeign, removeForeign, type ForeignFile } from '../node/foreign-files.js';
+import {
+  finishRemovals,
+  namesIn,
+  readForeign,
+  removeForeign,
+  type ForeignFile,
+} from '../node/foreign-files.js';
 import { parseDefaultCredentials } from './default-credentials.js';
 import { isRemoteFolder, parseRemoteFiles, parseRemoteName } from './remote-files.js';
 import { isWorkspaceFile, parseWorkspaceFile } from './workspace-file.js';
 
 /** Where this computer has things. */
-export interface FinderParts {
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly homeFolder: string;
-  readonly isWindows: boolean;
+export interface FinderParts extends GoogleHome {
   /** Where Google's tokens are renewed, in all spellings that its files have had. */
   readonly tokenEndpoints: readonly string[];
 }
@@ -26,7 +35,7 @@ export function foreignCredentials(parts: FinderParts): ForeignCredentials {
   return {
     find: async (serverUrls) => {
       const folders = workspaceFolders(parts).map((folder) => inWorkspaceFolder(folder, parts));
-      const found = [...folders, gcloud(parts), remote(parts, serverUrls)];
+      const found = [...folders, defaultCredentials(parts), remote(parts, serverUrls)];
       return (await Promise.all(found)).flat();
     },
     findIn: (folder) => inWorkspaceFolder(folder, parts),
@@ -47,6 +56,7 @@ async function inWorkspaceFolder(
   folder: string,
   { tokenEndpoints }: FinderParts,
 ): Promise<readonly FoundCredential[]> {
+  await finishRemovals(folder);
   const names = (await namesIn(folder)).filter(isWorkspaceFile);
   const found = names.map((name) =>
     one('google_workspace_mcp', join(folder, name), name.slice(0, -'.json'.length), (text) =>
@@ -56,17 +66,20 @@ async function inWorkspaceFolder(
   return (await Promise.all(found)).flat();
 }
 
-/** @see "How Application Default Credentials works", docs.cloud.google.com */
-async function gcloud({
-  environment,
-  homeFolder: home,
-  isWindows,
-}: FinderParts): Promise<readonly FoundCredential[]> {
-  const usual = isWindows
-    ? join(environment['APPDATA'] ?? join(home, 'AppData', 'Roaming'), 'gcloud')
-    : join(home, '.config', 'gcloud');
-  const path = join(environment['CLOUDSDK_CONFIG'] ?? usual, 'application_default_credentials.json');
-  return one('gcloud', path, path, parseDefaultCredentials);
+/** What the environment names for everybody comes before what gcloud has, and may be that. */
+async function defaultCredentials(parts: FinderParts): Promise<readonly FoundCredential[]> {
+  const [named, own] = [namedCredentialsPath(parts), gcloudCredentialsPath(parts)];
+  // A path from somewhere would be another one for each program.
+  const isThere = named !== undefined && named !== own && isAbsolute(named);
+  const found = [
+    ...(isThere
+      ? [one('GOOGLE_APPLICATION_CREDENTIALS', named, named, (text) => parseDefaultCredentials(text, named))]
+      : []),
+    one('gcloud', own, own, (text) =>
+      parseDefaultCredentials(text, own === applicationDefaultPath(parts) ? undefined : own),
+    ),
+  ];
+  return (await Promise.all(found)).flat();
 }
 
 /** The newest of what its versions have about each server; the older ones are plaintext all the same. */
@@ -103,6 +116,7 @@ interface RemoteCopy {
 }
 
 async function remoteCopies(folder: string): Promise<ReadonlyMap<string, RemoteCopy>> {
+  await finishRemovals(folder);
   const copies = new Map<string, RemoteCopy>();
   for (const name of await namesIn(folder)) {
     const parsed = parseRemoteName(name);

@@ -1,6 +1,6 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { link, lstat, open, readdir, realpath, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { PlaintextFile, Removal } from '../core/importing.js';
 import { codeOf } from './atomic-file.js';
 
@@ -53,24 +53,48 @@ export async function readForeign(path: string): Promise<ForeignRead | undefined
  * writes in its place in the same moment stays.
  */
 export async function removeForeign({ path, digest, leadsTo }: PlaintextFile): Promise<Removal> {
-  const aside = join(dirname(path), `.${randomUUID()}.removing`);
+  const aside = join(dirname(path), `.${basename(path)}.${digest.slice(0, digestLength)}.removing`);
   try {
     if (leadsTo !== undefined || (await lstat(path)).isSymbolicLink()) return 'changed';
+    await finishRemoval(aside);
     await rename(path, aside);
   } catch (error) {
     return codeOf(error) === 'ENOENT' ? 'gone' : 'failed';
   }
   try {
-    const content = await readBounded(aside);
-    if (content !== undefined && digestOf(content.bytes) === digest) {
-      await rm(aside);
-      return 'removed';
-    }
-    await putBack(aside, path);
-    return 'changed';
+    return (await finishRemoval(aside)) ?? 'removed';
   } catch {
     await putBack(aside, path).catch(() => undefined);
     return 'failed';
+  }
+}
+
+/** Enough to tell two versions of a file apart; a name may not be long. */
+const digestLength = 16;
+
+/**
+ * Ends in `folder` what a window that stopped in the middle of a removal has left: what was to be deleted goes, and what
+ * had changed by then comes back. What cannot be ended now is left for the next time.
+ */
+export async function finishRemovals(folder: string): Promise<void> {
+  for (const name of await namesIn(folder)) await finishRemoval(join(folder, name)).catch(() => undefined);
+}
+
+/** @returns what became of what lies at `aside`; undefined when that is nothing, or no file that was moved there by us */
+async function finishRemoval(aside: string): Promise<'removed' | 'changed' | undefined> {
+  const [, name, digest] = /^\.(.+)\.([0-9a-f]{16})\.removing$/.exec(basename(aside)) ?? [];
+  if (name === undefined || digest === undefined) return undefined;
+  try {
+    const content = await readBounded(aside);
+    if (content !== undefined && digestOf(content.bytes).startsWith(digest)) {
+      await rm(aside);
+      return 'removed';
+    }
+    await putBack(aside, join(dirname(aside), name));
+    return 'changed';
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
   }
 }
 

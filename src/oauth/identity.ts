@@ -18,18 +18,44 @@ export function identify(issuer: string, tokens: GrantedTokens, clientId = ''): 
   );
 }
 
-/** The account that validated `claims` of `issuer` name; undefined when they name none. */
+/**
+ * The account that validated `claims` of `issuer` name; undefined when they name none. Nobody is called by an address
+ * that the issuer says is not verified.
+ */
 export function accountFrom(issuer: string, claims: Readonly<Record<string, unknown>>): Account | undefined {
-  const { sub: subject } = claims;
+  const { email_verified: verified } = claims;
+  const isDenied = verified === false || verified === 'false';
+  return accountOf(
+    issuer,
+    claims,
+    (isDenied ? undefined : text(claims['email'])) ??
+      text(claims['preferred_username']) ??
+      text(claims['name']),
+  );
+}
+
+/**
+ * The same where decisions hang on what somebody is called, such as which client is theirs: by an address that the
+ * issuer has verified, else by the subject. A name is whatever somebody has typed.
+ * @see OpenID Connect Core §5.1, `email_verified`; §5.7
+ */
+export function verifiedAccountFrom(
+  issuer: string,
+  claims: Readonly<Record<string, unknown>>,
+): Account | undefined {
+  const { email_verified: verified } = claims;
+  const isVerified = verified === true || verified === 'true';
+  return accountOf(issuer, claims, isVerified ? text(claims['email']) : undefined);
+}
+
+function accountOf(
+  issuer: string,
+  { sub: subject }: Readonly<Record<string, unknown>>,
+  name: string | undefined,
+): Account | undefined {
   // Verbatim: two subjects that differ in a character are two accounts (OpenID Connect Core §2).
   if (typeof subject !== 'string' || subject === '') return undefined;
-  const label =
-    text(claims['email']) ??
-    text(claims['preferred_username']) ??
-    text(claims['name']) ??
-    text(subject) ??
-    new URL(issuer).host;
-  return { issuer, subject, label };
+  return { issuer, subject, label: name ?? text(subject) ?? new URL(issuer).host };
 }
 
 function claimsOf(accessToken: string, issuer: string): Record<string, unknown> {

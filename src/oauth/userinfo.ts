@@ -4,11 +4,11 @@ import type { Fetch } from '../core/ports.js';
 import type { Secret } from '../core/secret.js';
 import type { AuthorizationServer } from './authorization-server.js';
 import { guardedFetch } from './guarded-fetch.js';
-import { accountFrom } from './identity.js';
+import { verifiedAccountFrom } from './identity.js';
 import { readAnswer } from './normalized-answer.js';
 
 /**
- * Asks the issuer for whom an access token speaks, where no ID token says so.
+ * Asks the issuer for whom an access token speaks, where no ID token says so: `verifiedAccountFrom`.
  * @throws BrokerError `identity_missing` when it does not say; `issuer_unreachable`, `tls_untrusted`,
  *   `address_refused`, `network_refused`; or the signal's reason
  * @see OpenID Connect Core §5.3
@@ -28,7 +28,7 @@ export async function askWhoItIs(
     ...(signal && { signal }),
   });
   const claims = response.status === 200 ? await readAnswer(response) : undefined;
-  const account = claims && accountFrom(issuer, claims);
+  const account = claims && verifiedAccountFrom(issuer, claims);
   if (account === undefined) throw missing(`answers ${response.status}, and names nobody`);
   return account;
 }

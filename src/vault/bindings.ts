@@ -68,6 +68,13 @@ export class Bindings {
     this.#kept.set(this.#name(server), binding);
   }
 
+  /** Those of all other workspaces, also what their windows have written since this one has begun. */
+  async elsewhere(): Promise<readonly Binding[]> {
+    const here = JSON.stringify([this.workspace]).slice(0, -1);
+    const all = [...(await this.#kept.everything())];
+    return all.filter(([name]) => !name.startsWith(`${here},`)).map(([, binding]) => binding);
+  }
+
   /** Resolves when everything is written. */
   end(): Promise<void> {
     return this.#kept.close();

@@ -94,6 +94,20 @@ export class LedgerMap<T> {
     return this.#entries.get(key)?.value;
   }
 
+  /** What all windows have written until now; where that cannot be read, what this one knows. */
+  async everything(): Promise<ReadonlyMap<string, T>> {
+    await this.loaded;
+    this.#flush();
+    await this.#writing;
+    let entries: ReadonlyMap<string, Entry<T>> = this.#entries;
+    try {
+      entries = this.#replay(this.#parse((await this.parts.ledger.load()).lines));
+    } catch (error) {
+      this.#report('cannot be read', error);
+    }
+    return new Map([...entries].map(([key, { value }]) => [key, value]));
+  }
+
   set(key: string, value: T): void {
     const present = this.#entries.get(key);
     if (present !== undefined && this.rules.wins === 'first') return;

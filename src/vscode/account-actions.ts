@@ -1,5 +1,6 @@
 import type { Broker } from '../broker/broker.js';
 import type { SignInWay } from '../broker/sign-in.js';
+import type { SignOutExtent } from '../broker/sign-outs.js';
 import { sameAccount, type Account } from '../core/account.js';
 import { describeError, hasCode } from '../core/errors.js';
 import type { Clock, Log } from '../core/ports.js';
@@ -129,51 +130,68 @@ export class AccountActions {
     const { l10n } = vs;
     const account = broker.account(id);
     const grant = broker.servers().find((server) => server.id === id)?.auth.grant;
+    // The login is another program's, so only the use that is made of it here can end.
+    if (grant?.kind === 'google') return this.#signOut(id, 'server');
     const isForAll = account !== undefined && googleClients.isOwn(account) && grant === undefined;
-    if (!isForAll) return this.#signOut(id, true);
-    const others = this.#othersOf(id, account);
+    if (!isForAll) return this.#signOut(id, 'grant');
+    const others = await this.#othersOf(id);
+    const isShared = others.length > 0;
+    const together = others.join(', ');
     await choose(vs, l10n.t('Sign {0} out of “{1}”', account.label, id), l10n.t('How far?'), [
       {
         label: l10n.t('$(sign-out) Sign Out Here'),
-        detail:
-          others.length === 0
-            ? l10n.t('This editor forgets the account. What it was granted at Google stays.')
-            : l10n.t('Only “{0}” stops using it. These go on: {1}.', id, others.join(', ')),
-        run: () => this.#signOut(id, false),
+        detail: isShared
+          ? l10n.t('Only “{0}” stops using it. These go on: {1}.', id, together)
+          : l10n.t('This editor forgets the account. What it was granted at Google stays.'),
+        run: () => this.#signOut(id, 'server'),
       },
+      ...(isShared
+        ? [
+            {
+              label: l10n.t('$(sign-out) Sign Out Everywhere in This Editor'),
+              detail: l10n.t(
+                'This editor forgets the account. What it was granted at Google stays. These lose it with “{0}”: {1}.',
+                id,
+                together,
+              ),
+              run: () => this.#signOut(id, 'account'),
+            },
+          ]
+        : []),
       {
         label: l10n.t('$(trash) Sign Out and Revoke at Google'),
-        detail:
-          others.length === 0
-            ? l10n.t('Ends all that your client was granted for this account, on other computers too.')
-            : l10n.t(
-                'Ends all that your client was granted for this account, on other computers too. These lose it with “{0}”: {1}.',
-                id,
-                others.join(', '),
-              ),
-        run: () => this.#signOut(id, true),
+        detail: isShared
+          ? l10n.t(
+              'Ends all that your client was granted for this account, on other computers too. These lose it with “{0}”: {1}.',
+              id,
+              together,
+            )
+          : l10n.t('Ends all that your client was granted for this account, on other computers too.'),
+        run: () => this.#signOut(id, 'grant'),
       },
     ]);
   }
 
-  /** The other servers that use `account`, as they are shown. */
-  #othersOf(id: ServerId, account: Account | undefined): readonly string[] {
-    const { broker } = this.parts;
+  /** Who else uses the account of `id`: servers of this workspace, and those of others, as they are shown. */
+  async #othersOf(id: ServerId): Promise<readonly string[]> {
+    const { vs, broker } = this.parts;
+    const account = broker.account(id);
     if (account === undefined) return [];
-    return broker
+    const here = broker
       .servers()
       .filter((server) => server.id !== id && isSame(broker.account(server.id), account))
       .map((server) => `“${server.id}”`);
+    return (await broker.isUsedElsewhere(id)) ? [...here, vs.l10n.t('servers of other workspaces')] : here;
   }
 
-  async #signOut(id: ServerId, revoke: boolean): Promise<void> {
+  async #signOut(id: ServerId, extent: SignOutExtent): Promise<void> {
     const { vs, broker } = this.parts;
     const { l10n } = vs;
     const account = broker.account(id)?.label ?? '';
-    const others = this.#othersOf(id, broker.account(id));
+    const others = await this.#othersOf(id);
     const isFromFile = broker.servers().find((server) => server.id === id)?.auth.grant !== undefined;
     try {
-      const result = await broker.signOut(id, { revoke });
+      const result = await broker.signOut(id, extent);
       if (result === 'was-signed-out') return;
       const text =
         result === 'revoked'
@@ -182,13 +200,15 @@ export class AccountActions {
               account,
               id,
             )
-          : result === 'kept'
-            ? keptText(l10n, account, id, others, isFromFile)
-            : l10n.t(
-                'Signed out {0} of “{1}” on this computer. The authorization server could not be told; remove the access in your account there if you want it gone at once.',
-                account,
-                id,
-              );
+          : result === 'left'
+            ? leftText(l10n, account, id, others, isFromFile)
+            : result === 'kept'
+              ? keptText(l10n, account, id, isFromFile)
+              : l10n.t(
+                  'Signed out {0} of “{1}” on this computer. The authorization server could not be told; remove the access in your account there if you want it gone at once.',
+                  account,
+                  id,
+                );
       void vs.window.showInformationMessage(unlinked(text));
     } catch (error) {
       await this.#showFailure(id, error);
@@ -240,32 +260,36 @@ function addressOf({ issuer, subject, label }: Account, all: readonly Account[])
   return alike.length > 1 ? `${host} · ${iconless(subject)}` : host;
 }
 
-/** What is left after a sign-out that has told the authorization server nothing. */
-function keptText(
+/** What is left after one server has left an account that others use. */
+function leftText(
   l10n: VSCode['l10n'],
   account: string,
   id: ServerId,
   others: readonly string[],
   isFromFile: boolean,
 ): string {
+  if (isFromFile) return keptText(l10n, account, id, isFromFile);
+  return l10n.t(
+    'Signed out {0} of “{1}”. The sign-in is kept for {2}, and nothing was revoked.',
+    account,
+    id,
+    others.join(', '),
+  );
+}
+
+/** What is left after a sign-out that has told the authorization server nothing. */
+function keptText(l10n: VSCode['l10n'], account: string, id: ServerId, isFromFile: boolean): string {
   if (isFromFile)
     return l10n.t(
       'Signed out {0} of “{1}”. The credentials that it was given are kept where they are.',
       account,
       id,
     );
-  return others.length > 0
-    ? l10n.t(
-        'Signed out {0} of “{1}”. The sign-in is kept for {2}, and nothing was revoked.',
-        account,
-        id,
-        others.join(', '),
-      )
-    : l10n.t(
-        'Signed out {0} of “{1}”; this editor has forgotten the sign-in. What was granted at Google is kept: to end it, remove the access in your Google Account.',
-        account,
-        id,
-      );
+  return l10n.t(
+    'Signed out {0} of “{1}”; this editor has forgotten the sign-in. What was granted at Google is kept: to end it, remove the access in your Google Account.',
+    account,
+    id,
+  );
 }
 
 const isSame = (one: Account | undefined, other: Account): boolean =>

@@ -16,6 +16,7 @@ export class Approvals {
   constructor(
     private readonly vs: VSCode,
     private readonly memento: Memento,
+    private readonly scopeText: ScopeText,
   ) {}
 
   /** @returns undefined when the user has not been asked, or has not answered */
@@ -34,7 +35,7 @@ export class Approvals {
     this.#asked.add(key);
     const { l10n, window } = this.vs;
     const [allow, deny] = [l10n.t('Allow'), l10n.t('Don’t Allow')];
-    const question = unlinked(questionAbout(this.vs, server));
+    const question = unlinked(questionAbout(this.vs, server, this.scopeText));
     const choice = await window.showInformationMessage(question, allow, deny);
     if (choice === undefined) return false;
     const answer: Answer = choice === allow ? 'allowed' : 'denied';
@@ -43,16 +44,28 @@ export class Approvals {
   }
 }
 
-function questionAbout({ l10n }: VSCode, { id, url, auth }: Server): string {
-  const question = l10n.t(
-    'This workspace wants to use the MCP server “{0}” at {1} with an account of yours. Allow it only if you trust that address.',
-    id,
-    // As it is used, and not as it is written: a host can look like another.
-    new URL(url).href,
-  );
-  if (auth.issuer === undefined) return question;
-  return `${question} ${l10n.t('You would sign in at {0}.', new URL(auth.issuer).href)}`;
+/** All that the answer is about, so that nobody allows what they have not seen. */
+function questionAbout({ l10n }: VSCode, { id, url, auth }: Server, scopeText: ScopeText): string {
+  const { issuer, account, scopes = [], quotaProject } = auth;
+  const words = scopes.map((scope) => scopeText(scope) ?? JSON.stringify(scope));
+  return [
+    l10n.t(
+      'This workspace wants to use the MCP server “{0}” at {1} with an account of yours. Allow it only if you trust that address.',
+      id,
+      // As it is used, and not as it is written: a host can look like another.
+      new URL(url).href,
+    ),
+    ...(issuer === undefined ? [] : [l10n.t('You would sign in at {0}.', new URL(issuer).href)]),
+    ...(account === undefined ? [] : [l10n.t('It wants the account {0}.', JSON.stringify(account))]),
+    ...(words.length === 0 ? [] : [l10n.t('It asks for: {0}.', words.join(', '))]),
+    ...(quotaProject === undefined
+      ? []
+      : [l10n.t('Its use would be charged to the project {0}.', JSON.stringify(quotaProject))]),
+  ].join(' ');
 }
+
+/** What a scope lets somebody do, in words; undefined for one that is not known. */
+type ScopeText = (scope: string) => string | undefined;
 
 /** Everything of the entry that decides where a credential comes from and goes to. */
 const keyOf = ({ url, auth, rules = [] }: Server): string =>

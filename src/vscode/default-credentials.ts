@@ -15,35 +15,38 @@ export interface DefaultCredentialsParts {
   readonly origins: readonly string[];
 }
 
-/** Has servers use the application default credentials of this computer, which stay in gcloud's file. */
+/** Has servers use the application default credentials of this computer, which stay in their file. */
 export class DefaultCredentials {
   constructor(private readonly parts: DefaultCredentialsParts) {}
 
-  /** @returns what came of it, as a sentence */
-  async use(): Promise<string> {
+  /**
+   * @param path - the file, where it is not the one that is used by servers which name none
+   * @returns what came of it, as a sentence
+   */
+  async use(path?: string): Promise<string> {
     const { vs, actions } = this.parts;
     const { l10n, window } = vs;
     const servers = this.#servers();
     if (servers.length === 0) {
       return l10n.t(
-        'gcloud’s credentials stay in their file, and no server of Google’s is there that could use them. Run “MCP Credentials: Add Server…”, then import again.',
+        'The application default credentials stay in their file, and no server of Google’s is there that could use them. Run “MCP Credentials: Add Server…”, then import again.',
       );
     }
     const items = servers.map((server) => ({ label: server.id, detail: server.url, server }));
     const chosen = await window.showQuickPick(items, {
-      title: l10n.t('Credentials of gcloud'),
+      title: l10n.t('Application default credentials'),
       placeHolder: l10n.t('Which servers are to use them, instead of an account that signs in?'),
       canPickMany: true,
     });
     const used: string[] = [];
     for (const { server } of chosen ?? []) {
-      if (!(await this.#write(server))) continue;
+      if (!(await this.#write(server, path))) continue;
       await actions.signIn(server.id, 'any');
       used.push(server.id);
     }
     return used.length === 0
-      ? l10n.t('gcloud’s credentials are used by no server.')
-      : l10n.t('gcloud’s credentials stay in their file; used by: {0}.', used.join(', '));
+      ? l10n.t('The application default credentials are used by no server.')
+      : l10n.t('The application default credentials stay in their file; used by: {0}.', used.join(', '));
   }
 
   /** Those of the user's own settings that are Google's and have no grant yet. */
@@ -55,12 +58,15 @@ export class DefaultCredentials {
       .filter(({ id, url, auth }) => own.includes(id) && auth.grant === undefined && isWithin(origins, url));
   }
 
-  async #write({ id }: Server): Promise<boolean> {
+  async #write({ id }: Server, path: string | undefined): Promise<boolean> {
     const { entries } = this.parts;
     const entry = entries.own?.[id];
     if (!isRecord(entry)) return false;
     const auth = isRecord(entry['auth']) ? entry['auth'] : {};
-    const next = { ...entry, auth: { ...auth, grant: { type: 'google' } } };
+    const next = {
+      ...entry,
+      auth: { ...auth, grant: { type: 'google', ...(path !== undefined && { credentials: path }) } },
+    };
     return entries.write(id, next, (server) => server.auth.grant?.kind === 'google');
   }
 }

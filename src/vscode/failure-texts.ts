@@ -191,6 +191,13 @@ export function failureText(
         server,
         detail('wanted'),
       ),
+    consent_narrower: () =>
+      l10n.t(
+        'You left out what servers of {0} use already: {1}. Nothing was changed. Sign in for “{2}” again and leave those boxes ticked; to take them back for all servers, run “MCP Credentials: Sign Out” first.',
+        account,
+        detail('lost'),
+        server,
+      ),
     sign_in_cancelled: () => l10n.t('The sign-in was cancelled.'),
     sign_in_timeout: () =>
       l10n.t('Nobody finished the sign-in in the browser within 5 minutes. Sign in again.'),

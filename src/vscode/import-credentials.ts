@@ -160,11 +160,12 @@ export class ImportCredentials {
           continue;
         }
         if (content.kind === 'default-credentials') {
-          sentences.push(await defaultCredentials.use());
+          sentences.push(await defaultCredentials.use(content.path));
           continue;
         }
         const result = await broker.import(content, issuer);
-        const isHere = result.kind === 'imported' || result.kind === 'kept';
+        // What is only in the file would be lost with it.
+        const isHere = result.kind === 'imported' || (result.kind === 'kept' && result.isCovered);
         if (result.kind === 'imported') imported.push(result.account);
         else sentences.push(resultText(l10n, entry, result, storage.health));
         if (isHere) files.push(...entry.files.filter(({ leadsTo }) => leadsTo === undefined));

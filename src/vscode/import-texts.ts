@@ -14,6 +14,8 @@ export function originText(l10n: L10n, origin: ImportOrigin): string {
       return l10n.t('google_workspace_mcp');
     case 'gcloud':
       return l10n.t('gcloud, application default credentials');
+    case 'GOOGLE_APPLICATION_CREDENTIALS':
+      return l10n.t('named by the variable GOOGLE_APPLICATION_CREDENTIALS');
     case 'mcp-remote':
       return l10n.t('mcp-remote');
     default:
@@ -80,7 +82,13 @@ export function resultText(
 ): string {
   switch (result.kind) {
     case 'kept':
-      return l10n.t('{0} is here already, and no older; that one is kept.', result.account.label);
+      return result.isCovered
+        ? l10n.t('{0} is here already, and no older; that one is kept.', result.account.label)
+        : l10n.t(
+            '{0} is here already, and no older; that one is kept. It allows less than the file “{1}”, which stays.',
+            result.account.label,
+            name,
+          );
     case 'another-person':
       return l10n.t(
         '“{0}” is not imported: its tokens are those of {1}. Sign in as {0} instead.',

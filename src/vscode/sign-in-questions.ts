@@ -49,7 +49,7 @@ export function signInQuestions(vs: VSCode): Questions {
       };
     },
 
-    mayReceive: async (server, account, scopes, origin) => {
+    mayReceive: async ({ server, isProposed, account, scopes, origin, quotaProject }) => {
       const allow = l10n.t('Allow');
       const who = account ?? l10n.t('the account that you are about to sign in with');
       const question = l10n.t(
@@ -58,8 +58,17 @@ export function signInQuestions(vs: VSCode): Questions {
         origin,
         server,
       );
-      const allowed = scopes.length === 0 ? '' : `${l10n.t('They allow: {0}.', scopes.join(', '))} `;
-      const detail = `${allowed}${l10n.t('Whoever gets one can use it everywhere for as long as it lasts. Allow it only if you trust that address.')}`;
+      const sentences = [
+        ...(isProposed ? [l10n.t('This workspace has named the server, and not you.')] : []),
+        ...(scopes.length === 0 ? [] : [l10n.t('They allow: {0}.', scopes.join(', '))]),
+        ...(quotaProject === undefined
+          ? []
+          : [l10n.t('Their use is charged to the project {0}.', JSON.stringify(quotaProject))]),
+        l10n.t(
+          'Whoever gets one can use it everywhere for as long as it lasts. Allow it only if you trust that address.',
+        ),
+      ];
+      const detail = sentences.join(' ');
       return (await window.showWarningMessage(question, { modal: true, detail }, allow)) === allow;
     },
 

@@ -416,6 +416,26 @@ describe('the broker', () => {
       assert.equal(issuer.tokenRequests.length, 0, 'The background goes on with what has gone.');
     });
 
+    it('one server alone, and keeps what a server of another workspace still uses', async () => {
+      const { broker: elsewhere } = profile.window(undefined, 'file:///b');
+      await elsewhere.setServers([serverAt()]);
+      await elsewhere.accessToken(notes);
+      await elsewhere.close();
+      assert.equal(await broker.isUsedElsewhere(notes), true);
+      assert.equal(await broker.signOut(notes, 'server'), 'left');
+      assert.equal(broker.state(notes).kind, 'signed-out');
+      await fails(broker.accessToken(notes), 'sign_in_required');
+      assert.deepEqual(issuer.revoked, []);
+      await broker.close();
+      const { broker: reopened } = profile.window(undefined, 'file:///b');
+      await reopened.setServers([serverAt()]);
+      assert.equal(reopened.account(notes)?.subject, 'alice');
+      await reopened.accessToken(notes);
+      // The last user takes it along.
+      assert.equal(await reopened.signOut(notes, 'server'), 'kept');
+      assert.ok([...profile.secrets.values.keys()].every((key) => !key.includes('alice')));
+    });
+
     it('says when there is nobody', async () => {
       await broker.signOut(notes);
       assert.equal(await broker.signOut(notes), 'was-signed-out');

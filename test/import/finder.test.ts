@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -94,12 +95,35 @@ describe('the credentials of other programs', () => {
     const name = 'application_default_credentials.json';
     const usual = write(`.config/gcloud/${name}`, adc);
     const own = write(`sdk/${name}`, adc);
-    const windows = write(`roaming/gcloud/${name}`, adc);
+    const windows = write(`roaming\\gcloud\\${name}`, adc);
     const pathsOf = async (...given: Parameters<typeof finder>) =>
       (await finder(...given).find([])).flatMap(({ files }) => files.map(({ path }) => path));
     assert.deepEqual(await pathsOf(), [usual]);
     assert.deepEqual(await pathsOf({ CLOUDSDK_CONFIG: join(home, 'sdk') }), [own]);
     assert.deepEqual(await pathsOf({ APPDATA: join(home, 'roaming') }, true), [windows]);
+  });
+
+  it('include the default credentials that the environment names, each by the path that servers need', async () => {
+    const adc = JSON.stringify({ type: 'service_account', client_email: 'x', private_key: 'k' });
+    const usual = write('.config/gcloud/application_default_credentials.json', adc);
+    const named = write('keys/robot.json', adc);
+    const contentsOf = async (environment: Record<string, string>) =>
+      (await finder(environment).find([])).map(({ origin, name, content }) => [
+        origin,
+        name,
+        content.kind === 'default-credentials' ? content.path : content.kind,
+      ]);
+    assert.deepEqual(await contentsOf({}), [['gcloud', usual, undefined]]);
+    assert.deepEqual(await contentsOf({ GOOGLE_APPLICATION_CREDENTIALS: named }), [
+      ['GOOGLE_APPLICATION_CREDENTIALS', named, named],
+      ['gcloud', usual, usual],
+    ]);
+    assert.deepEqual(await contentsOf({ GOOGLE_APPLICATION_CREDENTIALS: usual }), [
+      ['gcloud', usual, undefined],
+    ]);
+    assert.deepEqual(await contentsOf({ GOOGLE_APPLICATION_CREDENTIALS: 'robot.json' }), [
+      ['gcloud', usual, usual],
+    ]);
   });
 
   it('include mcp-remote’s, by the server and from its newest version, with every copy', async () => {
@@ -134,6 +158,35 @@ describe('the credentials of other programs', () => {
       assert.equal(await finder().remove(file), 'removed');
       assert.deepEqual(readdirSync(dirname(path)), []);
       assert.equal(await finder().remove(file), 'gone');
+    });
+
+    const aside = (path: string, text: string): string => {
+      const digest = createHash('sha256').update(text).digest('hex').slice(0, 16);
+      return join(dirname(path), `.alice@example.com.json.${digest}.removing`);
+    };
+
+    it('go with the next look, when the window stopped in the middle of it', async () => {
+      const path = write('c/alice@example.com.json', person);
+      renameSync(path, aside(path, person));
+      assert.deepEqual(await finder().findIn(dirname(path)), []);
+      assert.deepEqual(readdirSync(dirname(path)), []);
+    });
+
+    it('come back with the next look, when they had changed before it', async () => {
+      const path = write('c/alice@example.com.json', person);
+      renameSync(path, aside(path, 'what was read'));
+      assert.deepEqual(namesOf(await finder().findIn(dirname(path))), [
+        'google_workspace_mcp alice@example.com',
+      ]);
+      assert.deepEqual(readdirSync(dirname(path)), ['alice@example.com.json']);
+    });
+
+    it('give way to what was written in their place meanwhile', async () => {
+      const path = write('c/alice@example.com.json', person);
+      writeFileSync(aside(path, 'what was read'), 'older');
+      await finder().findIn(dirname(path));
+      assert.equal(readFileSync(path, 'utf8'), person);
+      assert.deepEqual(readdirSync(dirname(path)), ['alice@example.com.json']);
     });
 
     it('stay, when they are not any more', async () => {

@@ -5,7 +5,7 @@ import { googleScope } from '../../src/google/scopes.js';
 import { until } from '../support/broker-window.js';
 import type { Visit } from '../support/form-browser.js';
 import { googleClient, type GoogleClient } from '../support/google/google-clients.js';
-import { at, googleWorld } from '../support/google/google-journeys.js';
+import { at, googleServers, googleWorld } from '../support/google/google-journeys.js';
 import { alice, bob } from '../support/google/google-users.js';
 import { scratchFolder } from '../support/scratch-folder.js';
 import { useGround } from '../support/ground.js';
@@ -116,6 +116,29 @@ describe('servers of Google’s world', () => {
         /^You are signed in for “gmail”\. Not granted: Drive: read, change and delete all files\.$/,
       );
       assert.match(await (await window.connect('gmail')).call('whoami'), /alice@example\.com/);
+    });
+
+    it('keep what was granted for one when less of it is ticked for another', async () => {
+      const { hosted, window: open } = await world();
+      const [mail, files] = [await hosted('gmail', [modify]), await hosted('drive', [drive])];
+      const { window, browser } = await open({ gmail: { server: mail }, drive: { server: files } });
+      await window.signIn(/gmail/);
+      const [key = ''] = window.stores.credentialKeys;
+      const before = await window.stores.secrets.get(key);
+      browser.user = at(alice, /gmail\.modify$/);
+      const signIn = window.run('signIn', /drive/);
+      const told = await window.editor.window.message(/You left out what servers of alice@example\.com use/);
+      told.close();
+      await signIn;
+      assert.match(told.text, /use already: Gmail: read, write and send mail\. Nothing was changed\./);
+      assert.match((await window.editor.visits.at(-1))?.text ?? '', /You left out what servers of/);
+      assert.deepEqual(window.stores.credentialKeys, [key]);
+      assert.equal(await window.stores.secrets.get(key), before);
+      assert.match(await (await window.connect('gmail')).call('whoami'), /alice@example\.com/);
+      // With everything ticked it goes on.
+      browser.user = at(alice);
+      await window.signIn(/drive/);
+      assert.match(await (await window.connect('drive')).call('whoami'), /alice@example\.com/);
     });
 
     it('take nobody else than the account that was asked for, and store nothing of them', async () => {
@@ -252,6 +275,39 @@ describe('servers of Google’s world', () => {
       assert.equal(answer.status, 200, 'It is still good at Google.');
     });
 
+    it('of one workspace leave an account that those of another use, and end it for all when the user says so', async () => {
+      const { google, hosted, window: open } = await world();
+      const servers = { mail: { server: await hosted('mail', [modify]), auth: { scopes: [modify] } } };
+      const { window: there } = await open(servers, { folder: 'file:///there' });
+      await there.signIn();
+      // Bindings are written a moment later.
+      there.clock.leap(1_000);
+      const { window: here } = await open(servers, { folder: 'file:///here', stores: there.stores });
+      await here.ready;
+      await here.connect('mail');
+
+      const leaving = here.run('signOut', /Sign Out Here/);
+      const told = await here.editor.window.message(/Signed out alice@example\.com of “mail”\./);
+      told.close();
+      await leaving;
+      assert.match(told.text, /The sign-in is kept for servers of other workspaces, and nothing was revoked/);
+      assert.match(await (await there.connect('mail')).call('whoami'), /alice@example\.com/);
+      await here.close();
+      await there.close();
+      const again = (await open(servers, { folder: 'file:///there', stores: there.stores })).window;
+      await again.ready;
+      assert.match(await (await again.connect('mail')).call('whoami'), /alice@example\.com/);
+
+      const { window: third } = await open(servers, { folder: 'file:///third', stores: there.stores });
+      await third.ready;
+      await third.connect('mail');
+      const ending = third.run('signOut', /Sign Out Everywhere in This Editor/);
+      (await third.editor.window.message(/has forgotten the sign-in/)).close();
+      await ending;
+      assert.deepEqual(third.stores.credentialKeys, []);
+      assert.ok(!google.requests.includes('POST /revoke'));
+    });
+
     it('stop together when the access is revoked on signing out', async () => {
       const { google, hosted, window: open } = await world();
       const auth = { scopes: [modify] };
@@ -359,6 +415,41 @@ describe('servers of Google’s world', () => {
       );
       await window.signIn(/Again as/);
       assert.equal(window.editor.window.modals.length, 1);
+    });
+
+    it('are asked about with all that the answer means: account, permissions, address, and whom it is charged to', async () => {
+      const { parties, google, window: open } = await world();
+      const theirs = await parties.workspace({ scopes: [modify] });
+      const auth = {
+        issuer: google.issuer,
+        account: alice.email,
+        scopes: [modify],
+        quotaProject: 'ours-1',
+      };
+      const proposal = { theirs: { server: theirs, auth } };
+      const { window } = await open(
+        {},
+        { own: [], workspace: { 'mcpCredentials.servers': googleServers(proposal) }, folder: 'file:///w' },
+      );
+      const proposed = await window.editor.window.message(/wants to use the MCP server “theirs”/);
+      assert.ok(proposed.text.includes(theirs.url), proposed.text);
+      assert.match(
+        proposed.text,
+        /account "alice@example\.com"\. It asks for: Gmail: read, write and send mail\. Its use would be charged to the project "ours-1"\./,
+      );
+      proposed.press('Allow');
+      await window.offers('theirs');
+      window.editor.window.planModal(
+        new RegExp(
+          `^Send tokens of alice@example\\.com to ${new URL(theirs.url).origin}, where the MCP server “theirs” is\\?$`,
+        ),
+        'Allow',
+      );
+      await window.signIn();
+      assert.match(
+        window.editor.window.modals[0]?.detail ?? '',
+        /^This workspace has named the server, and not you\. They allow: Gmail: read, write and send mail\. Their use is charged to the project "ours-1"\. Whoever/,
+      );
     });
 
     it('get none when the user has not allowed it', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { googleScope } from '../../src/google/scopes.js';
 import { authorizedUserFile } from '../support/google/credential-files.js';
 import { googleClient } from '../support/google/google-clients.js';
@@ -35,6 +35,63 @@ describe('a server that uses what gcloud has signed in', () => {
     };
     return { ...made, logIn, data: { server, auth } };
   }
+
+  it('uses them after an import that names the server, where they lie and wherever that is', async () => {
+    const { google, hosted, window: open } = await world();
+    const home = scratchFolder();
+    const usual = join(home, '.config', 'gcloud', 'application_default_credentials.json');
+    const key = join(home, 'robot.json');
+    const scopes = ['openid', googleScope('userinfo.email'), bigQuery];
+    const { refreshToken } = await google.signedInElsewhere(alice, gcloud, scopes);
+    mkdirSync(dirname(usual), { recursive: true });
+    writeFileSync(usual, authorizedUserFile(gcloud, refreshToken));
+    writeFileSync(key, google.addServiceAccount('robot').keyFile);
+    const auth = { scopes: [bigQuery] };
+    const servers = {
+      tables: { server: await hosted('tables', [bigQuery]), auth },
+      charts: { server: await hosted('charts', [bigQuery]), auth },
+    };
+    const importing = async (environment: Record<string, string>, file: RegExp, server: RegExp) => {
+      const { window } = await open(servers, { environment: { HOME: home, ...environment } });
+      await window.ready;
+      window.editor.window.planPick(/What Was Found on This Computer/);
+      window.editor.window.planTicks(file);
+      window.editor.window.planTicks(server);
+      const work = window.run('importCredentials');
+      const text = /application default credentials stay in their file; used by: (tables|charts)\./;
+      (await window.editor.window.message(text)).close();
+      await work;
+      assert.deepEqual(window.editor.visits, []);
+      return window;
+    };
+    const first = await importing({}, /application_default_credentials/, /tables/);
+    assert.match(await (await first.connect('tables')).call('whoami'), /alice@example\.com/);
+    assert.match(first.editor.settings.text, /"grant":\{"type":"google"\}/);
+    assert.ok(!first.remains.includes(refreshToken));
+    const second = await importing({ GOOGLE_APPLICATION_CREDENTIALS: key }, /robot\.json/, /charts/);
+    const [, list] = second.editor.window.picks;
+    assert.equal(
+      list?.items.find(({ label }) => label.includes(key))?.description,
+      'named by the variable GOOGLE_APPLICATION_CREDENTIALS',
+    );
+    assert.match(await (await second.connect('charts')).call('whoami'), /robot@/);
+    assert.ok(second.editor.settings.text.includes(JSON.stringify({ type: 'google', credentials: key })));
+  });
+
+  it('leaves it to the others when one of them signs out', async () => {
+    const { hosted, window: open, logIn, data } = await world();
+    await logIn(alice);
+    const more = { server: await hosted('more', [bigQuery]), auth: data.auth };
+    const { window } = await open({ data, more });
+    await window.ready;
+    for (const label of ['data', 'more'])
+      assert.match(await (await window.connect(label)).call('whoami'), /alice@example\.com/);
+    const leaving = window.run('signOut', /data/);
+    (await window.editor.window.message(/of “data”\. The credentials that it was given are kept/)).close();
+    await leaving;
+    assert.match(await (await window.connect('more')).call('whoami'), /alice@example\.com/);
+    assert.equal(window.stores.credentialKeys.length, 1);
+  });
 
   it('leaves what the same person has granted in the browser', async () => {
     const { google, hosted, window: open, logIn, data } = await world();

@@ -202,7 +202,11 @@ describe('“Import Credentials…”', () => {
     await here;
     const menu = window.editor.window.picks.at(-1)?.items ?? [];
     assert.match(menu[0]?.detail ?? '', /Only “gmail” stops using it\. These go on: “mail again”\./);
-    assert.match(menu[1]?.detail ?? '', /on other computers too\. These lose it with “gmail”: “mail again”/);
+    assert.match(
+      menu[1]?.detail ?? '',
+      /forgets the account.*stays\. These lose it with “gmail”: “mail again”/,
+    );
+    assert.match(menu[2]?.detail ?? '', /on other computers too\. These lose it with “gmail”: “mail again”/);
     assert.equal(revocations(), 0);
     assert.equal(await (await window.connect('mail again')).call('whoami'), 'alice@example.com (Alice)');
 
@@ -240,6 +244,36 @@ describe('“Import Credentials…”', () => {
     await work;
     assert.ok(existsSync(path));
     assert.deepEqual(window.stores.credentialKeys, []);
+  });
+
+  it('does not offer to delete a file that allows more than what is here', async () => {
+    const pc = await computer();
+    const { google, client } = pc;
+    const [alice] = google.users;
+    assert.ok(alice);
+    const identity = ['openid', 'https://www.googleapis.com/auth/userinfo.email'];
+    const wider = [...gmail, 'https://www.googleapis.com/auth/drive'];
+    const file = (
+      tokens: { accessToken: string; refreshToken: string },
+      scopes: string[],
+      expiresAtMs: number,
+    ) => workspaceFile(client, { ...tokens, scopes, expiresAtMs, tokenUri: pc.tokenUri });
+    const narrow = await google.signedInElsewhere(alice, client, [...identity, ...gmail]);
+    const path = pc.write('alice@example.com.json', file(narrow, gmail, Date.now() + 3_600_000));
+    const { window } = ground.window(pc.options);
+    const first = importing(window, /alice/);
+    (await window.editor.window.message(/alice@example\.com is imported/)).close();
+    await first;
+    const wide = await google.signedInElsewhere(alice, client, [...identity, ...wider]);
+    pc.write('alice@example.com.json', file(wide, wider, 1_000));
+    const second = importing(window, /alice/);
+    const told = await window.editor.window.message(
+      /allows less than the file “alice@example\.com”, which stays/,
+    );
+    assert.deepEqual(told.buttons, []);
+    told.close();
+    await second;
+    assert.ok(existsSync(path));
   });
 
   it('sends nothing of a file that is for another token endpoint, and says where a link leads', async () => {

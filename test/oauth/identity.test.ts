@@ -29,6 +29,11 @@ describe('identify', () => {
         { email: 'alice\n@example\u202e.com\u0007' },
         'alice@example.com',
       ],
+      [
+        'no address that the issuer has not verified',
+        { email: 'alice@example.com', email_verified: false, name: 'Bob' },
+        'Bob',
+      ],
       ['cut where it has no end', { email: 'a'.repeat(500) }, 'a'.repeat(200)],
     ];
     for (const [what, claims, label] of labels) {

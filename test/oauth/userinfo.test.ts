@@ -24,10 +24,25 @@ describe('asking the issuer who somebody is', () => {
   }
 
   it('brings the account that the token speaks for', async () => {
-    const { account, authorization } = await ask(200, '{"sub":"1","email":"alice@example.com"}');
+    const { account, authorization } = await ask(
+      200,
+      '{"sub":"1","email":"alice@example.com","email_verified":true}',
+    );
     assert.deepEqual(account, { issuer, subject: '1', label: 'alice@example.com' });
     assert.equal(authorization, 'Bearer token-1');
   });
+
+  for (const claims of [
+    { email: 'alice@example.com', email_verified: false },
+    { email: 'alice@example.com', email_verified: 'false' },
+    { email: 'alice@example.com' },
+    { name: 'alice@example.com', preferred_username: 'alice@example.com' },
+  ]) {
+    it(`calls nobody by what is not verified: ${JSON.stringify(claims)}`, async () => {
+      const { account } = await ask(200, JSON.stringify({ sub: '1', ...claims }));
+      assert.deepEqual(account, { issuer, subject: '1', label: '1' });
+    });
+  }
 
   for (const [status, body] of [
     [401, '{}'],

@@ -5,6 +5,8 @@ export interface TestUser {
   readonly name: string;
   readonly email: string;
   readonly password: string;
+  /** Somebody who says that the address is theirs, and has not shown it. */
+  readonly isUnverified?: true;
 }
 
 export const alice: TestUser = {

@@ -9,7 +9,7 @@ const server: Server = { id: 'tickets' as ServerId, url: 'https://tickets.exampl
 describe('an approval', () => {
   const setUp = (memento = new FakeMemento()) => {
     const editor = new FakeEditor();
-    return { editor, memento, approvals: new Approvals(editor.api, memento) };
+    return { editor, memento, approvals: new Approvals(editor.api, memento, () => undefined) };
   };
 
   const answered = async (answer: 'Allow' | 'Don’t Allow', to = server) => {

@@ -68,6 +68,10 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
     { wanted: 'alice@example.com', got: 'bob@example.com' },
     /Sign in again as alice@example\.com; to change/,
   ],
+  consent_narrower: [
+    { account: 'alice@example.com', lost: 'Gmail: read mail' },
+    /again and leave those boxes ticked; .* run “MCP Credentials: Sign Out” first/,
+  ],
   sign_in_cancelled: [{}, /cancelled/],
   sign_in_timeout: [{}, /Sign in again\.$/],
   device_code_unsupported: [{ issuer: 'https://login.example.com' }, /choose “Paste Address…”\.$/],

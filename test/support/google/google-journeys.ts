@@ -6,7 +6,8 @@ import type { BrowserUser } from '../form-browser.js';
 import type { Ground } from '../ground.js';
 import { googleClient, type GoogleClient } from './google-clients.js';
 import { GoogleParties, type StartedMcpServer } from './google-parties.js';
-import { alice } from './google-users.js';
+import type { TestUser } from '../test-users.js';
+import { alice, bob, carol } from './google-users.js';
 
 /** The owner of an account at a browser, who allows everything but what they untick. */
 export const at = ({ email }: { readonly email: string }, unticks?: RegExp): BrowserUser => ({
@@ -39,14 +40,18 @@ export const googleServers = (servers: Readonly<Record<string, Entry>>): Record<
 
 /**
  * Google and its servers, and windows that know a client there.
- * @param others - the clients of other programs
+ * @param others - the clients of other programs, and the people who have accounts beside the usual ones
  */
 export async function googleWorld(
   ground: Ground,
   client: GoogleClient = googleClient(),
-  ...others: readonly GoogleClient[]
+  ...others: readonly (GoogleClient | TestUser)[]
 ) {
-  const parties = await GoogleParties.start({ clients: [client, ...others] });
+  const isUser = (one: GoogleClient | TestUser): one is TestUser => 'subject' in one;
+  const parties = await GoogleParties.start({
+    clients: [client, ...others.filter((one): one is GoogleClient => !isUser(one))],
+    users: [alice, bob, carol, ...others.filter(isUser)],
+  });
   ground.atEnd(() => parties.close());
   const { google } = parties;
 

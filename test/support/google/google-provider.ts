@@ -102,7 +102,7 @@ export function buildGoogleProvider(
       return {
         accountId: subject,
         claims: () => ({
-          ...{ sub: subject, name, given_name: name, email, email_verified: true },
+          ...{ sub: subject, name, given_name: name, email, email_verified: user.isUnverified !== true },
           ...(hd === undefined ? {} : { hd }),
         }),
       };

@@ -83,16 +83,50 @@ describe('a server that was reached before', () => {
     assert.equal(await (await window.connect('tickets')).call('whoami'), 'bob@example.com (Bob)');
   });
 
-  it('is forgotten when the user signs out, and is shown nobody then', async () => {
-    const { window } = await ground.signedIn();
+  for (const [who, name] of [
+    ['alice', 'alice@example.com (Alice)'],
+    ['bob', 'bob@example.com (Bob)'],
+  ] as const) {
+    it(`starts after a sign-out, too, and its first call leads to the sign-in of ${who}`, async () => {
+      const { server, window, browser } = await ground.signedIn();
+      const before = await window.connect('tickets');
+      await before.client.listTools();
+      await before.client.listResources();
+      const kept = () =>
+        globSync(join(window.stores.folder, 'servers', '*.json'))
+          .map((file) => readFileSync(file, 'utf8'))
+          .join('');
+      await until(() => kept().includes('whoami') && kept().includes('resources/list'));
+      await window.run('signOut');
+      (await window.editor.window.message(/Signed out alice/)).close();
+      await until(() => !kept().includes('resources/list'));
+      assert.ok(kept().includes('whoami'));
+
+      const sessions = server.sessions.length;
+      const { client, call } = await window.connect('tickets');
+      assert.ok((await client.listTools()).tools.some(({ name: tool }) => tool === 'whoami'));
+      assert.equal(server.sessions.length, sessions, 'The server has not heard of it.');
+      const { version } = await window.definition('tickets');
+      browser.user = userOf(who);
+      const calls = [call('whoami'), call('note', { text: 'x' })];
+      (await window.editor.window.message(/“tickets” needs you to sign in/)).press('Sign In');
+      assert.deepEqual(await Promise.all(calls), [name, 'x']);
+      assert.equal((await window.definition('tickets')).version, version, 'or the editor would end the call');
+    });
+  }
+
+  it('is told nothing of another account’s when its own has never reached it', async () => {
+    const { issuer, server, window, browser } = await ground.signedIn();
     await (await window.connect('tickets')).client.listTools();
-    const files = () => globSync(join(window.stores.folder, 'servers', '*.json'));
-    await until(() => files().length === 1);
     await window.run('signOut');
     (await window.editor.window.message(/Signed out alice/)).close();
-    await until(() => files().length === 0);
-    await assert.rejects(window.connect('tickets'), /Sign In/);
-    (await window.editor.window.message(/“tickets” needs you to sign in/)).close();
+    browser.user = userOf('bob');
+    await window.signIn();
+    issuer.revokeGrants('bob');
+    window.clock.leap(pastTheEndMs);
+    const seen = server.requests.length;
+    await assert.rejects(window.connect('tickets'), /sign in/i);
+    assert.equal(server.requests.length, seen);
   });
 
   it('leaves nothing behind where nothing is to be kept', async () => {

@@ -165,7 +165,7 @@ function workspaceName({ workspace }: VSCode): string {
   return (workspace.workspaceFile ?? workspace.workspaceFolders?.[0]?.uri)?.toString() ?? 'no workspace';
 }
 
-/** What a server said to an account is deleted when the server has that account no more. */
+/** What only an account was to hear from a server is deleted when the server has that account no more. */
 function forgetSignedOut(broker: Broker, opening: Promise<McpProxy>): Disposable {
   let before = new Set<ServerId>();
   return broker.onDidChange(() => {
@@ -173,7 +173,7 @@ function forgetSignedOut(broker: Broker, opening: Promise<McpProxy>): Disposable
     for (const id of ids) {
       if (before.has(id) && broker.account(id) === undefined)
         opening.then(
-          (proxy) => proxy.forget(id),
+          (proxy) => proxy.signedOut(id),
           () => undefined,
         );
     }

@@ -100,7 +100,7 @@ export class Broker implements TokenSource {
     this.#stepUps = stepUps;
     this.#lending = new Lending({
       ...parts,
-      ...{ loader, sessions, holdings, refresher, reaches, stepUps },
+      ...{ loader, servers, sessions, holdings, refresher, reaches, stepUps },
       signInSilently: (id) => this.#signIns.signInSilently(id),
     });
     const asking = { ...parts, leases, vault, issuers, clients, grants, reaches, allowedOrigins };

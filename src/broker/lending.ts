@@ -9,6 +9,7 @@ import type { LentToken } from '../core/token-source.js';
 import { missingScopes } from '../oauth/challenge.js';
 import { resourceProof } from '../oauth/dpop.js';
 import type { Sessions } from '../vault/sessions.js';
+import type { BoundServers } from './bound-servers.js';
 import { Brake } from './brake.js';
 import { nobody, notNow, refused } from './failures.js';
 import type { Held, Holdings } from './holdings.js';
@@ -18,6 +19,9 @@ import type { Refresher } from './refresher.js';
 import { attemptAtMs, isUsable } from './schedule.js';
 import { forbidden, type StepUps } from './step-ups.js';
 
+/** So many servers that refuse the token they share are believed. */
+const refusalsBelieved = 2;
+
 /** A server that refuses token after token is not helped by more of them. */
 const forcedRefreshesPerMinute = 5;
 
@@ -25,6 +29,7 @@ export interface LendingParts {
   readonly audit: Audit;
   readonly clock: Clock;
   readonly loader: Loader;
+  readonly servers: Pick<BoundServers, 'using'>;
   readonly sessions: Sessions;
   readonly holdings: Holdings;
   readonly refresher: Refresher;
@@ -39,6 +44,8 @@ export class Lending {
   readonly #brake: Brake;
   /** The token that each server was lent last, so that a delivery is recorded once. */
   readonly #delivered = new Map<ServerId, Secret>();
+  /** The servers that refuse the token of a credential that cannot be renewed, by the credential's key. */
+  readonly #refusals = new Map<string, { readonly token: Secret; readonly by: Set<ServerId> }>();
 
   constructor(private readonly parts: LendingParts) {
     this.#brake = new Brake(parts.clock, forcedRefreshesPerMinute, 60_000);
@@ -79,16 +86,28 @@ export class Lending {
       credential.tokens.accessToken.equals(refusedToken.token);
     if (!isRefused) return this.#lend(id, await this.#usable(key, id));
     if (!isRenewable(credential)) {
-      // The record stays: one server's word is not the issuer's.
+      if (!this.#isRefusedBy(id, key, credential)) throw rejected(credential);
+      // The record stays: what servers say is not the issuer's word.
       holdings.setActivity(key, { kind: 'ended' });
       throw refused(credential);
     }
-    if (!refresher.isRenewing(key) && !this.#brake.admits(key)) {
-      throw new BrokerError('token_rejected', 'The server refuses every token.', {
-        details: { account: credential.account.label },
-      });
-    }
+    if (!refresher.isRenewing(key) && !this.#brake.admits(key)) throw rejected(credential);
     return this.#lend(id, await refresher.refresh(key, 'call'));
+  }
+
+  /**
+   * Notes that `id` refuses the token of `credential`.
+   * @returns whether that is enough to take it for ended: one server of several that use it may be wrong, or hostile
+   */
+  #isRefusedBy(id: ServerId, key: string, credential: LiveCredential): boolean {
+    const token = credential.tokens.accessToken;
+    const before = this.#refusals.get(key);
+    const refusal = before?.token.equals(token) === true ? before : { token, by: new Set<ServerId>() };
+    this.#refusals.set(key, refusal);
+    refusal.by.add(id);
+    const using = this.parts.servers.using({ ...keyOf(credential), account: credential.account });
+    const refusing = using.filter((server) => refusal.by.has(server.id));
+    return refusing.length >= Math.min(using.length, refusalsBelieved);
   }
 
   /** @throws BrokerError as `TokenSource.widerToken` */
@@ -181,6 +200,11 @@ export class Lending {
     return { ...lent, prove: (...request) => resourceProof(dpopKey, token, ...request) };
   }
 }
+
+const rejected = ({ account }: LiveCredential): BrokerError =>
+  new BrokerError('token_rejected', 'The server refuses every token.', {
+    details: { account: account.label },
+  });
 
 /**
  * Lends once more when it turns out on the way that the credential is removed: another window may have put another one

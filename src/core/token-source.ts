@@ -36,7 +36,8 @@ export interface TokenSource {
 
   /**
    * A newer token than `refused`, which the server did not accept. Asked at most once per call.
-   * @throws BrokerError as `accessToken`; `token_rejected` when the server has refused too many new tokens of late
+   * @throws BrokerError as `accessToken`; `token_rejected` when the server has refused too many new tokens of late, or
+   *   alone refuses one that other servers take and that cannot be renewed
    */
   newerToken(server: ServerId, session: string | undefined, refused: LentToken): Promise<LentToken>;
 

@@ -21,8 +21,6 @@ const answerLimitBytes = 4_194_304;
 /** A server that hands out pages without an end is compared as far as this. */
 const pagesCompared = 50;
 
-const methodNotFound = -32601;
-
 export interface BeforeSignInParts {
   readonly tokens: Pick<TokenSource, 'accessToken' | 'sessionOpened'>;
   readonly memory: Memory;
@@ -59,9 +57,11 @@ export class BeforeSignIn {
     }
     const own = local && ownAnswer(local, call);
     if (own !== undefined || inquiry === undefined) return own;
-    const result = await this.parts.memory.answer(server, inquiry);
-    if (result === undefined) return this.#withoutDiscovery(server, inquiry);
-    const body = response(inquiry.id, { result });
+    const remembered = await this.parts.memory.answer(server, inquiry);
+    if (remembered === undefined) return undefined;
+    const body = response(inquiry.id, remembered);
+    if (!('result' in remembered)) return { status: 200, body };
+    const { result } = remembered;
     if (inquiry.method === 'initialize')
       return { status: 200, body, session: this.#open(server, call, result).id };
     local?.lists.set(inquiry.method, [
@@ -97,13 +97,6 @@ export class BeforeSignIn {
     } catch (error) {
       return canUserHelp(error);
     }
-  }
-
-  /** A server that was only ever talked to in the older way did not know this request. */
-  async #withoutDiscovery(server: Server, { id, method }: Inquiry): Promise<OwnAnswer | undefined> {
-    if (method !== 'server/discover' || !(await this.parts.memory.knows(server))) return undefined;
-    const error = { code: methodNotFound, message: 'Method not found' };
-    return { status: 200, body: response(id, { error }) };
   }
 
   #open(server: Server, { headers, body }: Call, result: unknown): LocalSession {

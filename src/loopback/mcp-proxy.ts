@@ -97,16 +97,16 @@ export class McpProxy implements Disposable {
     return route !== undefined && (await this.#parts.memory.knows(route.server));
   }
 
-  /** Whether a client of `id` works in a session that began before anybody had signed in. */
-  hasLocalSession(id: ServerId): boolean {
-    return this.#parts.sessions.has(id);
+  /** Whether a client of `id` has a call under way, or works in a session that began before anybody had signed in. */
+  isInUse(id: ServerId): boolean {
+    return this.#parts.sessions.has(id) || (this.#routes.get(pathOf(id))?.open.size ?? 0) > 0;
   }
 
-  /** Deletes what `id` said before, and ends the sessions that began with it: whose it was is signed out. */
-  async forget(id: ServerId): Promise<void> {
+  /** Whose `id` was is signed out: ends the sessions that began before, and deletes what only that account was to hear. */
+  async signedOut(id: ServerId): Promise<void> {
     const route = this.#routes.get(pathOf(id));
     this.#parts.sessions.closeOf(id);
-    if (route !== undefined) await this.#parts.memory.forget(route.server);
+    if (route !== undefined) await this.#parts.memory.signedOut(route.server);
   }
 
   dispose(): void {

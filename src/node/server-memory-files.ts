@@ -15,6 +15,12 @@ const ending = '.json';
 /** Servers that nobody uses any more make room for others. */
 const filesKept = 200;
 
+interface Kept {
+  /** The digest of whom it was said to. */
+  readonly account: string;
+  readonly said: SaidBefore;
+}
+
 /** One file for each server, in a folder of the profile. */
 export class ServerMemoryFiles implements ServerMemory {
   /** @param requireParent - sees to it that the folder around `folder` is there and private */
@@ -24,10 +30,11 @@ export class ServerMemoryFiles implements ServerMemory {
     private readonly log: Log,
   ) {}
 
-  async recall(server: ServerId, url: string, account: Account): Promise<SaidBefore> {
+  async recall(server: ServerId, url: string, account: Account | undefined): Promise<SaidBefore> {
     try {
-      const text = await unlessMissing(readFile(join(this.folder, nameOf(server, url)), 'utf8'));
-      return text === undefined ? {} : parse(text, server, url, digestOf(account));
+      const kept = await this.#read(server, url);
+      if (kept === undefined) return {};
+      return account === undefined || kept.account === digestOf(account) ? kept.said : {};
     } catch (error) {
       this.log.warn(`What ${JSON.stringify(server)} said before cannot be read: ${describeError(error)}`);
       return {};
@@ -38,20 +45,43 @@ export class ServerMemoryFiles implements ServerMemory {
     try {
       await this.requireParent();
       await mkdir(this.folder, { recursive: true, mode: 0o700 });
-      const text = JSON.stringify({ version, server, url, account: digestOf(account), said });
-      await replaceFile(this.folder, nameOf(server, url), text, this.log);
+      await this.#write(server, url, { account: digestOf(account), said });
       await this.#makeRoom();
     } catch (error) {
       this.log.warn(`What ${JSON.stringify(server)} says cannot be kept: ${describeError(error)}`);
     }
   }
 
-  async forget(server: ServerId, url: string): Promise<void> {
+  async reduce(server: ServerId, url: string, stays: (name: string) => boolean): Promise<void> {
     try {
-      await rm(join(this.folder, nameOf(server, url)), { force: true });
+      await this.#reduce(server, url, stays);
     } catch (error) {
       this.log.warn(`What ${JSON.stringify(server)} said cannot be deleted: ${describeError(error)}`);
     }
+  }
+
+  /** What cannot be read, or not be written again, goes as a whole. */
+  async #reduce(server: ServerId, url: string, stays: (name: string) => boolean): Promise<void> {
+    try {
+      const kept = await this.#read(server, url);
+      if (kept === undefined) return;
+      const staying = Object.entries(kept.said).filter(([name]) => stays(name));
+      await this.#write(server, url, { ...kept, said: Object.fromEntries(staying) });
+    } catch (error) {
+      this.log.debug(`All that ${JSON.stringify(server)} said is deleted: ${describeError(error)}`);
+      await rm(join(this.folder, nameOf(server, url)), { force: true });
+    }
+  }
+
+  /** @throws Error when it is not what was written for this server */
+  async #read(server: ServerId, url: string): Promise<Kept | undefined> {
+    const text = await unlessMissing(readFile(join(this.folder, nameOf(server, url)), 'utf8'));
+    return text === undefined ? undefined : parse(text, server, url);
+  }
+
+  async #write(server: ServerId, url: string, kept: Kept): Promise<void> {
+    const text = JSON.stringify({ version, server, url, ...kept });
+    await replaceFile(this.folder, nameOf(server, url), text, this.log);
   }
 
   async #makeRoom(): Promise<void> {
@@ -82,18 +112,15 @@ const digestOf = ({ issuer, subject }: Account): string =>
     .update(JSON.stringify([issuer, subject]))
     .digest('hex');
 
-/**
- * @returns nothing when it was said to somebody else
- * @throws Error when it is not what `keep` writes for this server
- */
-function parse(text: string, server: ServerId, url: string, account: string): SaidBefore {
+/** @throws Error when it is not what is written for this server */
+function parse(text: string, server: ServerId, url: string): Kept {
   const stored: unknown = JSON.parse(text);
   if (typeof stored !== 'object' || stored === null) throw new Error('It is no object.');
   const record = stored as Record<string, unknown>;
   if (record['version'] !== version) throw new Error('Its version is not known.');
   if (record['server'] !== server || record['url'] !== url) throw new Error('It is about another server.');
-  if (record['account'] !== account) return {};
-  const { said } = record;
+  const { account, said } = record;
+  if (typeof account !== 'string') throw new Error('It is for nobody.');
   if (typeof said !== 'object' || said === null || Array.isArray(said)) throw new Error('It says nothing.');
-  return said as SaidBefore;
+  return { account, said: said as SaidBefore };
 }

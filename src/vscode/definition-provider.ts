@@ -154,8 +154,8 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
   }
 
   #version(id: ServerId, url: string): string {
-    const isWaiting = () => this.#proxy?.hasLocalSession(id) === true;
-    const version = this.#versions.of(id, this.parts.broker.account(id), isWaiting);
+    const isInUse = () => this.#proxy?.isInUse(id) === true;
+    const version = this.#versions.of(id, this.parts.broker.account(id), isInUse);
     const round = this.#deliveries.round(id);
     // The address that the editor knows stays when it is the proxy's, and a session is not for another server.
     const address = createHash('sha256').update(url).digest('base64url').slice(0, digestLength);

@@ -11,21 +11,21 @@ interface Told {
 /**
  * The versions of the definitions. The editor stops a running server whose version changes, and what runs in it fails.
  * Another account is another session and gets another version; another token does not. Neither does a sign-in that a
- * running server waits for: its session began without anybody, and becomes that account's.
+ * running server waits for: it began with what it said before, and its session becomes that account's.
  */
 export class DefinitionVersions {
   readonly #told = new Map<ServerId, Told>();
 
   /**
    * @param account - that `id` uses now
-   * @param isWaiting - whether a client of `id` works in a session that began before anybody had signed in
+   * @param isInUse - whether a client of `id` works with it although nobody is signed in
    */
-  of(id: ServerId, account: Account | undefined, isWaiting: () => boolean): string {
+  of(id: ServerId, account: Account | undefined, isInUse: () => boolean): string {
     const name = account && JSON.stringify([account.issuer, account.subject]);
     const before = this.#told.get(id);
     if (before !== undefined && before.account === name) return before.version;
     const { takenOver = 0 } = before ?? {};
-    const isTakenOver = before !== undefined && before.account === undefined && isWaiting();
+    const isTakenOver = before !== undefined && before.account === undefined && isInUse();
     const told = isTakenOver
       ? { account: name, version: before.version, takenOver: takenOver + 1 }
       : { account: name, version: name ?? signedOut(takenOver), takenOver };

@@ -154,6 +154,43 @@ describe('the broker', () => {
     });
   });
 
+  describe('whose token cannot be renewed and is refused by a server', () => {
+    const other = 'other' as ServerId;
+    const third = 'third' as ServerId;
+
+    async function sharedBy(...ids: readonly ServerId[]): Promise<void> {
+      const credential = issuer.credential(profile.clock.nowMs());
+      const { refreshToken: _, ...tokens } = credential.tokens;
+      await profile.close();
+      profile = new Profile();
+      await profile.keep({ ...credential, tokens });
+      ({ broker } = profile.window());
+      await broker.setServers(ids.map((id) => ({ ...serverAt(), id })));
+    }
+    const refuse = async (id: ServerId) => broker.newerToken(id, undefined, await broker.accessToken(id));
+
+    it('goes on for the others that use it', async () => {
+      await sharedBy(notes, other);
+      await fails(refuse(notes), 'token_rejected');
+      await fails(refuse(notes), 'token_rejected');
+      assert.equal(text(await broker.accessToken(other)), 'access-1');
+      assert.deepEqual([broker.state(notes).kind, broker.state(other).kind], ['ready', 'ready']);
+    });
+
+    it('has ended when another one refuses it, too', async () => {
+      await sharedBy(notes, other, third);
+      await fails(refuse(notes), 'token_rejected');
+      await fails(refuse(other), 'grant_refused');
+      await fails(broker.accessToken(third), 'grant_refused');
+      assert.equal(broker.state(third).kind, 'needs-sign-in');
+    });
+
+    it('has ended when nobody else uses it', async () => {
+      await sharedBy(notes);
+      await fails(refuse(notes), 'grant_refused');
+    });
+  });
+
   describe('keeps a session with its account', () => {
     it('and has a client open a new one when the server is bound to somebody else', async () => {
       const lent = await broker.accessToken(notes);

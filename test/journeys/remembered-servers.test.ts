@@ -83,16 +83,39 @@ describe('a server that was reached before', () => {
     assert.equal(await (await window.connect('tickets')).call('whoami'), 'bob@example.com (Bob)');
   });
 
-  it('is forgotten when the user signs out, and is shown nobody then', async () => {
-    const { window } = await ground.signedIn();
+  it('starts after a sign-out, too, and its first call leads to the sign-in', async () => {
+    const { server, window } = await ground.signedIn();
     await (await window.connect('tickets')).client.listTools();
-    const files = () => globSync(join(window.stores.folder, 'servers', '*.json'));
-    await until(() => files().length === 1);
+    const kept = () =>
+      globSync(join(window.stores.folder, 'servers', '*.json'))
+        .map((file) => readFileSync(file, 'utf8'))
+        .join('');
+    await until(() => kept().includes('whoami'));
     await window.run('signOut');
     (await window.editor.window.message(/Signed out alice/)).close();
-    await until(() => files().length === 0);
-    await assert.rejects(window.connect('tickets'), /Sign In/);
-    (await window.editor.window.message(/“tickets” needs you to sign in/)).close();
+
+    const sessions = server.sessions.length;
+    const { client, call } = await window.connect('tickets');
+    assert.ok((await client.listTools()).tools.some(({ name }) => name === 'whoami'));
+    assert.equal(server.sessions.length, sessions, 'The server has not heard of it.');
+    const { version } = await window.definition('tickets');
+    const calls = [call('whoami'), call('note', { text: 'x' })];
+    (await window.editor.window.message(/“tickets” needs you to sign in/)).press('Sign In');
+    assert.deepEqual(await Promise.all(calls), ['alice@example.com (Alice)', 'x']);
+    assert.equal((await window.definition('tickets')).version, version, 'or the editor would end the call');
+  });
+
+  it('is told nothing of another account’s when its own has never reached it', async () => {
+    const { issuer, server, window, browser } = await ground.signedIn();
+    await (await window.connect('tickets')).client.listTools();
+    browser.user = userOf('bob');
+    await window.signIn(/Another Account/);
+    issuer.revokeGrants('bob');
+    window.clock.leap(pastTheEndMs);
+    const seen = server.requests.length;
+    await assert.rejects(window.connect('tickets'), /sign in/i);
+    (await window.editor.window.message(/of bob@example\.com was ended/)).close();
+    assert.equal(server.requests.length, seen);
   });
 
   it('leaves nothing behind where nothing is to be kept', async () => {

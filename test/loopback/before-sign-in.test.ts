@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { sameAccount, type Account } from '../../src/core/account.js';
 import { BrokerError } from '../../src/core/errors.js';
-import type { SaidBefore, ServerMemory } from '../../src/core/server-memory.js';
+import { noServerMemory, type SaidBefore, type ServerMemory } from '../../src/core/server-memory.js';
 import { ProxyRig, settled, toolCall, type Answer } from '../support/proxy-rig.js';
 
 const nobody = new BrokerError('sign_in_required', 'Nobody.');
@@ -12,18 +13,26 @@ const initialize = rpc(0, 'initialize', {
   capabilities: { sampling: {} },
   clientInfo: { name: 'editor', version: '9' },
 });
+const meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' };
+const discover = rpc(1, 'server/discover', { _meta: meta });
 const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' };
+
+const bob: Account = { issuer: 'https://as.example.com', subject: 'u-2', label: 'bob@example.com' };
 
 class MemoryOnTable implements ServerMemory {
   kept: SaidBefore = {};
+  owner: Account | undefined;
   writes = 0;
-  recall = () => Promise.resolve(this.kept);
-  forget(): Promise<void> {
-    this.kept = {};
+  recall(_server: unknown, _url: string, account: Account | undefined): Promise<SaidBefore> {
+    const isTheirs = this.owner === undefined || account === undefined || sameAccount(account, this.owner);
+    return Promise.resolve(isTheirs ? this.kept : {});
+  }
+  reduce(_server: unknown, _url: string, stays: (name: string) => boolean): Promise<void> {
+    this.kept = Object.fromEntries(Object.entries(this.kept).filter(([name]) => stays(name)));
     return Promise.resolve();
   }
-  keep(_server: unknown, _url: string, _account: unknown, said: SaidBefore): Promise<void> {
-    this.kept = said;
+  keep(_server: unknown, _url: string, account: Account, said: SaidBefore): Promise<void> {
+    [this.kept, this.owner] = [said, account];
     this.writes++;
     return Promise.resolve();
   }
@@ -87,7 +96,7 @@ describe('a server that said before what it offers', () => {
   }
 
   /** Says all of it once, while somebody is signed in. */
-  async function learn(): Promise<void> {
+  async function learn(beginnings = 1): Promise<void> {
     await rig.send(initialize, accept);
     const inSession = { ...accept, 'mcp-session-id': 'up-1' };
     for (let cursor: unknown = ''; cursor !== undefined;) {
@@ -95,7 +104,7 @@ describe('a server that said before what it offers', () => {
       const data = /^data: (.*)$/m.exec(text)?.[1] ?? text;
       cursor = (JSON.parse(data) as { result: { nextCursor?: string } }).result.nextCursor;
     }
-    await settled(() => Object.keys(memory.kept).length === 1 + Math.ceil(tools.length / 2));
+    await settled(() => Object.keys(memory.kept).length === beginnings + Math.ceil(tools.length / 2));
     rig.seen.length = 0;
   }
 
@@ -178,9 +187,9 @@ describe('a server that said before what it offers', () => {
       ['tools/call', 8, 'up-1', '2025-11-25'],
     ]);
     assert.ok(rig.tokens.asked.includes(`sessionOpened ${rig.id} up-1 alice@example.com`));
-    assert.equal(rig.proxy.hasLocalSession(rig.id), true);
+    assert.equal(rig.proxy.isInUse(rig.id), true);
     assert.equal((await rig.send('', inSession, 'DELETE')).status, 202);
-    assert.equal(rig.proxy.hasLocalSession(rig.id), false);
+    assert.equal(rig.proxy.isInUse(rig.id), false);
     assert.ok(rig.tokens.asked.includes(`sessionClosed ${rig.id} up-1`));
   });
 
@@ -297,11 +306,71 @@ describe('a server that said before what it offers', () => {
     assert.equal((await answer).headers['mcp-session-id'], 'up-1');
   });
 
-  it('is said not to know the newer way of asking, when it was only ever asked in the older', async () => {
+  for (const [how, refuse] of [
+    ['a status', (res) => res.writeHead(400).end('Bad Request: no session')],
+    [
+      'an error',
+      (res) =>
+        res
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end('{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"Method not found"}}'),
+    ],
+  ] as readonly (readonly [string, (res: ServerResponse) => unknown])[]) {
+    it(`is said not to know the newer way of asking, when it said so by ${how}`, async () => {
+      rig.handle = (_req, res) => refuse(res);
+      await rig.send(discover, accept);
+      rig.handle = serve;
+      await learn(2);
+      signOut();
+      const { text } = await rig.send(discover, accept);
+      assert.equal((JSON.parse(text) as { error: { code: number } }).error.code, -32_601);
+      assert.deepEqual(rig.seen, []);
+    });
+  }
+
+  it('is asked itself in the newer way, when it was only ever asked in the older', async () => {
     await learn();
     signOut();
-    const { text } = await rig.send(rpc(1, 'server/discover'), accept);
-    assert.equal((JSON.parse(text) as { error: { code: number } }).error.code, -32_601);
+    const { answered, outgoing } = rig.begin(JSON.stringify(discover), accept);
+    answered.catch(() => undefined);
+    await settled(() => rig.tokens.asked.some((line) => line.startsWith('signedIn')));
+    outgoing.on('error', () => undefined).destroy();
+    assert.ok(rig.tokens.asked.some((line) => line.startsWith('signedIn')));
+  });
+
+  it('is asked itself in the newer way, when it named the versions that it speaks', async () => {
+    rig.handle = (_req, res) =>
+      res
+        .writeHead(400, { 'content-type': 'application/json' })
+        .end(
+          '{"jsonrpc":"2.0","id":1,"error":{"code":-32022,"message":"","data":{"supported":["2027-01-01"]}}}',
+        );
+    await rig.send(discover, accept);
+    rig.handle = serve;
+    await learn();
+    assert.equal(await rig.proxy.remembers(rig.id), true);
+    assert.ok(!Object.keys(memory.kept).some((name) => name.includes('discover')));
+  });
+
+  it('cannot begin with that it does not know the newer way of asking', async () => {
+    rig.handle = (_req, res) => res.writeHead(404).end();
+    await rig.send(discover, accept);
+    await settled(() => Object.keys(memory.kept).length === 1);
+    assert.equal(await rig.proxy.remembers(rig.id), false);
+  });
+
+  it('is not remembered by an answer that wants something first', async () => {
+    rig.handle = (_req, res, body) => {
+      const { id, method } = JSON.parse(body) as { id: unknown; method: string };
+      const resultType = method === 'tools/list' ? 'input_required' : 'complete';
+      res
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ jsonrpc: '2.0', id, result: { resultType, ttlMs: 0 } }));
+    };
+    await rig.send(rpc(1, 'tools/list', { _meta: meta }), accept);
+    await rig.send(rpc(1, 'prompts/list', { _meta: meta }), accept);
+    await settled(() => Object.keys(memory.kept).length > 0);
+    assert.deepEqual(Object.keys(memory.kept), ['["prompts/list","","2026-07-28"]']);
   });
 
   it('is remembered without our token, and not beyond its size', async () => {
@@ -360,19 +429,144 @@ describe('a server that said before what it offers', () => {
     assert.deepEqual(memory.kept, {});
   });
 
-  it('is not told when nobody is signed in, and is not kept for whom the server is not any more', async () => {
-    await learn();
-    signOut();
-    const inSession = await begin();
-    rig.tokens.owner = undefined;
-    assert.equal(await rig.proxy.remembers(rig.id), false);
-    await rig.proxy.forget(rig.id);
-    assert.deepEqual(memory.kept, {});
-    assert.equal((await rig.send(toolCall, inSession)).status, 404);
-    signIn();
-    await rig.send(initialize, accept);
-    await rig.send(rpc(1, 'tools/list'), { ...accept, 'mcp-session-id': 'up-1' });
-    assert.deepEqual(memory.kept, {});
+  describe('whose account is signed out', () => {
+    const resources = rpc(1, 'resources/list');
+    const isHeldBack = () => rig.tokens.asked.some((line) => line.startsWith('signedIn'));
+
+    /** As *Sign Out* does it. @returns the headers of a session that began before */
+    async function signOutByUser(): Promise<Record<string, string>> {
+      await learn();
+      await rig.send(resources, { ...accept, 'mcp-session-id': 'up-1' });
+      await settled(() => Object.keys(memory.kept).some((name) => name.includes('resources')));
+      rig.seen.length = 0;
+      signOut();
+      const inSession = await begin();
+      rig.tokens.owner = undefined;
+      await rig.proxy.signedOut(rig.id);
+      return inSession;
+    }
+
+    /** Sends what nothing is remembered for, until somebody is asked to sign in. */
+    async function waits(body: unknown, headers: Record<string, string> = accept): Promise<void> {
+      rig.tokens.asked.length = 0;
+      const { answered, outgoing } = rig.begin(JSON.stringify(body), headers);
+      answered.catch(() => undefined);
+      await settled(isHeldBack);
+      outgoing.on('error', () => undefined).destroy();
+      assert.ok(isHeldBack());
+    }
+
+    it('begins with what it is and can do, and with nothing that was the account’s own', async () => {
+      const before = await signOutByUser();
+      assert.equal((await rig.send(toolCall, before)).status, 404);
+      assert.ok(!JSON.stringify(memory.kept).includes('resources'));
+      assert.equal(await rig.proxy.remembers(rig.id), true);
+      const inSession = await begin();
+      const { tools: told } = resultOf(await rig.send(rpc(1, 'tools/list'), inSession));
+      assert.deepEqual(told, [{ name: 'a' }, { name: 'b' }]);
+      await waits(resources, inSession);
+      assert.deepEqual(rig.seen, []);
+    });
+
+    it('tells nothing of its own before the sign-out has been heard of, either', async () => {
+      await learn();
+      await rig.send(resources, { ...accept, 'mcp-session-id': 'up-1' });
+      await settled(() => Object.keys(memory.kept).some((name) => name.includes('resources')));
+      signOut();
+      rig.tokens.owner = undefined;
+      await waits(resources, await begin());
+    });
+
+    it('begins so in another window, too', async () => {
+      await signOutByUser();
+      rig.proxy.dispose();
+      const { kept, owner } = memory;
+      await rig.close();
+      memory = new MemoryOnTable();
+      [memory.kept, memory.owner] = [kept, owner];
+      await rig.open({ serverMemory: memory });
+      rig.handle = serve;
+      signOut();
+      rig.tokens.owner = undefined;
+      assert.equal(await rig.proxy.remembers(rig.id), true);
+      await begin();
+    });
+
+    it('begins so where nothing is to be left behind, for as long as the window lasts', async () => {
+      await rig.close();
+      await rig.open({ serverMemory: noServerMemory });
+      rig.handle = serve;
+      await rig.send(initialize, accept);
+      await rig.send(rpc(1, 'tools/list'), { ...accept, 'mcp-session-id': 'up-1' });
+      await rig.proxy.remembers(rig.id);
+      signOut();
+      rig.tokens.owner = undefined;
+      await rig.proxy.signedOut(rig.id);
+      assert.deepEqual(resultOf(await rig.send(rpc(1, 'tools/list'), await begin()))['tools'], [
+        { name: 'a' },
+        { name: 'b' },
+      ]);
+    });
+
+    it('has nothing of it told to another account that is signed in, although its sign-in has ended', async () => {
+      await signOutByUser();
+      rig.tokens.owner = bob;
+      assert.equal(await rig.proxy.remembers(rig.id), false);
+      await waits(rpc(1, 'tools/list'));
+    });
+
+    it('does not tell of tools that a rule says never to', async () => {
+      await signOutByUser();
+      const rules = [{ pattern: 'tools/b', effect: 'never', scopes: [] }] as const;
+      rig.proxy.setServers([{ id: rig.id, url: rig.url, auth: {}, rules: [rules] }]);
+      const { tools: told } = resultOf(await rig.send(rpc(1, 'tools/list'), await begin()));
+      assert.deepEqual(told, [{ name: 'a' }]);
+    });
+
+    it('is in use as long as a call without a session waits', async () => {
+      await signOutByUser();
+      assert.equal(rig.proxy.isInUse(rig.id), false);
+      const call = rig.send(rpc(2, 'tools/call', { _meta: meta }), { ...accept, 'mcp-session-id': 'up-1' });
+      await settled(() => rig.proxy.isInUse(rig.id));
+      assert.equal(rig.proxy.isInUse(rig.id), true);
+      signIn();
+      await call;
+      await settled(() => !rig.proxy.isInUse(rig.id));
+      assert.equal(rig.proxy.isInUse(rig.id), false);
+    });
+
+    it('has it told to the same account again', async () => {
+      await signOutByUser();
+      rig.tokens.owner = { ...bob, subject: 'u-1' };
+      assert.equal(await rig.proxy.remembers(rig.id), true);
+      await waits(resources);
+    });
+
+    it('is tied to the session of whoever signs in, who hears of other tools', async () => {
+      await signOutByUser();
+      const inSession = await begin();
+      await rig.send(rpc(1, 'tools/list'), inSession);
+      const call = rig.send(toolCall, inSession);
+      await settled(isHeldBack);
+      tools = [{ name: 'bob’s' }];
+      rig.tokens.owner = bob;
+      signIn();
+      const { text } = await call;
+      assert.match(text, /tools\/list_changed.*\n\nevent: message\ndata: .*"done":"tools\/call"/);
+      await settled(() => memory.owner === bob);
+      assert.ok(JSON.stringify(memory.kept).includes('bob’s'));
+      assert.ok(!JSON.stringify(memory.kept).includes('"a"'), 'What alice was told is gone.');
+    });
+
+    it('keeps nothing that comes for an account that is signed out meanwhile', async () => {
+      await signOutByUser();
+      const { kept } = memory;
+      signIn();
+      tools = [{ name: 'late' }];
+      await rig.send(initialize, accept);
+      await rig.send(rpc(1, 'tools/list'), { ...accept, 'mcp-session-id': 'up-1' });
+      assert.deepEqual(memory.kept, kept);
+    });
   });
 
   it('has its sessions ended when it is at another address', async () => {
@@ -380,7 +574,7 @@ describe('a server that said before what it offers', () => {
     signOut();
     const inSession = await begin();
     rig.proxy.setServers([{ id: rig.id, url: rig.url, auth: {} }]);
-    assert.equal(rig.proxy.hasLocalSession(rig.id), true);
+    assert.equal(rig.proxy.isInUse(rig.id), true);
     rig.proxy.setServers([{ id: rig.id, url: `${rig.url}?tenant=2`, auth: {} }]);
     assert.equal((await rig.send(toolCall, inSession)).status, 404);
   });
@@ -411,9 +605,7 @@ describe('a server that said before what it offers', () => {
   });
 
   it('answers on the stateless wire from what it said there, and lets nobody keep that', async () => {
-    const meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' };
     const list = rpc(1, 'tools/list', { _meta: meta });
-    const discover = rpc(0, 'server/discover', { _meta: meta });
     rig.handle = (_req, res, body) => {
       const { id, method } = JSON.parse(body) as { id: unknown; method: string };
       const result = { resultType: 'complete', ttlMs: 60_000, cacheScope: 'public', about: method };

@@ -30,15 +30,32 @@ describe('what servers said, in files', () => {
     assert.deepEqual(log.at('warn'), []);
   });
 
-  it('is for the account that it was said to, whom it does not name, until it is forgotten', async () => {
+  it('is for the account that it was said to, whom it does not name', async () => {
     const bob = { ...alice, subject: 'b-1' };
     await memory.keep(notes, url, alice, { a: 1 });
     assert.deepEqual(await memory.recall(notes, url, bob), {});
     assert.deepEqual(await memory.recall(notes, url, { ...alice, label: 'renamed' }), { a: 1 });
     assert.doesNotMatch(readFileSync(onlyFile(), 'utf8'), /a-1|alice/);
-    await memory.forget(notes, url);
+    assert.deepEqual(log.at('warn'), []);
+  });
+
+  it('is said whoever it was for, without a name, and only as much of it as stays', async () => {
+    await memory.reduce(notes, url, () => true);
+    await memory.keep(notes, url, alice, { a: 1, b: 2 });
+    assert.deepEqual(await memory.recall(notes, url, undefined), { a: 1, b: 2 });
+    await memory.reduce(notes, url, (name) => name === 'b');
+    assert.doesNotMatch(readFileSync(onlyFile(), 'utf8'), /"a":/);
+    assert.deepEqual(await memory.recall(notes, url, undefined), { b: 2 });
+    assert.deepEqual(await memory.recall(notes, url, alice), { b: 2 });
+    assert.deepEqual(await memory.recall(notes, url, { ...alice, subject: 'b-1' }), {});
+    assert.deepEqual(log.at('warn'), []);
+  });
+
+  it('is deleted as a whole where it cannot be told what of it stays', async () => {
+    await memory.keep(notes, url, alice, { a: 1 });
+    writeFileSync(onlyFile(), '{"a":');
+    await memory.reduce(notes, url, () => true);
     assert.deepEqual(readdirSync(folder), []);
-    await memory.forget(notes, url);
     assert.deepEqual(log.at('warn'), []);
   });
 

@@ -10,11 +10,11 @@ import { until } from '../until.js';
 const whoIsAlice = 'alice@example.com (Alice)';
 
 describe('the proxy in the editor', () => {
-  let ground: Ground;
+  const ground = new Ground();
   let whoami: string;
 
   before(async () => {
-    ground = await Ground.start({ tickets: {} });
+    await ground.open({ tickets: {} });
     await ground.signIn(alice);
     whoami = await ground.start('tickets', 'whoami');
     assert.equal(await ground.editor.invokeTool(whoami), whoIsAlice);
@@ -71,10 +71,10 @@ describe('the proxy in the editor', () => {
 });
 
 describe('a server that was never reached', () => {
-  let ground: Ground;
+  const ground = new Ground();
 
   before(async () => {
-    ground = await Ground.start({ tickets: {} });
+    await ground.open({ tickets: {} });
   });
   after(() => ground.stop());
 

@@ -4,11 +4,11 @@ import { Ground } from '../ground.js';
 import type { StatusBarItem } from '../workbench.js';
 
 describe('a grant that is revoked while the editor runs', () => {
-  let ground: Ground;
+  const ground = new Ground();
   let whoami: string;
 
   before(async () => {
-    ground = await Ground.start({ tickets: {} });
+    await ground.open({ tickets: {} });
     await ground.signIn(alice);
     whoami = await ground.start('tickets', 'whoami');
   });

@@ -6,40 +6,38 @@ import { GoogleWorld } from '../support/google/google-world.js';
 import { scratchFolder } from '../support/scratch-folder.js';
 import type { TestUser } from '../support/test-users.js';
 import { type Editor, startEditor } from './editor.js';
-import { serverId, statusItem } from './ground.js';
+import { opened, serverId, statusItem } from './ground.js';
 import type { HostOptions } from './host.js';
 import { until } from './until.js';
 import type { StatusBarItem } from './workbench.js';
 
 /** A user of Google's accounts: Google under its real names, and an editor that finds it through the office's proxy. */
 export class GoogleGround {
-  private constructor(
-    readonly world: GoogleWorld,
-    public editor: Editor,
-  ) {}
+  #world: GoogleWorld | undefined;
+  #editor: Editor | undefined;
 
   /** @param build - adds servers to the world, and says what the editor is started with */
-  static async start(
-    options: GoogleOptions,
-    build: (world: GoogleWorld) => HostOptions = () => ({}),
-  ): Promise<GoogleGround> {
+  async open(options: GoogleOptions, build: (world: GoogleWorld) => HostOptions = () => ({})): Promise<void> {
     const world = await GoogleWorld.start(options);
-    try {
-      const own = build(world);
-      const authorityFile = join(scratchFolder(), 'authority.pem');
-      await writeFile(authorityFile, world.authority);
-      const { names, address, spkiHash } = world;
-      const editor = await startEditor({
-        ...own,
-        settings: { 'http.proxy': world.proxyUrl, ...own.settings },
-        env: { NODE_EXTRA_CA_CERTS: authorityFile, ...own.env },
-        browserNames: { names, address, spkiHash },
-      });
-      return new GoogleGround(world, editor);
-    } catch (error) {
-      await world.close();
-      throw error;
-    }
+    this.#world = world;
+    const own = build(world);
+    const authorityFile = join(scratchFolder(), 'authority.pem');
+    await writeFile(authorityFile, world.authority);
+    const { names, address, spkiHash } = world;
+    this.#editor = await startEditor({
+      ...own,
+      settings: { 'http.proxy': world.proxyUrl, ...own.settings },
+      env: { NODE_EXTRA_CA_CERTS: authorityFile, ...own.env },
+      browserNames: { names, address, spkiHash },
+    });
+  }
+
+  get world(): GoogleWorld {
+    return opened(this.#world);
+  }
+
+  get editor(): Editor {
+    return opened(this.#editor);
   }
 
   get google(): GoogleWorld['google'] {
@@ -84,9 +82,10 @@ export class GoogleGround {
     return editor.invokeTool(name);
   }
 
+  /** Ends whatever has been started, also when opening has failed halfway. */
   async stop(): Promise<void> {
-    await this.editor.close();
-    await this.world.close();
+    await this.#editor?.close();
+    await this.#world?.close();
   }
 }
 

@@ -19,59 +19,63 @@ export const statusItem = 'mcpCredentials.status';
 /** How the editor names the broker's server `label`. */
 export const serverId = (label: string): string => `${brokerId}/${label}`;
 
+/** What there is once a ground has been opened. */
+export function opened<T>(part: T | undefined): T {
+  if (part === undefined) throw new Error('The ground has not been opened.');
+  return part;
+}
+
 /** A user's situation: a real authorization server, MCP servers behind it, and an editor set up for them. */
 export class Ground {
-  readonly #parties: Parties;
-
-  private constructor(
-    parties: Parties,
-    public editor: Editor,
-  ) {
-    this.#parties = parties;
-  }
+  #parties: Parties | undefined;
+  #editor: Editor | undefined;
 
   /**
    * @param auth - label → the entry's `auth` in the settings; one MCP server is started for each
    * @param options.editor - may be made from the entries, where not all of them belong in the user's settings
    */
-  static async start(
+  async open(
     auth: Readonly<Record<string, object>>,
     options: {
       issuer?: AuthorizationServerOptions;
       servers?: Partial<McpServerOptions>;
       editor?: HostOptions | ((entries: Parties['settings']) => HostOptions);
     } = {},
-  ): Promise<Ground> {
+  ): Promise<void> {
     const parties = await Parties.start(auth, options.issuer, options.servers);
+    this.#parties = parties;
     const own = typeof options.editor === 'function' ? options.editor(parties.settings) : options.editor;
-    try {
-      const editor = await startEditor({
-        ...own,
-        settings: { 'mcpCredentials.servers': parties.settings, ...own?.settings },
-      });
-      return new Ground(parties, editor);
-    } catch (error) {
-      await parties.close();
-      throw error;
-    }
+    this.#editor = await startEditor({
+      ...own,
+      settings: { 'mcpCredentials.servers': parties.settings, ...own?.settings },
+    });
+  }
+
+  /** The editor, or the one that took its place when it was closed and opened again. */
+  get editor(): Editor {
+    return opened(this.#editor);
+  }
+
+  set editor(editor: Editor) {
+    this.#editor = editor;
   }
 
   get issuer(): TestAuthorizationServer {
-    return this.#parties.issuer;
+    return opened(this.#parties).issuer;
   }
 
   /** Keeps renewals waiting. */
   get gate(): TokenGate {
-    return this.#parties.gate;
+    return opened(this.#parties).gate;
   }
 
   server(name: string): TestMcpServer {
-    return this.#parties.server(name);
+    return opened(this.#parties).server(name);
   }
 
   /** The entry of `name` in the settings, as it was at the start. */
   entry(name: string): object | undefined {
-    return this.#parties.settings[name];
+    return opened(this.#parties).settings[name];
   }
 
   /** When each renewal so far was granted, in milliseconds since the epoch. */
@@ -124,8 +128,9 @@ export class Ground {
     return this.editor.hoverStatusBarItem(statusItem);
   }
 
+  /** Ends whatever has been started, also when opening has failed halfway. */
   async stop(): Promise<void> {
-    await this.editor.close();
-    await this.#parties.close();
+    await this.#editor?.close();
+    await this.#parties?.close();
   }
 }

@@ -21,7 +21,8 @@ interface Tally {
  * @returns whether it was
  */
 export async function runLong(minutes: number): Promise<boolean> {
-  const ground = await Ground.start({ tickets: {} });
+  const ground = new Ground();
+  await ground.open({ tickets: {} });
   try {
     await ground.signIn(alice);
     const whoami = await ground.start('tickets', 'whoami');

@@ -74,6 +74,9 @@ export interface TestAuthorizationServer {
   forgetClients(): void;
   /** The next `times` requests to a path, or to an endpoint by its name, meet `fault`. */
   failNext(place: Endpoint | `/${string}`, fault: Fault, times?: number): void;
+  /** Cuts every connection, and nobody answers any more until `plugIn`. Grants and what else is known are kept. */
+  unplug(): Promise<void>;
+  plugIn(): Promise<void>;
   /** Cuts every connection. Nothing is kept: a server started again at the same address knows nobody. */
   close(): Promise<void>;
 }
@@ -147,6 +150,8 @@ export async function startAuthorizationServer(
     },
     failNext: (place, fault, times) =>
       faults.failNext(place in pathOf ? pathOf[place as Endpoint] : place, fault, times),
+    unplug: () => listener.close(),
+    plugIn: () => listener.reopen(),
     close: () => listener.close(),
   };
 }

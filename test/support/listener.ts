@@ -9,6 +9,8 @@ export interface Listener {
   serve(handler: (req: IncomingMessage, res: ServerResponse) => void | Promise<void>): void;
   /** Stops listening and cuts every open connection, streams included. */
   close(): Promise<void>;
+  /** After `close`: listens again at the same address, with everything that it knew. */
+  reopen(): Promise<void>;
 }
 
 /**
@@ -19,10 +21,12 @@ export interface Listener {
 export async function listen(host: string, port = 0): Promise<Listener> {
   const server = createServer();
   const address = host.replace(/^\[|\]$/g, '');
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, address, resolve);
-  });
+  const listenAt = (place: number) =>
+    new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(place, address, resolve);
+    });
+  await listenAt(port);
   const actualPort = (server.address() as AddressInfo).port;
   return {
     origin: `http://${address.includes(':') ? `[${address}]` : address}:${actualPort}`,
@@ -40,6 +44,7 @@ export async function listen(host: string, port = 0): Promise<Listener> {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
+    reopen: () => listenAt(actualPort),
   };
 }
 

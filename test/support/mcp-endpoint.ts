@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { McpServer } from '@modelcontextprotocol/server';
 import { AccessTokenCheck, type Bearer, type TokenRefusal } from './access-token-check.js';
 import { applyFault, type Fault, FaultPlan } from './faults.js';
 import { readBody } from './listener.js';
@@ -20,6 +21,8 @@ export interface McpServerOptions {
   readonly toolScopes?: Readonly<Record<string, readonly string[]>>;
   /** Whether a request is answered with one JSON document or with an event stream. */
   readonly answers: 'json' | 'sse';
+  /** Builds what answers in a session; the usual tools when left out. */
+  readonly build?: () => McpServer;
 }
 
 export type Refusal =
@@ -72,7 +75,7 @@ export class McpEndpoint {
 
   constructor(origin: string, options: McpServerOptions) {
     this.url = origin + mcpPath;
-    this.sessions = new McpSessions(options.name, options.answers);
+    this.sessions = new McpSessions(options.name, options.answers, options.build);
     this.#origin = origin;
     this.#tokens = new AccessTokenCheck(options.issuer, this.url);
     this.#options = options;

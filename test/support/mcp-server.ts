@@ -24,7 +24,10 @@ export interface TestMcpServer {
   acceptOnly(subject: string | undefined): void;
   /** Ends every session: the next request on one gets 404. */
   endSessions(): Promise<void>;
-  /** Cuts every connection. */
+  /** Cuts every connection, and nobody answers any more until `plugIn`. Sessions and what else is known are kept. */
+  unplug(): Promise<void>;
+  plugIn(): Promise<void>;
+  /** Ends every session and cuts every connection. */
   close(): Promise<void>;
 }
 
@@ -45,6 +48,8 @@ export async function startMcpServer(options: McpServerOptions): Promise<TestMcp
       endpoint.acceptedSubject = subject;
     },
     endSessions: () => endpoint.sessions.end(),
+    unplug: () => listener.close(),
+    plugIn: () => listener.reopen(),
     close: async () => {
       await endpoint.sessions.end();
       await listener.close();

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
+import { type McpServer, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import { buildMcpServer, type Note } from './mcp-tools.js';
 
 /** One MCP session: who opened it, and everything that was asked on it. */
@@ -27,12 +27,12 @@ export class McpSessions {
   readonly all: McpSession[] = [];
   readonly notes: Note[] = [];
   readonly #live = new Map<string, LiveSession>();
-  readonly #name: string;
   readonly #answers: 'json' | 'sse';
+  readonly #build: () => McpServer;
 
-  constructor(name: string, answers: 'json' | 'sse') {
-    this.#name = name;
+  constructor(name: string, answers: 'json' | 'sse', build = () => buildMcpServer(name, this.notes)) {
     this.#answers = answers;
+    this.#build = build;
   }
 
   find(id: string): LiveSession | undefined {
@@ -52,7 +52,7 @@ export class McpSessions {
       },
       onsessionclosed: (id) => void this.#live.delete(id),
     });
-    await buildMcpServer(this.#name, this.notes).connect(transport);
+    await this.#build().connect(transport);
     return transport;
   }
 

@@ -3,13 +3,10 @@ import { alice } from '../../support/test-users.js';
 import { Ground } from '../ground.js';
 
 describe('a newcomer', () => {
-  let ground: Ground;
+  const ground = new Ground();
 
   before(async () => {
-    ground = await Ground.start(
-      { tickets: {} },
-      { editor: () => ({ settings: { 'mcpCredentials.servers': {} } }) },
-    );
+    await ground.open({ tickets: {} }, { editor: () => ({ settings: { 'mcpCredentials.servers': {} } }) });
   });
   after(() => ground.stop());
 

@@ -3,10 +3,10 @@ import { alice } from '../../support/test-users.js';
 import { Ground } from '../ground.js';
 
 describe('a question in the chat', () => {
-  let ground: Ground;
+  const ground = new Ground();
 
   before(async () => {
-    ground = await Ground.start({ tickets: {} });
+    await ground.open({ tickets: {} });
   });
   after(() => ground.stop());
 

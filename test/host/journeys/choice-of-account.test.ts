@@ -4,10 +4,10 @@ import { Ground, serverId } from '../ground.js';
 import { until } from '../until.js';
 
 describe('a server that several accounts fit', () => {
-  let ground: Ground;
+  const ground = new Ground();
 
   before(async () => {
-    ground = await Ground.start({ tickets: {} });
+    await ground.open({ tickets: {} });
     const entry = ground.entry('tickets');
     const work = { ...entry, auth: { account: alice.email } };
     const home = { ...entry, auth: { account: bob.email } };

@@ -9,11 +9,11 @@ import { until } from '../until.js';
 const dayMs = 3 * tokenMs;
 
 describe('an everyday life with the packaged extension', () => {
-  let ground: Ground;
+  const ground = new Ground();
   let whoami: string;
 
   before(async () => {
-    ground = await Ground.start({ tickets: {} });
+    await ground.open({ tickets: {} });
   });
   after(() => ground.stop());
 

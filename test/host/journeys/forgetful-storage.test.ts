@@ -10,11 +10,11 @@ const provesAfterMs = 75_000;
 const passphrase = 'correct horse battery staple';
 
 describe('a secret storage that forgets', () => {
-  let ground: Ground;
+  const ground = new Ground();
   let startedAtMs: number;
 
   before(async () => {
-    ground = await Ground.start({ tickets: {} }, { issuer: { accessTokenSeconds: 3_600 } });
+    await ground.open({ tickets: {} }, { issuer: { accessTokenSeconds: 3_600 } });
     await ground.status();
     startedAtMs = Date.now();
     await ground.signIn(alice);

@@ -19,11 +19,11 @@ const people = ['ada', 'ben', 'cleo', 'dan', 'eva', 'finn', 'gus'].map((name, in
 
 describe('Google credentials that need no browser', () => {
   const client = googleClient();
-  let ground: GoogleGround;
+  const ground = new GoogleGround();
   let reports: GoogleMcpEndpoint;
 
   before(async () => {
-    ground = await GoogleGround.start({ clients: [client], users: people }, (world) => {
+    await ground.open({ clients: [client], users: people }, (world) => {
       const robot = world.google.addServiceAccount('robot');
       const keyFile = join(world.folder, 'robot.json');
       writeFileSync(keyFile, robot.keyFile, { mode: 0o600 });

@@ -12,11 +12,11 @@ const scopes = (...names: string[]) => names.map((name) => `https://www.googleap
 
 describe('an everyday life with Google’s hosted servers', () => {
   const client = googleClient({ status: 'testing' });
-  let ground: GoogleGround;
+  const ground = new GoogleGround();
   let gmail: GoogleMcpEndpoint;
 
   before(async () => {
-    ground = await GoogleGround.start({ clients: [client] }, (world) => {
+    await ground.open({ clients: [client] }, (world) => {
       gmail = world.hosted({
         url: 'https://gmailmcp.googleapis.com/mcp/v1',
         name: 'gmail',

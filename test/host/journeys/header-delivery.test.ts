@@ -7,11 +7,11 @@ import { until } from '../until.js';
 const tokenSeconds = 33;
 
 describe('a server whose token is delivered in a header', () => {
-  let ground: Ground;
+  const ground = new Ground();
   let whoami: string;
 
   before(async () => {
-    ground = await Ground.start(
+    await ground.open(
       { tickets: {} },
       {
         issuer: { accessTokenSeconds: tokenSeconds },

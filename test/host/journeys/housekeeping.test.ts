@@ -4,12 +4,12 @@ import { Ground } from '../ground.js';
 import { until } from '../until.js';
 
 describe('somebody who looks after an account', () => {
-  let ground: Ground;
+  const ground = new Ground();
   let whoami: string;
 
   before(async () => {
     // Tokens that nobody renews but the user, and calls that do not wait for a sign-in that never comes.
-    ground = await Ground.start(
+    await ground.open(
       { tickets: {} },
       {
         issuer: { accessTokenSeconds: 3_600 },

@@ -4,10 +4,10 @@ import { Ground } from '../ground.js';
 import { until } from '../until.js';
 
 describe('a sign-in that is interrupted', () => {
-  let ground: Ground;
+  const ground = new Ground();
 
   before(async () => {
-    ground = await Ground.start({ tickets: {} });
+    await ground.open({ tickets: {} });
     await ground.signIn(alice);
     await ground.start('tickets', 'whoami');
   });

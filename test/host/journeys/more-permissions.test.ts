@@ -3,10 +3,10 @@ import { alice } from '../../support/test-users.js';
 import { Ground } from '../ground.js';
 
 describe('a tool that needs more permissions than were granted', () => {
-  let ground: Ground;
+  const ground = new Ground();
 
   before(async () => {
-    ground = await Ground.start({ tickets: {} }, { servers: { toolScopes: { whoami: ['mcp:write'] } } });
+    await ground.open({ tickets: {} }, { servers: { toolScopes: { whoami: ['mcp:write'] } } });
     await ground.signIn(alice);
   });
   after(() => ground.stop());

@@ -9,7 +9,7 @@ const elsewhere = '127.0.0.2';
 
 describe('an editor behind a proxy', () => {
   let proxy: Listener;
-  let ground: Ground;
+  const ground = new Ground();
   /** What the proxy was asked for, as methods and whole addresses. */
   const passed: string[] = [];
 
@@ -26,7 +26,7 @@ describe('an editor behind a proxy', () => {
       req.pipe(onward);
     });
     const settings = { 'http.proxy': proxy.origin, 'http.proxySupport': 'override' };
-    ground = await Ground.start(
+    await ground.open(
       { tickets: {} },
       {
         issuer: { host: elsewhere },

@@ -1,4 +1,7 @@
+/* eslint-disable @typescript-eslint/no-deprecated -- What is deprecated on the newest wire is still spoken on the others. */
 import assert from 'node:assert/strict';
+import type { ServerContext } from '@modelcontextprotocol/server';
+import { fullMcpServer, said } from '../../support/full-mcp-server.js';
 import { LegacySseServer } from '../../support/legacy-sse-server.js';
 import { startMcpServer } from '../../support/mcp-server.js';
 import { buildMcpServer } from '../../support/mcp-tools.js';
@@ -10,18 +13,39 @@ import { until } from '../until.js';
 const whoIsAlice = 'alice@example.com (Alice)';
 
 describe('the proxy in the editor', () => {
-  let ground: Ground;
+  const ground = new Ground();
   let whoami: string;
 
-  before(async () => {
-    ground = await Ground.start({ tickets: {} });
-    await ground.signIn(alice);
-    whoami = await ground.start('tickets', 'whoami');
-    assert.equal(await ground.editor.invokeTool(whoami), whoIsAlice);
-  });
+  before(() => ground.open({ tickets: {} }));
   after(() => ground.stop());
-  // The editor's own sign-in would begin with one.
-  afterEach(() => assert.deepEqual(ground.editor.everyDialog(), []));
+  afterEach(() => {
+    // The editor's own sign-in would begin with a dialog.
+    const dialogs = ground.editor.everyDialog().filter((text) => !text.includes('language model call'));
+    assert.deepEqual(dialogs, []);
+  });
+
+  /** Has another server beside `tickets` and Alice signed in for it, for as long as `use` takes. */
+  const withServer = async (label: string, url: string, use: () => Promise<void>) => {
+    const entries = { tickets: ground.entry('tickets'), [label]: { type: 'http', url } };
+    await ground.editor.updateSetting('mcpCredentials.servers', entries);
+    await ground.signIn(alice, label);
+    await use().finally(() =>
+      ground.editor.updateSetting('mcpCredentials.servers', { tickets: ground.entry('tickets') }),
+    );
+  };
+
+  it('lets a server that was never reached fail with instructions, and starts it by itself after the sign-in', async () => {
+    const { editor } = ground;
+    await ground.status(({ text }) => text === 'MCP: signed out');
+    await editor.storedDefinitions();
+    await editor.startServer(serverId('tickets')).catch(() => undefined);
+    assert.deepEqual(ground.server('tickets').sessions, []);
+    await editor.clickNotification('needs you to sign in', 'Sign In');
+    await ground.finishSignIn(alice);
+    whoami = await ground.tool('tickets', 'whoami');
+    assert.equal(await editor.invokeTool(whoami), whoIsAlice);
+    assert.equal(ground.server('tickets').sessions.length, 1);
+  });
 
   it('serves a server of the older transport', async () => {
     const { editor, issuer } = ground;
@@ -32,19 +56,27 @@ describe('the proxy in the editor', () => {
       messagesPath: '/mcp/messages',
     });
     resource.handle = (req, res, body) => legacy.handle(req, res, body);
-    try {
-      const entries = { tickets: ground.entry('tickets'), older: { type: 'http', url: resource.url } };
-      await editor.updateSetting('mcpCredentials.servers', entries);
-      await ground.signIn(alice, 'older');
+    await withServer('older', resource.url, async () => {
       const fail = await ground.start('older', 'fail');
       assert.equal(await editor.invokeTool(fail), 'This tool always fails.');
       assert.equal(legacy.openStreams, 1);
       await editor.stopServer(serverId('older'));
-      await until('end of the stream', () => Promise.resolve(legacy.openStreams === 0));
-    } finally {
-      await editor.updateSetting('mcpCredentials.servers', { tickets: ground.entry('tickets') });
-      await resource.close();
-    }
+      await until('end of the stream', () => legacy.openStreams === 0);
+    }).finally(() => resource.close());
+  });
+
+  it('takes what a server asks during a call to the editor, its model and its user, and the answers back', async () => {
+    const { editor, issuer } = ground;
+    const full = await startMcpServer({ issuer: issuer.issuer, name: 'full', answers: 'sse', build: asking });
+    await withServer('full', full.url, async () => {
+      const sampled = editor.invokeTool(await ground.start('full', 'sample'));
+      await editor.clickDialog('Allow in this Session');
+      assert.match(await sampled, /^The model: .*No MCP server offers a tool yet/);
+      const answer = editor.invokeTool(await ground.tool('full', 'elicit'));
+      await editor.clickNotification('Which colour?', 'Respond');
+      await editor.pickQuickPick('green');
+      assert.equal(await answer, 'accept {"colour":"green"}');
+    }).finally(() => full.close());
   });
 
   it('lets a call go on although the server has forgotten its session', async () => {
@@ -56,38 +88,79 @@ describe('the proxy in the editor', () => {
   });
 
   it('says which server is away, and works again when it is back', async () => {
-    const { editor, issuer } = ground;
-    const { port, name } = ground.server('tickets');
-    await ground.server('tickets').close();
-    const said = await editor.invokeTool(whoami);
-    assert.match(said, new RegExp(`“tickets” at 127\\.0\\.0\\.1:${port} does not answer`));
-    const again = await startMcpServer({ issuer: issuer.issuer, name, answers: 'sse', port });
-    try {
-      assert.equal(await editor.invokeTool(whoami), whoIsAlice);
-    } finally {
-      await again.endSessions();
-    }
-  });
-});
-
-describe('a server that was never reached', () => {
-  let ground: Ground;
-
-  before(async () => {
-    ground = await Ground.start({ tickets: {} });
-  });
-  after(() => ground.stop());
-
-  it('fails its start with instructions, and is started by itself after the sign-in', async () => {
     const { editor } = ground;
-    await ground.status(({ text }) => text === 'MCP: signed out');
-    await editor.storedDefinitions();
-    await editor.startServer(serverId('tickets')).catch(() => undefined);
-    assert.deepEqual(ground.server('tickets').sessions, []);
-    await editor.clickNotification('needs you to sign in', 'Sign In');
-    await ground.finishSignIn(alice);
-    const whoami = await ground.tool('tickets', 'whoami');
+    const server = ground.server('tickets');
+    await server.unplug();
+    assert.match(
+      await editor.invokeTool(whoami),
+      new RegExp(`“tickets” at 127\\.0\\.0\\.1:${server.port} does not answer`),
+    );
+    await server.plugIn();
     assert.equal(await editor.invokeTool(whoami), whoIsAlice);
-    assert.equal(ground.server('tickets').sessions.length, 1);
+  });
+
+  it('outlasts a network that is away for longer than a token lives, and asks nobody', async () => {
+    const { editor, issuer } = ground;
+    const server = ground.server('tickets');
+    const [before, sessions] = [issuer.counts(), server.sessions.length];
+    await Promise.all([issuer.unplug(), server.unplug()]);
+    await until('word about the next attempt', async () => /next attempt/.test(await ground.statusTooltip()));
+    const away = await until('token that has ended', async () => {
+      const text = await editor.invokeTool(whoami);
+      return text.includes('The authorization server for “tickets” does not answer.') && text;
+    });
+    assert.match(away, /The sign-in is kept; next attempt in/);
+    await Promise.all([issuer.plugIn(), server.plugIn()]);
+    await until('answer', async () => (await editor.invokeTool(whoami)) === whoIsAlice, 60_000);
+    const { signIns, authorizationRequests, refusedRefreshes } = issuer.counts();
+    assert.deepEqual(
+      [signIns, authorizationRequests, refusedRefreshes],
+      [before.signIns, before.authorizationRequests, 0],
+    );
+    assert.equal(server.sessions.length, sessions);
+    assert.deepEqual(await editor.notifications(), []);
+  });
+
+  it('starts a server from what it said before, although the user has signed out', async () => {
+    const { editor } = ground;
+    const server = ground.server('tickets');
+    await editor.runCommand('MCP Credentials: Sign Out…');
+    await editor.notification('Signed out');
+    await ground.status(({ text }) => text === 'MCP: signed out');
+    await editor.reload();
+    const before = server.requests.length;
+    assert.equal(await ground.start('tickets', 'whoami'), whoami);
+    assert.deepEqual(server.requests.slice(before), []);
+    const call = editor.invokeTool(whoami);
+    await editor.clickNotification('“tickets” needs you to sign in', 'Sign In');
+    await ground.finishSignIn(alice);
+    assert.equal(await call, whoIsAlice);
   });
 });
+
+/** The editor asks nobody before it runs such a tool. */
+const unasked = { annotations: { readOnlyHint: true, openWorldHint: false } };
+
+/** A server that asks back during its calls: the editor's model, and its user. */
+function asking() {
+  const server = fullMcpServer();
+  server.registerTool('sample', unasked, async ({ mcpReq }: ServerContext) => {
+    const { content } = await mcpReq.requestSampling({
+      messages: [{ role: 'user', content: { type: 'text', text: 'Hello?' } }],
+      maxTokens: 100,
+    });
+    return said(`The model: ${JSON.stringify(content)}`);
+  });
+  server.registerTool('elicit', unasked, async ({ mcpReq }: ServerContext) => {
+    const { action, content } = await mcpReq.elicitInput({
+      message: 'Which colour?',
+      requestedSchema: {
+        type: 'object',
+        properties: { colour: { type: 'string', enum: ['red', 'green'] } },
+        required: ['colour'],
+      },
+    });
+    return said(`${action} ${JSON.stringify(content)}`);
+  });
+  return server;
+}

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { alice } from '../../support/test-users.js';
 import { Ground } from '../ground.js';
+import { until } from '../until.js';
 import type { StatusBarItem } from '../workbench.js';
 
 describe('a grant that is revoked while the editor runs', () => {
-  let ground: Ground;
+  const ground = new Ground();
   let whoami: string;
 
   before(async () => {
-    ground = await Ground.start({ tickets: {} });
+    await ground.open({ tickets: {} });
     await ground.signIn(alice);
     whoami = await ground.start('tickets', 'whoami');
   });
@@ -59,13 +60,41 @@ describe('a grant that is revoked while the editor runs', () => {
     assert.equal(editor.openedPages.length, pages);
   });
 
-  it('waits for the sign-in when the call has to start the server', async () => {
+  it('starts a server from what it said before; the first call waits, and goes on after the next sign-in', async () => {
     const { editor } = ground;
+    const server = ground.server('tickets');
     await editor.updateSetting('mcpCredentials.signInWaitSeconds', undefined);
     await editor.reload();
-    const call = editor.invokeTool(await ground.tool('tickets', 'whoami'));
-    await editor.clickNotification('“tickets” waits', 'Sign In');
+    const [requests, sessions] = [server.requests.length, server.sessions.length];
+    assert.equal(await ground.start('tickets', 'whoami'), whoami);
+    assert.deepEqual(server.requests.slice(requests), []);
+    const call = editor.invokeTool(whoami);
+    await editor.clickNotification('“tickets” waits for you to sign in again', 'Sign In');
     await ground.finishSignIn(alice);
     assert.equal(await call, 'alice@example.com (Alice)');
+    const [session, ...others] = server.sessions.slice(sessions);
+    assert.deepEqual(others, []);
+    const methods = session?.calls.map(({ rpcMethod }) => rpcMethod) ?? [];
+    assert.deepEqual(
+      [methods[0], methods.filter((method) => method === 'tools/call').length],
+      ['initialize', 1],
+    );
+  });
+
+  it('keeps a call alive with heartbeats for as long as the user takes, and sends it to the server once', async () => {
+    const { editor } = ground;
+    const server = ground.server('tickets');
+    const calls = () => server.requests.filter(({ tool }) => tool === 'whoami').length;
+    await waitingForUser();
+    const [before, callsBefore, sentAtMs] = [await editor.heartbeats(), calls(), Date.now()];
+    const call = editor.invokeTool(whoami);
+    await editor.clickNotification('waits for you to sign in again', 'Sign In');
+    // After two seconds, and then every fifteen.
+    await until('third heartbeat', async () => (await editor.heartbeats()) >= before + 3, 45_000);
+    assert.equal(calls(), callsBefore);
+    await ground.finishSignIn(alice);
+    assert.equal(await call, 'alice@example.com (Alice)');
+    assert.ok(Date.now() - sentAtMs > 30_000);
+    assert.equal(calls(), callsBefore + 1);
   });
 });

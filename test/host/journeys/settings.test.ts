@@ -3,10 +3,10 @@ import { alice } from '../../support/test-users.js';
 import { Ground } from '../ground.js';
 
 describe('servers in the settings', () => {
-  let ground: Ground;
+  const ground = new Ground();
 
   before(async () => {
-    ground = await Ground.start(
+    await ground.open(
       { own: {}, proposed: {} },
       {
         editor: ({ own, proposed }) => ({

@@ -9,13 +9,13 @@ import { Ground } from '../ground.js';
 import { until } from '../until.js';
 
 describe('the proxy on a socket', () => {
-  let ground: Ground;
+  const ground = new Ground();
   let folder: string;
 
   before(async function () {
     if (process.platform === 'win32') this.skip();
     folder = await mkdtemp(join(tmpdir(), 'rt-'));
-    ground = await Ground.start(
+    await ground.open(
       { tickets: {} },
       {
         editor: {

@@ -4,10 +4,10 @@ import { Ground } from '../ground.js';
 import { until } from '../until.js';
 
 describe('a tool rule that asks', () => {
-  let ground: Ground;
+  const ground = new Ground();
 
   before(async () => {
-    ground = await Ground.start(
+    await ground.open(
       { tickets: {} },
       {
         editor: ({ tickets }) => ({

@@ -3,10 +3,10 @@ import { alice, bob } from '../../support/test-users.js';
 import { Ground } from '../ground.js';
 
 describe('two accounts at one issuer', () => {
-  let ground: Ground;
+  const ground = new Ground();
 
   before(async () => {
-    ground = await Ground.start({
+    await ground.open({
       work: { account: 'alice@example.com' },
       home: { account: 'bob@example.com' },
     });

@@ -12,12 +12,12 @@ const expiries = 10;
  * for as long as it lives, and overwrites what the other one has stored.
  */
 describe('two windows of one profile', () => {
-  let ground: Ground;
+  const ground = new Ground();
   let second: EditorWindow;
   let whoami: string;
 
   before(async () => {
-    ground = await Ground.start({ tickets: {} });
+    await ground.open({ tickets: {} });
     await ground.status();
     second = await ground.editor.openWindow();
     await second.statusBarItem(statusItem);

@@ -9,7 +9,7 @@ const whoami = async (ground: Ground) => ground.editor.invokeTool(await ground.s
 
 describe('an authorization server that registers nobody', () => {
   const secret = 'the-secret-that-the-administrator-gave';
-  let ground: Ground;
+  const ground = new Ground();
 
   before(async () => {
     const client = {
@@ -17,7 +17,7 @@ describe('an authorization server that registers nobody', () => {
       token_endpoint_auth_method: 'client_secret_basic' as const,
       client_secret: secret,
     };
-    ground = await Ground.start({ tickets: {} }, { issuer: { clients: [client], registration: false } });
+    await ground.open({ tickets: {} }, { issuer: { clients: [client], registration: false } });
   });
   after(() => ground.stop());
 
@@ -46,7 +46,8 @@ describe('an authorization server that registers nobody', () => {
 describe('a server that names two authorization servers', () => {
   it('lets the user choose one, and remembers which', async () => {
     const other = await startAuthorizationServer({});
-    const ground = await Ground.start({ tickets: {} }, { servers: { otherIssuers: [other.issuer] } });
+    const ground = new Ground();
+    await ground.open({ tickets: {} }, { servers: { otherIssuers: [other.issuer] } });
     try {
       const { editor, issuer } = ground;
       const { host } = new URL(issuer.issuer);
@@ -69,13 +70,10 @@ describe('a server that names two authorization servers', () => {
 });
 
 describe('an editor whose extensions run on another computer than its browser', () => {
-  let ground: Ground;
+  const ground = new Ground();
 
   before(async () => {
-    ground = await Ground.start(
-      { tickets: {} },
-      { editor: { env: { MCP_CREDENTIALS_REDIRECT_VIA: 'auto' } } },
-    );
+    await ground.open({ tickets: {} }, { editor: { env: { MCP_CREDENTIALS_REDIRECT_VIA: 'auto' } } });
   });
   after(() => ground.stop());
 
@@ -97,10 +95,10 @@ describe('an editor whose extensions run on another computer than its browser', 
 });
 
 describe('a browser that does not come back', () => {
-  let ground: Ground;
+  const ground = new Ground();
 
   before(async () => {
-    ground = await Ground.start({ tickets: {} });
+    await ground.open({ tickets: {} });
   });
   after(() => ground.stop());
 

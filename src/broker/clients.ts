@@ -134,11 +134,35 @@ export class Clients {
     const client = await vault.client(issuer);
     if (client?.management === undefined || client.clientId !== clientId) return;
     await vault.look();
-    const isUsed = vault.list().some((one) => one.account.issuer === issuer && one.clientId === clientId);
-    if (isUsed) return;
+    if (this.isUsed(client)) return;
     if (!(await deleteRegistration(fetch, server, client.management))) return;
     await vault.forgetClient(client);
     log.info(`Our registration at ${JSON.stringify(issuer)} is deleted.`);
+  }
+
+  /**
+   * Deletes the registration `before` there, whose place a new one has taken, unless an account still uses it. Never
+   * rejects: what is left there does no harm.
+   * @see RFC 7592 §2.3
+   */
+  async leaveBehind(server: AuthorizationServer, before: Client): Promise<void> {
+    const { fetch, vault, log } = this.parts;
+    const { issuer } = server;
+    if (before.source !== 'dynamic' || before.management === undefined) return;
+    try {
+      await vault.look();
+      const isStored = (await vault.client(issuer))?.clientId === before.clientId;
+      if (isStored || this.isUsed(before)) return;
+      if (await deleteRegistration(fetch, server, before.management))
+        log.info(`An earlier registration at ${JSON.stringify(issuer)} is deleted.`);
+    } catch (error) {
+      log.warn(`An earlier registration at ${JSON.stringify(issuer)} is left: ${describeError(error)}`);
+    }
+  }
+
+  /** Whether a stored credential was granted to `client`. */
+  isUsed({ issuer, clientId }: Pick<Client, 'issuer' | 'clientId'>): boolean {
+    return this.parts.vault.list().some((one) => one.account.issuer === issuer && one.clientId === clientId);
   }
 
   async #configured(

@@ -3,6 +3,7 @@ import { Announcer } from '../core/announcer.js';
 import { isOlder, isRenewable, keyOf, keyText, type Credential } from '../core/credential.js';
 import type { ErrorCode } from '../core/errors.js';
 import type { CredentialState } from '../core/state.js';
+import { elsewhere } from '../oauth/audience.js';
 import { isSpent } from './schedule.js';
 
 /** What is going on with a credential beside being held. */
@@ -92,10 +93,12 @@ export function stateOf(
   const isOver = !isRenewable(credential) && isSpent(tokens, nowMs);
   if (isOver || activity.kind === 'ended') return { kind: 'needs-sign-in', account, reason: 'not-renewable' };
   const { expiresAtMs, grantEndsAtMs } = tokens;
+  const otherAudience = elsewhere(tokens.accessToken, credential.resource);
   const end = {
     ...(expiresAtMs !== undefined && { expiresAtMs }),
     ...(grantEndsAtMs !== undefined && { grantEndsAtMs }),
     ...(missingScopes.length > 0 && { missingScopes }),
+    ...(otherAudience !== undefined && { otherAudience }),
   };
   switch (activity.kind) {
     case 'idle':

@@ -55,7 +55,10 @@ export async function signInInBrowser(
         : await clients.register(wish, authorizationServer, wait);
     const domain = client === known ? found?.domain : undefined;
     const granted = await authorize(parts, wish, { ...flow, client, state, wait, ...(domain && { domain }) });
+    // One that nobody uses yet may be that of a sign-in in another window, which is still in the browser.
+    const before = known !== undefined && client !== known && clients.isUsed(known) ? known : undefined;
     const finished = await finish(client, granted);
+    if (before !== undefined) void clients.leaveBehind(authorizationServer, before);
     const { account, missing = [], again } = finished;
     const about = { account: account.label, server: server.id };
     wait.answer(

@@ -29,6 +29,8 @@ export interface SignedIn {
   readonly grantEndsAtMs?: number;
   /** What the server needs and the user has not granted, in words; what needs it fails. */
   readonly missingScopes?: readonly string[];
+  /** The addresses that the access token says it is for, as one text, where the server's is not among them. */
+  readonly otherAudience?: string;
 }
 
 /** Whether somebody is signed in, however it goes with the tokens. */

@@ -109,6 +109,7 @@ function stateWords(state: CredentialState, nowMs: number): string {
     'nextAttemptAtMs' in state && `next attempt in ${secondsTo(state.nextAttemptAtMs, nowMs)}`,
     'code' in state && state.code,
     'reason' in state && state.reason,
+    'otherAudience' in state && `token for ${state.otherAudience.split(' ').map(hostOrNone).join(' and ')}`,
   ]
     .filter((part) => typeof part === 'string')
     .join(', ');
@@ -153,6 +154,9 @@ function aligned(rows: readonly (readonly [string, string])[]): string[] {
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`.trimEnd());
 }
+
+/** Of what a token says, which may be cut off. */
+const hostOrNone = (url: string): string => (URL.canParse(url) ? hostOf(url) : '…');
 
 function hostOf(url: string): string {
   return new URL(url).host;

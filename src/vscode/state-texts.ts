@@ -142,11 +142,11 @@ export function stateText(l10n: L10n, state: CredentialState, nowMs: number): st
 /** A sign-in that ends by itself is announced this long before. */
 const announceMs = 2 * 24 * 60 * minuteMs;
 
-/** What is worth knowing about a sign-in that is alive: that it will end, and what it does not allow. */
+/** What is worth knowing about a sign-in that is alive: that it will end, what it does not allow, and for whom it is not. */
 function withNotes(
   l10n: L10n,
   text: string,
-  { grantEndsAtMs, missingScopes = [] }: SignedIn,
+  { grantEndsAtMs, missingScopes = [], otherAudience }: SignedIn,
   nowMs: number,
 ): string {
   const leftMs = grantEndsAtMs === undefined ? Infinity : grantEndsAtMs - nowMs;
@@ -155,7 +155,16 @@ function withNotes(
       ? []
       : [l10n.t('the sign-in itself ends in {0}, so sign in again before', durationText(l10n, leftMs))];
   const lack = missingScopes.length === 0 ? [] : [l10n.t('not granted: {0}', missingScopes.join(', '))];
-  return [text, ...end, ...lack].join('; ');
+  const other =
+    otherAudience === undefined
+      ? []
+      : [
+          l10n.t(
+            'the token says that it is for {0}, so the server may refuse it; ask whoever runs the authorization server',
+            JSON.stringify(otherAudience),
+          ),
+        ];
+  return [text, ...end, ...lack, ...other].join('; ');
 }
 
 /**

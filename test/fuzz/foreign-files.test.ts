@@ -27,33 +27,101 @@ const file = documentText({
 });
 const text = fc.oneof(file, damaged(file), anyText);
 
+const names = fc.oneof(fc.constantFrom('alice@example.com', 'alice', 'a@b@c', 'a b@c'), anyText);
+
+/** The complete files of gcloud, beside those that lack a part. */
+const gclouds = fc.oneof(
+  text,
+  documentText({
+    type: ['authorized_user', 'service_account', 'authorized_users', 'toString'],
+    client_id: ['c'],
+    client_secret: ['hunter2'],
+    refresh_token: ['1//hunter2', ''],
+    client_email: ['robot@example.com'],
+    private_key: ['hunter2', ' '],
+  }),
+);
+
+/** An instant as Python writes it, and what looks like one. */
+const pythons = fc
+  .tuple(
+    fc.date({ noInvalidDate: true }),
+    fc.constantFrom('', 'Z', '+00:00', '-0530', '+99:99', ' UTC', '.123456'),
+  )
+  .map(([date, end]) => `${date.toISOString().slice(0, 19)}${end}`);
+
+type Members = Readonly<Record<string, unknown>>;
+
+/** What the text of an object says, by another way than the parsers. @throws when it is none */
+function membersOf(content: string): Members {
+  const value: unknown = JSON.parse(content.replace(/^\uFEFF/, ''));
+  assert.ok(typeof value === 'object' && value !== null && !Array.isArray(value), 'Stands for none.');
+  return value as Members;
+}
+
+const isFilled = (value: unknown): boolean => typeof value === 'string' && value.trim() !== '';
+
 describe('a file of another program', () => {
-  holds('of google_workspace_mcp is somebody’s, or says why not', 10, [text, anyText], (content, name) => {
+  holds('of google_workspace_mcp is somebody’s, or says why not', 10, [text, names], (content, name) => {
     const found = parseWorkspaceFile(content, `${name}.json`, [endpoint]);
     if (found.kind !== 'google') assert.equal(found.kind, 'unusable');
-    else assert.match(found.email, /^[^@\s]+@[^@\s]+$/u);
+    else {
+      assert.match(found.email, /^[^@\s]+@[^@\s]+$/u);
+      const { refresh_token, client_id, token_uri } = membersOf(content);
+      assert.deepEqual([refresh_token, client_id].map(isFilled), [true, true]);
+      assert.ok(
+        [undefined, null, endpoint].includes(token_uri as string),
+        'Another endpoint would get the token.',
+      );
+    }
     assert.doesNotMatch(JSON.stringify('tokens' in found ? found.tokens : {}), /1\/\/hunter2/);
   });
 
   holds('of mcp-remote is a server’s, or says why not', 10, [text, text], (tokens, client) => {
     const found = parseRemoteFiles('https://x.example.com/mcp', tokens, client);
     assert.ok(found.kind === 'server' || found.kind === 'unusable');
-    if (found.kind === 'server') assert.ok(Number.isFinite(found.tokens.expiresAtMs ?? 0));
+    if (found.kind !== 'server') return;
+    assert.ok(Number.isFinite(found.tokens.expiresAtMs ?? 0));
+    const { access_token, refresh_token } = membersOf(tokens);
+    const needed = [access_token, refresh_token, membersOf(client)['client_id']];
+    assert.deepEqual(needed.map(isFilled), [true, true, true]);
   });
 
-  holds('of gcloud is known by its type, or says why not', 5, [text], (content) => {
+  holds('of gcloud is known by its type, or says why not', 5, [gclouds], (content) => {
     const found = parseDefaultCredentials(content);
-    assert.ok(found.kind === 'default-credentials' || found.kind === 'unusable');
+    if (found.kind !== 'default-credentials') {
+      assert.equal(found.kind, 'unusable');
+      return;
+    }
+    const { type, ...members } = membersOf(content);
+    const needed = { authorized_user: 'refresh_token', service_account: 'private_key' }[String(type)];
+    assert.ok(needed !== undefined && isFilled(members[needed]), 'Of no type that there is, or half of one.');
   });
 
   holds('that should hold a client holds one, or something else that has a name', 5, [text], (content) => {
     const read = parseClientFile(content);
-    if (read.kind === 'client') assert.notEqual(read.client.clientId, '');
-    else assert.notEqual(read.found, '');
+    if (read.kind !== 'client') {
+      assert.notEqual(read.found, '');
+      return;
+    }
+    const { [read.client.type]: held } = membersOf(content);
+    assert.deepEqual(read.client.clientId, (held as Members)['client_id']);
+    assert.ok(isFilled(read.client.clientId));
+    assert.ok(read.client.loopbackUris.every((uri) => /^http:\/\/(localhost|127\.0\.0\.1):/.test(uri)));
   });
 
-  holds('has an end that is an instant, or none', 5, [fc.oneof(anyText, fc.date().map(String))], (expiry) => {
-    const ms = naiveUtc(expiry);
-    assert.ok(ms === undefined || (Number.isFinite(ms) && ms >= 0));
-  });
+  holds(
+    'has an end that is an instant, or none',
+    5,
+    [fc.oneof(anyText, fc.date().map(String), pythons)],
+    (expiry) => {
+      const ms = naiveUtc(expiry);
+      if (ms === undefined) return;
+      assert.ok(Number.isFinite(ms) && ms >= 0);
+      assert.match(expiry, /^\s*\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d/, 'Stands for no instant.');
+      const written = expiry.trim().slice(0, 19).replace(' ', 'T');
+      if (/[\dZ]$/.test(expiry.trim()) && !/[+-]\d\d:?\d\d$/.test(expiry.trim().slice(19)))
+        assert.equal(new Date(ms).toISOString().slice(0, 19), written, 'UTC, unless it says otherwise.');
+    },
+  );
 });

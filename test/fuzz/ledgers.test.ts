@@ -61,6 +61,11 @@ function expected(wins: LedgerMapRules['wins'], list: readonly Change[]): Map<st
   return left;
 }
 
+const namesOf = (value: unknown): string =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? Object.keys(value).sort().join()
+    : '';
+
 describe('a ledger', () => {
   const ways = fc.constantFrom<LedgerMapRules['wins']>('first', 'last');
 
@@ -92,6 +97,26 @@ describe('a ledger', () => {
     },
   );
 
+  /** What a line says, without the schema; undefined when it stands for none. */
+  function meant(line: string): readonly [key: string, value: unknown] | undefined {
+    let said: unknown;
+    try {
+      said = JSON.parse(line);
+    } catch {
+      return undefined;
+    }
+    if (namesOf(said) !== 'atMs,key,value,version' && namesOf(said) !== 'atMs,key,version') return undefined;
+    const { version, key, atMs, value } = said as Readonly<Record<string, unknown>>;
+    if (version !== 1 || typeof key !== 'string' || typeof atMs !== 'number' || !Number.isFinite(atMs))
+      return undefined;
+    if (value === undefined) return [key, undefined];
+    if (value === null) return undefined;
+    const isAccount =
+      namesOf(value) === 'issuer,label,subject' &&
+      Object.values(value).every((member) => typeof member === 'string');
+    return isAccount ? [key, value] : undefined;
+  }
+
   const lineOf = (key: string) => JSON.stringify({ version: 1, key, atMs: 1e12, value: accountOf('alice') });
   holds(
     'takes a line as it is or leaves it out, whatever has happened to it',
@@ -102,6 +127,10 @@ describe('a ledger', () => {
       ledger.lines = [line, lineOf('sound')];
       const { kept } = await open(ledger, 'last');
       assert.deepEqual(kept.get('sound'), accountOf('alice'));
+      const [key, value] = meant(line) ?? [];
+      const isOther = key !== undefined && key !== 'sound' && value !== undefined;
+      if (isOther) assert.deepEqual(kept.get(key), value);
+      assert.equal(kept.size, isOther ? 2 : 1, 'A line that stands for nothing has become something.');
       kept.set('later', accountOf('bob'));
       await kept.close();
       const again = await open(ledger, 'last');

@@ -33,6 +33,7 @@ const client: fc.Arbitrary<Client> = fc.record(
     clientSecret: secret,
     privateKey: secret,
     redirectUri: anyText,
+    isRedirectFixed: fc.constant(true as const),
   },
   { requiredKeys: ['issuer', 'clientId', 'authMethod', 'source'] },
 );
@@ -51,6 +52,10 @@ const credential: fc.Arbitrary<Credential> = fc.record({
         issuedAtMs: instant,
         refreshToken: secret,
         expiresAtMs: instant,
+        grantedAtMs: instant,
+        grantEndsAtMs: instant,
+        dpopKey: secret,
+        loginDigest: anyText,
       },
       { requiredKeys: ['kind', 'accessToken', 'issuedAtMs'] },
     ),

@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { Stores } from '../support/broker-window.js';
 import type { EditorPlace } from '../support/fake-editor.js';
-import { publicClient, serversSetting, useGround } from '../support/ground.js';
+import { publicClient, serversSetting, useGround, userOf } from '../support/ground.js';
 import { listen } from '../support/listener.js';
 
 const own = 'fake.editor://mcp-credential-broker.mcp-credential-broker/callback';
@@ -134,8 +134,8 @@ describe('where the browser comes back', () => {
         mine.editor.openUri({ scheme, authority, path: '/callback', query: searchParams.toString() });
       }, refuse);
       const place: EditorPlace = { remoteName: 'codespaces', isWeb: true, external };
-      const { window: mine } = ground.window({ user: serversSetting([server]), place });
-      return { issuer, mine };
+      const { window: mine, browser } = ground.window({ user: serversSetting([server]), place });
+      return { issuer, mine, browser };
     }
 
     it('goes through a forwarded port, where the user has to register a client by hand', async () => {
@@ -163,6 +163,27 @@ describe('where the browser comes back', () => {
       assert.match(redirectUriOf(mine.editor.opened[1]), /vscode-reqid=2/);
       assert.equal(issuer.counts().registrations, 2);
       assert.match(await call('whoami'), /alice/);
+    });
+
+    it('leaves no registration behind that nobody uses any more, and none that somebody does', async () => {
+      const { issuer, mine, browser } = await webWindow();
+      const gone = () => issuer.events.filter(({ kind }) => kind === 'unregistered').length;
+      const leaves = async (count: number) => {
+        while (gone() < count) await new Promise((resolve) => setImmediate(resolve));
+      };
+      await mine.signIn();
+      await mine.signIn(/Again as/);
+      await leaves(1);
+      assert.match(await (await mine.connect('tickets')).call('whoami'), /alice/);
+      browser.user = userOf('bob');
+      await mine.signIn(/other account/i);
+      assert.match(await (await mine.connect('tickets')).call('whoami'), /bob/);
+      await mine.signIn(/Again as/);
+      await leaves(2);
+      assert.deepEqual([issuer.counts().registrations, gone()], [4, 2], 'Alice still has the second one.');
+      mine.clock.leap(55_000);
+      assert.match(await (await mine.connect('tickets')).call('whoami'), /bob/);
+      for (const secret of issuer.issuedSecrets) assert.ok(!mine.remains.includes(secret));
     });
 
     it('says what to do where the editor knows no such address', async () => {

@@ -71,6 +71,23 @@ describe('the diagnostics', () => {
     for (const secret of issuer.issuedSecrets) assert.ok(!text.includes(secret));
   });
 
+  it('name the host that a token says it is for instead of the server, as the tooltip does with its address', async () => {
+    const issuer = await ground.issuer({ audienceFor: () => 'https://other.example.com/mcp' });
+    const server = await ground.server(issuer);
+    const { window } = ground.window({ user: serversSetting([server]) });
+    await window.signIn();
+    await window.run('showDiagnostics');
+    const { text = '' } = window.editor.documents.at(-1) ?? {};
+    assert.match(text, /^ {2}server 1 .*, ready, token ends in \d+ s, token for other\.example\.com$/m);
+    const tooltip = () => {
+      const shown = window.editor.statusBar?.tooltip;
+      return typeof shown === 'object'
+        ? shown.value.replace(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)))
+        : '';
+    };
+    await until(() => /the token says that it is for "https:\/\/other\.example\.com\/mcp"/.test(tooltip()));
+  });
+
   it('can be read before anything is set up', async () => {
     const { window } = ground.window();
     window.network.goDown();

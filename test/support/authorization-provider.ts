@@ -37,6 +37,8 @@ export function buildProvider(given: {
   readonly registrationManagement: boolean;
   /** Whether every authorization request must be sent ahead (RFC 9126). */
   readonly pushedRequests: boolean;
+  /** What a token for a resource says it is for. */
+  readonly audienceFor: (resource: string) => string;
   /** Asked whenever an access token is issued, so that a test can change it. */
   readonly accessTokenSeconds: () => number;
 }): Provider {
@@ -90,7 +92,7 @@ export function buildProvider(given: {
           if (!isLoopback(new URL(resource)))
             throw new errors.InvalidTarget('this issuer serves loopback only');
           return {
-            audience: resource,
+            audience: given.audienceFor(resource),
             scope: resourceScopes.join(' '),
             accessTokenFormat: 'jwt',
             accessTokenTTL: given.accessTokenSeconds(),

@@ -19,6 +19,8 @@ export interface AuthorizationServerOptions {
   readonly port?: number;
   readonly accessTokenSeconds?: number;
   readonly users?: readonly TestUser[];
+  /** What a token for a resource says it is for; the resource, unless a test wants an issuer that gets it wrong. */
+  readonly audienceFor?: (resource: string) => string;
   /** Whether clients may register themselves. */
   readonly registration?: boolean;
   /** Whether they may delete that again (RFC 7592). */
@@ -102,6 +104,7 @@ export async function startAuthorizationServer(
     clients,
     clientDocuments,
     registration,
+    audienceFor: options.audienceFor ?? ((resource) => resource),
     bindsTokens: options.bindsTokens ?? false,
     registrationManagement,
     pushedRequests,

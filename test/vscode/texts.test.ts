@@ -228,6 +228,10 @@ describe('the text of a state', () => {
       'signed in, renewing the token; not granted: Gmail: send mail, Drive: read all files',
     ],
     [
+      { kind: 'ready', account: alice, otherAudience: 'https://other.example.com/' },
+      'signed in; the token says that it is for "https://other.example.com/", so the server may refuse it; ask whoever runs the authorization server',
+    ],
+    [
       { kind: 'ready', account: alice, expiresAtMs: nowMs + 3_600_000 },
       'signed in, token renews within 60 min',
     ],

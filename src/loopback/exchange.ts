@@ -6,7 +6,7 @@ import { pause } from '../core/waiting.js';
 import { isRpcResponse } from './answer.js';
 import { Asking, giveUp, mayBecomeStream, type Answered, type AskingParts, type Call } from './asking.js';
 import { headersInSession, type BeforeSignIn } from './before-sign-in.js';
-import { readBody, replayLimitBytes, type Body } from './body.js';
+import { readBody, type Body } from './body.js';
 import { AnsweredInError, replyWithFailure, type FailureParts } from './failure-reply.js';
 import { forwardedRequestHeaders, withoutHeader } from './headers.js';
 import { hidingFilter, shown } from './hidden.js';
@@ -78,7 +78,7 @@ export class Exchange {
     const { parts, server, request } = this;
     let body: Body | undefined;
     try {
-      body = await readBody(request, replayLimitBytes);
+      body = await readBody(request, parts.replayLimitBytes());
       this.#isBackChannel ||= this.#reply.acceptsStream && this.#listens(body);
       const conditions = conditionsOf(server, request.headers, body.whole, parts.audit);
       const session = this.entrance.legacy?.session ?? this.#sessionId();
@@ -115,7 +115,7 @@ export class Exchange {
   /** Answers with `error`, in the form that fits the request. Never rejects. */
   async refuse(error: BrokerError): Promise<void> {
     try {
-      await this.#fail(await readBody(this.request, replayLimitBytes), error);
+      await this.#fail(await readBody(this.request, this.parts.replayLimitBytes()), error);
     } catch (failure) {
       this.parts.log.debug(`A refused request ended: ${describeError(failure)}`);
     }

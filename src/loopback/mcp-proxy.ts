@@ -11,7 +11,7 @@ import { BeforeSignIn } from './before-sign-in.js';
 import { digestOfCapability, isAdmitted } from './guard.js';
 import { Hold, type HoldParts } from './hold.js';
 import { LegacyEndpoints } from './legacy-sse.js';
-import { listen, listenOnSocket, type Handle, type Listener } from './listener.js';
+import { listen, listenOnSocket, type Handle, type Listener, type Welcome } from './listener.js';
 import { LocalSessions } from './local-sessions.js';
 import { Memory } from './memory.js';
 import { ProtocolVersions } from './protocol-versions.js';
@@ -29,7 +29,9 @@ export interface Endpoint {
 }
 
 export interface ProxyParts
-  extends HoldParts, Pick<ExchangeParts, 'tokens' | 'log' | 'explain' | 'audit' | 'ask'> {
+  extends
+    HoldParts,
+    Pick<ExchangeParts, 'tokens' | 'log' | 'explain' | 'audit' | 'ask' | 'replayLimitBytes'> {
   /** What servers said when they were reached last. */
   readonly serverMemory: ServerMemory;
   /** Where to listen, when not on a port. */
@@ -129,7 +131,7 @@ export class McpProxy implements Disposable {
     }
   }
 
-  async #handle(request: IncomingMessage, response: ServerResponse, welcome: () => void): Promise<void> {
+  async #handle(request: IncomingMessage, response: ServerResponse, welcome: Welcome): Promise<void> {
     const { path, key } = placeIn(request.url ?? '');
     const route = this.#routes.get(path);
     const legacy = route && key !== undefined ? this.#parts.legacy.find(route.server.id, key) : undefined;
@@ -138,7 +140,7 @@ export class McpProxy implements Disposable {
       response.writeHead(404, { connection: 'close' }).end();
       return;
     }
-    welcome();
+    if (!welcome(path)) return;
     if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue();
     const exchange = new Exchange(this.#parts, { server: route.server, path, legacy }, request, response);
     if (route.open.size >= callLimit) {

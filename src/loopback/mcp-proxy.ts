@@ -8,7 +8,7 @@ import type { Server, ServerId } from '../core/server.js';
 import type { ServerMemory } from '../core/server-memory.js';
 import { Exchange, type ExchangeParts } from './exchange.js';
 import { BeforeSignIn } from './before-sign-in.js';
-import { digestOfCapability, isAdmitted } from './guard.js';
+import { stampOfCapability, isAdmitted } from './guard.js';
 import { Hold, type HoldParts } from './hold.js';
 import { LegacyEndpoints } from './legacy-sse.js';
 import { listen, listenOnSocket, type Handle, type Listener, type Welcome } from './listener.js';
@@ -41,7 +41,7 @@ export interface ProxyParts
 interface Route {
   readonly server: Server;
   readonly capability: Secret;
-  readonly digest: Buffer;
+  readonly stamp: Buffer;
   /** The answers to its calls that have not ended. */
   readonly open: Set<ServerResponse>;
 }
@@ -135,8 +135,8 @@ export class McpProxy implements Disposable {
     const { path, key } = placeIn(request.url ?? '');
     const route = this.#routes.get(path);
     const legacy = route && key !== undefined ? this.#parts.legacy.find(route.server.id, key) : undefined;
-    const digest = key === undefined || legacy !== undefined ? route?.digest : undefined;
-    if (!isAdmitted(request, this.#listening?.host ?? '', digest) || route === undefined) {
+    const stamp = key === undefined || legacy !== undefined ? route?.stamp : undefined;
+    if (!isAdmitted(request, this.#listening?.host ?? '', stamp) || route === undefined) {
       response.writeHead(404, { connection: 'close' }).end();
       return;
     }
@@ -155,7 +155,7 @@ export class McpProxy implements Disposable {
 
 function newRoute(): Omit<Route, 'server'> {
   const capability = new Secret(randomBytes(capabilityBytes).toString('base64url'));
-  return { capability, digest: digestOfCapability(capability), open: new Set() };
+  return { capability, stamp: stampOfCapability(capability), open: new Set() };
 }
 
 const tooManyCalls = (): BrokerError =>

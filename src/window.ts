@@ -120,7 +120,8 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
         ? noServerMemory
         : new ServerMemoryFiles(serversIn(folder), () => storage.requireFolder(), log);
     const way = { tokens: broker, audit, ask, serverMemory, place };
-    return McpProxy.start({ ...way, clock, log, signInWaitSeconds, explain });
+    const replayLimitBytes = () => settings.number('proxy.replayLimitKilobytes') * 1_024;
+    return McpProxy.start({ ...way, clock, log, signInWaitSeconds, replayLimitBytes, explain });
   };
   const opening = openProxy().then(keep);
   const applyServers = async () => {

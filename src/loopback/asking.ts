@@ -8,7 +8,7 @@ import type { AskAboutCall } from '../core/rule.js';
 import type { Server } from '../core/server.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
 import { mayBeTold } from './beside-stream.js';
-import { replayLimitBytes, type Body } from './body.js';
+import type { Body } from './body.js';
 import { quotaProjectHeader, withHeader, withoutHeader } from './headers.js';
 import { hidesAnything } from './hidden.js';
 import type { Hold } from './hold.js';
@@ -27,6 +27,8 @@ export interface AskingParts {
   readonly tokens: TokenSource;
   readonly clock: Clock;
   readonly audit: Audit;
+  /** How much of a request is kept so that it can be sent again with a newer token. */
+  readonly replayLimitBytes: () => number;
   /** For rules that want the user to be asked about a call. */
   readonly ask: AskAboutCall;
   readonly upstream: Upstream;
@@ -75,7 +77,7 @@ export class Asking {
     if (answer.statusCode === 401) {
       giveUp(answer, call.body);
       lent = await this.#permittedAgain(call, lent, await this.token(call, lent));
-      if (call.body.whole === undefined) throw tooLargeToRepeat();
+      if (call.body.whole === undefined) throw tooLargeToRepeat(this.parts.replayLimitBytes());
       answer = await this.#send(call, lent);
     }
     if (answer.statusCode === 403 && call.method === 'POST' && call.body.whole !== undefined) {
@@ -239,7 +241,7 @@ function opens({ whole }: Body): boolean {
   return messages.some(({ method } = {}) => method === 'initialize' || method === 'server/discover');
 }
 
-const tooLargeToRepeat = (): BrokerError =>
+const tooLargeToRepeat = (limitBytes: number): BrokerError =>
   new BrokerError('token_rejected', 'The request is too large to be repeated with a newer token.', {
-    details: { limitBytes: replayLimitBytes },
+    details: { limitBytes },
   });

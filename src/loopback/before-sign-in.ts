@@ -1,13 +1,13 @@
 import { BrokerError, canUserHelp, describeError } from '../core/errors.js';
 import type { Log } from '../core/ports.js';
-import type { Server } from '../core/server.js';
+import type { Server, ServerId } from '../core/server.js';
 import type { TokenSource } from '../core/token-source.js';
 import type { OwnAnswer } from './answer.js';
 import type { Answered, Call } from './asking.js';
 import { wholeBody } from './body.js';
 import { collected, resultIn } from './collected.js';
 import { withoutHeader } from './headers.js';
-import { inquiryOf, memberOf, recordOf, type Inquiry } from './inquiry.js';
+import { inquiryOf, memberOf, recordOf, wireOf, type Inquiry } from './inquiry.js';
 import { LocalSessions, type LocalSession, type Tie } from './local-sessions.js';
 import type { Memory } from './memory.js';
 import { isRequest, parseMessages, type Message } from './message.js';
@@ -33,6 +33,9 @@ export interface BeforeSignInParts {
  * call is what leads to the sign-in. Then their sessions are tied to the server's own.
  */
 export class BeforeSignIn {
+  /** What clients without a session were told of each server, by the methods with which they asked. */
+  readonly #told = new Map<ServerId, Set<string>>();
+
   constructor(private readonly parts: BeforeSignInParts) {}
 
   /**
@@ -64,6 +67,7 @@ export class BeforeSignIn {
     const { result } = remembered;
     if (inquiry.method === 'initialize')
       return { status: 200, body, session: this.#open(server, call, result).id };
+    if (wireOf(inquiry.params) !== '') this.#tell(server.id, inquiry.method);
     local?.lists.set(inquiry.method, [
       ...(local.lists.get(inquiry.method) ?? []),
       ...itemsOf(inquiry, result),
@@ -88,6 +92,19 @@ export class BeforeSignIn {
         if (gone.aborted || !(error instanceof CallerGone)) throw error;
       }
     }
+  }
+
+  /**
+   * What clients without a session were told of `server`, where one of them wants to hear what changes and no token can
+   * be had for now. It was told so that nobody keeps it; but it is only by the stream that they learn when to ask again.
+   */
+  async told(server: Server): Promise<ReadonlySet<string> | undefined> {
+    const told = this.#told.get(server.id);
+    return told !== undefined && (await this.#isWaiting(server)) ? told : undefined;
+  }
+
+  #tell(id: ServerId, method: string): void {
+    this.#told.set(id, (this.#told.get(id) ?? new Set()).add(method));
   }
 
   async #isWaiting({ id }: Server): Promise<boolean> {

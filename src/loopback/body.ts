@@ -3,9 +3,6 @@ import type { IncomingMessage } from 'node:http';
 import type { Writable } from 'node:stream';
 import { edgeBytes } from './message.js';
 
-/** What is kept of a request so that it can be sent again with a newer token. */
-export const replayLimitBytes = 1_048_576;
-
 const nothing = Buffer.alloc(0);
 const noEdges = { head: nothing, tail: nothing };
 

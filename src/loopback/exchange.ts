@@ -6,23 +6,20 @@ import { pause } from '../core/waiting.js';
 import { isRpcResponse } from './answer.js';
 import { Asking, giveUp, mayBecomeStream, type Answered, type AskingParts, type Call } from './asking.js';
 import { headersInSession, type BeforeSignIn } from './before-sign-in.js';
-import { readBody, replayLimitBytes, type Body } from './body.js';
+import { readBody, type Body } from './body.js';
 import { AnsweredInError, replyWithFailure, type FailureParts } from './failure-reply.js';
 import { forwardedRequestHeaders, withoutHeader } from './headers.js';
 import { hidingFilter, shown } from './hidden.js';
 import { mayInquire, readInquiry, recordOf, type Inquiry } from './inquiry.js';
 import { legacyStream, type LegacyParts } from './legacy-opening.js';
 import type { LegacyEndpoint } from './legacy-sse.js';
+import { acknowledgment, listChanges, listeningIn, listenMethod, type Listening } from './listening.js';
 import { LocalSessions, type LocalSession } from './local-sessions.js';
 import type { Memory } from './memory.js';
-import { parseMessages } from './message.js';
 import type { ProtocolVersions } from './protocol-versions.js';
 import { quoted, quotedReason, readShort } from './refusal.js';
 import { isEventStream, Reply } from './reply.js';
 import { conditionsOf } from './rule-pass.js';
-
-/** MCP 2026-07-28: the request whose answer is a stream on which the server speaks first. */
-const listenMethod = 'subscriptions/listen';
 
 /** A server that is restarted is back within seconds; one that stays away is asked now and then. */
 const firstRetryMs = 1_000;
@@ -78,8 +75,9 @@ export class Exchange {
     const { parts, server, request } = this;
     let body: Body | undefined;
     try {
-      body = await readBody(request, replayLimitBytes);
-      this.#isBackChannel ||= this.#reply.acceptsStream && this.#listens(body);
+      body = await readBody(request, parts.replayLimitBytes());
+      const listening = this.#reply.acceptsStream ? this.#listening(body) : undefined;
+      this.#isBackChannel ||= listening !== undefined;
       const conditions = conditionsOf(server, request.headers, body.whole, parts.audit);
       const session = this.entrance.legacy?.session ?? this.#sessionId();
       const call = { method: this.#method, headers: this.#headers(session), session, body, conditions };
@@ -93,8 +91,12 @@ export class Exchange {
         this.#reply.say(less === undefined ? remembered : { ...remembered, body: less });
         return;
       }
+      const told = listening && (await parts.beforeSignIn.told(server));
+      // A client that has begun waits for this before it does anything else; what the server says of it comes later.
+      if (told) this.#reply.announce([acknowledgment(listening)]);
       const { answer, lent } = await (this.#isBackChannel ? this.#stream(call) : this.#answered(call));
       await this.#requirePassable(answer, lent, body);
+      if (told) this.#reply.announce(listChanges(listening, told));
       this.#noteSession(call, answer, lent);
       if (inquiry !== undefined) void this.#learn(inquiry, answer, lent);
       this.#reply.handOn(answer, {
@@ -115,7 +117,7 @@ export class Exchange {
   /** Answers with `error`, in the form that fits the request. Never rejects. */
   async refuse(error: BrokerError): Promise<void> {
     try {
-      await this.#fail(await readBody(this.request, replayLimitBytes), error);
+      await this.#fail(await readBody(this.request, this.parts.replayLimitBytes()), error);
     } catch (failure) {
       this.parts.log.debug(`A refused request ended: ${describeError(failure)}`);
     }
@@ -128,11 +130,10 @@ export class Exchange {
     return id;
   }
 
-  /** Whether the request is for a stream; its header alone says nothing, since it is the body that the server does. */
-  #listens({ whole }: Body): boolean {
-    if (this.request.headers['mcp-method'] !== listenMethod || whole === undefined) return false;
-    const message = parseMessages(whole);
-    return message !== undefined && 'method' in message && message.method === listenMethod;
+  /** What the request wants to hear, if it is for a stream; its header alone says nothing, since it is the body that the server does. */
+  #listening({ whole }: Body): Listening | undefined {
+    if (this.request.headers['mcp-method'] !== listenMethod || whole === undefined) return undefined;
+    return listeningIn(whole);
   }
 
   /** The headers that the server gets, with the version that the session speaks if the client leaves it out. */

@@ -1,7 +1,7 @@
-import type { Disposable } from '../core/announcer.js';
 import { BrokerError, describeError, hasCode } from '../core/errors.js';
 import type { Clock, Log } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
+import { withinLimit } from '../core/waiting.js';
 import { failureAnswer } from './answer.js';
 import type { Body } from './body.js';
 import type { LegacyEndpoint } from './legacy-sse.js';
@@ -76,11 +76,12 @@ export async function replyWithFailure(
 
 /** The id of a request that went past; not waited for long, since what is left of it may be endless. */
 async function idOf(body: Body, clock: Clock): Promise<string | number | undefined> {
-  let timer: Disposable | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = clock.after(edgesPatienceMs, () => resolve(undefined));
-  });
-  const edges = await Promise.race([body.edges(), late]);
-  timer?.dispose();
-  return edges && findId(edges.head, edges.tail);
+  const late = new Error('The rest of the request is slow.');
+  try {
+    const { head, tail } = await withinLimit(clock, edgesPatienceMs, late, () => body.edges());
+    return findId(head, tail);
+  } catch (error) {
+    if (error !== late) throw error;
+    return undefined;
+  }
 }

@@ -1,5 +1,6 @@
 import { BrokerError } from '../core/errors.js';
 import type { Clock } from '../core/ports.js';
+import { withinLimit } from '../core/waiting.js';
 
 /** A fetch of Node gives an answer up whose headers have not come within 300 s. */
 const silentLimitMs = 270_000;
@@ -39,15 +40,12 @@ export class Hold {
     const { clock, signInWaitSeconds } = this.parts;
     if (this.#waiting >= this.limit)
       throw new BrokerError('too_many_waiting', `${this.limit} calls wait already.`, { cause: because });
-    const limit = new AbortController();
     const limitMs = limitOf(patience, signInWaitSeconds() * 1000);
-    const timer = limitMs === undefined ? undefined : clock.after(limitMs, () => limit.abort(because));
     this.#waiting++;
     try {
-      return await work(AbortSignal.any([gone, limit.signal]));
+      return await (limitMs === undefined ? work(gone) : withinLimit(clock, limitMs, because, work, gone));
     } finally {
       this.#waiting--;
-      timer?.dispose();
     }
   }
 }

@@ -34,8 +34,7 @@ export function inquiryOf(message: Message): Inquiry | undefined {
   const { id, method } = message;
   if (!isRequest(message) || typeof method !== 'string') return undefined;
   const params = recordOf(message.params);
-  const version = recordOf(params['_meta'])[versionMember];
-  const wire = typeof version === 'string' ? version : '';
+  const wire = wireOf(params);
   const named = (about: unknown): Inquiry => ({
     id,
     method,
@@ -48,6 +47,12 @@ export function inquiryOf(message: Message): Inquiry | undefined {
   const { _meta, cursor, ...others } = params;
   // Whoever asks for less than everything is answered by the server.
   return Object.keys(others).length > 0 ? undefined : named(cursor);
+}
+
+/** The version of the protocol that a request on the stateless wire names; empty on the other one. */
+export function wireOf(params: Inquiry['params']): string {
+  const version = recordOf(params['_meta'])[versionMember];
+  return typeof version === 'string' ? version : '';
 }
 
 /** Where the result of a list has its items. */

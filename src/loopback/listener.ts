@@ -5,7 +5,8 @@ import {
   type ServerOptions,
   type ServerResponse,
 } from 'node:http';
-import type { AddressInfo, ListenOptions, Socket } from 'node:net';
+import type { AddressInfo, ListenOptions } from 'node:net';
+import { Connections } from './connections.js';
 
 /** An MCP client sends less than 2 kB of headers; gateways add some, and a trace may be long. */
 const headerLimitBytes = 32_768;
@@ -25,9 +26,6 @@ const idleLimitMs = 60_000;
 /** Each of a hundred servers can have ten calls and a stream, and strangers cannot take all of the process's files. */
 const connectionLimit = 2_048;
 
-/** So that those who are welcome find a place: of the others' connections the oldest ends when there are more. */
-const strangerLimit = 1_024;
-
 const options: ServerOptions = {
   maxHeaderSize: headerLimitBytes,
   headersTimeout: headersLimitMs,
@@ -40,10 +38,14 @@ const options: ServerOptions = {
 };
 
 /**
- * Answers a request.
- * @param welcome - says that its connection is not a stranger's
+ * Says that a connection is not a stranger's.
+ * @param whose - for whom it is; each has so many and no more
+ * @returns false when it has been closed, since there are too many
  */
-export type Handle = (request: IncomingMessage, response: ServerResponse, welcome: () => void) => void;
+export type Welcome = (whose: string) => boolean;
+
+/** Answers a request. */
+export type Handle = (request: IncomingMessage, response: ServerResponse, welcome: Welcome) => void;
 
 /** Something that listens on this computer only. */
 export interface Listener {
@@ -86,17 +88,12 @@ export async function listenOnSocket(handle: Handle, path: string): Promise<List
 
 /** A server that cuts off whoever is slow, and says nothing to whoever speaks no HTTP. */
 function limited(handle: Handle): Server {
-  const strangers = new Set<Socket>();
+  const connections = new Connections();
   const onRequest = (request: IncomingMessage, response: ServerResponse) =>
-    handle(request, response, () => strangers.delete(request.socket));
+    handle(request, response, (whose) => connections.welcome(request.socket, whose));
   const server = createServer(options, onRequest);
   server.maxConnections = connectionLimit;
-  server.on('connection', (socket) => {
-    strangers.add(socket);
-    socket.once('close', () => strangers.delete(socket));
-    const [oldest] = strangers;
-    if (strangers.size > strangerLimit) oldest?.destroy();
-  });
+  server.on('connection', (socket) => connections.take(socket));
   // Before anybody is told to go on, it is looked at who it is.
   server.on('checkContinue', onRequest).on('checkExpectation', onRequest);
   server.on('clientError', (_error, socket) => socket.destroy());

@@ -8,10 +8,10 @@ import type { Server, ServerId } from '../core/server.js';
 import type { ServerMemory } from '../core/server-memory.js';
 import { Exchange, type ExchangeParts } from './exchange.js';
 import { BeforeSignIn } from './before-sign-in.js';
-import { digestOfCapability, isAdmitted } from './guard.js';
+import { stampOfCapability, isAdmitted } from './guard.js';
 import { Hold, type HoldParts } from './hold.js';
 import { LegacyEndpoints } from './legacy-sse.js';
-import { listen, listenOnSocket, type Handle, type Listener } from './listener.js';
+import { listen, listenOnSocket, type Handle, type Listener, type Welcome } from './listener.js';
 import { LocalSessions } from './local-sessions.js';
 import { Memory } from './memory.js';
 import { ProtocolVersions } from './protocol-versions.js';
@@ -29,7 +29,9 @@ export interface Endpoint {
 }
 
 export interface ProxyParts
-  extends HoldParts, Pick<ExchangeParts, 'tokens' | 'log' | 'explain' | 'audit' | 'ask'> {
+  extends
+    HoldParts,
+    Pick<ExchangeParts, 'tokens' | 'log' | 'explain' | 'audit' | 'ask' | 'replayLimitBytes'> {
   /** What servers said when they were reached last. */
   readonly serverMemory: ServerMemory;
   /** Where to listen, when not on a port. */
@@ -39,7 +41,7 @@ export interface ProxyParts
 interface Route {
   readonly server: Server;
   readonly capability: Secret;
-  readonly digest: Buffer;
+  readonly stamp: Buffer;
   /** The answers to its calls that have not ended. */
   readonly open: Set<ServerResponse>;
 }
@@ -129,16 +131,16 @@ export class McpProxy implements Disposable {
     }
   }
 
-  async #handle(request: IncomingMessage, response: ServerResponse, welcome: () => void): Promise<void> {
+  async #handle(request: IncomingMessage, response: ServerResponse, welcome: Welcome): Promise<void> {
     const { path, key } = placeIn(request.url ?? '');
     const route = this.#routes.get(path);
     const legacy = route && key !== undefined ? this.#parts.legacy.find(route.server.id, key) : undefined;
-    const digest = key === undefined || legacy !== undefined ? route?.digest : undefined;
-    if (!isAdmitted(request, this.#listening?.host ?? '', digest) || route === undefined) {
+    const stamp = key === undefined || legacy !== undefined ? route?.stamp : undefined;
+    if (!isAdmitted(request, this.#listening?.host ?? '', stamp) || route === undefined) {
       response.writeHead(404, { connection: 'close' }).end();
       return;
     }
-    welcome();
+    if (!welcome(path)) return;
     if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue();
     const exchange = new Exchange(this.#parts, { server: route.server, path, legacy }, request, response);
     if (route.open.size >= callLimit) {
@@ -153,7 +155,7 @@ export class McpProxy implements Disposable {
 
 function newRoute(): Omit<Route, 'server'> {
   const capability = new Secret(randomBytes(capabilityBytes).toString('base64url'));
-  return { capability, digest: digestOfCapability(capability), open: new Set() };
+  return { capability, stamp: stampOfCapability(capability), open: new Set() };
 }
 
 const tooManyCalls = (): BrokerError =>

@@ -30,7 +30,7 @@ describe('guessing the capability', () => {
     return lengths;
   }
 
-  it('is answered after the same comparison, of digests of one length, however near the guess is', async () => {
+  it('is answered after the same comparison, of equally many bytes, however near the guess is', async () => {
     const { url, capability } = rig.proxy.endpoint(rig.id) ?? assert.fail();
     const right = capability.reveal();
     const guesses = [
@@ -41,14 +41,20 @@ describe('guessing the capability', () => {
       `Bearer ${right.slice(0, -1)}`,
       `Bearer ${right.slice(0, -1)}_`,
       `Bearer ${right}`,
+      `Bearer ${right}x`,
       `Bearer ${right}${'x'.repeat(20_000)}`,
+      `Bearer ${right.slice(0, -1)}${String.fromCharCode((right.codePointAt(42) ?? 0) + 0x80)}`,
       `Bearer ${'\u00e9'.repeat(43)}`,
     ];
     for (const authorization of guesses) {
       const headers =
         authorization === undefined ? {} : { authorization: Buffer.from(authorization).toString('latin1') };
-      const lengths = await compared(() => rawRequest(url, { headers, body: '{}' }));
-      assert.deepEqual(lengths, [[32, 32]], String(authorization).slice(0, 60));
+      let status: number | undefined;
+      const lengths = await compared(async () => {
+        ({ status } = await rawRequest(url, { headers, body: '{}' }));
+      });
+      assert.equal(status === 404, authorization !== `Bearer ${right}`);
+      assert.deepEqual(lengths, [[64, 64]], String(authorization).slice(0, 60));
     }
   });
 
@@ -60,7 +66,7 @@ describe('guessing the capability', () => {
     const lengths = await compared(async () => {
       answer = await rawRequest(nowhere, { headers, body: '{}' });
     });
-    assert.deepEqual(lengths, [[32, 32]]);
+    assert.deepEqual(lengths, [[64, 64]]);
     assert.equal((answer as { status: number }).status, 404);
   });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Agent, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { pipeline, Readable } from 'node:stream';
 import type { ServerId } from '../../src/core/server.js';
 import { errorIn, settled, toolCall, useProxy } from '../support/proxy-rig.js';
@@ -129,6 +130,52 @@ describe('a flood', () => {
     for (const { outgoing } of calls) outgoing.on('error', () => undefined).destroy();
     await until(() => hanging.size === 0);
     assert.equal(await textOf(await call(rig.id, 'quick').answered), '{}', 'And so is this one again.');
+    agent.destroy();
+  });
+
+  it('of connections by a holder of one capability leaves room for other servers', async function () {
+    this.timeout(60_000);
+    const other = 'other' as ServerId;
+    rig.proxy.setServers([
+      { id: rig.id, url: rig.url, auth: {} },
+      { id: other, url: rig.url, auth: {} },
+    ]);
+    const [agent, keeping] = [new Agent({ keepAlive: true, maxSockets: Infinity }), new Set<unknown>()];
+    const ping = (id: ServerId, through: Agent) => {
+      const { url, capability } = endpoint(id);
+      const authorization = `Bearer ${capability.reveal()}`;
+      return new Promise<string>((resolve, reject) => {
+        const outgoing = request(url, { method: 'POST', headers: { authorization }, agent: through });
+        outgoing.on('socket', (socket) => {
+          keeping.add(socket);
+          socket.once('close', () => keeping.delete(socket));
+        });
+        outgoing.on('response', (answer) => void textOf(answer).then(resolve, reject)).on('error', reject);
+        outgoing.end(JSON.stringify(toolCall));
+      });
+    };
+    let cut = 0;
+    for (let burst = 0; burst < 11; burst++) {
+      // Each holds its connection, so that the next needs one of its own.
+      const held: ServerResponse[] = [];
+      rig.handle = (_req, res) => held.push(res);
+      const agents = Array.from({ length: 100 }, () => new Agent({ keepAlive: true }));
+      const calls = agents.map((own) => ping(rig.id, own).catch(() => cut++));
+      const before = cut;
+      await until(() => held.length + cut - before === 100);
+      for (const res of held) res.end('{}');
+      await Promise.all(calls);
+    }
+    assert.equal(cut, 1_100 - 1_024);
+    assert.equal(keeping.size, 1_024);
+    rig.handle = (_req, res) => res.end('{}');
+    assert.equal(await ping(other, agent), '{}', 'Another server is served.');
+    for (const socket of keeping) (socket as Socket).destroy();
+    await until(() => keeping.size === 0);
+    await assert.doesNotReject(async () => {
+      // Our side hears of the end a moment later.
+      for (;;) if ((await ping(rig.id, agent).catch(() => undefined)) === '{}') return;
+    });
     agent.destroy();
   });
 

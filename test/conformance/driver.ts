@@ -90,6 +90,7 @@ const proxy = await McpProxy.start({
   ask: () => Promise.reject(new Error('There are no rules.')),
   serverMemory: noServerMemory,
   signInWaitSeconds: () => signInWaitSeconds,
+  replayLimitBytes: () => 1_048_576,
   explain: describeError,
 });
 proxy.setServers(servers);

@@ -633,4 +633,75 @@ describe('a server that said before what it offers', () => {
     assert.equal(resultOf(await call)['about'], 'tools/call');
     assert.equal(rig.seen.length, 1);
   });
+
+  describe('on the stateless wire, with a client that listens for changes', () => {
+    const listen = rpc('listen:0', 'subscriptions/listen', {
+      _meta: meta,
+      notifications: { toolsListChanged: true, promptsListChanged: true },
+    });
+    const onStream = (method: string, params: object = {}) => ({
+      jsonrpc: '2.0',
+      method,
+      params: { ...params, _meta: { 'io.modelcontextprotocol/subscriptionId': 'listen:0' } },
+    });
+    const granted = onStream('notifications/subscriptions/acknowledged', {
+      notifications: { toolsListChanged: true },
+    });
+    const asked = onStream('notifications/subscriptions/acknowledged', {
+      notifications: { toolsListChanged: true, promptsListChanged: true },
+    });
+    const changed = onStream('notifications/tools/list_changed');
+
+    /** Hears `count` messages on a stream. */
+    async function heard(count: number, meanwhile: (sofar: number) => void): Promise<unknown[]> {
+      const headers = { ...accept, accept: 'text/event-stream', 'mcp-method': 'subscriptions/listen' };
+      const { answered, outgoing } = rig.begin(JSON.stringify(listen), headers);
+      outgoing.on('error', () => undefined);
+      const messages: unknown[] = [];
+      let text = '';
+      for await (const chunk of await answered) {
+        text += String(chunk);
+        messages.length = 0;
+        for (const [, data] of text.matchAll(/^data: (.*)\n\n/gm)) messages.push(JSON.parse(data ?? ''));
+        if (messages.length === count) break;
+        meanwhile(messages.length);
+      }
+      outgoing.destroy();
+      return messages;
+    }
+
+    beforeEach(() => {
+      rig.handle = (_req, res, body) => {
+        const { id, method } = JSON.parse(body) as { id: unknown; method: string };
+        if (method === 'subscriptions/listen')
+          res
+            .writeHead(200, { 'content-type': 'text/event-stream' })
+            .write(`data: ${JSON.stringify(granted)}\n\n`);
+        else
+          res
+            .writeHead(200, { 'content-type': 'application/json' })
+            .end(JSON.stringify({ jsonrpc: '2.0', id, result: { tools: [], ttlMs: 60_000 } }));
+      };
+    });
+
+    it('lets it go on at once, and to ask again as soon as somebody is signed in', async () => {
+      await rig.send(discover, accept);
+      await rig.send(rpc(1, 'tools/list', { _meta: meta }), accept);
+      await settled(() => Object.keys(memory.kept).length === 2);
+      signOut();
+      await rig.send(discover, accept);
+      await rig.send(rpc(1, 'tools/list', { _meta: meta }), accept);
+      rig.seen.length = 0;
+      const messages = await heard(3, () => {
+        void settled(() => rig.tokens.asked.some((line) => line.startsWith('signedIn'))).then(signIn);
+      });
+      assert.deepEqual(messages, [asked, changed, granted]);
+      assert.equal(rig.seen.length, 1);
+    });
+
+    it('hands on what the server says, and nothing else, when it told all by itself', async () => {
+      await rig.send(rpc(1, 'tools/list', { _meta: meta }), accept);
+      assert.deepEqual(await heard(1, () => undefined), [granted]);
+    });
+  });
 });

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { createServer, request, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Secret } from '../../src/core/secret.js';
-import { digestOfCapability, isAdmitted } from '../../src/loopback/guard.js';
+import { stampOfCapability, isAdmitted } from '../../src/loopback/guard.js';
 
 const capability = 'c'.repeat(43);
-const digest = digestOfCapability(new Secret(capability));
+const stamp = stampOfCapability(new Secret(capability));
 
 describe('the guard', () => {
   let server: Server;
@@ -30,7 +30,7 @@ describe('the guard', () => {
   /** What the guard says of a request that has really been on a wire. */
   async function isIn(method: string, headers: Record<string, string | undefined>): Promise<boolean> {
     const admitted = new Promise<boolean>((resolve) => {
-      judge = (req) => resolve(isAdmitted(req, `127.0.0.1:${port}`, digest));
+      judge = (req) => resolve(isAdmitted(req, `127.0.0.1:${port}`, stamp));
     });
     const all: Record<string, string | undefined> = {
       host: `127.0.0.1:${port}`,

@@ -58,6 +58,7 @@ export class ProxyRig {
       ask: () => Promise.reject(new Error('Nobody planned to be asked.')),
       serverMemory: noServerMemory,
       signInWaitSeconds: () => this.waitSeconds,
+      replayLimitBytes: () => 1_048_576,
       explain: (error) => `explained: ${hasCode(error, 'grant_refused') ? 'sign in' : textOf(error)}`,
       ...parts,
     });

@@ -16,6 +16,7 @@ const proxy = await McpProxy.start({
   ask: () => Promise.reject(new Error('There are no rules.')),
   serverMemory: noServerMemory,
   signInWaitSeconds: () => 1,
+  replayLimitBytes: () => 1_048_576,
   explain: String,
 });
 proxy.setServers(profile.servers);

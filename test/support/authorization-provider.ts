@@ -116,6 +116,8 @@ export function buildProvider(given: {
     ttl: {
       AccessToken: () => given.accessTokenSeconds(),
       AuthorizationCode: 60,
+      ClientCredentials: () => given.accessTokenSeconds(),
+      ClientCredentials: () => given.accessTokenSeconds(),
       DeviceCode: deviceCodeSeconds,
       Grant: longSeconds,
       IdToken: 3600,

@@ -2,6 +2,7 @@ import type { Broker } from './broker/broker.js';
 import { parseClientFile } from './google/client-file.js';
 import { googleEndpoints, tokenEndpoints } from './google/endpoints.js';
 import { hostedServers } from './google/hosted-servers.js';
+import { googleScopeText, googleServices } from './google/scopes.js';
 import { foreignCredentials } from './import/finder.js';
 import { AccountActions } from './vscode/account-actions.js';
 import { AddServer } from './vscode/add-server.js';
@@ -69,8 +70,12 @@ export function showSurface(frame: WindowFrame, parts: SurfaceParts): StatusBar 
     showLog,
   });
   const entries = new ServerEntries({ vs, broker, clock, log });
-  const addServer = new AddServer({ vs, broker, configured, actions, googleClients, presets, entries });
   const { issuer, origins } = google;
+  const addServer = new AddServer({
+    ...{ vs, broker, configured, actions, googleClients, presets, entries, issuer },
+    services: googleServices,
+    scopeText: googleScopeText,
+  });
   const importCredentials = new ImportCredentials({
     vs,
     broker,

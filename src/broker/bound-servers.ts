@@ -104,15 +104,25 @@ export class BoundServers {
     return decision.kind === 'open' ? decision.candidates : [];
   }
 
-  /** A credential of each account that `id` could use as well, beside the one that it uses. */
+  /**
+   * A credential of each account that `id` could use as well, beside the one that it uses. Of those that serve all
+   * servers it may have to be found out whether they allow enough: `mayBeTooNarrow`.
+   */
   others(id: ServerId): readonly IndexEntry[] {
     const server = this.#servers.get(id);
     if (server === undefined || !this.bindings.isLoaded) return [];
     const now = this.boundTo(id)?.account;
-    const eligible = this.#fitting.all(server).filter((entry) => this.#fitting.grants(entry, server));
+    const eligible = this.#fitting
+      .all(server)
+      .filter((entry) => this.#fitting.grants(entry, server) || this.#fitting.mayBeTooNarrow(entry, server));
     return oneOfEachAccount(eligible).filter(
       ({ account }) => now === undefined || !sameAccount(account, now),
     );
+  }
+
+  /** Whether nobody knows what `id` needs, so that only a sign-in finds out whether `entry` covers it. */
+  mayBeTooNarrow(id: ServerId, entry: IndexEntry): boolean {
+    return this.#fitting.mayBeTooNarrow(entry, this.get(id));
   }
 
   /** Forgets what was decided from what was stored then; a binding that still fits is found again. */

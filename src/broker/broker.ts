@@ -171,13 +171,18 @@ export class Broker implements TokenSource {
 
   /**
    * Uses `account`, one of the candidates or of the others, for `id` from now on in this workspace; calls that wait for
-   * it go on.
-   * @throws BrokerError `sign_in_required` when it is none of them any more
+   * it go on. Where only the server knows what it needs, it is asked; if that is more than the account has granted, the
+   * browser is opened for it.
+   * @throws BrokerError `sign_in_required` when it is none of them any more; as `signIn`
    */
   async useAccount(id: ServerId, account: Account): Promise<void> {
     const fitting = [...this.#servers.candidates(id), ...this.#servers.others(id)];
     const chosen = fitting.find((candidate) => sameAccount(candidate.account, account));
     if (chosen === undefined) throw nobody(id);
+    if (this.#servers.mayBeTooNarrow(id, chosen)) {
+      await this.#signIns.signIn(id, chosen.account, 'browser', 'held');
+      return;
+    }
     this.#servers.bind(id, chosen, 'chosen');
     await this.#loader.loadAll();
   }

@@ -64,6 +64,11 @@ export class Fitting {
     const wanted = auth.scopes.filter((scope) => !identityScopes.includes(scope));
     return this.issuers.missingScopes(entry.account.issuer, entry.scopes, wanted).length === 0;
   }
+
+  /** Whether nobody knows what `server` needs, so that only a sign-in finds out whether `entry` covers it. */
+  mayBeTooNarrow(entry: IndexEntry, { auth }: Server): boolean {
+    return auth.scopes === undefined && auth.grant === undefined && this.reaches.isForAll(entry);
+  }
 }
 
 /** Of an account that has several, the one for the closest resource; of those, the one that came last. */

@@ -99,14 +99,15 @@ export class SignIns {
    * Signs in for `id` in the browser; a sign-in for it that is under way is given up for this one, as soon as it is
    * known that there is another way.
    * @param same - the only account that may come back; anybody when undefined
+   * @param held - the user has chosen it from those that are signed in, so that it may do without the browser
    * @throws BrokerError as `signIn` of sign-in.ts; `server_unknown`; `too_many_attempts`; `storage_locked`,
    *   `storage_unusable`
    */
-  async signIn(id: ServerId, same: Account | undefined, way: SignInWay): Promise<Account> {
+  async signIn(id: ServerId, same: Account | undefined, way: SignInWay, held?: 'held'): Promise<Account> {
     const { servers } = this.parts;
     servers.get(id);
     if (!this.#brake.admits(id)) throw tooMany(this.#brake.opensAtMs(id));
-    return this.#signIn(id, same, way, this.parts.questions);
+    return this.#signIn(id, same, way, this.parts.questions, held);
   }
 
   async #signIn(
@@ -114,6 +115,7 @@ export class SignIns {
     same: Account | undefined,
     way: SignInWay,
     questions: Questions,
+    held?: 'held',
   ): Promise<Account> {
     const { servers, counters, audit, stepUps, closing, changed } = this.parts;
     const server = servers.get(id);
@@ -139,7 +141,7 @@ export class SignIns {
         },
         ...(same !== undefined && { account: same }),
         moreScopes: stepUps.wanted(id)?.scopes ?? [],
-        mayReuse: same === undefined && servers.boundTo(id) === undefined,
+        mayReuse: held !== undefined || (same === undefined && servers.boundTo(id) === undefined),
         keep: (credential, missing) => this.#keep(id, credential, running, missing),
         use: (credential) => this.#use(id, credential, running),
         signal: AbortSignal.any([running.giveUp.signal, closing]),

@@ -7,7 +7,20 @@ export interface ServerPreset {
   /** What it is good for; one line, without its full stop. */
   readonly purpose: string;
   readonly url: string;
+  /** What all of its tools need. */
   readonly scopes: readonly string[];
+  /** What is enough for those that only read; missing where all of them do. */
+  readonly readOnly?: readonly string[];
   /** It counts its use against a project of Google Cloud, which somebody has to name. */
   readonly needsProject?: true;
+}
+
+/** The scopes of one service, to choose from. */
+export interface ScopeGroup {
+  /** What people call the service. */
+  readonly label: string;
+  /** What all that is done there needs. */
+  readonly full: readonly string[];
+  /** What is enough to read. */
+  readonly readOnly: readonly string[];
 }

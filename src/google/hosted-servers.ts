@@ -16,6 +16,7 @@ export const hostedServers: readonly ServerPreset[] = [
     purpose: 'search and read mail, write drafts',
     url: workspace('gmail'),
     scopes: scope('gmail.readonly', 'gmail.compose'),
+    readOnly: scope('gmail.readonly'),
   },
   {
     label: 'drive',
@@ -23,6 +24,7 @@ export const hostedServers: readonly ServerPreset[] = [
     purpose: 'find and read files, add new ones',
     url: workspace('drive'),
     scopes: scope('drive.readonly', 'drive.file'),
+    readOnly: scope('drive.readonly'),
   },
   {
     label: 'calendar',
@@ -37,6 +39,7 @@ export const hostedServers: readonly ServerPreset[] = [
     purpose: 'read and change documents',
     url: workspace('docs'),
     scopes: scope('documents', 'drive.readonly', 'drive.file'),
+    readOnly: scope('documents.readonly', 'drive.readonly'),
   },
   {
     label: 'sheets',
@@ -44,6 +47,7 @@ export const hostedServers: readonly ServerPreset[] = [
     purpose: 'read and change spreadsheets',
     url: workspace('sheets'),
     scopes: scope('spreadsheets', 'drive.readonly', 'drive.file'),
+    readOnly: scope('spreadsheets.readonly', 'drive.readonly'),
   },
   {
     label: 'slides',
@@ -51,6 +55,7 @@ export const hostedServers: readonly ServerPreset[] = [
     purpose: 'read and change presentations',
     url: workspace('slides'),
     scopes: scope('presentations', 'drive.readonly', 'drive.file'),
+    readOnly: scope('presentations.readonly', 'drive.readonly'),
   },
   {
     label: 'people',
@@ -71,6 +76,12 @@ export const hostedServers: readonly ServerPreset[] = [
       'chat.messages.create',
       'chat.users.readstate.readonly',
     ),
+    readOnly: scope(
+      'chat.spaces.readonly',
+      'chat.memberships.readonly',
+      'chat.messages.readonly',
+      'chat.users.readstate.readonly',
+    ),
   },
   {
     label: 'bigquery',
@@ -78,6 +89,7 @@ export const hostedServers: readonly ServerPreset[] = [
     purpose: 'look through datasets and run queries',
     url: 'https://bigquery.googleapis.com/mcp',
     scopes: scope('bigquery'),
+    readOnly: scope('bigquery.readonly'),
     needsProject: true,
   },
 ];

@@ -1,3 +1,5 @@
+import type { ScopeGroup } from '../core/server-preset.js';
+
 /** One scope of Google, by the part of its address that differs. */
 interface Scope {
   readonly name: string;
@@ -8,14 +10,9 @@ interface Scope {
 }
 
 /** A service of Google: its scopes, and which of them its tools need. */
-export interface GoogleService {
+export interface GoogleService extends ScopeGroup {
   readonly id: string;
-  readonly label: string;
   readonly scopes: readonly Scope[];
-  /** What all of its tools need. */
-  readonly full: readonly string[];
-  /** What is enough for those that only read. */
-  readonly readOnly: readonly string[];
 }
 
 const service = (
@@ -203,6 +200,8 @@ export const googleServices: readonly GoogleService[] = [
     ['chat.spaces.create', 'make spaces'],
     ['chat.memberships', 'change who is in a space', 'chat.memberships.readonly'],
     ['chat.memberships.readonly', 'see who is in a space'],
+    ['chat.users.readstate', 'change what you have read', 'chat.users.readstate.readonly'],
+    ['chat.users.readstate.readonly', 'see what you have read'],
   ),
   service(
     'tasks',

@@ -117,6 +117,7 @@ export class AccountActions {
     try {
       await broker.useAccount(id, account);
     } catch (error) {
+      if (isGivenUp(error)) return;
       await this.#showFailure(id, error);
       return;
     }

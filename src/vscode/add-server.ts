@@ -2,13 +2,14 @@ import type { Broker } from '../broker/broker.js';
 import { parseAddress } from '../core/address.js';
 import { BrokerError } from '../core/errors.js';
 import type { ServerId } from '../core/server.js';
-import type { ServerPreset } from '../core/server-preset.js';
+import type { ScopeGroup, ServerPreset } from '../core/server-preset.js';
 import type { AccountActions } from './account-actions.js';
 import type { VSCode } from './api.js';
 import type { ConfiguredServers } from './configured-servers.js';
 import type { GoogleClients } from './google-clients.js';
 import { askFor } from './input-box.js';
 import { choose, type Choice } from './menu.js';
+import { askForServices, askHowFar, type ScopeChoiceParts } from './scope-choice.js';
 import type { ServerEntries } from './server-entries.js';
 import { freeLabel, labelFor } from './server-label.js';
 import { parseServers } from './server-settings.js';
@@ -23,6 +24,11 @@ export interface AddServerParts {
   readonly googleClients: GoogleClients;
   /** Servers that Google hosts. */
   readonly presets: readonly ServerPreset[];
+  /** Google's, to be asked for at servers of others. */
+  readonly services: readonly ScopeGroup[];
+  readonly scopeText: ScopeChoiceParts['scopeText'];
+  /** Google's issuer identifier. */
+  readonly issuer: string;
   readonly entries: ServerEntries;
 }
 
@@ -30,7 +36,11 @@ export interface AddServerParts {
 interface Entry {
   readonly type: 'http';
   readonly url: string;
-  readonly auth?: { readonly scopes?: readonly string[]; readonly quotaProject?: string };
+  readonly auth?: {
+    readonly issuer?: string;
+    readonly scopes?: readonly string[];
+    readonly quotaProject?: string;
+  };
 }
 
 /** Sets up a server in the user's settings, and signs in for it at once: the way into this extension. */
@@ -45,6 +55,11 @@ export class AddServer {
         label: l10n.t('$(globe) Another Server by Its Address…'),
         description: 'https://…/mcp',
         run: () => this.#byAddress(),
+      },
+      {
+        label: l10n.t('$(globe) Another Server That Uses Google Accounts…'),
+        description: 'google_workspace_mcp',
+        run: () => this.#withGoogle(),
       },
       { label: l10n.t('Hosted by Google'), kind: vs.QuickPickItemKind.Separator },
       ...presets.map((preset): Choice => ({
@@ -64,7 +79,11 @@ export class AddServer {
 
   async #hosted(preset: ServerPreset): Promise<void> {
     const { googleClients } = this.parts;
-    const { label, name, url, scopes, needsProject } = preset;
+    const { label, name, url, needsProject } = preset;
+    const { scopes: full, readOnly = full } = preset;
+    const title = this.parts.vs.l10n.t('Add {0}', name);
+    const scopes = await askHowFar(this.parts, title, { full, readOnly });
+    if (scopes === undefined) return;
     const project = needsProject === true ? await this.#askForProject(name) : undefined;
     if (needsProject === true && project === undefined) return;
     if (googleClients.all.length === 0 && !(await googleClients.add())) return;
@@ -93,6 +112,23 @@ export class AddServer {
   }
 
   async #byAddress(): Promise<void> {
+    const named = await this.#askForAddress();
+    if (named !== undefined) await this.#add(named.label, { type: 'http', url: named.url }, 'if-needed');
+  }
+
+  /** One that says of itself that Google signs people in for it, and seldom for what. */
+  async #withGoogle(): Promise<void> {
+    const { vs, googleClients, services, issuer } = this.parts;
+    const named = await this.#askForAddress();
+    if (named === undefined) return;
+    const { label, url } = named;
+    const scopes = await askForServices(this.parts, vs.l10n.t('Add “{0}”', label), services);
+    if (scopes === undefined) return;
+    if (googleClients.all.length === 0 && !(await googleClients.add())) return;
+    await this.#add(label, { type: 'http', url, auth: { issuer, scopes } }, 'if-needed');
+  }
+
+  async #askForAddress(): Promise<{ readonly label: string; readonly url: string } | undefined> {
     const { vs } = this.parts;
     const { l10n } = vs;
     const title = l10n.t('Add an MCP server');
@@ -102,7 +138,7 @@ export class AddServer {
       isSecret: false,
       check: (text) => this.#mistakeIn(text.trim()),
     });
-    if (address === undefined) return;
+    if (address === undefined) return undefined;
     const url = address.trim();
     const label = await askFor(vs, {
       title,
@@ -111,7 +147,7 @@ export class AddServer {
       isSecret: false,
       check: (text) => this.#mistakeInLabel(text.trim(), url),
     });
-    if (label !== undefined) await this.#add(label.trim(), { type: 'http', url }, 'if-needed');
+    return label === undefined ? undefined : { label: label.trim(), url };
   }
 
   #mistakeIn(address: string): string | undefined {

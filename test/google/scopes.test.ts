@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { hostedServers } from '../../src/google/hosted-servers.js';
 import {
   googleScope,
   googleScopeText,
@@ -60,6 +61,28 @@ describe('Google’s scopes', () => {
         }
     });
   }
+
+  it('are asked for by servers that Google hosts only as far as they are in the table', () => {
+    assert.deepEqual(
+      hostedServers.map(({ url }) => url),
+      [
+        ...['gmail', 'drive', 'calendar', 'docs', 'sheets', 'slides'].map(
+          (product) => `https://${product}mcp.googleapis.com/mcp/v1`,
+        ),
+        'https://people.googleapis.com/mcp/v1',
+        'https://chatmcp.googleapis.com/mcp/v1',
+        'https://bigquery.googleapis.com/mcp',
+      ],
+    );
+    for (const { label, scopes, readOnly = scopes } of hostedServers) {
+      for (const scope of [...scopes, ...readOnly]) assert.ok(googleScopeText(scope), `${label}: ${scope}`);
+      assert.deepEqual(missingGoogleScopes(scopes, readOnly), [], label);
+      assert.ok(
+        readOnly.every((scope) => /read|freebusy|profile/.test(scope)),
+        `${label}: ${readOnly.join(' ')}`,
+      );
+    }
+  });
 
   it('stand for all that narrower ones stand for', () => {
     const all = googleServices.flatMap(({ scopes }) => scopes);

@@ -149,4 +149,4 @@ const part = (value: object): string => Buffer.from(JSON.stringify(value)).toStr
 
 /** Nobody here checks its signature: it comes straight from Google. */
 const idTokenFor = (audience: string, email = 'alice@example.com', sub = '1234'): string =>
-  `${part({ alg: 'RS256' })}.${part({ aud: audience, sub, email, exp: Math.floor(Date.now() / 1000) + 3600 })}.c2ln`;
+  `${part({ alg: 'RS256' })}.${part({ aud: audience, sub, email, email_verified: true, exp: Math.floor(Date.now() / 1000) + 3600 })}.c2ln`;

@@ -1,9 +1,22 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ServerPreset } from '../../src/core/server-preset.js';
+import { hostedServers } from '../../src/google/hosted-servers.js';
+import { googleScope } from '../../src/google/scopes.js';
 import { until } from '../support/broker-window.js';
+import { clientFile } from '../support/google/google-clients.js';
+import { googleWorld } from '../support/google/google-journeys.js';
+import { scratchFolder } from '../support/scratch-folder.js';
 import { useGround } from '../support/ground.js';
 
 const servers = 'mcpCredentials.servers';
+
+function download(text: string): string {
+  const path = join(scratchFolder(), 'client_secret.json');
+  writeFileSync(path, text);
+  return path;
+}
 
 describe('“Add Server…”', () => {
   const ground = useGround();
@@ -72,6 +85,63 @@ describe('“Add Server…”', () => {
         auth: { scopes: ['notes:read'], quotaProject: 'my-project-7' },
       },
     });
+  });
+
+  /** Somebody who has a client at Google already. */
+  async function atGoogle() {
+    const { client, google, parties, hosted, window: open } = await googleWorld(ground);
+    const { window } = await open({}, { own: [], ...(await presetsOf()) });
+    await window.ready;
+    window.editor.window.planPath(download(clientFile(client)));
+    const adding = window.run('addGoogleClient', /Choose the Downloaded File/, /Everybody/);
+    (await window.editor.window.message(/in the secret storage/)).close();
+    await adding;
+    return { google, parties, window };
+
+    async function presetsOf() {
+      const server = await hosted('gmail', ['gmail.readonly', 'gmail.compose'].map(googleScope));
+      const [gmail] = hostedServers;
+      return { hostedServers: gmail === undefined ? [] : [{ ...gmail, url: server.url }] };
+    }
+  }
+
+  it('asks how far a server of Google’s may go, and writes what that needs', async () => {
+    const { window } = await atGoogle();
+    window.editor.window.planModal(/^Send tokens/, 'Allow');
+    await window.run('addServer', /Gmail/, /Read Only/);
+    const [, choice] = window.editor.window.picks.slice(-2);
+    assert.deepEqual(
+      choice?.items.map(({ label, detail }) => [label, detail]),
+      [
+        ['$(eye) Read Only', 'Gmail: read mail'],
+        ['$(edit) Read and Change', 'Gmail: read mail; Gmail: write drafts and send mail'],
+      ],
+    );
+    const { gmail } = read(window.editor.settings.text) as { gmail?: { auth?: unknown } };
+    assert.deepEqual(gmail?.auth, { scopes: [googleScope('gmail.readonly')] });
+    assert.match(window.editor.statusBar?.text ?? '', /alice@example\.com/);
+  });
+
+  it('asks which services a server of somebody else uses with Google accounts, and signs in for those', async () => {
+    const { google, parties, window } = await atGoogle();
+    const server = await parties.workspace({ scopes: [] });
+    window.editor.window.planPick(/Uses Google Accounts/);
+    const adding = window.run('addServer');
+    (await window.editor.window.input(/address of its MCP endpoint/)).enter(server.url);
+    window.editor.window.planTicks(/^Gmail$/, /^Calendar$/);
+    window.editor.window.planPick(/Read Only/);
+    window.editor.window.planModal(/^Send tokens/, 'Allow');
+    (await window.editor.window.input(/What you want to call it/)).enter('workspace');
+    await adding;
+    const scopes = ['gmail.readonly', 'calendar.readonly'].map(googleScope);
+    assert.deepEqual(read(window.editor.settings.text), {
+      workspace: { type: 'http', url: server.url, auth: { issuer: google.issuer, scopes } },
+    });
+    assert.match(
+      window.editor.window.modals[0]?.detail ?? '',
+      /They allow: Gmail: read mail, Calendar: read all calendars\./,
+    );
+    assert.match(await (await window.connect('workspace')).call('whoami'), /alice@example\.com/);
   });
 
   it('uses an account that fits without a browser, and says whose it is', async () => {

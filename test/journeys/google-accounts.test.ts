@@ -86,6 +86,32 @@ describe('servers of Google’s world', () => {
       assert.match(await (await window.connect('reader')).call('whoami'), /alice@example\.com/);
     });
 
+    it('offer the accounts that are held, though the settings do not say what they need', async () => {
+      const { hosted, window: open } = await world();
+      const [mail, files, reader] = [
+        await hosted('gmail', [modify]),
+        await hosted('drive', [drive]),
+        await hosted('reader', [read, modify]),
+      ];
+      const { window, browser } = await open({
+        gmail: { server: mail, auth: { account: alice.email, scopes: [modify] } },
+        drive: { server: files, auth: { account: bob.email, scopes: [drive] } },
+        reader: { server: reader },
+      });
+      await window.signIn(/gmail/);
+      browser.user = at(bob);
+      await window.signIn(/drive/);
+      await window.run('signIn', /reader/, /alice@example\.com/);
+      assert.equal(window.editor.visits.length, 2, 'What she has granted covers it.');
+      assert.match(await (await window.connect('reader')).call('whoami'), /alice@example\.com/);
+      // His does not, so he is asked, with what he has granted before.
+      const visit = await window.signIn(/reader/, /bob@example\.com/);
+      assert.equal(asked(visit.visited).get('login_hint'), bob.email);
+      for (const scope of [drive, read])
+        assert.ok(asked(visit.visited).get('scope')?.split(' ').includes(scope), scope);
+      assert.match(await (await window.connect('reader')).call('whoami'), /bob@example\.com/);
+    });
+
     it('are asked for together with what was granted before, and both go on', async () => {
       const { hosted, window: open } = await world();
       const [mail, files] = [await hosted('gmail', [modify]), await hosted('drive', [drive])];

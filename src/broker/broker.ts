@@ -110,7 +110,7 @@ export class Broker implements TokenSource {
     this.#issuers = issuers;
     this.#wants = new Wants({ clock, servers, holdings, signOuts, stepUps, onListenerError });
     this.#readiness = new Readiness({
-      ...{ clock, lock: parts.lock, servers, loader, holdings, issuers },
+      ...{ clock, lock: parts.lock, servers, loader, holdings, issuers, clients },
       signIns: this.#signIns,
       wants: this.#wants,
       onDidChange: (listener) => this.onDidChange(listener),

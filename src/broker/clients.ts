@@ -26,7 +26,7 @@ export interface ClientsParts {
   readonly vault: CredentialVault;
   /** Those that the user has brought for issuers which register none. */
   readonly own: OwnClients;
-  readonly issuers: Pick<Issuers, 'driverOf' | 'isIrreplaceable'>;
+  readonly issuers: Pick<Issuers, 'clientlessAt' | 'driverOf' | 'isIrreplaceable'>;
 }
 
 /** Who wants a client, and whom to ask where only the user has one. */
@@ -82,6 +82,14 @@ export class Clients {
     const found = ruleFor(rules, account.label);
     if (found === undefined) throw noClientFor(issuer, account.label);
     return found.rule.clientId;
+  }
+
+  /** Whether whoever is to sign in for `server` needs a client of the user's own, and none is for them. */
+  isLackingFor({ url, auth }: Server): boolean {
+    const { own, issuers } = this.parts;
+    if (auth.clientId !== undefined || auth.grant !== undefined) return false;
+    const issuer = issuers.clientlessAt(url, auth.issuer);
+    return issuer !== undefined && ruleFor(own.list(issuer), auth.account) === undefined;
   }
 
   /**

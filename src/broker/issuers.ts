@@ -6,6 +6,7 @@ import type { IssuerGrant } from '../core/grant.js';
 import type { IssuerDriver } from '../core/issuer-driver.js';
 import type { Clock, Fetch } from '../core/ports.js';
 import type { Quirk } from '../core/quirk.js';
+import { reaches } from '../core/reach.js';
 import {
   discoverAuthorizationServer,
   quirks,
@@ -56,6 +57,20 @@ export class Issuers {
     const driver = this.drivers.find(({ grantKinds }) => grantKinds.includes(grant.kind));
     if (driver !== undefined) return driver.quirk.issuer;
     throw new BrokerError('metadata_missing', `No issuer is known that has ${JSON.stringify(grant.kind)}.`);
+  }
+
+  /**
+   * The issuer that registers nobody by itself and signs people in for `address`, as far as that is known beforehand:
+   * because the settings name it, or because the address is one of its own.
+   */
+  clientlessAt(address: string, named: string | undefined): string | undefined {
+    const driver =
+      named === undefined
+        ? this.drivers.find(({ quirk: { noAudience } }) =>
+            reaches({ kind: 'origins', origins: noAudience?.origins ?? [] }, address),
+          )
+        : this.driverOf(named);
+    return driver?.quirk.issuer;
   }
 
   /** Whether `client` cannot be had again: the user has brought it to an issuer that shows a secret once. */

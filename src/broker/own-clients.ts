@@ -65,6 +65,7 @@ export class OwnClients {
   /** Uses a client that is kept already for those whom `who` names, and for nobody else. */
   async assign({ issuer, clientId }: ClientRule, { emails, domains, isDefault }: Clientele): Promise<void> {
     await this.#rules.put({ issuer, clientId, emails, domains, isDefault });
+    this.parts.changed();
   }
 
   /** Forgets a client. Sign-ins that were made with it carry it themselves, and go on. */

@@ -7,6 +7,7 @@ import { isSignedIn, needsUser, type CredentialState } from '../core/state.js';
 import { until } from '../core/waiting.js';
 import { keyOfEntry } from '../vault/index-entry.js';
 import type { BoundServers } from './bound-servers.js';
+import type { Clients } from './clients.js';
 import { stateOf, type Holdings } from './holdings.js';
 import type { Issuers } from './issuers.js';
 import type { Loader } from './loader.js';
@@ -22,6 +23,7 @@ export interface ReadinessParts {
   readonly signIns: Pick<SignIns, 'isUnderWay'>;
   readonly holdings: Holdings;
   readonly issuers: Pick<Issuers, 'missingTexts'>;
+  readonly clients: Pick<Clients, 'isLackingFor'>;
   readonly wants: Wants;
   readonly onDidChange: (listener: () => void) => Disposable;
 }
@@ -32,7 +34,7 @@ export class Readiness {
 
   /** What is to be shown about `id` now. */
   state(id: ServerId): CredentialState {
-    const { clock, servers, loader, signIns, holdings, issuers } = this.parts;
+    const { clock, servers, loader, signIns, holdings, issuers, clients } = this.parts;
     const bound = servers.boundTo(id);
     if (loader.isLocked) return { kind: 'locked' };
     if (signIns.isUnderWay(id)) return { kind: 'signing-in', ...(bound && { account: bound.account }) };
@@ -40,7 +42,9 @@ export class Readiness {
     if (held !== undefined)
       return stateOf(held, clock.nowMs(), issuers.missingTexts(held.credential, bound?.missing ?? []));
     const mustChoose = servers.candidates(id).length > 0;
-    return { kind: 'signed-out', ...(mustChoose && { mustChoose }) };
+    const server = servers.all().find((one) => one.id === id);
+    const lacksClient = !mustChoose && server !== undefined && clients.isLackingFor(server);
+    return { kind: 'signed-out', ...(mustChoose && { mustChoose }), ...(lacksClient && { lacksClient }) };
   }
 
   /** As `TokenSource.signedIn`. */

@@ -5,7 +5,12 @@ import type { RefusalReason } from './refusal.js';
 /** What a server's credential is doing in this window. Rendered by exhaustive switches, never by flags. */
 export type CredentialState =
   /** Nobody is signed in, or several accounts fit and the user must choose. */
-  | { readonly kind: 'signed-out'; readonly mustChoose?: true }
+  | {
+      readonly kind: 'signed-out';
+      readonly mustChoose?: true;
+      /** None of the clients that the user has brought is for whoever is to sign in. */
+      readonly lacksClient?: true;
+    }
   /** What is stored cannot be read before the user has opened it. */
   | { readonly kind: 'locked' }
   | { readonly kind: 'signing-in'; readonly account?: Account }

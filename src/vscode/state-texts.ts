@@ -84,7 +84,12 @@ export function reasonText(l10n: L10n, reason: RefusalReason, account: string, p
 export function stateText(l10n: L10n, state: CredentialState, nowMs: number): string {
   switch (state.kind) {
     case 'signed-out':
-      return state.mustChoose === true ? l10n.t('choose an account') : l10n.t('signed out');
+      if (state.mustChoose === true) return l10n.t('choose an account');
+      return state.lacksClient === true
+        ? l10n.t(
+            'signed out, and none of your Google clients is for it; run “MCP Credentials: Add Google Client…”',
+          )
+        : l10n.t('signed out');
     case 'locked':
       return l10n.t('locked, waits for the passphrase');
     case 'signing-in':

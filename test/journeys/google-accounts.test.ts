@@ -256,6 +256,24 @@ describe('servers of Google’s world', () => {
       assert.equal(bigQuery.requests.at(-1)?.quotaProject, 'ours-1');
     });
 
+    it('are told which project to charge, also where the editor sends the token itself', async () => {
+      const { hosted, window: open } = await world();
+      const bigQuery = await hosted('bigquery', [googleScope('bigquery')], {
+        path: '/mcp',
+        quotaProjects: ['ours-1'],
+      });
+      const auth = { quotaProject: 'ours-1' };
+      const { window } = await open({ bigquery: { server: bigQuery, delivery: 'header', auth } });
+      await window.signIn();
+      const { headers, uri } = await window.editor.resolve('bigquery');
+      assert.equal(uri.text, bigQuery.url);
+      assert.equal(headers['x-goog-user-project'], 'ours-1');
+      assert.match(headers['Authorization'] ?? '', /^Bearer ya29\./);
+      assert.match(await (await window.connect('bigquery')).call('whoami'), /alice@example\.com/);
+      assert.equal(bigQuery.requests.at(-1)?.quotaProject, 'ours-1');
+      for (const provided of window.editor.provided) assert.ok(!provided.includes('ya29.'));
+    });
+
     it('are left one by one when the access is kept, and the last one leaves nothing here and all of it at Google', async () => {
       const { client, google, hosted, window: open } = await world();
       const auth = { scopes: [modify] };
@@ -504,6 +522,34 @@ describe('servers of Google’s world', () => {
       const { call } = await window.connect('run');
       assert.match(await call('whoami'), new RegExp(robot.email.replaceAll('.', '\\.')));
       assert.match(window.editor.statusBar?.text ?? '', /robot/);
+    });
+
+    it('get an ID token for the client ID of Identity-Aware Proxy in front of them, and no other server does', async () => {
+      const { google, parties, window: open } = await world();
+      const robot = google.addServiceAccount('robot');
+      const proxyClientId = '407408718192-iap.apps.googleusercontent.com';
+      const behind = { invokers: [robot.email], proxyClientId };
+      const [server, other] = [
+        await parties.cloudRun({ name: 'behind', ...behind }),
+        await parties.cloudRun({ name: 'other', ...behind }),
+      ];
+      const path = join(scratchFolder(), 'key.json');
+      writeFileSync(path, robot.keyFile);
+      const grant = { type: 'google', credentials: path, audience: proxyClientId };
+      const { window } = await open(
+        { behind: { server, auth: { grant } }, other: { server: other } },
+        { own: [] },
+      );
+      await window.ready;
+      assert.match(
+        await (await window.connect('behind')).call('whoami'),
+        new RegExp(robot.email.replaceAll('.', '\\.')),
+      );
+      assert.ok(server.requests.some(({ hasCredential }) => hasCredential));
+      assert.ok(other.requests.every(({ hasCredential }) => !hasCredential));
+      const [key = ''] = window.stores.credentialKeys;
+      assert.ok(key.includes(server.url), 'It is kept for this server alone.');
+      assert.equal(window.editor.visits.length, 0);
     });
 
     it('are reached by a service account that acts for a person', async () => {

@@ -43,6 +43,23 @@ describe('the rule which Google client is whose', () => {
     isUnverified: true,
   } as const;
 
+  it('is asked for in the state of a server for which none fits, and in no other', async () => {
+    const { mail, open } = await world();
+    const pinned = { server: mail, auth: { account: bob.email } };
+    const { window } = await open({ gmail: pinned });
+    await window.ready;
+    const states = async () => {
+      await window.run('showStatus', /Open Settings/);
+      return JSON.stringify(window.editor.window.picks.at(-1)?.items);
+    };
+    const lacking = /none of your Google clients is for it; run “MCP Credentials: Add Google Client…”/;
+    assert.match(await states(), lacking);
+    await bring(window, ours, alice.email);
+    assert.match(await states(), lacking);
+    await bring(window, theirs, '@example.com');
+    assert.doesNotMatch(await states(), lacking);
+  });
+
   it('counts for whoever comes back, with one more round by the right client', async () => {
     const { mail, open } = await world();
     const { window } = await open({ gmail: { server: mail } }, { user: at(bob) });

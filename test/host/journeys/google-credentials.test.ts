@@ -117,6 +117,19 @@ describe('Google credentials that need no browser', () => {
       assert.ok(ground.google.requests.includes('GET /v1/userinfo'));
     });
 
+    it('leave a rule by which each of them signs in with their own client again', async () => {
+      const { editor } = ground;
+      await editor.runCommand('MCP Credentials: Add Google Client…');
+      await editor.filterQuickPick(client.id);
+      const rule = await until('the rule of the client', async () => {
+        const items = await editor.quickPickItems();
+        return items.length === 1 && items[0];
+      });
+      for (const { email } of people) assert.ok(rule.includes(email), `${email} in ${rule}`);
+      for (const name of ['cut', 'empty', 'half']) assert.ok(!rule.includes(`${name}@`), rule);
+      await editor.page.keyboard.press('Escape');
+    });
+
     it('serve a server at once, and can be deleted after a look at what it will be', async () => {
       const { editor } = ground;
       await editor.clickNotification('Imported:', 'Delete the Files…');

@@ -7,6 +7,8 @@ export interface CloudRunOptions {
   readonly name: string;
   /** Whom IAM lets in (roles/run.invoker), by e-mail. */
   readonly invokers: readonly string[];
+  /** The client ID of Identity-Aware Proxy in front of it, for which the ID tokens have to be then. */
+  readonly proxyClientId?: string;
 }
 
 /**
@@ -18,6 +20,8 @@ export function cloudRunServer(
   options: CloudRunOptions,
 ): GoogleMcpEndpoint {
   const { origin, pathname } = new URL(options.url);
+  const { proxyClientId } = options;
+  const audiences = proxyClientId === undefined ? [origin, `${origin}/`] : [proxyClientId];
   const judge = async ({ url, req, bearer }: Parameters<GoogleMcpEndpointJudge>[0]): Promise<Judgement> => {
     const forbidden = {
       refused: page(
@@ -27,7 +31,7 @@ export function cloudRunServer(
       ),
     };
     if (req.headers.authorization === undefined) return forbidden;
-    const judged = await google.idTokens.judge(bearer ?? '', [origin, `${origin}/`]);
+    const judged = await google.idTokens.judge(bearer ?? '', audiences);
     if (typeof judged === 'string') {
       const why = `does not have permission to the requested URL <code>${url.pathname}</code>`;
       return {

@@ -20,6 +20,8 @@ export const at = ({ email }: { readonly email: string }, unticks?: RegExp): Bro
 /** One server of the settings. */
 interface Entry {
   readonly server: Pick<StartedMcpServer, 'url'>;
+  /** How it gets tokens. */
+  readonly delivery?: 'header';
   readonly auth?: Record<string, unknown>;
 }
 
@@ -32,9 +34,9 @@ export interface GoogleWindowOptions extends Omit<BrokerWindowOptions, 'user' | 
 /** The setting `mcpCredentials.servers`. */
 export const googleServers = (servers: Readonly<Record<string, Entry>>): Record<string, unknown> =>
   Object.fromEntries(
-    Object.entries(servers).map(([label, { server, auth }]) => [
+    Object.entries(servers).map(([label, { server, delivery, auth }]) => [
       label,
-      { type: 'http', url: server.url, ...(auth && { auth }) },
+      { type: 'http', url: server.url, ...(delivery && { delivery }), ...(auth && { auth }) },
     ]),
   );
 

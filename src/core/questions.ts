@@ -12,7 +12,7 @@ export interface EnteredClient {
 export type ClientProof = 'client secret' | 'private key';
 
 /** Where tokens that name no audience are wanted, and is none of their issuer's own addresses. */
-export interface Receiver {
+interface Receiver {
   readonly server: ServerId;
   /** Whether a workspace has named the server; then nobody but the user may say yes. */
   readonly isProposed: boolean;

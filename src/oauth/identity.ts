@@ -22,7 +22,7 @@ export function identify(issuer: string, tokens: GrantedTokens, clientId = ''): 
  * The account that validated `claims` of `issuer` name; undefined when they name none. Nobody is called by an address
  * that the issuer says is not verified.
  */
-export function accountFrom(issuer: string, claims: Readonly<Record<string, unknown>>): Account | undefined {
+function accountFrom(issuer: string, claims: Readonly<Record<string, unknown>>): Account | undefined {
   const { email_verified: verified } = claims;
   const isDenied = verified === false || verified === 'false';
   return accountOf(

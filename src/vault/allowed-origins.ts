@@ -13,7 +13,12 @@ const allowedSchema = v.strictObject({
 
 export type AllowedOrigin = v.InferOutput<typeof allowedSchema>;
 
-/** The origins to which the user lets tokens of an account go that name no audience. Notes in globalState, no secrets. */
+/**
+ * The origins to which the user lets tokens of an account go that name no audience. Notes in globalState, no secrets.
+ * A place of another kind, such as a command that the user has allowed, gets a prefix and a schema of its own beside
+ * this one: what is stored here then stays as it is, and a window of an earlier version takes no such place for an
+ * origin and does not set it aside as damaged.
+ */
 export class AllowedOrigins {
   readonly #remembered: Remembered<AllowedOrigin>;
 

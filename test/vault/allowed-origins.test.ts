@@ -25,6 +25,23 @@ describe('the origins that the user has allowed', () => {
     assert.deepEqual(again.of({ ...alice, issuer: 'https://other.example.com' }), []);
   });
 
+  it('leave room for places of another kind, which are no origins and stay as they are', async () => {
+    const memento = new FakeMemento();
+    const log = new RecordingLog();
+    const command = { issuer: alice.issuer, subject: '1', command: ['npx', 'server'], scopes: ['read'] };
+    await memento.update('command:x', command);
+    const allowed = new AllowedOrigins(memento, log);
+    await allowed.allow(alice, 'https://a.example.com', ['read']);
+    assert.deepEqual(
+      allowed.all().map(({ origin }) => origin),
+      ['https://a.example.com'],
+    );
+    await allowed.forget(alice);
+    assert.deepEqual(memento.keys(), ['command:x']);
+    assert.deepEqual(memento.get('command:x'), command);
+    assert.deepEqual(log.lines, []);
+  });
+
   it('are taken back one by one, or all that were allowed for an account', async () => {
     const bob = { ...alice, subject: '2', label: 'bob@example.com' };
     const allowed = new AllowedOrigins(new FakeMemento(), new RecordingLog());

@@ -220,7 +220,7 @@ describe('servers of Google’s world', () => {
       await window.signIn(/gmail/);
       browser.user = at(bob);
       await window.signIn(/drive/);
-      const first = await window.signIn(/tasks/);
+      const first = await window.signIn(/tasks/, /Sign In with Another Account/);
       assert.equal(window.editor.visits.length, 4);
       const [third, fourth] = (await Promise.all(window.editor.visits)).slice(2) as [Visit, Visit];
       assert.match(third.text, /asks bob@example\.com once more about “tasks”, in another tab/);

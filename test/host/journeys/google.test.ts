@@ -40,6 +40,8 @@ describe('an everyday life with Google’s hosted servers', () => {
     await editor.runCommand('MCP Credentials: Add Server…');
     await editor.screenshot('google-add-server');
     await editor.pickQuickPick('Gmail');
+    await editor.screenshot('google-add-how-far');
+    await editor.pickQuickPick('Read and Change');
     await editor.screenshot('google-add-client');
     await editor.pickQuickPick('Choose the Downloaded File');
     await editor.inputBox(/client_secret/);
@@ -71,6 +73,7 @@ describe('an everyday life with Google’s hosted servers', () => {
     const { editor } = ground;
     await editor.runCommand('MCP Credentials: Add Server…');
     await editor.pickQuickPick('Google Drive');
+    await editor.pickQuickPick('Read and Change');
     const said = await ground.finishSignIn({ user: alice, unticks: /drive\.file/ });
     assert.match(said, /You are signed in.*Not granted: Drive: .*Tools of “drive” that need it will fail/s);
     assert.match(await ground.tooltip(), /not granted: Drive: /);

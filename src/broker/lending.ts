@@ -22,7 +22,12 @@ import { forbidden, type StepUps } from './step-ups.js';
 /** So many servers that refuse the token they share are believed. */
 const refusalsBelieved = 2;
 
-/** A server that refuses token after token is not helped by more of them. */
+/**
+ * A server that refuses token after token is not helped by more of them. Each window counts for itself, and two do not
+ * drive each other on: what one has renewed under the lease is what the other finds when it looks under the lease, and
+ * takes instead of asking. So the windows together ask no more often than each of them may, times their number, and
+ * only while each has a call of its own that is refused again.
+ */
 const forcedRefreshesPerMinute = 5;
 
 export interface LendingParts {

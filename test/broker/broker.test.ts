@@ -104,6 +104,26 @@ describe('the broker', () => {
   });
 
   describe('brings a newer token than a refused one', () => {
+    it('no more often than each window may, when two windows have a server that refuses every token', async () => {
+      const { broker: other } = profile.window();
+      await other.setServers([serverAt()]);
+      const insist = async (one: Broker) => {
+        try {
+          for (let times = 0; times < 20; times++)
+            await one.newerToken(notes, undefined, await one.accessToken(notes));
+        } catch (error) {
+          assert.ok(hasCode(error, 'token_rejected'));
+          return;
+        }
+        assert.fail('Nothing stops it.');
+      };
+      await Promise.all([insist(broker), insist(other)]);
+      const asked = issuer.tokenRequests.length;
+      assert.ok(asked >= 5 && asked <= 10, `${asked} requests within a minute`);
+      await Promise.all([insist(broker), insist(other)]);
+      assert.equal(issuer.tokenRequests.length, asked, 'Both have braked.');
+    });
+
     it('with one renewal for fifty calls that were refused', async () => {
       const refused = await broker.accessToken(notes);
       const calls = Array.from({ length: 50 }, (_, n) =>

@@ -15,6 +15,14 @@ const key = new Uint8Array(32).fill(9);
 
 describe('the header of an encrypted store', () => {
   let header = '';
+  /** One character of the salt or the key is another one, which leaves a header in its form. */
+  const swaps = fc.nat().map((at) => (text: string) => {
+    const places = [...text.matchAll(/(?<=[A-Za-z0-9+/]{8})[A-Za-z](?=[A-Za-z0-9+/]{4})/g)];
+    const index = places[at % places.length]?.index ?? 0;
+    const letter = text[index] ?? '';
+    const other = letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase();
+    return text.slice(0, index) + other + text.slice(index + 1);
+  });
   before(async () => {
     header = serializeHeader(await sealKey(key, opener, cost));
   });
@@ -40,7 +48,7 @@ describe('the header of an encrypted store', () => {
   holds(
     'is whole or none: what is damaged is not taken for one that another key opens',
     32,
-    [damages],
+    [fc.oneof(damages, swaps)],
     async (damage) => {
       const found = parseHeader(damage(header));
       if (found === undefined) return;
@@ -55,7 +63,7 @@ describe('an entry of an encrypted store', () => {
     minLength: 1,
     maxLength: 3,
   });
-  const flips = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), {
+  const flips = fc.array(fc.tuple(fc.oneof(fc.nat(), fc.nat(3)), fc.integer({ min: 1, max: 255 })), {
     minLength: 1,
     maxLength: 3,
   });

@@ -20,10 +20,13 @@ const file = documentText({
   scopes: [['a', 'b'], 'a b', ...values],
   expiry: ['2026-05-12T19:34:27', '2026-99-12T19:34:27', ...values],
   access_token: ['hunter2', ...values],
-  expires_at: [1_790_000_000_000, '1790000000000', Infinity, ...values],
+  expires_at: [1_790_000_000_000, '1790000000000', '1e400', -1, 1e300, ...values],
   type: ['authorized_user', 'service_account', 'toString', ...values],
   installed: [{ client_id: 'c', client_secret: 'hunter2' }, ...values],
-  web: [{ client_id: 'c', redirect_uris: ['http://localhost:8000/x', 7] }, ...values],
+  web: [
+    { client_id: 'c', redirect_uris: ['http://localhost:8000/x', 'https://evil.example.com/'] },
+    ...values,
+  ],
 });
 const text = fc.oneof(file, damaged(file), anyText);
 
@@ -39,6 +42,17 @@ const gclouds = fc.oneof(
     refresh_token: ['1//hunter2', ''],
     client_email: ['robot@example.com'],
     private_key: ['hunter2', ' '],
+  }),
+);
+
+/** Both files of mcp-remote in one, complete but for its instant. */
+const remotes = fc.oneof(
+  text,
+  documentText({
+    access_token: ['hunter2'],
+    refresh_token: ['1//hunter2'],
+    client_id: ['c'],
+    expires_at: [1_790_000_000_000, '1790000000000', '1e400', -1, 1e300, ' ', null],
   }),
 );
 
@@ -77,7 +91,7 @@ describe('a file of another program', () => {
     assert.doesNotMatch(JSON.stringify('tokens' in found ? found.tokens : {}), /1\/\/hunter2/);
   });
 
-  holds('of mcp-remote is a server’s, or says why not', 10, [text, text], (tokens, client) => {
+  holds('of mcp-remote is a server’s, or says why not', 10, [remotes, remotes], (tokens, client) => {
     const found = parseRemoteFiles('https://x.example.com/mcp', tokens, client);
     assert.ok(found.kind === 'server' || found.kind === 'unusable');
     if (found.kind !== 'server') return;

@@ -149,10 +149,13 @@ describe('the text of a key', () => {
     assert.equal(keyText(one) === keyText(other), isSame);
   });
 
+  const lists = fc
+    .array(fc.oneof(anyText, fc.constant(null)), { maxLength: 6 })
+    .map((list) => JSON.stringify(list));
   holds(
     'stands for none when it is anything else',
     10,
-    [fc.oneof(anyText, damaged(key.map(keyText)))],
+    [fc.oneof(anyText, damaged(key.map(keyText)), lists)],
     (text) => {
       const found = parseKeyText(text);
       if (found === undefined) return;

@@ -90,6 +90,11 @@ export class EditorWindow extends Workbench {
     await this.#companion.call('advanceClock', { byMs });
   }
 
+  /** Lets time pass for the broker in this window, its timers included. */
+  async letTimePass(byMs: number): Promise<void> {
+    await this.#companion.call('letTimePass', { byMs });
+  }
+
   /** How many heartbeats left the extensions of this window in their answers since this was first asked. */
   heartbeats(): Promise<number> {
     return this.#companion.call('heartbeats', {});

@@ -104,6 +104,17 @@ export class Ground {
     return this.tool(label, tool, window);
   }
 
+  /** Starts a server that cannot start. @returns why, as the editor is told */
+  async failedStart(label: string): Promise<string> {
+    // The editor takes a moment to hear of a server, and until then starts nothing.
+    return until('start that fails', () =>
+      this.editor.startServer(serverId(label)).then(
+        () => undefined,
+        (error: unknown) => String(error),
+      ),
+    );
+  }
+
   /** The name under which the editor offers `tool` of the server `label`. */
   async tool(label: string, tool: string, window: EditorWindow = this.editor): Promise<string> {
     const name = `mcp_${label}_${tool}`;

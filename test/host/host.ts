@@ -10,8 +10,8 @@ import { homeIn, installExtensions, startServer, type EditorServer, type Home } 
 
 /** What an editor is started with. */
 export type HostOptions = {
-  /** The broker's `.vsix`. Built once per process when left out; `false` starts an editor without the broker. */
-  readonly broker?: string | false;
+  /** The broker's `.vsix`. Built once per process when left out. */
+  readonly broker?: string;
   /** More packaged extensions, besides the companion, which is always there. */
   readonly extraExtensions?: readonly string[];
   /** User settings, on top of those that keep the editor quiet. */
@@ -155,7 +155,7 @@ async function noteDialogs(context: BrowserContext, note: (text: string) => void
 
 async function packages({ broker, extraExtensions = [] }: HostOptions): Promise<string[]> {
   const ours = broker ?? (await (packaged ??= packageBroker()));
-  return [...(ours === false ? [] : [ours]), await (companion ??= packageCompanion()), ...extraExtensions];
+  return [ours, await (companion ??= packageCompanion()), ...extraExtensions];
 }
 
 async function writeSettings(

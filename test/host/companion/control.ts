@@ -3,6 +3,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
 import * as vscode from 'vscode';
+import { advanceClock, letTimePass } from './clock.js';
 import type { ControlMethods, Endpoint } from './protocol.js';
 import { heartbeats } from './heartbeats.js';
 import { textOf } from './model.js';
@@ -34,10 +35,9 @@ const methods: Methods = {
         target === 'workspace' ? vscode.ConfigurationTarget.Workspace : vscode.ConfigurationTarget.Global,
       ),
 
-  advanceClock: ({ byMs }) => {
-    const before = Date.now.bind(Date);
-    Date.now = () => before() + byMs;
-  },
+  advanceClock: ({ byMs }) => advanceClock(byMs),
+
+  letTimePass: ({ byMs }) => letTimePass(byMs),
 
   heartbeats,
 

@@ -1,10 +1,12 @@
 import * as vscode from 'vscode';
+import { watchTimers } from './clock.js';
 import { startControlServer } from './control.js';
 import { scriptedModel, vendor } from './model.js';
 import { answer } from './participant.js';
 
 /** Lets somebody without any account use MCP servers in the chat, and a test use the editor from outside. */
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
+  watchTimers();
   context.subscriptions.push(
     vscode.lm.registerLanguageModelChatProvider(vendor, scriptedModel),
     vscode.chat.createChatParticipant('mcp-credential-broker-companion.demo', answer),

@@ -35,6 +35,8 @@ export type ControlMethods = {
   };
   /** Lets the clock of the whole extension host, other extensions included, be ahead by so much more. */
   advanceClock: { params: { byMs: number }; result: unknown };
+  /** The same, and what the broker wanted to do by then it does now; timers of others keep their time. */
+  letTimePass: { params: { byMs: number }; result: unknown };
   /**
    * How many heartbeats the servers of the extension host have written since this was first asked: what a client
    * skips, and shows nobody.

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { alice, bob } from '../../support/test-users.js';
 import { Ground, serverId } from '../ground.js';
-import { until } from '../until.js';
 
 describe('a server that several accounts fit', () => {
   const ground = new Ground();
@@ -26,15 +25,8 @@ describe('a server that several accounts fit', () => {
 
   it('asks which one, and is started with the one that is chosen', async () => {
     const { editor } = ground;
-    // The editor takes a moment to hear of a new server, and until then starts nothing.
-    const failure = await until('start that fails', async () =>
-      editor.startServer(serverId('shared')).then(
-        () => false as const,
-        (error: unknown) => String(error),
-      ),
-    );
     assert.match(
-      failure,
+      await ground.failedStart('shared'),
       /Several of your accounts fit the MCP server “shared”\. Run “MCP Credentials: Sign In”/,
     );
     await editor.notification('Several of your accounts fit the MCP server “shared”');

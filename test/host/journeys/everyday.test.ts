@@ -113,6 +113,22 @@ describe('an everyday life with the packaged extension', () => {
     assert.equal(editor.openedPages.length, pages);
   });
 
+  it('outlives a reload in the middle of a renewal, and asks nobody', async () => {
+    const { editor, gate } = ground;
+    await assertSilent(async () => {
+      gate.close();
+      await until('renewal under way', () => gate.waiting > 0);
+      const renewals = ground.refreshedAtMs().length;
+      const reloaded = editor.reload();
+      await editor.page.waitForEvent('framenavigated');
+      gate.open();
+      await reloaded;
+      assert.ok(ground.refreshedAtMs().length > renewals);
+      assert.match(await editor.invokeTool(await ground.tool('tickets', 'whoami')), /^alice@example\.com/);
+    });
+    assert.equal(ground.issuer.counts().refusedRefreshes, 0);
+  });
+
   it('works on the next day, after the editor was closed', async () => {
     await assertSilent(async () => {
       ground.editor = await ground.editor.reopen();

@@ -10,11 +10,11 @@ import { alice } from '../../support/test-users.js';
 import { Ground, serverId } from '../ground.js';
 import { until } from '../until.js';
 
+const whoami = 'mcp_tickets_whoami';
 const whoIsAlice = 'alice@example.com (Alice)';
 
 describe('the proxy in the editor', () => {
   const ground = new Ground();
-  let whoami: string;
 
   before(() => ground.open({ tickets: {} }));
   after(() => ground.stop());
@@ -37,12 +37,11 @@ describe('the proxy in the editor', () => {
   it('lets a server that was never reached fail with instructions, and starts it by itself after the sign-in', async () => {
     const { editor } = ground;
     await ground.status(({ text }) => text === 'MCP: signed out');
-    await editor.storedDefinitions();
-    await editor.startServer(serverId('tickets')).catch(() => undefined);
+    assert.match(await ground.failedStart('tickets'), /Run “MCP Credentials: Sign In”/);
     assert.deepEqual(ground.server('tickets').sessions, []);
     await editor.clickNotification('needs you to sign in', 'Sign In');
     await ground.finishSignIn(alice);
-    whoami = await ground.tool('tickets', 'whoami');
+    assert.equal(await ground.tool('tickets', 'whoami'), whoami);
     assert.equal(await editor.invokeTool(whoami), whoIsAlice);
     assert.equal(ground.server('tickets').sessions.length, 1);
   });
@@ -77,6 +76,31 @@ describe('the proxy in the editor', () => {
       await editor.pickQuickPick('green');
       assert.equal(await answer, 'accept {"colour":"green"}');
     }).finally(() => full.close());
+  });
+
+  it('asks for the permissions that a tool lacks in one notification; the call waits, and then completes', async () => {
+    const { editor, issuer } = ground;
+    const scoped = await startMcpServer({
+      issuer: issuer.issuer,
+      name: 'scoped',
+      answers: 'sse',
+      toolScopes: { whoami: ['mcp:write'] },
+    });
+    await withServer('scoped', scoped.url, async () => {
+      const name = await ground.start('scoped', 'whoami');
+      const before = issuer.counts().authorizationRequests;
+      const answer = editor.invokeTool(name);
+      const { text, buttons } = await editor.notification('needs more permissions');
+      assert.equal(text, 'The MCP server “scoped” needs more permissions of alice@example.com: "mcp:write".');
+      assert.deepEqual(buttons, ['Allow…']);
+      await editor.screenshot('more-permissions');
+      await editor.clickNotification('needs more permissions', 'Allow…');
+      assert.match(await ground.finishSignIn(alice), /You are signed in/);
+      assert.equal(await answer, whoIsAlice);
+      assert.equal(await editor.invokeTool(name), whoIsAlice, 'Nobody is asked again.');
+      assert.equal(issuer.counts().authorizationRequests, before + 1);
+      assert.deepEqual(await editor.notifications(), []);
+    }).finally(() => scoped.close());
   });
 
   it('lets a call go on although the server has forgotten its session', async () => {

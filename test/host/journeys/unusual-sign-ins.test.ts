@@ -106,7 +106,8 @@ describe('a browser that does not come back', () => {
     const { editor } = ground;
     await editor.runCommand('MCP Credentials: Sign In…');
     await (await editor.nextPage()).close();
-    const help = await editor.notification('Having trouble?', 60_000);
+    await editor.letTimePass(45_000);
+    const help = await editor.notification('Having trouble?');
     assert.deepEqual(help.buttons, ['Use a Code', 'Paste Address…', 'Cancel Sign-In']);
     await editor.screenshot('having-trouble');
     await editor.clickNotification('Having trouble?', 'Use a Code');

@@ -1,0 +1,32 @@
+/**
+ * What says who somebody is, what a message means or how it goes on its way, and so stands before it or not at all.
+ * @see RFC 9110 §6.5.1
+ */
+const onlyHeaders =
+  /^(?:connection|keep-alive|te|trailer|upgrade|transfer-.*|content-.*|host|expect|max-forwards|range|if-.*|accept.*|cache-control|pragma|age|date|expires|vary|location|retry-after|warning|mcp-.*|dpop.*|origin|referer|via|forwarded|x-forwarded-.*|x-goog-user-project|.*(?:auth|cookie|token|secret|credential|session|api-?key).*)$/i;
+
+/** Node throws at what cannot be written, and does so where nobody could catch it. */
+const isWritable = (name: string, value: string): boolean =>
+  /^[\w!#$%&'*+.^`|~-]+$/.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
+
+/** Whether whoever sends a `TE` header takes trailers (RFC 9110 §10.1.4). */
+export const takesTrailers = (te: string | readonly string[] = ''): boolean =>
+  String(te)
+    .split(',')
+    .some((one) => /^\s*trailers\s*$/i.test(one));
+
+/** What tells a server that they are taken; it belongs to one connection, as that says. */
+export const teHeaders = ['connection', 'TE, keep-alive', 'te', 'trailers'] as const;
+
+/**
+ * The trailers that go on with a message, in order.
+ * @param rawTrailers - flat name and value pairs
+ */
+export function forwardedTrailers(rawTrailers: readonly string[]): readonly [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let at = 0; at + 1 < rawTrailers.length; at += 2) {
+    const [name = '', value = ''] = [rawTrailers[at], rawTrailers[at + 1]];
+    if (!onlyHeaders.test(name) && isWritable(name, value)) pairs.push([name, value]);
+  }
+  return pairs;
+}

@@ -102,7 +102,7 @@ export class Exchange {
       if (inquiry !== undefined) void this.#learn(inquiry, answer, lent);
       this.#reply.handOn(answer, {
         session: this.#local?.id,
-        withTrailers: takesTrailers(request.headers['te']),
+        withTrailers: takesTrailers(request.headers),
         through: [
           this.#mayBeLegacy(session)
             ? legacyStream(server, this.entrance.path, answer, lent, parts)
@@ -142,7 +142,7 @@ export class Exchange {
   #headers(session: string | undefined): string[] {
     const { rawHeaders, headers } = this.request;
     const all = forwardedRequestHeaders(rawHeaders);
-    if (takesTrailers(headers['te'])) all.push(...teHeaders);
+    if (takesTrailers(headers)) all.push(...teHeaders);
     // What may turn out to be of the older transport is read on its way.
     const forwarded = this.#mayBeLegacy(session) ? withoutHeader(all, 'accept-encoding') : all;
     if (session === undefined || headers['mcp-protocol-version'] !== undefined) return forwarded;

@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
 /**
  * What says who somebody is, what a message means or how it goes on its way, and so stands before it or not at all.
  * @see RFC 9110 §6.5.1
@@ -9,11 +11,14 @@ const onlyHeaders =
 const isWritable = (name: string, value: string): boolean =>
   /^[\w!#$%&'*+.^`|~-]+$/.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
 
-/** Whether whoever sends a `TE` header takes trailers (RFC 9110 §10.1.4). */
-export const takesTrailers = (te: string | readonly string[] = ''): boolean =>
-  String(te)
+/** Whether whoever sends these headers takes trailers: that holds for one connection, and must say so (RFC 9110 §10.1.4). */
+export const takesTrailers = ({ te, connection }: IncomingHttpHeaders): boolean =>
+  te !== undefined && lists(te, 'trailers') && lists(connection, 'te');
+
+const lists = (header: string | readonly string[] = '', item: string): boolean =>
+  String(header)
     .split(',')
-    .some((one) => /^\s*trailers\s*$/i.test(one));
+    .some((one) => one.trim().toLowerCase() === item);
 
 /** What tells a server that they are taken; it belongs to one connection, as that says. */
 export const teHeaders = ['connection', 'TE, keep-alive', 'te', 'trailers'] as const;

@@ -3,14 +3,14 @@ import { forwardedTrailers, takesTrailers } from '../../src/loopback/trailers.js
 
 describe('trailers', () => {
   for (const [te, isSo] of [
-    [undefined, false],
-    ['', false],
-    ['gzip', false],
-    ['trailers', true],
-    ['gzip;q=0.5,  Trailers', true],
-    ['x-trailers', false],
-    ['trailers-x', false],
-    [['gzip', 'trailers'], true],
+    [{}, false],
+    [{ te: '', connection: 'te' }, false],
+    [{ te: 'gzip', connection: 'te' }, false],
+    [{ te: 'trailers', connection: 'TE' }, true],
+    [{ te: 'gzip;q=0.5,  Trailers', connection: 'keep-alive, te' }, true],
+    [{ te: 'x-trailers', connection: 'te' }, false],
+    [{ te: 'trailers', connection: 'keep-alive' }, false],
+    [{ te: 'trailers' }, false],
   ] as const) {
     it(`are ${isSo ? '' : 'not '}taken by whoever says ${JSON.stringify(te)}`, () =>
       assert.equal(takesTrailers(te), isSo));

@@ -117,7 +117,6 @@ export function buildProvider(given: {
       AccessToken: () => given.accessTokenSeconds(),
       AuthorizationCode: 60,
       ClientCredentials: () => given.accessTokenSeconds(),
-      ClientCredentials: () => given.accessTokenSeconds(),
       DeviceCode: deviceCodeSeconds,
       Grant: longSeconds,
       IdToken: 3600,

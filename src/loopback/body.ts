@@ -1,10 +1,13 @@
 import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, OutgoingMessage } from 'node:http';
 import type { Writable } from 'node:stream';
 import { edgeBytes } from './message.js';
+import { forwardedTrailers } from './trailers.js';
 
 const nothing = Buffer.alloc(0);
 const noEdges = { head: nothing, tail: nothing };
+
+type Upstream = Writable & Partial<Pick<OutgoingMessage, 'addTrailers'>>;
 
 /** A request body on its way to the server. */
 export interface Body {
@@ -15,7 +18,7 @@ export interface Body {
   /** Its first and last bytes, once all of it has come; empty where it is `whole`. */
   readonly edges: () => Promise<{ readonly head: Buffer; readonly tail: Buffer }>;
   /** Sends it. A body that is not `whole` can be sent once. */
-  sendTo(upstream: Writable): void;
+  sendTo(upstream: Upstream): void;
 }
 
 /** A body that is all there. */
@@ -25,6 +28,19 @@ export const wholeBody = (whole: Buffer): Body => ({
   edges: () => Promise.resolve(noEdges),
   sendTo: (upstream) => upstream.end(whole),
 });
+
+/** A body of which something is said after its end, which can only be when its length is not said before. */
+function withTrailers(body: Body, trailers: readonly [string, string][]): Body {
+  if (trailers.length === 0) return body;
+  return {
+    ...body,
+    length: undefined,
+    sendTo: (upstream) => {
+      upstream.addTrailers?.(trailers);
+      body.sendTo(upstream);
+    },
+  };
+}
 
 /** Reads up to `limitBytes`; what is larger is left flowing, with the part that has been read in front. */
 export async function readBody(request: IncomingMessage, limitBytes: number): Promise<Body> {
@@ -56,7 +72,7 @@ async function readAsItComes(request: IncomingMessage, limitBytes: number): Prom
     const onClose = () => settle(() => reject(new Error('The caller hung up.')));
     request.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
   });
-  if (isWhole) return wholeBody(Buffer.concat(chunks));
+  if (isWhole) return withTrailers(wholeBody(Buffer.concat(chunks)), forwardedTrailers(request.rawTrailers));
   const head = Buffer.from(Buffer.concat(chunks).subarray(0, edgeBytes));
   let [before, last]: Buffer[] = [];
   const { 'content-length': length } = request.headers;
@@ -73,6 +89,8 @@ async function readAsItComes(request: IncomingMessage, limitBytes: number): Prom
       request.on('data', (chunk: Buffer) => {
         [before, last] = [last, chunk];
       });
+      // Before the pipe, which ends the request.
+      request.once('end', () => upstream.addTrailers?.(forwardedTrailers(request.rawTrailers)));
       for (const chunk of chunks.splice(0)) upstream.write(chunk);
       request.pipe(upstream);
     },

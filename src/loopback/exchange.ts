@@ -20,6 +20,7 @@ import type { ProtocolVersions } from './protocol-versions.js';
 import { quoted, quotedReason, readShort } from './refusal.js';
 import { isEventStream, Reply } from './reply.js';
 import { conditionsOf } from './rule-pass.js';
+import { takesTrailers, teHeaders } from './trailers.js';
 
 /** A server that is restarted is back within seconds; one that stays away is asked now and then. */
 const firstRetryMs = 1_000;
@@ -101,6 +102,7 @@ export class Exchange {
       if (inquiry !== undefined) void this.#learn(inquiry, answer, lent);
       this.#reply.handOn(answer, {
         session: this.#local?.id,
+        withTrailers: takesTrailers(request.headers),
         through: [
           this.#mayBeLegacy(session)
             ? legacyStream(server, this.entrance.path, answer, lent, parts)
@@ -140,6 +142,7 @@ export class Exchange {
   #headers(session: string | undefined): string[] {
     const { rawHeaders, headers } = this.request;
     const all = forwardedRequestHeaders(rawHeaders);
+    if (takesTrailers(headers)) all.push(...teHeaders);
     // What may turn out to be of the older transport is read on its way.
     const forwarded = this.#mayBeLegacy(session) ? withoutHeader(all, 'accept-encoding') : all;
     if (session === undefined || headers['mcp-protocol-version'] !== undefined) return forwarded;

@@ -6,6 +6,7 @@ import type { Clock, Log } from '../core/ports.js';
 import type { OwnAnswer } from './answer.js';
 import { accepts, asEvent, eventOf, eventStream, eventStreamHeaders, heartbeat } from './event-stream.js';
 import { forwardedResponseHeaders, withoutHeader } from './headers.js';
+import { forwardedTrailers } from './trailers.js';
 
 /** Most waits are over by then, and stay plain answers. */
 const quietMs = 2_000;
@@ -19,6 +20,8 @@ export interface Passage {
   readonly session?: string | undefined;
   /** What its body goes through, which may change its length. */
   readonly through?: readonly Transform[];
+  /** Whether the caller takes what comes after the body; not with `through`, of which it would say what is not so. */
+  readonly withTrailers?: boolean;
 }
 
 /** The reason why everything ends that was for a caller. */
@@ -90,7 +93,7 @@ export class Reply {
   /**
    * Gives what the server answered, which must fit: once `hasBegun`, only an event stream or a JSON document does.
    */
-  handOn(answer: IncomingMessage, { session, through = [] }: Passage = {}): void {
+  handOn(answer: IncomingMessage, { session, through = [], withTrailers = false }: Passage = {}): void {
     const { response } = this;
     this.#settle();
     const onEnd = (error?: Error | null) => {
@@ -118,7 +121,7 @@ export class Reply {
     }
     // What has come with the headers leaves with them.
     const begun = readAtHand(answer);
-    if (answer.complete) {
+    if (answer.complete && !(withTrailers && answer.rawTrailers.length > 0)) {
       if (begun !== undefined && answer.headers['content-length'] === undefined)
         headers.push('content-length', String(begun.length));
       begin().end(begun);
@@ -129,6 +132,8 @@ export class Reply {
     // A stream may be silent for long.
     else if (isEventStream(answer)) response.flushHeaders();
     answer.on('error', onEnd);
+    // Before the pipe, which ends the response.
+    if (withTrailers) answer.once('end', () => response.addTrailers(forwardedTrailers(answer.rawTrailers)));
     answer.pipe(response);
   }
 

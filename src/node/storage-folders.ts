@@ -29,7 +29,7 @@ export async function eraseServers(folder: string): Promise<void> {
 
 /** Removes everything of ours that is in `folder` but the journal, and nothing else. */
 export async function eraseFiles(folder: string): Promise<void> {
-  for (const name of ['encrypted', 'sessions', 'bindings', 'leases', 'audit', 'servers'])
+  for (const name of ['encrypted', 'sessions', 'bindings', 'leases', 'audit'])
     await rm(join(folder, name), { recursive: true, force: true });
   await eraseServers(folder);
 }

@@ -48,6 +48,8 @@ describe('a request that is meant to be read as two', () => {
     'a null in a value': () => head('X-One: 1\0', 'Content-Length: 0') + smuggled,
     'a chunk with a size that is too large': () =>
       head('Transfer-Encoding: chunked') + `ffffffffffffffffff\r\n${smuggled}`,
+    'a length behind the chunks': () =>
+      head('Transfer-Encoding: chunked') + `2\r\n{}\r\n0\r\nContent-Length: 0\r\n\r\n${smuggled}`,
     'a chunk that ends with a bare line feed': () =>
       head('Transfer-Encoding: chunked') + `1\n0\n0\n\n${smuggled}`,
   };
@@ -67,19 +69,26 @@ describe('a request that is meant to be read as two', () => {
     assert.equal(rig.seen.length, 1);
   });
 
-  it('reaches the server as one, with the length that we have counted', async () => {
-    const bytes = `${head('Transfer-Encoding: chunked')}2;ext="x"\r\n{}\r\n0\r\nX-Trailer: 1\r\n\r\n`;
-    const { socket } = send(bytes);
-    await once(socket, 'data');
-    socket.destroy();
-    assert.deepEqual(
-      rig.seen.map(({ body, headers }) => [
-        body,
-        headers['content-length'],
-        headers['transfer-encoding'],
-        headers['x-trailer'],
-      ]),
-      [['{}', '2', undefined, undefined]],
-    );
-  });
+  for (const [trailers, length, encoding] of [
+    ['', '2', undefined],
+    ['Authorization: Bearer x\r\n', '2', undefined],
+    ['X-Trailer: 1\r\nAuthorization: Bearer x\r\n', undefined, 'chunked'],
+  ] as const) {
+    it(`reaches the server as one, of which we have counted the length or the pieces, with ${JSON.stringify(trailers)} behind it`, async () => {
+      const bytes = `${head('Transfer-Encoding: chunked')}2;ext="x"\r\n{}\r\n0\r\n${trailers}\r\n`;
+      const { socket } = send(bytes);
+      await once(socket, 'data');
+      socket.destroy();
+      assert.deepEqual(
+        rig.seen.map(({ body, headers, authorization }) => [
+          body,
+          headers['content-length'],
+          headers['transfer-encoding'],
+          headers['x-trailer'],
+          authorization,
+        ]),
+        [['{}', length, encoding, undefined, 'Bearer token-1']],
+      );
+    });
+  }
 });

@@ -502,9 +502,13 @@ describe('a storage', () => {
       const [stores, elsewhere] = [new Stores(), scratchFolder()];
       const first = open(stores, { directory: elsewhere });
       await first.signIn();
+      await (await first.connect('tickets')).client.listTools();
+      const said = () => globSync(join(elsewhere, '**', 'servers', '*.json'));
+      await until(() => said().length === 1);
       await first.run('signOut');
       (await first.editor.window.message(/Signed out/)).close();
       await first.close();
+      assert.equal(said().length, 1, 'The server may start with it.');
       assert.ok(stores.secretNames('client:').length > 0);
       const locked = { backend: 'encryptedFile' };
       const second = open(stores, locked, { MCP_CREDENTIALS_PASSPHRASE: sesame });

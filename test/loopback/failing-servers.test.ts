@@ -102,6 +102,18 @@ describe('a request that is too large to be repeated', () => {
     });
   }
 
+  it('is what the settings say that it is', async () => {
+    await rig.close();
+    await rig.open({ replayLimitBytes: () => 65_536 });
+    rig.tokens.answers = ['token-1', 'token-2'];
+    rig.handle = (_req, res) => res.writeHead(401).end();
+    const answer = await rig.send({ ...toolCall, params: { a: 'x'.repeat(70_000) } });
+    assert.match(answer.text, /too large to be repeated.*65536/);
+    rig.tokens.answers = ['token-1', 'token-2'];
+    await rig.send({ ...toolCall, params: { a: 'x'.repeat(60_000) } });
+    assert.equal(rig.seen.length, 3);
+  });
+
   it('is reported with a status when nobody can tell its id', async () => {
     const answer = await rig.send(Buffer.from(`{"params":{"a":"${filler}"},"id":1,"more":"${filler}"}`));
     assert.deepEqual([answer.status, (JSON.parse(answer.text) as { id: unknown }).id], [413, null]);

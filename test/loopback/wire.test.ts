@@ -63,6 +63,63 @@ describe('on the wire, the proxy', () => {
     assert.equal(headers.trailer, undefined, 'What is not handed on is not announced.');
   });
 
+  for (const [when, parts] of [
+    ['at once', ['{"a":1}']],
+    ['bit by bit', ['{"a":', '1}']],
+  ] as const) {
+    it(`hands on the trailers of an answer that comes ${when} to whoever asked for them, and no credential among them`, async () => {
+      rig.handle = (_req, res) => {
+        res.writeHead(200, { 'content-type': 'application/json' });
+        res.addTrailers({
+          'x-sum': '7',
+          'set-cookie': 'a=b',
+          'content-type': 'text/html',
+          'dpop-nonce': 'n',
+        });
+        const [first, second] = parts;
+        if (second === undefined) res.write(first, () => res.end());
+        else res.write(first, () => setImmediate(() => res.end(second)));
+      };
+      for (let n = 0; n < 2; n++) {
+        const answer = await rig.begin(JSON.stringify(toolCall), {
+          te: 'gzip;q=0, trailers',
+          connection: 'TE, keep-alive',
+        }).answered;
+        let text = '';
+        for await (const chunk of answer) text += String(chunk);
+        assert.equal(text, '{"a":1}');
+        assert.deepEqual({ ...answer.trailers }, { 'x-sum': '7' });
+        assert.equal(rig.seen[n]?.headers['te'], 'trailers');
+      }
+      assert.equal(rig.connections.size, 1, 'The connection stays for the next one.');
+    });
+  }
+
+  for (const [what, limit] of [
+    ['is kept', 1_048_576],
+    ['goes past', 16],
+  ] as const) {
+    it(`hands on the trailers of a request that ${what}, and no credential among them`, async () => {
+      await rig.close();
+      await rig.open({ replayLimitBytes: () => limit });
+      let trailers: object | undefined;
+      rig.handle = (req, res) => {
+        trailers = { ...req.trailers };
+        res.end('{}');
+      };
+      const body = JSON.stringify(toolCall);
+      const { said, socket } = converse(
+        endpoint().url,
+        `${head('Transfer-Encoding: chunked', 'Connection: close')}${body.length.toString(16)}\r\n${body}\r\n0\r\nX-Sum: 7\r\nAuthorization: Bearer x\r\nCookie: a=b\r\nX-Api-Key: k\r\nMcp-Session-Id: s\r\nHost: h\r\n\r\n`,
+      );
+      assert.match(await said, /^HTTP\/1\.1 200 /);
+      assert.deepEqual(trailers, { 'x-sum': '7' });
+      assert.equal(rig.seen[0]?.body, body);
+      assert.equal(rig.seen[0].authorization, 'Bearer token-1');
+      socket.destroy();
+    });
+  }
+
   it('takes a chunked request with trailers, and hands on its body', async () => {
     const body = JSON.stringify(toolCall);
     const { said, socket } = converse(

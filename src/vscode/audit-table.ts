@@ -93,7 +93,7 @@ function kindText(l10n: L10n, kind: AuditKind): string {
     case 'binding':
       return l10n.t('Choice of account');
     case 'delivery':
-      return l10n.t('First use');
+      return l10n.t('First use of a token');
     case 'lease-takeover':
       return l10n.t('Lease taken over');
     case 'import':

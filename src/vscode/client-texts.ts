@@ -23,7 +23,7 @@ export function insteadText(l10n: L10n, found: InsteadOfClient): string {
 function foundText(l10n: L10n, found: InsteadOfClient): string {
   switch (found) {
     case 'not-json':
-      return l10n.t('This file is no JSON.');
+      return l10n.t('This file is not JSON.');
     case 'service-account':
       return l10n.t('This is the key of a service account, and not an OAuth client.');
     case 'credential':

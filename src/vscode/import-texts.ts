@@ -31,7 +31,7 @@ export function unusableText(l10n: L10n, why: UnusableReason): string {
     case 'too-large':
       return l10n.t('is too large for credentials');
     case 'not-json':
-      return l10n.t('is damaged: it is no JSON');
+      return l10n.t('is damaged: it is not JSON');
     case 'incomplete':
       return l10n.t('is damaged: something is missing');
     case 'no-refresh-token':

@@ -51,5 +51,13 @@ export async function askHowFar(
   return (await window.showQuickPick(items, { title, placeHolder }))?.scopes;
 }
 
-const textOf = ({ scopeText }: ScopeChoiceParts, scopes: readonly string[]): string =>
-  scopes.map((scope) => scopeText(scope) ?? scope).join('; ');
+/** What `scopes` allow; a service is named once. */
+function textOf({ scopeText }: ScopeChoiceParts, scopes: readonly string[]): string {
+  const texts = scopes.map((scope) => scopeText(scope) ?? scope);
+  const serviceOf = (text = '') => /^[^:]+: /.exec(text)?.[0] ?? '';
+  return texts
+    .map((text, n) =>
+      serviceOf(text) === serviceOf(texts[n - 1]) ? text.slice(serviceOf(text).length) : text,
+    )
+    .join('; ');
+}

@@ -94,7 +94,9 @@ export class StatusMenu {
 
   /** A server as a line in a menu. */
   choiceFor({ id, url }: Server, run: () => unknown): Choice {
-    return { label: id, description: this.#accountAndState(id), detail: url, run };
+    const { ThemeIcon } = this.parts.vs;
+    const description = this.#accountAndState(id);
+    return { label: id, iconPath: new ThemeIcon('server'), description, detail: url, run };
   }
 
   /** What can be done about storage, and how it is. */

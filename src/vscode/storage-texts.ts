@@ -25,7 +25,7 @@ function conditionText(l10n: L10n, { backend, condition }: StorageHealth, nowMs:
     case 'opening':
       return l10n.t('opening');
     case 'works':
-      return backend === 'memory' ? l10n.t('gone when the window is closed') : l10n.t('works');
+      return backend === 'memory' ? l10n.t('gone when the window is closed') : l10n.t('in order');
     case 'forgets':
       return l10n.t('forgets when the editor is closed');
     case 'fails':

@@ -114,7 +114,7 @@ describe('“Add Server…”', () => {
       choice?.items.map(({ label, detail }) => [label, detail]),
       [
         ['$(eye) Read Only', 'Gmail: read mail'],
-        ['$(edit) Read and Change', 'Gmail: read mail; Gmail: write drafts and send mail'],
+        ['$(edit) Read and Change', 'Gmail: read mail; write drafts and send mail'],
       ],
     );
     const { gmail } = read(window.editor.settings.text) as { gmail?: { auth?: unknown } };

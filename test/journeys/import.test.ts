@@ -108,7 +108,7 @@ describe('“Import Credentials…”', () => {
     );
     const list = window.editor.window.picks.at(-1)?.items ?? [];
     const damaged = list.find(({ label }) => label.includes('carol'));
-    assert.match(damaged?.description ?? '', /is damaged: it is no JSON/);
+    assert.match(damaged?.description ?? '', /is damaged: it is not JSON/);
     assert.equal(damaged?.picked, undefined);
     assert.equal(damaged?.detail, cut);
 

@@ -77,7 +77,7 @@ describe('a storage', () => {
       const again = open(stores, given, environment);
       assert.equal(await whoami(again), alice);
       assert.equal(issuer.counts().signIns, 1);
-      await until(() => /Stored in: .* · works/.test(shown(again)));
+      await until(() => /Stored in: .* · in order/.test(shown(again)));
       assertNothingReadable(issuer, stores.home, elsewhere);
       if (name.startsWith('encryptedFile')) assert.deepEqual([...stores.secrets.values], []);
       if ('directory' in settings) assert.deepEqual(readdirSync(stores.home), ['host']);
@@ -292,7 +292,7 @@ describe('a storage', () => {
       );
       notice.press('Show Log');
       assert.equal(await whoami(second), alice);
-      assert.match(shown(second), /Stored in: encrypted files · works · not moved: /);
+      assert.match(shown(second), /Stored in: encrypted files · in order · not moved: /);
       await second.close();
       const third = open(stores, {});
       assert.equal(await whoami(third), alice);

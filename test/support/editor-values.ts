@@ -92,6 +92,10 @@ export class FakeThemeColor {
   constructor(readonly id: string) {}
 }
 
+export class FakeThemeIcon {
+  constructor(readonly id: string) {}
+}
+
 export class FakeMcpHttpServerDefinition {
   constructor(
     public label: string,

@@ -7,6 +7,7 @@ import {
   FakeMarkdownString,
   FakeMcpHttpServerDefinition,
   FakeThemeColor,
+  FakeThemeIcon,
   FakeUri,
   translate,
 } from './editor-values.js';
@@ -116,6 +117,7 @@ export class FakeEditor {
       EventEmitter: FakeEventEmitter,
       MarkdownString: FakeMarkdownString,
       ThemeColor: FakeThemeColor,
+      ThemeIcon: FakeThemeIcon,
       McpHttpServerDefinition: FakeMcpHttpServerDefinition,
       StatusBarAlignment: { Left: 1, Right: 2 },
       version: '1.105.0',

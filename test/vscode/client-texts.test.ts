@@ -45,7 +45,7 @@ describe('for whom a client is', () => {
 
 describe('what was found in the place of a client', () => {
   const found: Record<InsteadOfClient, RegExp> = {
-    'not-json': /no JSON/,
+    'not-json': /not JSON/,
     'service-account': /service account/,
     credential: /“MCP Credentials: Import Credentials” takes those/,
     'another-type': /another type/,

@@ -10,7 +10,7 @@ describe('the health of storage in words', () => {
   const rows: readonly (readonly [health: Omit<StorageHealth, 'setAside'>, text: string])[] = [
     [
       { backend: 'secretStorage', condition: { kind: 'works' } },
-      'Stored in: the editor’s secret storage · works',
+      'Stored in: the editor’s secret storage · in order',
     ],
     [
       { backend: 'secretStorage', condition: { kind: 'forgets' } },
@@ -35,7 +35,7 @@ describe('the health of storage in words', () => {
     ],
     [
       { backend: 'encryptedFile', condition: { kind: 'works' }, moveFailure: 'no room' },
-      'Stored in: encrypted files · works · not moved: no room',
+      'Stored in: encrypted files · in order · not moved: no room',
     ],
   ];
   for (const [health, text] of rows) {

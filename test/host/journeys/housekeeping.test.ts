@@ -32,7 +32,7 @@ describe('somebody who looks after an account', () => {
     assert.match(first ?? '', /^tickets, alice@example\.com – signed in/);
     assert.deepEqual(others, [
       'Add Server…',
-      'Stored in: the editor’s secret storage · works',
+      'Stored in: the editor’s secret storage · in order',
       'Open Settings',
       'Show Log',
       'Show Audit Trail',

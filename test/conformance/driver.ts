@@ -1,7 +1,7 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { Broker } from '../../src/broker/broker.js';
 import { Counters } from '../../src/core/counters.js';
-import { canUserHelp, describeError } from '../../src/core/errors.js';
+import { describeError } from '../../src/core/errors.js';
 import type { Clock, Log } from '../../src/core/ports.js';
 import { noServerMemory } from '../../src/core/server-memory.js';
 import { McpProxy } from '../../src/loopback/mcp-proxy.js';
@@ -103,25 +103,23 @@ broker.onSignInWanted(({ server: id, cause }) => {
   broker.signIn(id, 'same').catch(fail);
 });
 
-// As the editor does it before each start; a server that was never reached is started again after the sign-in.
-try {
-  await broker.accessToken(server.id);
-} catch (error) {
-  if (!canUserHelp(error)) throw error;
+const endpoint = proxy.endpoint(server.id);
+const connected = async (): Promise<Client> => {
+  const client = new Client(
+    { name: 'conformance', version: '1.0.0' },
+    isStateless ? { versionNegotiation: { mode: { pin: wire } } } : {},
+  );
+  const requestInit = { headers: { authorization: `Bearer ${endpoint?.capability.reveal() ?? ''}` } };
+  await client.connect(new StreamableHTTPClientTransport(new URL(endpoint?.url ?? ''), { requestInit }));
+  return client;
+};
+// A server that was never reached fails its start, and as in the editor it is started again after the sign-in.
+const client = await connected().catch(async (error: unknown) => {
+  if (broker.state(server.id).kind !== 'signed-out') throw error;
   broker.wantSignIn(server.id);
   await broker.signedIn(server.id, AbortSignal.timeout(signInWaitSeconds * 1000));
-}
-
-const endpoint = proxy.endpoint(server.id);
-const client = new Client(
-  { name: 'conformance', version: '1.0.0' },
-  isStateless ? { versionNegotiation: { mode: { pin: wire } } } : {},
-);
-await client.connect(
-  new StreamableHTTPClientTransport(new URL(endpoint?.url ?? ''), {
-    requestInit: { headers: { authorization: `Bearer ${endpoint?.capability.reveal() ?? ''}` } },
-  }),
-);
+  return connected();
+});
 await client.listTools();
 await client.callTool({ name: 'test-tool', arguments: {} });
 await client.close();

@@ -93,8 +93,8 @@ describe('Google credentials that need no browser', () => {
       await editor.pickQuickPick('What Was Found');
       await editor.screenshot('google-import-which');
       for (const [name, why] of [
-        ['cut', /damaged: it is no JSON/],
-        ['empty', /damaged: it is no JSON/],
+        ['cut', /damaged: it is not JSON/],
+        ['empty', /damaged: it is not JSON/],
         ['half', /no refresh token/],
       ] as const) {
         // All ten do not fit on the screen.

@@ -6,7 +6,7 @@ import { GoogleWorld } from '../support/google/google-world.js';
 import { scratchFolder } from '../support/scratch-folder.js';
 import type { TestUser } from '../support/test-users.js';
 import { type Editor, startEditor } from './editor.js';
-import { opened, serverId, statusItem } from './ground.js';
+import { opened, startedTool, statusItem } from './ground.js';
 import type { HostOptions } from './host.js';
 import { until } from './until.js';
 import type { StatusBarItem } from './workbench.js';
@@ -76,10 +76,7 @@ export class GoogleGround {
   /** Calls a tool of a server, which is started before if need be. */
   async call(label: string, tool: string): Promise<string> {
     const { editor } = this;
-    await editor.startServer(serverId(label));
-    const name = `mcp_${label}_${tool}`;
-    await until(`tool ${name}`, async () => (await editor.tools()).some((each) => each.name === name));
-    return editor.invokeTool(name);
+    return editor.invokeTool(await startedTool(editor, label, tool));
   }
 
   /** Ends whatever has been started, also when opening has failed halfway. */

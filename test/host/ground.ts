@@ -25,6 +25,16 @@ export function opened<T>(part: T | undefined): T {
   return part;
 }
 
+/** Starts a server in `window`. @returns the name under which the editor offers `tool` of it */
+export function startedTool(window: EditorWindow, label: string, tool: string): Promise<string> {
+  const name = `mcp_${label}_${tool}`;
+  return until(`tool ${name}`, async () => {
+    // The editor takes a moment to hear of a server, and until then starts nothing and does not say so.
+    await window.startServer(serverId(label));
+    return (await window.tools()).find((each) => each.name === name)?.name;
+  });
+}
+
 /** A user's situation: a real authorization server, MCP servers behind it, and an editor set up for them. */
 export class Ground {
   #parties: Parties | undefined;
@@ -100,8 +110,7 @@ export class Ground {
 
   /** Starts a server in a window of the editor, the first unless said otherwise, and returns the name of one of its tools. */
   async start(label: string, tool: string, window: EditorWindow = this.editor): Promise<string> {
-    await window.startServer(serverId(label));
-    return this.tool(label, tool, window);
+    return startedTool(window, label, tool);
   }
 
   /** Starts a server that cannot start. @returns why, as the editor is told */

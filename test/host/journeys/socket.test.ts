@@ -41,8 +41,10 @@ describe('the proxy on a socket', () => {
     const [place = ''] = places();
     assert.equal(statSync(join(folder, place)).mode & 0o777, 0o700);
     assert.ok(statSync(join(folder, place, 's')).isSocket());
-    const stored = await browserStorage(ground.editor.page);
-    assert.ok(stored.includes(`/${place}/s`), 'The editor has stored the address of the socket.');
+    // The editor stores what it was told a moment later.
+    await until('stored address of the socket', async () =>
+      (await browserStorage(ground.editor.page)).includes(`/${place}/s`),
+    );
   });
 
   it('has another place after a reload, and the one of before is gone', async () => {

@@ -69,10 +69,12 @@ export class SignOuts {
     const entry = { ...key, account };
     const isElsewhere = extent === 'server' && (await servers.areOthersUsing(entry));
     const sharing = servers.using(entry);
+    // Asked for twice: by now, those that still use it are others.
+    if (!sharing.some((one) => one.id === id)) return 'was-signed-out';
     if (isElsewhere || (extent === 'server' && sharing.length > 1)) {
       this.#unbind(id);
-      // Where nobody in this window uses it any more, the others look after it.
-      if (sharing.length === 1) holdings.remove(keyText(key));
+      // It stays in memory and is renewed until the window closes: what is not held counts as signed out for all, and a
+      // renewal that is under way, or not saved yet, would take it from the others.
       changed();
       audit.record({ kind: 'sign-out', outcome: 'kept', server: id, account, resource, generation });
       return 'left';

@@ -16,6 +16,7 @@ import type { Clock, Fetch, Log, Random } from '../core/ports.js';
 import type { TokenAnswer } from '../oauth/token-answer.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import { asBrokerError, Spending } from './spending.js';
+import type { Departures } from './departures.js';
 import { notNow, refused, signedOutMeanwhile } from './failures.js';
 import { isUnbound, newest } from './generation.js';
 import type { Grants } from './grants.js';
@@ -45,6 +46,7 @@ export interface RefresherParts {
   readonly vault: CredentialVault;
   readonly leases: KeptLeases;
   readonly holdings: Holdings;
+  readonly departures: Departures;
   readonly issuers: Issuers;
   readonly grants: Grants;
   readonly leads: Leads;

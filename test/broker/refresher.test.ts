@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Departures } from '../../src/broker/departures.js';
 import { Grants } from '../../src/broker/grants.js';
 import { Holdings, type Held } from '../../src/broker/holdings.js';
 import { KeptLeases } from '../../src/broker/kept-leases.js';
@@ -58,6 +59,7 @@ describe('the refresher', () => {
   let vault: CredentialVault;
   let network: FakeNetwork;
   let holdings: Holdings;
+  let departures: Departures;
   let unsaved: Unsaved;
   let refresher: Refresher;
   let closes: AbortController;
@@ -85,6 +87,7 @@ describe('the refresher', () => {
       closing,
     });
     holdings = new Holdings((error) => assert.ifError(error));
+    departures = new Departures();
     refresher = refresherOf(holdings);
     held = issuer.credential(clock.nowMs());
     key = keyText(keyOf(held));
@@ -115,6 +118,7 @@ describe('the refresher', () => {
       vault,
       leases,
       holdings: mine,
+      departures,
       closing,
     };
     unsaved = new Unsaved({ ...basics, changed: () => undefined });
@@ -737,7 +741,35 @@ describe('the refresher', () => {
       await vault.remove(held);
     }
 
-    it('keeps nothing of the answer and gives the grant back', async () => {
+    it('keeps nothing of the answer, and leaves it to the sign-out', async () => {
+      const request = issuer.hold();
+      const work = fails(refresher.refresh(key, 'call'), 'sign_in_required');
+      await request.arrived;
+      await departures.during(key, async (left) => {
+        await signOut();
+        request.answer();
+        await work;
+        assert.deepEqual(tokensOf(left()), { access: 'access-2', refresh: 'refresh-2' });
+      });
+      assert.deepEqual([await stored(), holdings.get(key)], [undefined, undefined]);
+      assert.deepEqual(issuer.revoked, []);
+    });
+
+    it('removes what was just being saved, and leaves it to the sign-out', async () => {
+      const { release, begun } = holdSaves();
+      const work = fails(refresher.refresh(key, 'call'), 'sign_in_required');
+      await begun();
+      await departures.during(key, async (left) => {
+        await signOut();
+        release();
+        await work;
+        assert.deepEqual(tokensOf(left()), { access: 'access-2', refresh: 'refresh-2' });
+      });
+      assert.deepEqual([await stored(), vault.list(), holdings.get(key)], [undefined, [], undefined]);
+      assert.deepEqual(issuer.revoked, []);
+    });
+
+    it('revokes nothing when another window has, which has not said how far that goes', async () => {
       const request = issuer.hold();
       const work = fails(refresher.refresh(key, 'call'), 'sign_in_required');
       await request.arrived;
@@ -745,18 +777,7 @@ describe('the refresher', () => {
       request.answer();
       await work;
       assert.deepEqual([await stored(), holdings.get(key)], [undefined, undefined]);
-      assert.deepEqual(issuer.revoked, ['refresh-2', 'access-2']);
-    });
-
-    it('removes what was just being saved', async () => {
-      const { release, begun } = holdSaves();
-      const work = fails(refresher.refresh(key, 'call'), 'sign_in_required');
-      await begun();
-      await signOut();
-      release();
-      await work;
-      assert.deepEqual([await stored(), vault.list(), holdings.get(key)], [undefined, [], undefined]);
-      assert.deepEqual(issuer.revoked, ['refresh-2', 'access-2']);
+      assert.deepEqual(issuer.revoked, []);
     });
 
     it('does not ask for what is signed out before the request has left', async () => {

@@ -3,7 +3,9 @@ import type { Broker } from '../../src/broker/broker.js';
 import type { Counters } from '../../src/core/counters.js';
 import { hasCode } from '../../src/core/errors.js';
 import type { ServerId } from '../../src/core/server.js';
-import { ScriptedIssuer } from './scripted-issuer.js';
+import { clientIdOfGrant } from '../../src/core/grant.js';
+import { Secret } from '../../src/core/secret.js';
+import { resource, ScriptedIssuer } from './scripted-issuer.js';
 import { notes, Profile, serverAt } from './window.js';
 
 const hour = 3_600_000;
@@ -12,6 +14,12 @@ const other = 'other' as ServerId;
 /** Lets everything run that waits for no socket and no timer. */
 async function soon(): Promise<void> {
   for (let n = 0; n < 20; n++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+function gate() {
+  let open = (): void => undefined;
+  const passed = new Promise<void>((resolve) => (open = resolve));
+  return { passed, open: () => open() };
 }
 
 describe('signing out', () => {
@@ -90,6 +98,66 @@ describe('signing out', () => {
       assert.deepEqual(results, ['left', 'was-signed-out']);
       assert.equal(broker.account(other)?.subject, 'alice');
       assert.equal((await broker.accessToken(other)).token.reveal(), 'access-1');
+    });
+  });
+
+  describe('while a renewal is under way', () => {
+    for (const where of ['this', 'another'] as const)
+      it(`of ${where} window leaves a grant at the issuer that is to stay there`, async () => {
+        const leaving = where === 'this' ? broker : profile.window().broker;
+        if (leaving !== broker) await leaving.setServers([serverAt()]);
+        const request = issuer.hold();
+        const renewing = broker
+          .refreshNow(notes)
+          .catch((error: unknown) => assert.ok(hasCode(error, 'sign_in_required')));
+        await request.arrived;
+        const signingOut = leaving.signOut(notes, 'account');
+        await soon();
+        request.answer();
+        await renewing;
+        assert.equal(await signingOut, 'kept');
+        assert.deepEqual([issuer.revoked, names()], [[], ['journal-key']]);
+      });
+
+    it('leaves the login of another program alone', async () => {
+      const [asked, answered] = [gate(), gate()];
+      profile.drivers = [
+        {
+          quirk: {
+            issuer: issuer.issuer,
+            reason: 'of a test',
+            noAudience: { origins: [new URL(resource).origin] },
+          },
+          grantKinds: ['google'],
+          missingScopes: () => [],
+          scopeText: () => undefined,
+          refusalReason: () => undefined,
+          request: async () => {
+            asked.open();
+            await answered.passed;
+            const token = { accessToken: new Secret('theirs'), refreshToken: new Secret('theirs-2') };
+            return { kind: 'granted', token: { ...token, lifetimeSeconds: 3600, account } };
+          },
+        },
+      ];
+      const grant = { kind: 'google' } as const;
+      const { account, client, tokens, ...rest } = issuer.credential(profile.clock.nowMs());
+      const { refreshToken: _, ...others } = tokens;
+      const theirs = { ...client, clientId: clientIdOfGrant(grant), source: 'configured' } as const;
+      const credential = { ...rest, account, tokens: others, client: theirs, grant, resource: issuer.issuer };
+      await profile.keep(credential);
+      const mine = profile.window(undefined, 'file:///c').broker;
+      await mine.setServers([serverAt(undefined, { grant, scopes: ['a'] })]);
+      const renewing = mine
+        .refreshNow(notes)
+        .catch((error: unknown) => assert.ok(hasCode(error, 'sign_in_required')));
+      await asked.passed;
+      const signingOut = mine.signOut(notes);
+      await soon();
+      answered.open();
+      await renewing;
+      assert.equal(await signingOut, 'kept');
+      assert.deepEqual(issuer.revoked, []);
     });
   });
 });

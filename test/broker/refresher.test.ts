@@ -270,6 +270,45 @@ describe('the refresher', () => {
       assert.equal(found?.kind === 'retrying' && found.nextAttemptAtMs - clock.nowMs(), 600_000);
     });
 
+    describe('a refusal of a grant that is repeated without the user, whose proof may be fresh a moment later:', () => {
+      beforeEach(async () => {
+        const { refreshToken: _, ...tokens } = held.tokens;
+        const client = { ...held.client, source: 'configured' } as const;
+        held = { ...held, generation: 2, tokens, client, grant: { kind: 'client_credentials' } };
+        await vault.put(held);
+        holdings.take(held);
+      });
+
+      for (const [status, error] of [
+        [403, 'rate_limited'],
+        [403, 'forbidden'],
+        [400, 'invalid_grant'],
+        [400, 'invalid_scope'],
+      ] as const)
+        it(`${status} ${error}`, async () => {
+          issuer.failNext({ status, body: { error, error_description: 'assertion expired' } });
+          await assert.rejects(
+            refresher.refresh(key, 'call'),
+            (thrown) =>
+              hasCode(thrown, 'token_refused') && thrown.details['reason'] === '"assertion expired"',
+          );
+          const found = activity();
+          assert.equal(found?.kind === 'retrying' && found.code, 'token_refused');
+          assert.deepEqual(tokensOf(await stored()), tokensOf(held));
+          issuer.failNext({ status: 200, body: { token_type: 'Bearer', access_token: 'access-9' } });
+          await refresher.refresh(key, 'call');
+          assert.deepEqual(tokensOf(await stored()), { access: 'access-9', refresh: undefined });
+        });
+    });
+
+    it('a refusal by no code of OAuth, and does not blame it for what ends the grant afterwards', async () => {
+      issuer.failNext({ status: 403, body: { error: 'rate_limited' } });
+      await fails(refresher.refresh(key, 'call'), 'issuer_unreachable');
+      issuer.refuseNext('invalid_grant', 'The grant was revoked.');
+      await fails(refresher.refresh(key, 'call'), 'grant_refused');
+      assert.equal(reasonOf(await stored()), 'revoked');
+    });
+
     describe('a client that somebody looks after, and that the issuer refuses today', () => {
       const secret = (text: string) =>
         ({ clientSecret: new Secret(text), authMethod: 'client_secret_post' }) as const;

@@ -91,6 +91,17 @@ describe('signing out', () => {
       assert.equal(later.state(notes).kind, 'ready');
     });
 
+    it('when the bindings cannot be read at that moment', async () => {
+      await useElsewhere();
+      const { load } = profile.ledgers.bindings;
+      profile.ledgers.bindings.load = () => Promise.reject(new Error('EMFILE'));
+      assert.equal(await broker.isUsedElsewhere(notes), true);
+      assert.equal(await broker.signOut(notes, 'server'), 'left');
+      profile.ledgers.bindings.load = load;
+      const later = await reopened();
+      assert.equal((await later.accessToken(notes)).token.reveal(), 'access-1');
+    });
+
     it('and what another server of this window uses, though it is asked for twice at once', async () => {
       await broker.setServers([serverAt(), serverAt(undefined, {}, other)]);
       await broker.accessToken(other);

@@ -52,8 +52,8 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
   ],
   identity_missing: [{ issuer: 'https://login.example.com' }, /Sign in again, or ask who runs it/],
   token_refused: [
-    { reason: '"assertion expired"', nextAttemptAtMs: nowMs + 60_000 },
-    /"assertion expired"\. The grant is kept; next attempt in 1 min\. .* run “MCP Credentials: Refresh Now”\.$/,
+    { reason: '"assertion expired"' },
+    /"assertion expired"\. The grant is kept; next attempt in .* run “MCP Credentials: Refresh Now”\.$/,
   ],
   delegation_missing: [{}, /client ID authorized for the scopes .* Then try again/],
   client_key_unusable: [{ offered: '["ES256"]' }, /enter another key, or ask who runs the server/],

@@ -5,6 +5,7 @@ import type { Disposable } from './core/announcer.js';
 import { Counters } from './core/counters.js';
 import { describeError, hasCode } from './core/errors.js';
 import type { ServerId } from './core/server.js';
+import { noHandover } from './core/handover.js';
 import { noServerMemory } from './core/server-memory.js';
 import { googleDriver } from './google/driver.js';
 import { googleEndpoints } from './google/endpoints.js';
@@ -92,7 +93,9 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
       new Redirects({
         ...{ vs, settings, log },
         extension: context.extension,
-        handover: new RedirectFiles(join(context.globalStorageUri.fsPath, 'redirects'), clock, log),
+        handover: storage.keepsNothing
+          ? noHandover
+          : new RedirectFiles(join(context.globalStorageUri.fsPath, 'redirects'), clock, log),
         template: async () =>
           new TextDecoder().decode(
             await vs.workspace.fs.readFile(vs.Uri.joinPath(context.extensionUri, 'media', 'signed-in.html')),

@@ -135,9 +135,13 @@ export class BoundServers {
     return this.all().filter(({ id }) => isSameCredential(this.boundTo(id), entry));
   }
 
-  /** Whether a server of another workspace uses the credential of `entry`, as far as any window has written it down. */
+  /**
+   * Whether a server of another workspace uses the credential of `entry`, as far as any window has written it down. Where
+   * that cannot be read one may, and nobody deletes for others what they did not ask for.
+   */
   async areOthersUsing(entry: IndexEntry): Promise<boolean> {
-    const elsewhere = await this.bindings.elsewhere();
+    const elsewhere = await this.bindings.elsewhere().catch(() => undefined);
+    if (elsewhere === undefined) return true;
     return elsewhere.some((binding) => binding.kind === 'bound' && isSameCredential(binding, entry));
   }
 

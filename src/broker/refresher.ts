@@ -16,6 +16,7 @@ import type { Clock, Fetch, Log, Random } from '../core/ports.js';
 import type { TokenAnswer } from '../oauth/token-answer.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import { asBrokerError, Spending } from './spending.js';
+import type { Departures } from './departures.js';
 import { notNow, refused, signedOutMeanwhile } from './failures.js';
 import { isUnbound, newest } from './generation.js';
 import type { Grants } from './grants.js';
@@ -45,6 +46,7 @@ export interface RefresherParts {
   readonly vault: CredentialVault;
   readonly leases: KeptLeases;
   readonly holdings: Holdings;
+  readonly departures: Departures;
   readonly issuers: Issuers;
   readonly grants: Grants;
   readonly leads: Leads;
@@ -81,8 +83,8 @@ export class Refresher {
    * @param urgency - a call goes before background work, also when it joins it
    * @returns the credential that is held afterwards
    * @throws BrokerError `sign_in_required` when it is not held; `grant_refused`; `refresh_queue_full`;
-   *   `issuer_unreachable`, `tls_untrusted`, `client_refused`, `too_many_attempts`, `vault_write_failed`, `renewed_elsewhere`: the
-   *   credential is kept and another attempt is scheduled; `network_down`: at once, and it goes on when the network is back
+   *   `issuer_unreachable`, `tls_untrusted`, `client_refused`, `token_refused`, `too_many_attempts`, `vault_write_failed`,
+   *   `renewed_elsewhere`: the credential is kept and another attempt is scheduled; `network_down`: at once, and it goes on when the network is back
    */
   refresh(key: string, urgency: Urgency): Promise<LiveCredential> {
     const { holdings, queue } = this.parts;

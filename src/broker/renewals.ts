@@ -6,6 +6,7 @@ import type { Clock, Fetch, Log, Memento, Random } from '../core/ports.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import { Validations } from '../vault/validations.js';
 import type { BoundServers } from './bound-servers.js';
+import type { Departures } from './departures.js';
 import type { Grants } from './grants.js';
 import type { Holdings } from './holdings.js';
 import type { Issuers } from './issuers.js';
@@ -32,6 +33,7 @@ export interface RenewalsParts {
   readonly vault: CredentialVault;
   readonly servers: BoundServers;
   readonly holdings: Holdings;
+  readonly departures: Departures;
   readonly issuers: Issuers;
   readonly grants: Grants;
   /** The end of this window. */

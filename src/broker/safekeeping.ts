@@ -10,15 +10,14 @@ import {
 import type { Counters } from '../core/counters.js';
 import { describeError, type BrokerError } from '../core/errors.js';
 import type { HeldLease } from '../core/lease.js';
-import type { Clock, Fetch, Log } from '../core/ports.js';
+import type { Clock, Log } from '../core/ports.js';
 import { pause } from '../core/waiting.js';
-import { revokeGrant } from '../oauth/revocation.js';
 import type { GrantedTokens, TokenAnswer } from '../oauth/token-answer.js';
 import type { CredentialVault } from '../vault/credentials.js';
+import type { Departures } from './departures.js';
 import { signedOutMeanwhile } from './failures.js';
 import { newest, renewed } from './generation.js';
 import type { Holdings } from './holdings.js';
-import type { Issuers } from './issuers.js';
 import type { RefreshNotes } from './refresh-notes.js';
 import type { Unsaved } from './unsaved.js';
 
@@ -27,18 +26,17 @@ const saveAttemptDelaysMs = [200, 1_000, 3_000];
 
 export interface SafekeepingParts {
   readonly counters: Counters;
-  readonly fetch: Fetch;
   readonly clock: Clock;
   readonly log: Log;
   readonly vault: CredentialVault;
   readonly holdings: Holdings;
-  readonly issuers: Issuers;
+  readonly departures: Departures;
   readonly unsaved: Unsaved;
   readonly notes: RefreshNotes;
 }
 
 /**
- * What becomes of a renewal's outcome: saved, then held; or buried; or given back. Whatever the user or another
+ * What becomes of a renewal's outcome: saved, then held; or buried; or left to the sign-out. Whatever the user or another
  * window has done meanwhile is looked at again at each step, and a generation never goes back.
  */
 export class Safekeeping {
@@ -82,7 +80,7 @@ export class Safekeeping {
     if (present === undefined) {
       // Whoever has the next turn, before the sign-out has its own, must not find what has just been spent.
       await vault.remove(next);
-      throw await this.#giveBack(next);
+      throw this.#giveBack(next);
     }
     // A sign-in or another window was faster; its tokens are the ones to use. A refusal is older than this grant.
     if (present.generation > asked.generation && isAlive(present)) {
@@ -92,7 +90,7 @@ export class Safekeeping {
     if ((await this.#save(next, asked.generation)) === 'overtaken') await this.#catchUp(asked);
     notes.ended('renewed', next);
     const now = await this.#install(next);
-    if (now === undefined) throw await this.#giveBack(next);
+    if (now === undefined) throw this.#giveBack(next);
     log.info(`Renewed ${JSON.stringify(asked.account.label)} for ${JSON.stringify(asked.resource)}.`);
     return now;
   }
@@ -187,15 +185,14 @@ export class Safekeeping {
     return 'unsaved';
   }
 
-  /** The user signed out while the renewal was under way, so what it brought is not kept. */
-  async #giveBack(credential: LiveCredential): Promise<BrokerError> {
-    const { fetch, issuers, log } = this.parts;
-    try {
-      const { account, resource } = credential;
-      await revokeGrant(fetch, await issuers.metadata(account.issuer, resource), credential);
-    } catch (error) {
-      log.warn(`A grant that is no longer wanted could not be revoked: ${describeError(error)}`);
-    }
+  /**
+   * The user signed out while the renewal was under way, so what it brought is not kept. A sign-out of another window that
+   * did not wait for this one has said nothing about the grant, which may be used elsewhere, so it is not revoked.
+   */
+  #giveBack(credential: LiveCredential): BrokerError {
+    const { departures, log } = this.parts;
+    if (!departures.leave(credential))
+      log.info('A renewed credential is dropped: another window has signed out.');
     return signedOutMeanwhile();
   }
 }

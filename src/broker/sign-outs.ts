@@ -9,6 +9,7 @@ import type { AllowedOrigins } from '../vault/allowed-origins.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import type { BoundServers } from './bound-servers.js';
 import type { Clients } from './clients.js';
+import type { Departures } from './departures.js';
 import { newest } from './generation.js';
 import type { Holdings } from './holdings.js';
 import type { Issuers } from './issuers.js';
@@ -37,6 +38,7 @@ export interface SignOutsParts {
   readonly servers: BoundServers;
   readonly loader: Loader;
   readonly holdings: Holdings;
+  readonly departures: Departures;
   readonly issuers: Issuers;
   readonly allowedOrigins: AllowedOrigins;
   /** Called as soon as nobody can be lent the credential any more. */
@@ -60,7 +62,7 @@ export class SignOuts {
    * @throws BrokerError `server_unknown`
    */
   async signOut(id: ServerId, extent: SignOutExtent): Promise<SignOutResult> {
-    const { servers, loader, holdings, leases, vault, audit, changed } = this.parts;
+    const { servers, loader, holdings, departures, leases, vault, audit, changed } = this.parts;
     const held = await loader.held(servers.get(id).id);
     if (held === undefined) return 'was-signed-out';
     const { credential } = held;
@@ -69,25 +71,31 @@ export class SignOuts {
     const entry = { ...key, account };
     const isElsewhere = extent === 'server' && (await servers.areOthersUsing(entry));
     const sharing = servers.using(entry);
+    // Asked for twice: by now, those that still use it are others.
+    if (!sharing.some((one) => one.id === id)) return 'was-signed-out';
     if (isElsewhere || (extent === 'server' && sharing.length > 1)) {
       this.#unbind(id);
-      // Where nobody in this window uses it any more, the others look after it.
-      if (sharing.length === 1) holdings.remove(keyText(key));
+      // It stays in memory and is renewed until the window closes: what is not held counts as signed out for all, and a
+      // renewal that is under way, or not saved yet, would take it from the others.
       changed();
       audit.record({ kind: 'sign-out', outcome: 'kept', server: id, account, resource, generation });
       return 'left';
     }
     // Unbound first: a call that comes meanwhile must not find the credential and bring it back.
     for (const { id: shared } of sharing) this.#unbind(shared);
+    // It may have been renewed while it was found out who uses it.
+    const latest = holdings.get(keyText(key))?.credential ?? credential;
     holdings.remove(keyText(key));
     changed();
     // A window that is renewing it right now finishes first, so that what is removed and revoked is the newest.
-    const removed = await leases.holdOrDoWithout(keyText(key), async () => {
-      const stored = await vault.get(key).catch(() => undefined);
-      const last = newest(credential, stored);
-      await vault.remove(last);
-      return last;
-    });
+    const removed = await departures.during(keyText(key), (left) =>
+      leases.holdOrDoWithout(keyText(key), async () => {
+        const stored = await vault.get(key).catch(() => undefined);
+        const last = newest(left() ?? latest, stored);
+        await vault.remove(last);
+        return last;
+      }),
+    );
     await this.#forgetAllowed(account);
     const outcome = await this.#leave(removed, extent);
     audit.record({

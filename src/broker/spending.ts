@@ -68,7 +68,8 @@ export class Spending {
   /**
    * Asks for new tokens under `lease`. Never rejects: whatever kept us from asking says nothing about the grant.
    * @returns a refusal with the reason that is known here, where the refresh token had been spent before. That a client
-   *   is not taken today which somebody looks after costs nobody the grant; the next sign-in asks for its secret
+   *   is not taken today which somebody looks after costs nobody the grant; the next sign-in asks for its secret. Nor does
+   *   a refusal end a grant that can be repeated: its proof may only be stale, as after waking up
    */
   async ask(credential: LiveCredential, lease: HeldLease): Promise<TokenAnswer> {
     const name = keyText(keyOf(credential));
@@ -80,6 +81,8 @@ export class Spending {
       : this.#spend(credential, tokens.refreshToken, lease));
     if (said.kind !== 'refused') return said;
     const answer = { ...said, reason: this.#toldReason(said, credential) ?? said.reason };
+    if (isRepeated(credential) && answer.reason !== 'client-gone')
+      return { kind: 'unavailable', error: tokenRefused(client.issuer, answer) };
     if (!this.#isMendable(said, credential)) return answer;
     if (!this.parts.issuers.isIrreplaceable(client))
       await this.parts.vault.forgetClient(client).catch((error: unknown) => {
@@ -210,6 +213,7 @@ export function asBrokerError(error: unknown): BrokerError {
     'token_file_unusable',
     'client_key_unusable',
     'client_refused',
+    'token_refused',
     'delegation_missing',
   ] as const;
   if (hasCode(error, ...known)) return error;
@@ -222,6 +226,18 @@ const clientRefused = (
 ): BrokerError =>
   new BrokerError('client_refused', 'The issuer does not take the client.', {
     details: { error, reason: JSON.stringify(description), issuer },
+  });
+
+/** Whether there is nothing to spend: whoever refuses today may give a token tomorrow, without the user. */
+const isRepeated = ({ grant, tokens }: LiveCredential): boolean =>
+  grant !== undefined && grant.kind !== 'google' && tokens.refreshToken === undefined;
+
+const tokenRefused = (
+  issuer: string,
+  { error, description }: Extract<TokenAnswer, { kind: 'refused' }>,
+): BrokerError =>
+  new BrokerError('token_refused', 'The issuer gives no token now.', {
+    details: { error, reason: JSON.stringify(description === '' ? error : description), issuer },
   });
 
 /** The note about the attempt stays: by now, it may be the other window's. */

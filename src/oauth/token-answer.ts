@@ -13,6 +13,8 @@ export type TokenAnswer =
       readonly reason: RefusalReason;
       readonly error: string;
       readonly description: string;
+      /** The HTTP status of a token endpoint's answer. */
+      readonly status?: number;
     }
   | { readonly kind: 'unavailable'; readonly error: BrokerError; readonly retryAfterMs?: number };
 
@@ -72,7 +74,7 @@ export async function readTokenAnswer(
   if (typeof error === 'string' && oauthCode.test(error)) {
     if (transientErrors.includes(error)) return unavailable(`error ${JSON.stringify(error)}`);
     const words = [body['error_subtype'], description].filter((text) => typeof text === 'string').join(' ');
-    return { kind: 'refused', reason: refusalReason(error, words), error, description: words };
+    return { kind: 'refused', reason: refusalReason(error, words), error, description: words, status };
   }
   if (status !== 200) return unavailable('no OAuth error code');
   try {

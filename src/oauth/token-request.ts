@@ -113,6 +113,7 @@ function unlessFinal(answer: TokenAnswer): TokenAnswer {
   const error = new BrokerError(
     'issuer_unreachable',
     'The token endpoint refuses, but not by a code of OAuth.',
+    { details: answer.status === undefined ? {} : { status: answer.status } },
   );
   return { kind: 'unavailable', error };
 }

@@ -83,12 +83,17 @@ export class WindowStorage implements Storage, Disposable {
     });
     this.#leftovers = new Leftovers({ ...parts, folder: (wish) => this.#finder.folder(wish) });
     if (settings.backend === 'auto') this.#canary = new Canary(parts);
-    this.memento = this.#keepsNothing ? memoryMemento() : memento;
+    this.memento = this.keepsNothing ? memoryMemento() : memento;
     this.#opening = new StorageOpening({
       find: () => this.#find(),
       found: (state, wasLocked) => this.#found(state, wasLocked),
       log,
     });
+  }
+
+  /** Whether nothing of this window is to be left anywhere. */
+  get keepsNothing(): boolean {
+    return this.parts.settings.backend === 'memory';
   }
 
   /** Where files belong that all windows share; undefined when there are to be none. */
@@ -110,7 +115,7 @@ export class WindowStorage implements Storage, Disposable {
     const { backend, directory } = state.kind === 'open' ? state.inUse : this.#wish;
     const moveFailure = state.kind === 'open' ? state.moveFailure : undefined;
     return {
-      backend: this.#keepsNothing ? 'memory' : backend,
+      backend: this.keepsNothing ? 'memory' : backend,
       ...(directory !== '' && settings.backend !== 'memory' && { directory }),
       condition: this.#condition(),
       setAside: this.#filesSetAside + namesSetAside(this.memento).length,
@@ -166,7 +171,7 @@ export class WindowStorage implements Storage, Disposable {
   }
 
   get isLeftBehindNews(): boolean {
-    return this.#keepsNothing && this.#leftovers.isNews;
+    return this.keepsNothing && this.#leftovers.isNews;
   }
 
   async keepLeftBehind(): Promise<void> {
@@ -199,13 +204,9 @@ export class WindowStorage implements Storage, Disposable {
     for (const announcer of [this.#changes, this.#asks, this.#unlocks]) announcer.dispose();
   }
 
-  get #keepsNothing(): boolean {
-    return this.parts.settings.backend === 'memory';
-  }
-
   get #hasFolder(): boolean {
     const { directory } = this.#wish;
-    return !this.#keepsNothing && (directory === '' || absolutePath(directory, homedir()) !== undefined);
+    return !this.keepsNothing && (directory === '' || absolutePath(directory, homedir()) !== undefined);
   }
 
   get #wish() {
@@ -235,7 +236,7 @@ export class WindowStorage implements Storage, Disposable {
   }
 
   async #find(): Promise<Found> {
-    if (this.#keepsNothing) return { kind: 'open', place: memoryPlace(), inUse: this.#wish };
+    if (this.keepsNothing) return { kind: 'open', place: memoryPlace(), inUse: this.#wish };
     return this.#finder.find();
   }
 

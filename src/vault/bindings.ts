@@ -68,7 +68,7 @@ export class Bindings {
     this.#kept.set(this.#name(server), binding);
   }
 
-  /** Those of all other workspaces, also what their windows have written since this one has begun. */
+  /** Those of all other workspaces, also what their windows have written since this one has begun. Rejects when they cannot be read. */
   async elsewhere(): Promise<readonly Binding[]> {
     const here = JSON.stringify([this.workspace]).slice(0, -1);
     const all = [...(await this.#kept.everything())];

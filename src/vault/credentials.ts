@@ -182,11 +182,15 @@ export class CredentialVault {
     return (await this.#standings.latest(key))?.kind === 'removed' && (await this.get(key)) === undefined;
   }
 
-  /** The highest generation that is known, of a removed credential too; 0 when there has been none. */
+  /**
+   * The highest generation that is known, of a removed credential too; 0 when there has been none. A keyring that cannot be
+   * read now keeps nobody from saving a sign-in.
+   */
   async lastGeneration(key: CredentialKey): Promise<number> {
     await this.open();
     const latest = await this.#standings.latest(key);
-    return Math.max(latest?.generation ?? 0, (await this.#records.get(key))?.generation ?? 0);
+    const stored = await this.#records.get(key).catch(() => undefined);
+    return Math.max(latest?.generation ?? 0, stored?.generation ?? 0);
   }
 
   /** Forgets a credential, in all windows. Only for what the user asked to be removed. */

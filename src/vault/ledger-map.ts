@@ -94,17 +94,12 @@ export class LedgerMap<T> {
     return this.#entries.get(key)?.value;
   }
 
-  /** What all windows have written until now; where that cannot be read, what this one knows. */
+  /** What all windows have written until now. Rejects where that cannot be read: this window may not know the half of it. */
   async everything(): Promise<ReadonlyMap<string, T>> {
     await this.loaded;
     this.#flush();
     await this.#writing;
-    let entries: ReadonlyMap<string, Entry<T>> = this.#entries;
-    try {
-      entries = this.#replay(this.#parse((await this.parts.ledger.load()).lines));
-    } catch (error) {
-      this.#report('cannot be read', error);
-    }
+    const entries = this.#replay(this.#parse((await this.parts.ledger.load()).lines));
     return new Map([...entries].map(([key, { value }]) => [key, value]));
   }
 

@@ -145,6 +145,13 @@ export function failureText(
             detail('reason'),
             server,
           ),
+    token_refused: () =>
+      l10n.t(
+        'The authorization server for “{0}” gives no new token now: {1}. The grant is kept; next attempt in {2}. Check "auth.grant" in the settings and the program that writes its token file, if it has one; to try at once, run “MCP Credentials: Refresh Now”.',
+        server,
+        detail('reason'),
+        durationText(l10n, Number(error.details['nextAttemptAtMs'] ?? nowMs) - nowMs),
+      ),
     client_key_unusable: () =>
       l10n.t(
         'The private key of your client cannot be used: the authorization server takes {0}, and the key must be PKCS #8 in PEM. Sign in again and enter another key, or ask who runs the server.',

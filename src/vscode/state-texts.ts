@@ -115,6 +115,8 @@ export function stateText(l10n: L10n, state: CredentialState, nowMs: number): st
             'the service account may not act for that person; have its client ID and scopes authorized in the Google Admin console; next attempt in {0}',
             next,
           );
+        case 'token_refused':
+          return l10n.t('the authorization server gives no new token now; next attempt in {0}', next);
         case 'client_refused':
           return l10n.t(
             'the authorization server refuses the client; have it mended there, or sign in again to enter its new secret; next attempt in {0}',

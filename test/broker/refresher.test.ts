@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Departures } from '../../src/broker/departures.js';
 import { Grants } from '../../src/broker/grants.js';
 import { Holdings, type Held } from '../../src/broker/holdings.js';
 import { KeptLeases } from '../../src/broker/kept-leases.js';
@@ -58,6 +59,7 @@ describe('the refresher', () => {
   let vault: CredentialVault;
   let network: FakeNetwork;
   let holdings: Holdings;
+  let departures: Departures;
   let unsaved: Unsaved;
   let refresher: Refresher;
   let closes: AbortController;
@@ -85,6 +87,7 @@ describe('the refresher', () => {
       closing,
     });
     holdings = new Holdings((error) => assert.ifError(error));
+    departures = new Departures();
     refresher = refresherOf(holdings);
     held = issuer.credential(clock.nowMs());
     key = keyText(keyOf(held));
@@ -115,6 +118,7 @@ describe('the refresher', () => {
       vault,
       leases,
       holdings: mine,
+      departures,
       closing,
     };
     unsaved = new Unsaved({ ...basics, changed: () => undefined });
@@ -264,6 +268,45 @@ describe('the refresher', () => {
       await fails(refresherOf(holdings, { fetch: untrusted }).refresh(key, 'call'), 'tls_untrusted');
       const found = activity();
       assert.equal(found?.kind === 'retrying' && found.nextAttemptAtMs - clock.nowMs(), 600_000);
+    });
+
+    describe('a refusal of a grant that is repeated without the user, whose proof may be fresh a moment later:', () => {
+      beforeEach(async () => {
+        const { refreshToken: _, ...tokens } = held.tokens;
+        const client = { ...held.client, source: 'configured' } as const;
+        held = { ...held, generation: 2, tokens, client, grant: { kind: 'client_credentials' } };
+        await vault.put(held);
+        holdings.take(held);
+      });
+
+      for (const [status, error] of [
+        [403, 'rate_limited'],
+        [403, 'forbidden'],
+        [400, 'invalid_grant'],
+        [400, 'invalid_scope'],
+      ] as const)
+        it(`${status} ${error}`, async () => {
+          issuer.failNext({ status, body: { error, error_description: 'assertion expired' } });
+          await assert.rejects(
+            refresher.refresh(key, 'call'),
+            (thrown) =>
+              hasCode(thrown, 'token_refused') && thrown.details['reason'] === '"assertion expired"',
+          );
+          const found = activity();
+          assert.equal(found?.kind === 'retrying' && found.code, 'token_refused');
+          assert.deepEqual(tokensOf(await stored()), tokensOf(held));
+          issuer.failNext({ status: 200, body: { token_type: 'Bearer', access_token: 'access-9' } });
+          await refresher.refresh(key, 'call');
+          assert.deepEqual(tokensOf(await stored()), { access: 'access-9', refresh: undefined });
+        });
+    });
+
+    it('a refusal by no code of OAuth, and does not blame it for what ends the grant afterwards', async () => {
+      issuer.failNext({ status: 403, body: { error: 'rate_limited' } });
+      await fails(refresher.refresh(key, 'call'), 'issuer_unreachable');
+      issuer.refuseNext('invalid_grant', 'The grant was revoked.');
+      await fails(refresher.refresh(key, 'call'), 'grant_refused');
+      assert.equal(reasonOf(await stored()), 'revoked');
     });
 
     describe('a client that somebody looks after, and that the issuer refuses today', () => {
@@ -737,7 +780,35 @@ describe('the refresher', () => {
       await vault.remove(held);
     }
 
-    it('keeps nothing of the answer and gives the grant back', async () => {
+    it('keeps nothing of the answer, and leaves it to the sign-out', async () => {
+      const request = issuer.hold();
+      const work = fails(refresher.refresh(key, 'call'), 'sign_in_required');
+      await request.arrived;
+      await departures.during(key, async (left) => {
+        await signOut();
+        request.answer();
+        await work;
+        assert.deepEqual(tokensOf(left()), { access: 'access-2', refresh: 'refresh-2' });
+      });
+      assert.deepEqual([await stored(), holdings.get(key)], [undefined, undefined]);
+      assert.deepEqual(issuer.revoked, []);
+    });
+
+    it('removes what was just being saved, and leaves it to the sign-out', async () => {
+      const { release, begun } = holdSaves();
+      const work = fails(refresher.refresh(key, 'call'), 'sign_in_required');
+      await begun();
+      await departures.during(key, async (left) => {
+        await signOut();
+        release();
+        await work;
+        assert.deepEqual(tokensOf(left()), { access: 'access-2', refresh: 'refresh-2' });
+      });
+      assert.deepEqual([await stored(), vault.list(), holdings.get(key)], [undefined, [], undefined]);
+      assert.deepEqual(issuer.revoked, []);
+    });
+
+    it('revokes nothing when another window has, which has not said how far that goes', async () => {
       const request = issuer.hold();
       const work = fails(refresher.refresh(key, 'call'), 'sign_in_required');
       await request.arrived;
@@ -745,18 +816,7 @@ describe('the refresher', () => {
       request.answer();
       await work;
       assert.deepEqual([await stored(), holdings.get(key)], [undefined, undefined]);
-      assert.deepEqual(issuer.revoked, ['refresh-2', 'access-2']);
-    });
-
-    it('removes what was just being saved', async () => {
-      const { release, begun } = holdSaves();
-      const work = fails(refresher.refresh(key, 'call'), 'sign_in_required');
-      await begun();
-      await signOut();
-      release();
-      await work;
-      assert.deepEqual([await stored(), vault.list(), holdings.get(key)], [undefined, [], undefined]);
-      assert.deepEqual(issuer.revoked, ['refresh-2', 'access-2']);
+      assert.deepEqual(issuer.revoked, []);
     });
 
     it('does not ask for what is signed out before the request has left', async () => {

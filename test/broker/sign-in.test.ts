@@ -62,6 +62,18 @@ describe('a sign-in', () => {
     assert.equal(broker.state(notes).kind, 'ready');
   });
 
+  for (const times of [1, 2, 5])
+    it(`is kept though the keyring cannot be read when the browser comes back, ${times}×`, async () => {
+      const { broker } = profile.window((url) => {
+        profile.secrets.failNext('get', times);
+        void at('alice').open(url);
+        return Promise.resolve(true);
+      });
+      await broker.setServers([serverAt(mcp.url)]);
+      assert.equal((await broker.signIn(notes, 'any')).subject, 'alice');
+      assert.equal(broker.state(notes).kind, 'ready');
+    });
+
   it('is what binds the server, also when the news of what it has saved comes first', async () => {
     let letStore = (): void => undefined;
     const { broker } = profile.window((url) => {

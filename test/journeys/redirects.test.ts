@@ -3,6 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { Stores } from '../support/broker-window.js';
+import { FakeMemento } from '../support/fake-memento.js';
 import type { EditorPlace } from '../support/fake-editor.js';
 import { publicClient, serversSetting, useGround, userOf } from '../support/ground.js';
 import { listen } from '../support/listener.js';
@@ -22,15 +23,16 @@ describe('where the browser comes back', () => {
   const redirectUriOf = (url = '') => new URL(url).searchParams.get('redirect_uri') ?? '';
 
   describe('to the address of the editor, which the settings ask for', () => {
-    async function window() {
+    async function window(settings = {}, stores = new Stores()) {
       const client = { ...publicClient('refresh_token'), redirect_uris: [own] };
       const issuer = await ground.issuer({ clients: [client], registration: false });
       const server = await ground.server(issuer);
       const user = {
         ...serversSetting([server], { tickets: { auth: { clientId: 'ours' } } }),
         'mcpCredentials.redirect.via': 'editor',
+        ...settings,
       };
-      return { issuer, ...ground.window({ user }) };
+      return { issuer, ...ground.window({ user, stores }) };
     }
 
     it('a client that is registered with it signs in, and the window says so', async () => {
@@ -86,6 +88,20 @@ describe('where the browser comes back', () => {
       assert.deepEqual(readdirSync(join(mine.stores.home, 'redirects')), []);
       for (const { remains } of [mine, focused])
         assert.ok(!remains.includes(new URL(seen[0] ?? '').searchParams.get('code') ?? 'none'));
+    });
+
+    it('leaves nothing in a file where nothing is to be kept, not even while it waits', async () => {
+      const stores = new Stores({ globalState: new FakeMemento() });
+      const { window: mine, browser } = await window({ 'mcpCredentials.storage.backend': 'memory' }, stores);
+      const seen: (readonly string[])[] = [];
+      browser.openProgram = (url) => {
+        seen.push(readdirSync(stores.home, { recursive: true }).map(String));
+        mine.editor.openUri(url);
+      };
+      await mine.signIn();
+      assert.match(await (await mine.connect('tickets')).call('whoami'), /alice/);
+      await mine.close();
+      assert.deepEqual([...seen, readdirSync(stores.home), stores.globalState.keys()], [[], [], []]);
     });
 
     it('a redirect there is judged like any other: one of another issuer is refused', async () => {

@@ -51,6 +51,10 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
     /sent to https:\/\/mcp\.example\.com, .* run “MCP Credentials: Sign In” .* and allow it\.$/,
   ],
   identity_missing: [{ issuer: 'https://login.example.com' }, /Sign in again, or ask who runs it/],
+  token_refused: [
+    { reason: '"assertion expired"' },
+    /"assertion expired"\. The grant is kept; next attempt in .* run “MCP Credentials: Refresh Now”\.$/,
+  ],
   delegation_missing: [{}, /client ID authorized for the scopes .* Then try again/],
   client_key_unusable: [{ offered: '["ES256"]' }, /enter another key, or ask who runs the server/],
   token_file_unusable: [

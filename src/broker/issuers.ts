@@ -67,7 +67,7 @@ export class Issuers {
     const driver =
       named === undefined
         ? this.drivers.find(({ quirk: { noAudience } }) =>
-            reaches({ kind: 'origins', origins: noAudience?.origins ?? [] }, address),
+            reaches({ kind: 'origins', patterns: noAudience?.origins ?? [], origins: [] }, address),
           )
         : this.driverOf(named);
     return driver?.quirk.issuer;

@@ -72,4 +72,4 @@ export class DefaultCredentials {
 }
 
 const isWithin = (origins: readonly string[], url: string): boolean =>
-  reaches({ kind: 'origins', origins }, url);
+  reaches({ kind: 'origins', patterns: origins, origins: [] }, url);

@@ -35,6 +35,8 @@ export async function signInByIssuerGrant(
   const issuer = issuers.issuerOf(grant);
   const resource = grant.audience === undefined ? issuer : resourceOf(grant.audience, server);
   const own = await scopesFor(parts, wish, grant);
+  // Whoever is asked where the token may go has to be told what it allows, so that is settled here.
+  const wanted = own.length > 0 || grant.audience !== undefined ? own : issuers.usualScopes(issuer);
   const before = vault
     .list()
     .find(
@@ -42,7 +44,7 @@ export async function signInByIssuerGrant(
         isSameGrant(entry.grant, grant) && entry.resource === resource && entry.account.issuer === issuer,
     );
   const held = before?.scopes ?? [];
-  const scopes = [...held, ...issuers.missingScopes(issuer, held, own)];
+  const scopes = [...held, ...issuers.missingScopes(issuer, held, wanted)];
   const permission = new Permission(parts, server, questions, issuer, scopes);
   if (grant.audience === undefined)
     await permission.ask(grant.subject ?? grant.impersonate, before ? [before.account] : []);

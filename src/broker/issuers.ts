@@ -73,6 +73,11 @@ export class Issuers {
     return driver?.quirk.issuer;
   }
 
+  /** What a token by a grant that only `issuer` has is for when nobody says what is needed. */
+  usualScopes(issuer: string): readonly string[] {
+    return this.driverOf(issuer)?.usualScopes ?? [];
+  }
+
   /** Whether `client` cannot be had again: the user has brought it to an issuer that shows a secret once. */
   isIrreplaceable({ issuer, source }: Client): boolean {
     return source === 'entered' && this.driverOf(issuer) !== undefined;

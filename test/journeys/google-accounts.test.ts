@@ -552,6 +552,26 @@ describe('servers of Google’s world', () => {
       assert.equal(window.editor.visits.length, 0);
     });
 
+    it('are asked about with all that a service account’s token allows, also where nobody has said what is needed', async () => {
+      const { google, parties, window: open } = await world();
+      const path = join(scratchFolder(), 'key.json');
+      writeFileSync(path, google.addServiceAccount('robot').keyFile);
+      const theirs = await parties.workspace({ scopes: [] });
+      const auth = { grant: { type: 'google', credentials: path } };
+      const { window } = await open({ theirs: { server: theirs, auth } }, { own: [] });
+      await window.ready;
+      window.editor.window.planModal(/^Send tokens/, 'Allow');
+      await window.run('signIn');
+      assert.match(
+        window.editor.window.modals[0]?.detail ?? '',
+        /They allow: Google Cloud: use and change everything in your projects\./,
+      );
+      const [key = ''] = window.stores.credentialKeys;
+      const { scopes } = JSON.parse((await window.stores.secrets.get(key)) ?? '') as { scopes: string[] };
+      assert.deepEqual(scopes, [googleScope('cloud-platform')]);
+      assert.match(await (await window.connect('theirs')).call('whoami'), /robot/);
+    });
+
     it('are reached by a service account that acts for a person', async () => {
       const { google, hosted, window: open } = await world();
       const robot = google.addServiceAccount('robot', {

@@ -101,7 +101,8 @@ export async function signInShared(
     };
     return way(now, { ...flow, scopes, isCovered }, finish);
   };
-  const isCovered = ready.some((one) => one.account === expected?.account || isOf(one, expected));
+  // A grant that ends by itself begins anew only with a consent.
+  const isCovered = ready.some((one) => isOf(one, expected) && one.tokens.grantEndsAtMs === undefined);
   let finished = await round(wish, first, isCovered);
   while (finished.again !== undefined)
     finished = await round({ ...wish, account: finished.account }, finished.again, false);

@@ -439,6 +439,23 @@ describe('servers of Google’s world', () => {
       await window.run('refreshNow');
       assert.match(tooltipOf(window), /the sign-in itself ends in 44 h, so sign in again before/);
     });
+
+    it('begin another week when the same person signs in before the end, as announced', async () => {
+      const { google, hosted, window: open } = await world(googleClient({ status: 'testing' }));
+      const { window } = await open({ gmail: { server: await hosted('gmail', [modify]) } });
+      await window.signIn();
+      const pass = (ms: number) => {
+        window.clock.leap(ms);
+        google.advanceClock(ms);
+      };
+      pass(5.2 * dayMs);
+      await window.run('refreshNow');
+      const visit = await window.signIn(/Again as/);
+      assert.equal(asked(visit.visited).get('prompt'), 'consent');
+      assert.doesNotMatch(tooltipOf(window), /sign-in itself ends/);
+      pass(2 * dayMs);
+      assert.match(await (await window.connect('gmail')).call('whoami'), /alice@example\.com/);
+    });
   });
 
   describe('that somebody else runs', () => {

@@ -54,7 +54,7 @@ export async function signInShared(
       return { account: still.account };
     }
   }
-  const expected = known.length === 1 ? known[0] : undefined;
+  const expected = known.length === 1 && !wish.isAnother ? known[0] : undefined;
   const first = together(issuers, issuer, expected?.scopes ?? [], own);
   const permission = new Permission(parts, wish.server, wish.questions, issuer, first);
   const accounts = known.map(({ account }) => account);

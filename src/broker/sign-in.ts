@@ -41,6 +41,12 @@ export interface Finished {
 /** Where the user signs in: in the browser of this computer, or with a code in any browser (RFC 8628). */
 export type SignInWay = 'browser' | 'code';
 
+/**
+ * Who is to sign in: only the account that the server is bound to (`same`), `any`, or `another` one than those that are
+ * known, so that none of them is used without asking.
+ */
+export type SignInWho = 'same' | 'any' | 'another';
+
 /** Who may come back from the browser. */
 export interface SignInWish {
   readonly server: Server;
@@ -68,6 +74,8 @@ export interface SignInWish {
    * the user has chosen that one.
    */
   readonly mayReuse: boolean;
+  /** The user wants to say in the browser who it is, so nobody is expected. */
+  readonly isAnother: boolean;
   readonly signal: AbortSignal;
 }
 

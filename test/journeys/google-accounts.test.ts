@@ -6,7 +6,7 @@ import { until } from '../support/broker-window.js';
 import type { Visit } from '../support/form-browser.js';
 import { googleClient, type GoogleClient } from '../support/google/google-clients.js';
 import { at, googleServers, googleWorld } from '../support/google/google-journeys.js';
-import { alice, bob } from '../support/google/google-users.js';
+import { alice, bob, carol } from '../support/google/google-users.js';
 import { scratchFolder } from '../support/scratch-folder.js';
 import { useGround } from '../support/ground.js';
 
@@ -229,6 +229,42 @@ describe('servers of Google’s world', () => {
       assert.equal(asked(fourth.visited).get('login_hint'), bob.email);
       for (const label of ['drive', 'tasks'])
         assert.match(await (await window.connect(label)).call('whoami'), /bob@example\.com/);
+    });
+
+    it('ask in the browser who it is when another account is wanted, though one that is known would do', async () => {
+      const { hosted, window: open } = await world();
+      const [mail, files, reader] = [
+        await hosted('gmail', [modify]),
+        await hosted('drive', [drive]),
+        await hosted('reader', [read, modify]),
+      ];
+      const { window, browser } = await open({
+        gmail: { server: mail, auth: { account: alice.email, scopes: [modify] } },
+        drive: { server: files, auth: { account: bob.email, scopes: [drive] } },
+        reader: { server: reader },
+      });
+      await window.signIn(/gmail/);
+      browser.user = at(bob);
+      await window.signIn(/drive/);
+      browser.user = at(carol);
+      const visit = await window.signIn(/reader/, /Sign In with Another Account/);
+      assert.match(asked(visit.visited).get('prompt') ?? '', /select_account/);
+      assert.match(await (await window.connect('reader')).call('whoami'), /carol@gmail\.com/);
+    });
+
+    it('ask another person for nothing but what the server needs', async () => {
+      const { hosted, window: open } = await world();
+      const [mail, files] = [await hosted('gmail', [modify]), await hosted('drive', [drive])];
+      const { window, browser } = await open({ gmail: { server: mail }, drive: { server: files } });
+      await window.signIn(/gmail/);
+      await window.signIn(/drive/);
+      browser.user = at(bob);
+      const visit = await window.signIn(/gmail/, /With Another Account/);
+      assert.deepEqual(
+        asked(visit.visited).get('scope')?.split(' ').sort(),
+        ['email', modify, 'openid', 'profile'].sort(),
+      );
+      assert.match(await (await window.connect('gmail')).call('whoami'), /bob@example\.com/);
     });
 
     it('keep the refresh token that is there when none comes with a choice of account', async () => {

@@ -99,7 +99,8 @@ export async function signInShared(
       await wish.keep(isUnrenewable && before !== undefined ? carriedOn(fresh, before) : fresh, missing);
       return { account, missing: issuers.scopeTexts(issuer, missing) };
     };
-    return way(now, { ...flow, scopes, isCovered }, finish);
+    const likely = expected?.account.label;
+    return way(now, { ...flow, scopes, isCovered, ...(likely !== undefined && { likely }) }, finish);
   };
   // A grant that ends by itself begins anew only with a consent.
   const isCovered = ready.some((one) => isOf(one, expected) && one.tokens.grantEndsAtMs === undefined);

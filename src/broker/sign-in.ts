@@ -84,6 +84,8 @@ export interface Flow {
   readonly authorizationServer: AuthorizationServer;
   readonly resource: ProtectedResource;
   readonly scopes?: readonly string[];
+  /** Who is likely to come, where nobody is wanted: enough to begin with a client that may turn out to be another one's. */
+  readonly likely?: string;
   /** What is asked for has been granted before, to whoever is expected. */
   readonly isCovered?: boolean;
   /** What the tokens are to be bound to, where the resource wants that. */
@@ -145,12 +147,12 @@ async function signInAsNamed(parts: SignInParts, wish: SignInWish): Promise<Fini
 async function signInByCode(
   parts: SignInParts,
   wish: SignInWish,
-  { authorizationServer, resource: { resource }, scopes, dpopKey }: Flow,
+  { authorizationServer, resource: { resource }, scopes, likely, dpopKey }: Flow,
   finish: (client: Client, granted: Grant) => Promise<Finished>,
 ): Promise<Finished> {
   const { clients } = parts;
   const { server, questions, signal } = wish;
-  const who = wish.account?.label ?? server.auth.account;
+  const who = wish.account?.label ?? server.auth.account ?? likely;
   const known = await clients.known(server, authorizationServer, questions, who);
   signal.throwIfAborted();
   const client =

@@ -266,11 +266,18 @@ describe('“Import Credentials…”', () => {
     const path = pc.write('alice@example.com.json', fileOf(pc, tokens));
     await pc.google.revokeAccess(pc.google.users[0]?.subject ?? '');
     const { window } = ground.window(pc.options);
-    const work = importing(window, /alice/);
-    const told = await window.editor.window.message(/“alice@example\.com” is not imported:/);
-    assert.deepEqual(told.buttons, []);
-    told.close();
-    await work;
+    const texts: string[] = [];
+    // Asked about once more, it says the same.
+    for (let times = 0; times < 2; times += 1) {
+      const work = importing(window, /alice/);
+      const told = await window.editor.window.message(/“alice@example\.com” is not imported:/);
+      assert.deepEqual(told.buttons, []);
+      texts.push(told.text);
+      told.close();
+      await work;
+    }
+    assert.match(texts[0] ?? '', /expired or was revoked/);
+    assert.equal(texts[1], texts[0]);
     assert.ok(existsSync(path));
     assert.deepEqual(window.stores.credentialKeys, []);
   });

@@ -97,7 +97,15 @@ export async function signInShared(
       await permission.keepFor(account, fresh.scopes);
       const missing = issuers.missingScopes(issuer, fresh.scopes, own);
       await wish.keep(isUnrenewable && before !== undefined ? carriedOn(fresh, before) : fresh, missing);
-      return { account, missing: issuers.scopeTexts(issuer, missing) };
+      // What was asked for beside the server's own had been granted before, to whoever was expected.
+      const isExpected = isOf(fresh, now) || isOf(fresh, expected);
+      const used = [...(isExpected ? scopes : []), ...(before?.scopes ?? [])];
+      const others = issuers.missingScopes(issuer, [...fresh.scopes, ...own], used);
+      return {
+        account,
+        missing: issuers.scopeTexts(issuer, missing),
+        lost: issuers.scopeTexts(issuer, others),
+      };
     };
     const likely = expected?.account.label;
     return way(now, { ...flow, scopes, isCovered, ...(likely !== undefined && { likely }) }, finish);
@@ -169,5 +177,5 @@ const together = (
   wanted: readonly string[],
 ): readonly string[] => [...granted, ...issuers.missingScopes(issuer, granted, wanted)];
 
-const isOf = ({ account }: LiveCredential, expected: { readonly account: Account } | undefined): boolean =>
-  expected !== undefined && sameAccount(account, expected.account);
+const isOf = ({ account }: Credential, expected: { readonly account?: Account } | undefined): boolean =>
+  expected?.account !== undefined && sameAccount(account, expected.account);

@@ -60,10 +60,10 @@ export async function signInInBrowser(
     const before = known !== undefined && client !== known && clients.isUsed(known) ? known : undefined;
     const finished = await finish(client, granted);
     if (before !== undefined) void clients.leaveBehind(authorizationServer, before);
-    const { account, missing = [], again } = finished;
+    const { account, missing = [], lost = [], again } = finished;
     const about = { account: account.label, server: server.id };
     wait.answer(
-      again === undefined ? { kind: 'signed-in', ...about, missing } : { kind: 'once-more', ...about },
+      again === undefined ? { kind: 'signed-in', ...about, missing, lost } : { kind: 'once-more', ...about },
     );
     return finished;
   } catch (error) {

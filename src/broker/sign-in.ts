@@ -34,6 +34,8 @@ export interface Finished {
   readonly account: Account;
   /** What the server needs and was not granted, in words. */
   readonly missing?: readonly string[];
+  /** What the account had granted before, for other servers, and has not granted again, in words. */
+  readonly lost?: readonly string[];
   /** Everything that has to be asked for once more, since what came of it cannot be used as it is. */
   readonly again?: readonly string[];
 }

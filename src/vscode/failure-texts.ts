@@ -401,8 +401,19 @@ export function outcomeText(
 
 function signedInText(
   l10n: L10n,
-  { account, server, missing = [] }: Extract<SignInOutcome, { kind: 'signed-in' }>,
+  { account, server, missing = [], lost = [] }: Extract<SignInOutcome, { kind: 'signed-in' }>,
 ): string {
   const ready = l10n.t('{0} is ready for the MCP server “{1}”.', account, server);
-  return missing.length === 0 ? ready : `${ready} ${missingText(l10n, missing, server)}`;
+  const lack = missing.length === 0 ? [] : [missingText(l10n, missing, server)];
+  const loss =
+    lost.length === 0
+      ? []
+      : [
+          l10n.t(
+            'Other servers of {0} have lost: {1}. To allow it again, sign in for the server that needs it.',
+            account,
+            lost.join(', '),
+          ),
+        ];
+  return [ready, ...lack, ...loss].join(' ');
 }

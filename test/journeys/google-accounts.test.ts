@@ -167,6 +167,38 @@ describe('servers of Google’s world', () => {
       assert.match(await (await window.connect('drive')).call('whoami'), /alice@example\.com/);
     });
 
+    it('say what another server has lost when less is granted anew', async () => {
+      const { google, hosted, window: open } = await world();
+      const { window, browser } = await open({
+        gmail: { server: await hosted('gmail', [modify]), auth: { scopes: [modify] } },
+        drive: { server: await hosted('drive', [drive]), auth: { scopes: [drive] } },
+      });
+      await window.signIn(/gmail/);
+      await window.signIn(/drive/);
+      await google.revokeAccess(alice.subject);
+      window.clock.leap(2 * hourMs);
+      google.advanceClock(2 * hourMs);
+      const renewing = window.run('refreshNow', /gmail/);
+      for (const text of [
+        /“gmail” waits for you/,
+        /revoked\. Run “MCP Credentials: Sign In”/,
+        /“drive” waits for you/,
+      ])
+        (await window.editor.window.message(text)).close();
+      await renewing;
+      browser.user = at(alice, /auth\/drive$/);
+      const visit = await window.signIn(/gmail/, /Again as/);
+      assert.match(
+        visit.text,
+        /alice@example\.com is ready for the MCP server “gmail”\. Other servers of alice@example\.com have lost: Drive: read, change and delete all files\./,
+      );
+      assert.match(
+        tooltipOf(window),
+        /\(drive\) – signed in, token renews within 60 min; not granted: Drive: read/,
+      );
+      assert.match(tooltipOf(window), /\(gmail\) – signed in, token renews within 60 min\\n/);
+    });
+
     it('take nobody else than the account that was asked for, and store nothing of them', async () => {
       const { hosted, window: open } = await world();
       const gmail = await hosted('gmail', [modify]);

@@ -7,6 +7,7 @@ import { discoverResource } from '../oauth/protected-resource.js';
 import { grantedOrThrow } from '../oauth/token-answer.js';
 import { askWhoItIs } from '../oauth/userinfo.js';
 import type { CredentialVault } from '../vault/credentials.js';
+import { fileRefused } from './failures.js';
 import { tokensFrom } from './generation.js';
 import { asTokenAnswer, type Grants } from './grants.js';
 import { Permission, type PermissionParts } from './permission.js';
@@ -21,8 +22,8 @@ export interface IssuerGrantParts extends PermissionParts {
 
 /**
  * A sign-in by a grant that only one issuer has, which the server need not name. Needs no browser.
- * @throws BrokerError as `Grants.issue`, `discoverResource` and `askWhoItIs`; `authorization_denied`, `client_refused`,
- *   `issuer_unreachable` for what the issuer answers; `wrong_account`; `origin_not_allowed`; `resource_mismatch` when
+ * @throws BrokerError as `Grants.issue`, `discoverResource` and `askWhoItIs`; `authorization_denied`, `issuer_unreachable`
+ *   for what the issuer answers; `wrong_account`; `origin_not_allowed`; `resource_mismatch` when
  *   an ID token is wanted for another address than the server's
  */
 export async function signInByIssuerGrant(
@@ -50,6 +51,7 @@ export async function signInByIssuerGrant(
     await permission.ask(grant.subject ?? grant.impersonate, before ? [before.account] : []);
   signal.throwIfAborted();
   const answer = await grants.issue(issuer, grant, { scopes });
+  if (answer.kind === 'refused') throw fileRefused(answer.error, answer.description, issuer);
   const tokens = grantedOrThrow(asTokenAnswer(answer), issuer);
   const named = answer.kind === 'granted' ? answer.token.account : undefined;
   const account =

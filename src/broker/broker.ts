@@ -26,7 +26,7 @@ import { Permissions } from './permissions.js';
 import { Reaches } from './reaches.js';
 import { Readiness } from './readiness.js';
 import { Renewals } from './renewals.js';
-import type { SignInWay } from './sign-in.js';
+import type { SignInWay, SignInWho } from './sign-in.js';
 import { SignIns } from './sign-ins.js';
 import { SignOuts, type SignOutExtent, type SignOutResult } from './sign-outs.js';
 import { StepUps, type StepUp } from './step-ups.js';
@@ -200,12 +200,14 @@ export class Broker implements TokenSource {
 
   /**
    * Signs in for `id` in the browser; a sign-in for it that is under way is given up for this one.
-   * @param who - `same`: only the account that the server is bound to may come back; `any`: the user may choose
+   * @param who - `same`: only the account that the server is bound to may come back; `any`: whoever the user is, and one
+   *   that is known is used where it has all that is needed; `another`: the user chooses in the browser
    * @throws BrokerError as `signIn` of sign-in.ts; `server_unknown`; `storage_locked`, `storage_unusable`: nothing
    *   that came back from the browser could be kept
    */
-  signIn(id: ServerId, who: 'same' | 'any', way: SignInWay = 'browser'): Promise<Account> {
-    return this.#signIns.signIn(id, who === 'same' ? this.account(id) : undefined, way);
+  signIn(id: ServerId, who: SignInWho, way: SignInWay = 'browser'): Promise<Account> {
+    const same = who === 'same' ? this.account(id) : undefined;
+    return this.#signIns.signIn(id, same, way, who === 'another' ? who : undefined);
   }
 
   /**

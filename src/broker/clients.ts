@@ -89,7 +89,17 @@ export class Clients {
     const { own, issuers } = this.parts;
     if (auth.clientId !== undefined || auth.grant !== undefined) return false;
     const issuer = issuers.clientlessAt(url, auth.issuer);
-    return issuer !== undefined && ruleFor(own.list(issuer), auth.account) === undefined;
+    return (
+      issuer !== undefined && ruleFor(own.list(issuer), auth.account ?? this.#likelyAt(issuer)) === undefined
+    );
+  }
+
+  /** Who is likely to sign in at `issuer`: the only one who has. */
+  #likelyAt(issuer: string): string | undefined {
+    const known = this.parts.vault
+      .list()
+      .filter(({ account, resource, grant }) => account.issuer === issuer && resource === issuer && !grant);
+    return known.length === 1 ? known[0]?.account.label : undefined;
   }
 
   /**

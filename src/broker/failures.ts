@@ -28,10 +28,17 @@ export function notNow(cause: BrokerError, nextAttemptAtMs: number): BrokerError
 /** The error that callers get when only the user can help. */
 export function refused(credential: Credential): BrokerError {
   const reason = credential.tokens.kind === 'refused' ? credential.tokens.reason : 'not-renewable';
+  const isFromFile = credential.grant?.kind === 'google';
   return new BrokerError('grant_refused', 'The grant is dead.', {
-    details: { reason, account: credential.account.label },
+    details: { reason, account: credential.account.label, ...(isFromFile && { source: 'file' }) },
   });
 }
+
+/** The credentials in a file have been refused before it was known whose they are. */
+export const fileRefused = (error: string, description: string, issuer: string): BrokerError =>
+  new BrokerError('authorization_denied', 'The issuer refused the credentials of a file.', {
+    details: { error, reason: JSON.stringify(description), issuer, source: 'file' },
+  });
 
 /** A brake has closed until `nextAttemptAtMs`, in milliseconds since the epoch. */
 export const tooMany = (nextAttemptAtMs: number): BrokerError =>

@@ -89,7 +89,15 @@ export function stateOf(
   missingScopes: readonly string[] = [],
 ): CredentialState {
   const { account, tokens } = credential;
-  if (tokens.kind === 'refused') return { kind: 'needs-sign-in', account, reason: tokens.reason };
+  if (tokens.kind === 'refused') {
+    const isFromFile = credential.grant?.kind === 'google';
+    return {
+      kind: 'needs-sign-in',
+      account,
+      reason: tokens.reason,
+      ...(isFromFile && { isFromFile }),
+    };
+  }
   const isOver = !isRenewable(credential) && isSpent(tokens, nowMs);
   if (isOver || activity.kind === 'ended') return { kind: 'needs-sign-in', account, reason: 'not-renewable' };
   const { expiresAtMs, grantEndsAtMs } = tokens;

@@ -149,14 +149,20 @@ export class Imports {
     { tokens, client: foreign, label }: Claim,
     admit: (account: Account, scopes: readonly string[]) => Promise<ImportResult | undefined>,
   ): Promise<ImportResult> {
-    const { fetch, clock, leases, own, closing } = this.parts;
+    const { fetch, clock, vault, leases, own, closing } = this.parts;
     const { issuer } = server;
     const client = clientFrom(foreign, server, 'entered');
     const nobody = { issuer, subject: `import ${label}`, label };
     // Only to be renewed with: whom it is for is known with the answer, and there may be no access token at all.
     const accessToken = tokens.accessToken ?? tokens.refreshToken;
     const claimed = credentialFrom(nobody, client, issuer, tokens, accessToken);
-    const answer = await leases.hold(keyText(keyOf(claimed)), (lease) => this.#spending.ask(claimed, lease));
+    const key = keyOf(claimed);
+    const answer = await leases.hold(keyText(key), async (lease) => {
+      const said = await this.#spending.ask(claimed, lease);
+      // Nothing is stored under this key that would end the note, and the file may be tried once more.
+      if (said.kind !== 'unavailable') await vault.attempts.end(key, claimed.generation);
+      return said;
+    });
     if (answer.kind === 'unavailable') throw answer.error;
     if (answer.kind === 'refused') return { kind: 'ended', reason: answer.reason };
     const fresh = renewed(claimed, answer.tokens, 1, clock.nowMs());

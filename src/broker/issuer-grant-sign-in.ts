@@ -7,6 +7,7 @@ import { discoverResource } from '../oauth/protected-resource.js';
 import { grantedOrThrow } from '../oauth/token-answer.js';
 import { askWhoItIs } from '../oauth/userinfo.js';
 import type { CredentialVault } from '../vault/credentials.js';
+import { fileRefused } from './failures.js';
 import { tokensFrom } from './generation.js';
 import { asTokenAnswer, type Grants } from './grants.js';
 import { Permission, type PermissionParts } from './permission.js';
@@ -21,8 +22,8 @@ export interface IssuerGrantParts extends PermissionParts {
 
 /**
  * A sign-in by a grant that only one issuer has, which the server need not name. Needs no browser.
- * @throws BrokerError as `Grants.issue`, `discoverResource` and `askWhoItIs`; `authorization_denied`, `client_refused`,
- *   `issuer_unreachable` for what the issuer answers; `wrong_account`; `origin_not_allowed`; `resource_mismatch` when
+ * @throws BrokerError as `Grants.issue`, `discoverResource` and `askWhoItIs`; `authorization_denied`, `issuer_unreachable`
+ *   for what the issuer answers; `wrong_account`; `origin_not_allowed`; `resource_mismatch` when
  *   an ID token is wanted for another address than the server's
  */
 export async function signInByIssuerGrant(
@@ -35,6 +36,8 @@ export async function signInByIssuerGrant(
   const issuer = issuers.issuerOf(grant);
   const resource = grant.audience === undefined ? issuer : resourceOf(grant.audience, server);
   const own = await scopesFor(parts, wish, grant);
+  // Whoever is asked where the token may go has to be told what it allows, so that is settled here.
+  const wanted = own.length > 0 || grant.audience !== undefined ? own : issuers.usualScopes(issuer);
   const before = vault
     .list()
     .find(
@@ -42,12 +45,13 @@ export async function signInByIssuerGrant(
         isSameGrant(entry.grant, grant) && entry.resource === resource && entry.account.issuer === issuer,
     );
   const held = before?.scopes ?? [];
-  const scopes = [...held, ...issuers.missingScopes(issuer, held, own)];
+  const scopes = [...held, ...issuers.missingScopes(issuer, held, wanted)];
   const permission = new Permission(parts, server, questions, issuer, scopes);
   if (grant.audience === undefined)
     await permission.ask(grant.subject ?? grant.impersonate, before ? [before.account] : []);
   signal.throwIfAborted();
   const answer = await grants.issue(issuer, grant, { scopes });
+  if (answer.kind === 'refused') throw fileRefused(answer.error, answer.description, issuer);
   const tokens = grantedOrThrow(asTokenAnswer(answer), issuer);
   const named = answer.kind === 'granted' ? answer.token.account : undefined;
   const account =

@@ -67,10 +67,15 @@ export class Issuers {
     const driver =
       named === undefined
         ? this.drivers.find(({ quirk: { noAudience } }) =>
-            reaches({ kind: 'origins', origins: noAudience?.origins ?? [] }, address),
+            reaches({ kind: 'origins', patterns: noAudience?.origins ?? [], origins: [] }, address),
           )
         : this.driverOf(named);
     return driver?.quirk.issuer;
+  }
+
+  /** What a token by a grant that only `issuer` has is for when nobody says what is needed. */
+  usualScopes(issuer: string): readonly string[] {
+    return this.driverOf(issuer)?.usualScopes ?? [];
   }
 
   /** Whether `client` cannot be had again: the user has brought it to an issuer that shows a secret once. */

@@ -30,7 +30,7 @@ export class Reaches {
       .of(account)
       .filter((one) => this.issuers.missingScopes(account.issuer, one.scopes, scopes).length === 0)
       .map(({ origin }) => origin);
-    return { kind: 'origins', origins: [...own, ...allowed] };
+    return { kind: 'origins', patterns: own, origins: allowed };
   }
 
   /** Whether tokens of `issued` may be sent to `address`. */

@@ -1,8 +1,9 @@
 import type { Disposable } from '../core/announcer.js';
-import { keyText } from '../core/credential.js';
+import { isSameIssuer } from '../core/address.js';
+import { keyText, type Credential } from '../core/credential.js';
 import type { Lock } from '../core/lock.js';
 import type { Clock } from '../core/ports.js';
-import type { ServerId } from '../core/server.js';
+import type { Server, ServerId } from '../core/server.js';
 import { isSignedIn, needsUser, type CredentialState } from '../core/state.js';
 import { until } from '../core/waiting.js';
 import { keyOfEntry } from '../vault/index-entry.js';
@@ -22,7 +23,7 @@ export interface ReadinessParts {
   readonly loader: Pick<Loader, 'isLocked'>;
   readonly signIns: Pick<SignIns, 'isUnderWay'>;
   readonly holdings: Holdings;
-  readonly issuers: Pick<Issuers, 'missingTexts'>;
+  readonly issuers: Pick<Issuers, 'missingTexts' | 'audienceless'>;
   readonly clients: Pick<Clients, 'isLackingFor'>;
   readonly wants: Wants;
   readonly onDidChange: (listener: () => void) => Disposable;
@@ -34,17 +35,30 @@ export class Readiness {
 
   /** What is to be shown about `id` now. */
   state(id: ServerId): CredentialState {
-    const { clock, servers, loader, signIns, holdings, issuers, clients } = this.parts;
+    const { clock, servers, loader, signIns, holdings, clients } = this.parts;
     const bound = servers.boundTo(id);
     if (loader.isLocked) return { kind: 'locked' };
     if (signIns.isUnderWay(id)) return { kind: 'signing-in', ...(bound && { account: bound.account }) };
     const held = bound && holdings.get(keyText(keyOfEntry(bound)));
-    if (held !== undefined)
-      return stateOf(held, clock.nowMs(), issuers.missingTexts(held.credential, bound?.missing ?? []));
-    const mustChoose = servers.candidates(id).length > 0;
     const server = servers.all().find((one) => one.id === id);
+    if (held !== undefined)
+      return stateOf(held, clock.nowMs(), this.#missing(held.credential, bound?.missing, server));
+    const mustChoose = servers.candidates(id).length > 0;
     const lacksClient = !mustChoose && server !== undefined && clients.isLackingFor(server);
     return { kind: 'signed-out', ...(mustChoose && { mustChoose }), ...(lacksClient && { lacksClient }) };
+  }
+
+  /**
+   * What a server needs and `credential` does not cover, in words.
+   * @param found - what was found missing when somebody signed in for it
+   */
+  #missing(credential: Credential, found: readonly string[] = [], server?: Server): readonly string[] {
+    const { issuers } = this.parts;
+    const { issuer } = credential.account;
+    // A sign-in for another server may have been granted less. Elsewhere a scope may be granted by another name.
+    const isShared = issuers.audienceless(issuer) !== undefined && isSameIssuer(issuer, credential.resource);
+    const named = isShared ? (server?.auth.scopes ?? []) : [];
+    return issuers.missingTexts(credential, [...found, ...named]);
   }
 
   /** As `TokenSource.signedIn`. */

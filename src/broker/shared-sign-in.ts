@@ -54,7 +54,7 @@ export async function signInShared(
       return { account: still.account };
     }
   }
-  const expected = known.length === 1 ? known[0] : undefined;
+  const expected = known.length === 1 && !wish.isAnother ? known[0] : undefined;
   const first = together(issuers, issuer, expected?.scopes ?? [], own);
   const permission = new Permission(parts, wish.server, wish.questions, issuer, first);
   const accounts = known.map(({ account }) => account);
@@ -97,11 +97,21 @@ export async function signInShared(
       await permission.keepFor(account, fresh.scopes);
       const missing = issuers.missingScopes(issuer, fresh.scopes, own);
       await wish.keep(isUnrenewable && before !== undefined ? carriedOn(fresh, before) : fresh, missing);
-      return { account, missing: issuers.scopeTexts(issuer, missing) };
+      // What was asked for beside the server's own had been granted before, to whoever was expected.
+      const isExpected = isOf(fresh, now) || isOf(fresh, expected);
+      const used = [...(isExpected ? scopes : []), ...(before?.scopes ?? [])];
+      const others = issuers.missingScopes(issuer, [...fresh.scopes, ...own], used);
+      return {
+        account,
+        missing: issuers.scopeTexts(issuer, missing),
+        lost: issuers.scopeTexts(issuer, others),
+      };
     };
-    return way(now, { ...flow, scopes, isCovered }, finish);
+    const likely = expected?.account.label;
+    return way(now, { ...flow, scopes, isCovered, ...(likely !== undefined && { likely }) }, finish);
   };
-  const isCovered = ready.some((one) => one.account === expected?.account || isOf(one, expected));
+  // A grant that ends by itself begins anew only with a consent.
+  const isCovered = ready.some((one) => isOf(one, expected) && one.tokens.grantEndsAtMs === undefined);
   let finished = await round(wish, first, isCovered);
   while (finished.again !== undefined)
     finished = await round({ ...wish, account: finished.account }, finished.again, false);
@@ -167,5 +177,5 @@ const together = (
   wanted: readonly string[],
 ): readonly string[] => [...granted, ...issuers.missingScopes(issuer, granted, wanted)];
 
-const isOf = ({ account }: LiveCredential, expected: { readonly account: Account } | undefined): boolean =>
-  expected !== undefined && sameAccount(account, expected.account);
+const isOf = ({ account }: Credential, expected: { readonly account?: Account } | undefined): boolean =>
+  expected?.account !== undefined && sameAccount(account, expected.account);

@@ -38,9 +38,9 @@ export async function signInInBrowser(
 ): Promise<Finished> {
   const { clients } = parts;
   const { server, signal } = wish;
-  const { authorizationServer } = flow;
-  const who = wish.account?.label ?? server.auth.account;
-  const found = await clients.known(server, authorizationServer, wish.questions, who);
+  const { authorizationServer, likely } = flow;
+  const wanted = wish.account?.label ?? server.auth.account;
+  const found = await clients.known(server, authorizationServer, wish.questions, wanted ?? likely);
   const known = found?.client;
   signal.throwIfAborted();
   const state = newState();
@@ -53,16 +53,17 @@ export async function signInInBrowser(
       known !== undefined && mayReturnTo(known, wait.redirectUri)
         ? known
         : await clients.register(wish, authorizationServer, wait);
-    const domain = client === known ? found?.domain : undefined;
+    // Whoever is only likely to come does not keep others out.
+    const domain = client === known && wanted !== undefined ? found?.domain : undefined;
     const granted = await authorize(parts, wish, { ...flow, client, state, wait, ...(domain && { domain }) });
     // One that nobody uses yet may be that of a sign-in in another window, which is still in the browser.
     const before = known !== undefined && client !== known && clients.isUsed(known) ? known : undefined;
     const finished = await finish(client, granted);
     if (before !== undefined) void clients.leaveBehind(authorizationServer, before);
-    const { account, missing = [], again } = finished;
+    const { account, missing = [], lost = [], again } = finished;
     const about = { account: account.label, server: server.id };
     wait.answer(
-      again === undefined ? { kind: 'signed-in', ...about, missing } : { kind: 'once-more', ...about },
+      again === undefined ? { kind: 'signed-in', ...about, missing, lost } : { kind: 'once-more', ...about },
     );
     return finished;
   } catch (error) {

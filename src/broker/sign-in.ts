@@ -34,12 +34,20 @@ export interface Finished {
   readonly account: Account;
   /** What the server needs and was not granted, in words. */
   readonly missing?: readonly string[];
+  /** What the account had granted before, for other servers, and has not granted again, in words. */
+  readonly lost?: readonly string[];
   /** Everything that has to be asked for once more, since what came of it cannot be used as it is. */
   readonly again?: readonly string[];
 }
 
 /** Where the user signs in: in the browser of this computer, or with a code in any browser (RFC 8628). */
 export type SignInWay = 'browser' | 'code';
+
+/**
+ * Who is to sign in: only the account that the server is bound to (`same`), `any`, or `another` one than those that are
+ * known, so that none of them is used without asking.
+ */
+export type SignInWho = 'same' | 'any' | 'another';
 
 /** Who may come back from the browser. */
 export interface SignInWish {
@@ -68,6 +76,8 @@ export interface SignInWish {
    * the user has chosen that one.
    */
   readonly mayReuse: boolean;
+  /** The user wants to say in the browser who it is, so nobody is expected. */
+  readonly isAnother: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -76,6 +86,8 @@ export interface Flow {
   readonly authorizationServer: AuthorizationServer;
   readonly resource: ProtectedResource;
   readonly scopes?: readonly string[];
+  /** Who is likely to come, where nobody is wanted: enough to begin with a client that may turn out to be another one's. */
+  readonly likely?: string;
   /** What is asked for has been granted before, to whoever is expected. */
   readonly isCovered?: boolean;
   /** What the tokens are to be bound to, where the resource wants that. */
@@ -137,12 +149,12 @@ async function signInAsNamed(parts: SignInParts, wish: SignInWish): Promise<Fini
 async function signInByCode(
   parts: SignInParts,
   wish: SignInWish,
-  { authorizationServer, resource: { resource }, scopes, dpopKey }: Flow,
+  { authorizationServer, resource: { resource }, scopes, likely, dpopKey }: Flow,
   finish: (client: Client, granted: Grant) => Promise<Finished>,
 ): Promise<Finished> {
   const { clients } = parts;
   const { server, questions, signal } = wish;
-  const who = wish.account?.label ?? server.auth.account;
+  const who = wish.account?.label ?? server.auth.account ?? likely;
   const known = await clients.known(server, authorizationServer, questions, who);
   signal.throwIfAborted();
   const client =

@@ -99,15 +99,21 @@ export class SignIns {
    * Signs in for `id` in the browser; a sign-in for it that is under way is given up for this one, as soon as it is
    * known that there is another way.
    * @param same - the only account that may come back; anybody when undefined
-   * @param held - the user has chosen it from those that are signed in, so that it may do without the browser
+   * @param manner - `held`: the user has chosen it from those that are signed in, so that it may do without the browser;
+   *   `another`: the user wants none of those
    * @throws BrokerError as `signIn` of sign-in.ts; `server_unknown`; `too_many_attempts`; `storage_locked`,
    *   `storage_unusable`
    */
-  async signIn(id: ServerId, same: Account | undefined, way: SignInWay, held?: 'held'): Promise<Account> {
+  async signIn(
+    id: ServerId,
+    same: Account | undefined,
+    way: SignInWay,
+    manner?: 'held' | 'another',
+  ): Promise<Account> {
     const { servers } = this.parts;
     servers.get(id);
     if (!this.#brake.admits(id)) throw tooMany(this.#brake.opensAtMs(id));
-    return this.#signIn(id, same, way, this.parts.questions, held);
+    return this.#signIn(id, same, way, this.parts.questions, manner);
   }
 
   async #signIn(
@@ -115,7 +121,7 @@ export class SignIns {
     same: Account | undefined,
     way: SignInWay,
     questions: Questions,
-    held?: 'held',
+    manner?: 'held' | 'another',
   ): Promise<Account> {
     const { servers, counters, audit, stepUps, closing, changed } = this.parts;
     const server = servers.get(id);
@@ -141,7 +147,10 @@ export class SignIns {
         },
         ...(same !== undefined && { account: same }),
         moreScopes: stepUps.wanted(id)?.scopes ?? [],
-        mayReuse: held !== undefined || (same === undefined && servers.boundTo(id) === undefined),
+        mayReuse:
+          manner === 'held' ||
+          (manner === undefined && same === undefined && servers.boundTo(id) === undefined),
+        isAnother: manner === 'another',
         keep: (credential, missing) => this.#keep(id, credential, running, missing),
         use: (credential) => this.#use(id, credential, running),
         signal: AbortSignal.any([running.giveUp.signal, closing]),

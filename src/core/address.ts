@@ -11,7 +11,8 @@ export function isLoopback(url: URL): boolean {
 
 /**
  * Parses an address that the broker may talk to or open.
- * @returns the parsed URL: https, or http on this computer; no user name, password or fragment
+ * @returns the parsed URL: https, or http on this computer; no user name, password or fragment, and
+ *   no wildcard for a host
  * @throws BrokerError `address_refused` with `details.address`, the text as given but for user name and password
  * @see MCP authorization, "Communication Security": all endpoints over HTTPS; RFC 8252 §8.3 for loopback
  */
@@ -27,6 +28,8 @@ export function parseAddress(text: string): URL {
     throw refuse('is not encrypted: http is only for this computer');
   if (url.username !== '' || url.password !== '') throw refuse('carries a user name or password');
   if (url.hash !== '') throw refuse('has a fragment');
+  // No domain has one (RFC 1123 §2.1), and kept as somebody's word it would read as every host below it.
+  if (url.hostname.includes('*')) throw refuse('has a “*” in its host');
   return url;
 }
 

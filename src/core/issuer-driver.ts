@@ -12,6 +12,8 @@ export interface IssuerDriver {
   readonly quirk: Quirk;
   /** The grants that only this issuer has. */
   readonly grantKinds: readonly IssuerGrant['kind'][];
+  /** What an access token by one of them is for when nobody says what is needed; never empty. */
+  readonly usualScopes: readonly string[];
   /** Those of `wanted` that `granted` does not cover: a wide scope may stand for narrower ones. */
   missingScopes(granted: readonly string[], wanted: readonly string[]): readonly string[];
   /** What `scope` lets somebody do, in words; undefined for one that is not known. */
@@ -41,6 +43,7 @@ export interface IssuerRefusal {
 }
 
 export interface IssuerGrantWishes {
+  /** What the token is to allow; none is asked for beyond them, and none at all where there are none. */
   readonly scopes: readonly string[];
   /** A refresh token that an earlier answer put in the place of the one in the file. */
   readonly refreshToken?: Secret;

@@ -89,6 +89,8 @@ export type SignInOutcome =
       readonly server: string;
       /** What the server needs and was not granted, in words. */
       readonly missing?: readonly string[];
+      /** What the account had granted before, for other servers, and has not granted again, in words. */
+      readonly lost?: readonly string[];
     }
   /** The authorization server has to be asked once more, in another tab. */
   | { readonly kind: 'once-more'; readonly account: string; readonly server: string }

@@ -6,14 +6,20 @@ import { BrokerError } from './errors.js';
 export type Reach =
   /** The protected resource that the token names as its audience. */
   | { readonly kind: 'resource'; readonly resource: string }
-  /** Each an origin such as `https://mcp.example.com`, or `https://*.example.com` for every host below a domain. */
-  | { readonly kind: 'origins'; readonly origins: readonly string[] };
+  | {
+      readonly kind: 'origins';
+      /** The issuer's own: each an origin, or such as `https://*.example.com` for every host below a domain. */
+      readonly patterns: readonly string[];
+      /** Those that the user has allowed, each exactly as `tokenOrigin` gives it. */
+      readonly origins: readonly string[];
+    };
 
 /** Whether a token with `reach` may be sent to `address`. */
 export function reaches(reach: Reach, address: string): boolean {
   if (reach.kind === 'resource') return covers(reach.resource, address);
   const origin = tokenOrigin(address);
-  return origin !== undefined && reach.origins.some((allowed) => includes(allowed, origin));
+  if (origin === undefined) return false;
+  return reach.origins.includes(origin) || reach.patterns.some((pattern) => includes(pattern, origin));
 }
 
 /** Why a token of `account` with `reach` is not sent to `url`: `origin_not_allowed` or `resource_mismatch`. */
@@ -29,19 +35,19 @@ export function outOfReach(url: string, reach: Reach, account: Account): BrokerE
 
 /**
  * The origin of `address` when a token that names no audience may be allowed there at all: https, or http on this
- * computer.
+ * computer. No host of it looks like a pattern.
  */
 export function tokenOrigin(address: string): string | undefined {
   if (!URL.canParse(address)) return undefined;
   const url = new URL(address);
   const isSafe = url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url));
-  return isSafe ? url.origin : undefined;
+  return isSafe && !url.hostname.includes('*') ? url.origin : undefined;
 }
 
 /** Whole labels count: `https://*.example.com` includes neither `https://evilexample.com` nor another port. */
-function includes(allowed: string, origin: string): boolean {
-  const domain = /^https:\/\/\*(\.[a-z0-9.-]+)$/.exec(allowed)?.[1];
-  if (domain === undefined) return allowed === origin;
+function includes(pattern: string, origin: string): boolean {
+  const domain = /^https:\/\/\*(\.[a-z0-9.-]+)$/.exec(pattern)?.[1];
+  if (domain === undefined) return pattern === origin;
   const { protocol, hostname, port } = new URL(origin);
   return protocol === 'https:' && port === '' && hostname.endsWith(domain) && hostname.length > domain.length;
 }

@@ -23,7 +23,13 @@ export type CredentialState =
       /** The client that the authorization server refuses, where that is what is wrong. */
       readonly refusedClient?: string;
     } & SignedIn)
-  | { readonly kind: 'needs-sign-in'; readonly account: Account; readonly reason: RefusalReason };
+  | {
+      readonly kind: 'needs-sign-in';
+      readonly account: Account;
+      readonly reason: RefusalReason;
+      /** The tokens come from credentials in a file, which another program has to renew first. */
+      readonly isFromFile?: true;
+    };
 
 /** What is known of a sign-in that is alive. */
 export interface SignedIn {

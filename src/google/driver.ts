@@ -5,7 +5,7 @@ import type { GoogleEndpoints } from './endpoints.js';
 import { requestByLibrary } from './grants.js';
 import { googleQuirk } from './quirk.js';
 import { googleRefusal } from './refusal.js';
-import { googleScopeText, missingGoogleScopes } from './scopes.js';
+import { everythingInTheCloud, googleScopeText, missingGoogleScopes } from './scopes.js';
 
 export interface GoogleDriverParts extends GoogleHome {
   readonly endpoints: GoogleEndpoints;
@@ -19,6 +19,7 @@ export function googleDriver(parts: GoogleDriverParts): IssuerDriver {
   return {
     quirk: googleQuirk(parts.endpoints),
     grantKinds: ['google'],
+    usualScopes: [everythingInTheCloud],
     missingScopes: missingGoogleScopes,
     scopeText: googleScopeText,
     refusalReason: googleRefusal,

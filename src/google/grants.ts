@@ -24,13 +24,18 @@ import {
   requireUsualUniverse,
   workloadIn,
 } from './workload.js';
+import { everythingInTheCloud } from './scopes.js';
 import { transportOf, type Library, type Transport } from './transport.js';
-
-/** What `gcloud` asks for when nobody says what is needed. */
-const everythingInTheCloud = 'https://www.googleapis.com/auth/cloud-platform';
 
 /** As for every other request that is no tool call. */
 const answerLimitMs = 30_000;
+
+const nothingAsked: IssuerAnswer = {
+  kind: 'refused',
+  reason: 'refused',
+  error: 'invalid_scope',
+  description: 'No scope was asked for.',
+};
 
 /** A client of the library, and what its credentials say about themselves. */
 interface Source {
@@ -39,6 +44,8 @@ interface Source {
   readonly account?: { readonly subject: string; readonly label: string };
   /** Whether the refresh token may be exchanged for another one. */
   readonly mayRotate: boolean;
+  /** What its tokens allow at most, where neither the request nor the answer decides that. */
+  readonly scopes?: readonly string[];
 }
 
 interface Request {
@@ -62,13 +69,15 @@ export async function requestByLibrary(
   const file = await readCredentialsFile(parts.readTextFile, path);
   const { endpoints, limitMs = answerLimitMs } = parts;
   const transport = transportOf(library, fetch, endpoints.token, limitMs);
-  const scopes = wishes.scopes.length === 0 ? [everythingInTheCloud] : [...wishes.scopes];
+  const scopes = [...wishes.scopes];
   const loginDigest = loginDigestOf(file);
   // Whoever has logged in since is who is meant.
   const refreshToken = loginDigest === wishes.loginDigest ? wishes.refreshToken : undefined;
   const request = { library, parts, grant, scopes, refreshToken, transport };
   const source = actingAs(request, sourceFrom(request, file), path);
   const { audience } = grant;
+  // The library would sign a token for whole services itself, or Google would grant what nobody has agreed to.
+  if (audience === undefined && scopes.length === 0) return nothingAsked;
   try {
     const token =
       audience === undefined
@@ -135,6 +144,8 @@ function sourceFrom(request: Request, file: CredentialsFile): Source {
         mayRotate: true,
         // Everybody of a pool has its audience; the login tells them apart.
         account: { subject: `${audience}#${loginDigestOf(file) ?? ''}`, label: nameOfPool(audience) },
+        // As the login was; it is made for the cloud, and no request can narrow it.
+        scopes: [everythingInTheCloud],
         client: new library.ExternalAccountAuthorizedUserClient({
           ...options,
           type: 'external_account_authorized_user',
@@ -225,6 +236,7 @@ async function accessToken(request: Request, source: Source): Promise<IssuedToke
     accessToken: new Secret(token),
     ...accountIn(request, source),
     ...(lifetimeSeconds !== undefined && lifetimeSeconds > 0 && { lifetimeSeconds }),
+    ...(source.scopes && { scopes: source.scopes }),
     ...(scope != null && scope !== '' && { scopes: scope.split(' ') }),
     ...rotatedIn(request, source),
   };

@@ -32,6 +32,9 @@ const service = (
 export const googleScope = (name: string): string =>
   name.includes(':') ? name : `https://www.googleapis.com/auth/${name}`;
 
+/** What Google's own tools sign in for where nobody says what is needed. */
+export const everythingInTheCloud = googleScope('cloud-platform');
+
 /** What whoever may change mail may do, too. */
 const belowModify = [
   'gmail.readonly',

@@ -1,5 +1,5 @@
 import type { Broker } from '../broker/broker.js';
-import type { SignInWay } from '../broker/sign-in.js';
+import type { SignInWay, SignInWho } from '../broker/sign-in.js';
 import type { SignOutExtent } from '../broker/sign-outs.js';
 import { sameAccount, type Account } from '../core/account.js';
 import { describeError, hasCode } from '../core/errors.js';
@@ -35,7 +35,7 @@ export class AccountActions {
   constructor(private readonly parts: ActionParts) {}
 
   /** Signs in; says nothing when the user gave it up, here or in the browser. */
-  async signIn(id: ServerId, who: 'same' | 'any', way: SignInWay = 'browser'): Promise<void> {
+  async signIn(id: ServerId, who: SignInWho, way: SignInWay = 'browser'): Promise<void> {
     const { vs, broker, log, help, unlocking, googleClients } = this.parts;
     const helping = way === 'browser' ? help.watch(id, () => this.signIn(id, who, 'code')) : undefined;
     try {
@@ -89,7 +89,7 @@ export class AccountActions {
     await choose(vs, l10n.t('Sign in for “{0}”', id), l10n.t('Which account?'), [
       { label: l10n.t('$(account) Again as {0}', account.label), run: () => this.signIn(id, 'same') },
       ...this.#choicesFor(id, others),
-      { label: l10n.t('$(person-add) With Another Account…'), run: () => this.signIn(id, 'any') },
+      { label: l10n.t('$(person-add) With Another Account…'), run: () => this.signIn(id, 'another') },
     ]);
   }
 
@@ -108,7 +108,7 @@ export class AccountActions {
     await choose(vs, l10n.t('Account for “{0}”', id), l10n.t('Which account?'), [
       ...this.#choicesFor(id, candidates),
       { label: '', kind: vs.QuickPickItemKind.Separator },
-      { label: l10n.t('$(person-add) Sign In with Another Account…'), run: () => this.signIn(id, 'any') },
+      { label: l10n.t('$(person-add) Sign In with Another Account…'), run: () => this.signIn(id, 'another') },
     ]);
   }
 

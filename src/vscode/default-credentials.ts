@@ -1,6 +1,7 @@
 import type { Broker } from '../broker/broker.js';
 import { reaches } from '../core/reach.js';
 import type { Server } from '../core/server.js';
+import { isSignedIn } from '../core/state.js';
 import type { AccountActions } from './account-actions.js';
 import type { VSCode } from './api.js';
 import type { ServerEntries } from './server-entries.js';
@@ -24,7 +25,7 @@ export class DefaultCredentials {
    * @returns what came of it, as a sentence
    */
   async use(path?: string): Promise<string> {
-    const { vs, actions } = this.parts;
+    const { vs, broker, actions } = this.parts;
     const { l10n, window } = vs;
     const servers = this.#servers();
     if (servers.length === 0) {
@@ -39,14 +40,27 @@ export class DefaultCredentials {
       canPickMany: true,
     });
     const used: string[] = [];
+    const failed: string[] = [];
     for (const { server } of chosen ?? []) {
       if (!(await this.#write(server, path))) continue;
       await actions.signIn(server.id, 'any');
-      used.push(server.id);
+      (isSignedIn(broker.state(server.id)) ? used : failed).push(server.id);
     }
-    return used.length === 0
-      ? l10n.t('The application default credentials are used by no server.')
-      : l10n.t('The application default credentials stay in their file; used by: {0}.', used.join(', '));
+    if (used.length + failed.length === 0)
+      return l10n.t('The application default credentials are used by no server.');
+    return [
+      ...(used.length === 0
+        ? []
+        : [l10n.t('The application default credentials stay in their file; used by: {0}.', used.join(', '))]),
+      ...(failed.length === 0
+        ? []
+        : [
+            l10n.t(
+              'The application default credentials are set for {0}, and signing in with them has failed.',
+              failed.join(', '),
+            ),
+          ]),
+    ].join(' ');
   }
 
   /** Those of the user's own settings that are Google's and have no grant yet. */
@@ -72,4 +86,4 @@ export class DefaultCredentials {
 }
 
 const isWithin = (origins: readonly string[], url: string): boolean =>
-  reaches({ kind: 'origins', origins }, url);
+  reaches({ kind: 'origins', patterns: origins, origins: [] }, url);

@@ -5,7 +5,7 @@ import type { RefusalReason } from '../core/refusal.js';
 import type { ServerId } from '../core/server.js';
 import type { VSCode } from './api.js';
 import { placeText, type StoragePlace } from './place-text.js';
-import { durationText, missingText, reasonText } from './state-texts.js';
+import { durationText, missingText, reasonText, renewFileText } from './state-texts.js';
 
 type L10n = VSCode['l10n'];
 
@@ -32,9 +32,14 @@ export function failureText(
     server,
   );
   const account = detail('account');
+  const isFromFile = error.details['source'] === 'file';
+  const renewFile = `${renewFileText(l10n)} ${signIn}`;
   const texts: Record<ErrorCode, () => string> = {
     sign_in_required: () => l10n.t('Nobody is signed in for the MCP server “{0}”.', server) + ' ' + signIn,
-    grant_refused: () => reasonText(l10n, detail('reason') as RefusalReason, account, place) + ' ' + signIn,
+    grant_refused: () =>
+      reasonText(l10n, detail('reason') as RefusalReason, account, place) +
+      ' ' +
+      (isFromFile ? renewFile : signIn),
     issuer_unreachable: () =>
       l10n.t('The authorization server for “{0}” does not answer.', server) +
       ' ' +
@@ -172,13 +177,24 @@ export function failureText(
         detail('clientId'),
         detail('before'),
       ),
-    authorization_denied: () =>
-      detail('error') === 'access_denied'
+    authorization_denied: () => {
+      if (isFromFile)
+        return (
+          l10n.t(
+            'Google refused the credentials that “auth.grant” of “{0}” uses: {1}.',
+            server,
+            detail('reason'),
+          ) +
+          ' ' +
+          renewFile
+        );
+      return detail('error') === 'access_denied'
         ? l10n.t('Access was not granted. Sign in again to allow it.')
         : l10n.t(
             'The authorization server refused the sign-in: {0}. Sign in again, or ask who runs it.',
             detail('reason'),
-          ),
+          );
+    },
     authorization_response_invalid: () =>
       error.details['iss'] !== undefined
         ? l10n.t(
@@ -408,8 +424,19 @@ export function outcomeText(
 
 function signedInText(
   l10n: L10n,
-  { account, server, missing = [] }: Extract<SignInOutcome, { kind: 'signed-in' }>,
+  { account, server, missing = [], lost = [] }: Extract<SignInOutcome, { kind: 'signed-in' }>,
 ): string {
   const ready = l10n.t('{0} is ready for the MCP server “{1}”.', account, server);
-  return missing.length === 0 ? ready : `${ready} ${missingText(l10n, missing, server)}`;
+  const lack = missing.length === 0 ? [] : [missingText(l10n, missing, server)];
+  const loss =
+    lost.length === 0
+      ? []
+      : [
+          l10n.t(
+            'Other servers of {0} have lost: {1}. To allow it again, sign in for the server that needs it.',
+            account,
+            lost.join(', '),
+          ),
+        ];
+  return [ready, ...lack, ...loss].join(' ');
 }

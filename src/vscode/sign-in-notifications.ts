@@ -5,7 +5,7 @@ import type { Clock } from '../core/ports.js';
 import type { Storage } from '../core/storage.js';
 import type { AccountActions } from './account-actions.js';
 import type { VSCode } from './api.js';
-import { reasonText } from './state-texts.js';
+import { reasonText, renewFileText } from './state-texts.js';
 import { unlinked } from './unlinked.js';
 
 /** By then the editor has put a notification that nobody answers behind the bell, where it may stay for days. */
@@ -103,7 +103,15 @@ export class SignInNotifications implements Disposable {
     const state = this.broker.state(server);
     switch (state.kind) {
       case 'needs-sign-in':
-        return `${reasonText(l10n, state.reason, state.account.label, this.storage.health)} ${l10n.t('The MCP server “{0}” waits for you to sign in again.', server)}`;
+        return [
+          reasonText(l10n, state.reason, state.account.label, this.storage.health),
+          ...(state.isFromFile === true
+            ? [
+                renewFileText(l10n),
+                l10n.t('The MCP server “{0}” waits for it; then choose “Sign In”.', server),
+              ]
+            : [l10n.t('The MCP server “{0}” waits for you to sign in again.', server)]),
+        ].join(' ');
       case 'signed-out':
         if (state.mustChoose === true)
           return l10n.t('Several of your accounts fit the MCP server “{0}”.', server);

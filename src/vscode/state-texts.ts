@@ -80,6 +80,12 @@ export function reasonText(l10n: L10n, reason: RefusalReason, account: string, p
   }
 }
 
+/** What brings credentials in a file back to life: no sign-in here does. */
+export const renewFileText = (l10n: L10n): string =>
+  l10n.t(
+    'Renew the credentials where they come from: a login with “gcloud auth application-default login”, a key in the Google Cloud console.',
+  );
+
 /** A state in a few words, for a line in a menu or a tooltip. */
 export function stateText(l10n: L10n, state: CredentialState, nowMs: number): string {
   switch (state.kind) {

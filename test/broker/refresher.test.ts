@@ -555,6 +555,7 @@ describe('the refresher', () => {
         const driver: IssuerDriver = {
           quirk: { issuer: issuer.issuer, reason: 'for this test' },
           grantKinds: ['google'],
+          usualScopes: ['everything'],
           missingScopes: () => [],
           scopeText: () => undefined,
           refusalReason: () => undefined,

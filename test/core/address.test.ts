@@ -27,6 +27,8 @@ describe('parseAddress', () => {
     ['a user name', 'https://alice@example.com/'],
     ['a password', 'https://alice:pw@example.com/'],
     ['a fragment (RFC 8707 §2)', 'https://example.com/mcp#part'],
+    ['a wildcard for a host (RFC 1123 §2.1)', 'https://*.run.app/mcp'],
+    ['an encoded one', 'https://%2A.run.app/mcp'],
     ['no URL at all', 'example.com/mcp'],
     ['nothing', ''],
   ];

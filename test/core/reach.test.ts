@@ -4,7 +4,8 @@ import { reaches, tokenOrigin, type Reach } from '../../src/core/reach.js';
 describe('where a token may go', () => {
   const origins: Reach = {
     kind: 'origins',
-    origins: ['https://*.googleapis.com', 'https://mcp.example.com', 'http://127.0.0.1:8000'],
+    patterns: ['https://*.googleapis.com'],
+    origins: ['https://mcp.example.com', 'http://127.0.0.1:8000'],
   };
   const rows: readonly (readonly [address: string, isReached: boolean])[] = [
     ['https://gmailmcp.googleapis.com/mcp/v1', true],
@@ -42,10 +43,20 @@ describe('where a token may go', () => {
 
   it('is nowhere that is not encrypted, even if it was allowed', () => {
     assert.equal(
-      reaches({ kind: 'origins', origins: ['http://mcp.example.com'] }, 'http://mcp.example.com/'),
+      reaches(
+        { kind: 'origins', patterns: [], origins: ['http://mcp.example.com'] },
+        'http://mcp.example.com/',
+      ),
       false,
     );
     assert.equal(tokenOrigin('http://mcp.example.com/'), undefined);
+  });
+
+  it('is one origin when the user has allowed it, though it reads like a pattern', () => {
+    const reach: Reach = { kind: 'origins', patterns: [], origins: ['https://*.run.app'] };
+    for (const address of ['https://evil.run.app/mcp', 'https://*.run.app/mcp', 'https://%2a.run.app/mcp'])
+      assert.equal(reaches(reach, address), false, address);
+    assert.equal(tokenOrigin('https://*.run.app/mcp'), undefined);
   });
 
   it('is the resource that it names', () => {

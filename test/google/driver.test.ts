@@ -63,6 +63,7 @@ describe('Google’s other credentials', () => {
     readonly refreshToken?: string;
     readonly loginDigest?: string | undefined;
     readonly limitMs?: number;
+    readonly scopes?: readonly string[];
   }
 
   async function ask(file: object, asked: Asked = {}): Promise<IssuerAnswer> {
@@ -73,7 +74,13 @@ describe('Google’s other credentials', () => {
 
   function askAt(
     path: string,
-    { refreshToken, loginDigest, limitMs, ...grant }: Asked,
+    {
+      refreshToken,
+      loginDigest,
+      limitMs,
+      scopes = ['https://www.googleapis.com/auth/bigquery'],
+      ...grant
+    }: Asked,
     homeFolder = '/nowhere',
   ) {
     const driver = googleDriver({
@@ -87,7 +94,7 @@ describe('Google’s other credentials', () => {
     return driver.request(
       { kind: 'google', credentialsFile: path, ...grant },
       {
-        scopes: ['https://www.googleapis.com/auth/bigquery'],
+        scopes,
         nowMs: Date.now(),
         ...(refreshToken !== undefined && { refreshToken: new Secret(refreshToken) }),
         ...(loginDigest !== undefined && { loginDigest }),
@@ -186,6 +193,19 @@ describe('Google’s other credentials', () => {
     assert.equal(scope, 'https://www.googleapis.com/auth/bigquery');
   });
 
+  for (const kind of ['user', 'key', 'workload', 'workforce', 'impersonating'] as const) {
+    it(`ask for no access token when nobody says what it is to allow: ${kind}`, async () => {
+      const answer = await ask(files()[kind] ?? {}, { scopes: [] });
+      assert.equal(answer.kind, 'refused');
+      assert.deepEqual(desk.requests, []);
+    });
+  }
+
+  it('say that a login of a workforce pool allows what it was made for, whatever is wanted', async () => {
+    const { scopes } = granted(await ask(files()['workforce'] ?? {}));
+    assert.deepEqual(scopes, ['https://www.googleapis.com/auth/cloud-platform']);
+  });
+
   it('are the application default ones where no file is named', async () => {
     const folder = scratchFolder();
     const path = join(folder, 'adc.json');
@@ -197,7 +217,7 @@ describe('Google’s other credentials', () => {
       isWindows: false,
       readTextFile,
     });
-    const wishes = { scopes: [], nowMs: Date.now() };
+    const wishes = { scopes: ['https://www.googleapis.com/auth/bigquery'], nowMs: Date.now() };
     const answer = await driver.request(
       { kind: 'google' },
       wishes,

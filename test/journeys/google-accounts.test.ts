@@ -6,7 +6,7 @@ import { until } from '../support/broker-window.js';
 import type { Visit } from '../support/form-browser.js';
 import { googleClient, type GoogleClient } from '../support/google/google-clients.js';
 import { at, googleServers, googleWorld } from '../support/google/google-journeys.js';
-import { alice, bob } from '../support/google/google-users.js';
+import { alice, bob, carol } from '../support/google/google-users.js';
 import { scratchFolder } from '../support/scratch-folder.js';
 import { useGround } from '../support/ground.js';
 
@@ -167,6 +167,38 @@ describe('servers of Google’s world', () => {
       assert.match(await (await window.connect('drive')).call('whoami'), /alice@example\.com/);
     });
 
+    it('say what another server has lost when less is granted anew', async () => {
+      const { google, hosted, window: open } = await world();
+      const { window, browser } = await open({
+        gmail: { server: await hosted('gmail', [modify]), auth: { scopes: [modify] } },
+        drive: { server: await hosted('drive', [drive]), auth: { scopes: [drive] } },
+      });
+      await window.signIn(/gmail/);
+      await window.signIn(/drive/);
+      await google.revokeAccess(alice.subject);
+      window.clock.leap(2 * hourMs);
+      google.advanceClock(2 * hourMs);
+      const renewing = window.run('refreshNow', /gmail/);
+      for (const text of [
+        /“gmail” waits for you/,
+        /revoked\. Run “MCP Credentials: Sign In”/,
+        /“drive” waits for you/,
+      ])
+        (await window.editor.window.message(text)).close();
+      await renewing;
+      browser.user = at(alice, /auth\/drive$/);
+      const visit = await window.signIn(/gmail/, /Again as/);
+      assert.match(
+        visit.text,
+        /alice@example\.com is ready for the MCP server “gmail”\. Other servers of alice@example\.com have lost: Drive: read, change and delete all files\./,
+      );
+      assert.match(
+        tooltipOf(window),
+        /\(drive\) – signed in, token renews within 60 min; not granted: Drive: read/,
+      );
+      assert.match(tooltipOf(window), /\(gmail\) – signed in, token renews within 60 min\\n/);
+    });
+
     it('take nobody else than the account that was asked for, and store nothing of them', async () => {
       const { hosted, window: open } = await world();
       const gmail = await hosted('gmail', [modify]);
@@ -229,6 +261,42 @@ describe('servers of Google’s world', () => {
       assert.equal(asked(fourth.visited).get('login_hint'), bob.email);
       for (const label of ['drive', 'tasks'])
         assert.match(await (await window.connect(label)).call('whoami'), /bob@example\.com/);
+    });
+
+    it('ask in the browser who it is when another account is wanted, though one that is known would do', async () => {
+      const { hosted, window: open } = await world();
+      const [mail, files, reader] = [
+        await hosted('gmail', [modify]),
+        await hosted('drive', [drive]),
+        await hosted('reader', [read, modify]),
+      ];
+      const { window, browser } = await open({
+        gmail: { server: mail, auth: { account: alice.email, scopes: [modify] } },
+        drive: { server: files, auth: { account: bob.email, scopes: [drive] } },
+        reader: { server: reader },
+      });
+      await window.signIn(/gmail/);
+      browser.user = at(bob);
+      await window.signIn(/drive/);
+      browser.user = at(carol);
+      const visit = await window.signIn(/reader/, /Sign In with Another Account/);
+      assert.match(asked(visit.visited).get('prompt') ?? '', /select_account/);
+      assert.match(await (await window.connect('reader')).call('whoami'), /carol@gmail\.com/);
+    });
+
+    it('ask another person for nothing but what the server needs', async () => {
+      const { hosted, window: open } = await world();
+      const [mail, files] = [await hosted('gmail', [modify]), await hosted('drive', [drive])];
+      const { window, browser } = await open({ gmail: { server: mail }, drive: { server: files } });
+      await window.signIn(/gmail/);
+      await window.signIn(/drive/);
+      browser.user = at(bob);
+      const visit = await window.signIn(/gmail/, /With Another Account/);
+      assert.deepEqual(
+        asked(visit.visited).get('scope')?.split(' ').sort(),
+        ['email', modify, 'openid', 'profile'].sort(),
+      );
+      assert.match(await (await window.connect('gmail')).call('whoami'), /bob@example\.com/);
     });
 
     it('keep the refresh token that is there when none comes with a choice of account', async () => {
@@ -439,6 +507,23 @@ describe('servers of Google’s world', () => {
       await window.run('refreshNow');
       assert.match(tooltipOf(window), /the sign-in itself ends in 44 h, so sign in again before/);
     });
+
+    it('begin another week when the same person signs in before the end, as announced', async () => {
+      const { google, hosted, window: open } = await world(googleClient({ status: 'testing' }));
+      const { window } = await open({ gmail: { server: await hosted('gmail', [modify]) } });
+      await window.signIn();
+      const pass = (ms: number) => {
+        window.clock.leap(ms);
+        google.advanceClock(ms);
+      };
+      pass(5.2 * dayMs);
+      await window.run('refreshNow');
+      const visit = await window.signIn(/Again as/);
+      assert.equal(asked(visit.visited).get('prompt'), 'consent');
+      assert.doesNotMatch(tooltipOf(window), /sign-in itself ends/);
+      pass(2 * dayMs);
+      assert.match(await (await window.connect('gmail')).call('whoami'), /alice@example\.com/);
+    });
   });
 
   describe('that somebody else runs', () => {
@@ -550,6 +635,26 @@ describe('servers of Google’s world', () => {
       const [key = ''] = window.stores.credentialKeys;
       assert.ok(key.includes(server.url), 'It is kept for this server alone.');
       assert.equal(window.editor.visits.length, 0);
+    });
+
+    it('are asked about with all that a service account’s token allows, also where nobody has said what is needed', async () => {
+      const { google, parties, window: open } = await world();
+      const path = join(scratchFolder(), 'key.json');
+      writeFileSync(path, google.addServiceAccount('robot').keyFile);
+      const theirs = await parties.workspace({ scopes: [] });
+      const auth = { grant: { type: 'google', credentials: path } };
+      const { window } = await open({ theirs: { server: theirs, auth } }, { own: [] });
+      await window.ready;
+      window.editor.window.planModal(/^Send tokens/, 'Allow');
+      await window.run('signIn');
+      assert.match(
+        window.editor.window.modals[0]?.detail ?? '',
+        /They allow: Google Cloud: use and change everything in your projects\./,
+      );
+      const [key = ''] = window.stores.credentialKeys;
+      const { scopes } = JSON.parse((await window.stores.secrets.get(key)) ?? '') as { scopes: string[] };
+      assert.deepEqual(scopes, [googleScope('cloud-platform')]);
+      assert.match(await (await window.connect('theirs')).call('whoami'), /robot/);
     });
 
     it('are reached by a service account that acts for a person', async () => {

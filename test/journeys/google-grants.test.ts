@@ -78,6 +78,54 @@ describe('a server that uses what gcloud has signed in', () => {
     assert.ok(second.editor.settings.text.includes(JSON.stringify({ type: 'google', credentials: key })));
   });
 
+  it('is not said to use a login that Google has refused, and the step that helps is named', async () => {
+    const { google, hosted, window: open } = await world();
+    const home = scratchFolder();
+    const usual = join(home, '.config', 'gcloud', 'application_default_credentials.json');
+    mkdirSync(dirname(usual), { recursive: true });
+    const { refreshToken } = await google.signedInElsewhere(alice, gcloud, ['openid', bigQuery]);
+    await google.revokeAccess(alice.subject);
+    writeFileSync(usual, authorizedUserFile(gcloud, refreshToken));
+    const tables = { server: await hosted('tables', [bigQuery]), auth: { scopes: [bigQuery] } };
+    const { window } = await open({ tables }, { environment: { HOME: home } });
+    await window.ready;
+    window.editor.window.planPick(/What Was Found on This Computer/);
+    window.editor.window.planTicks(/application_default_credentials/);
+    window.editor.window.planTicks(/tables/);
+    const work = window.run('importCredentials');
+    const failed = await window.editor.window.message(
+      /Google refused the credentials that “auth\.grant” of “tables” uses: "Token has been expired or revoked\."\./,
+    );
+    assert.match(failed.text, /“gcloud auth application-default login”/);
+    failed.close();
+    const told = await window.editor.window.message(
+      /application default credentials are set for tables, and signing in with them has failed/,
+    );
+    assert.doesNotMatch(told.text, /used by/);
+    told.close();
+    await work;
+  });
+
+  it('says which login has died while it was in use, and what renews it', async () => {
+    const { google, window: open, logIn, data } = await world();
+    await logIn(alice);
+    const { window } = await open({ data });
+    await window.ready;
+    const { call } = await window.connect('data');
+    await call('whoami');
+    google.restrict(alice.subject, 'session-control');
+    window.clock.leap(2 * hourMs);
+    google.advanceClock(2 * hourMs);
+    const waiting = call('whoami').catch((error: unknown) => String(error));
+    const text =
+      /organization of alice@example\.com wants its people to sign in anew.*“gcloud auth application-default login”/;
+    const notice = await window.editor.window.message(text);
+    assert.match(notice.text, /The MCP server “data” waits for it; then choose “Sign In”\./);
+    await window.waiting(1);
+    window.clock.leap(300_000);
+    assert.match(await waiting, text);
+  });
+
   it('leaves it to the others when one of them signs out', async () => {
     const { hosted, window: open, logIn, data } = await world();
     await logIn(alice);

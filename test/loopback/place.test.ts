@@ -23,8 +23,8 @@ describe('the place of a server', () => {
 
   it('asks each time about origins, which the user may take back', () => {
     const place = Place.at('https://tools.example.com/mcp');
-    assert.ok(place.isWithin({ kind: 'origins', origins: ['https://tools.example.com'] }));
-    assert.ok(!place.isWithin({ kind: 'origins', origins: ['https://other.example.com'] }));
+    assert.ok(place.isWithin({ kind: 'origins', patterns: [], origins: ['https://tools.example.com'] }));
+    assert.ok(!place.isWithin({ kind: 'origins', patterns: [], origins: ['https://other.example.com'] }));
   });
 
   it('is none for what is no address', () => {

@@ -5,7 +5,7 @@ import type { LentToken } from '../core/token-source.js';
 import { pause } from '../core/waiting.js';
 import { isRpcResponse } from './answer.js';
 import { Asking, giveUp, mayBecomeStream, type Answered, type AskingParts, type Call } from './asking.js';
-import { headersInSession, type BeforeSignIn } from './before-sign-in.js';
+import type { BeforeSignIn } from './before-sign-in.js';
 import { readBody, type Body } from './body.js';
 import { AnsweredInError, replyWithFailure, type FailureParts } from './failure-reply.js';
 import { forwardedRequestHeaders, withoutHeader } from './headers.js';
@@ -21,6 +21,7 @@ import { quoted, quotedReason, readShort } from './refusal.js';
 import { isEventStream, Reply } from './reply.js';
 import { conditionsOf } from './rule-pass.js';
 import { takesTrailers, teHeaders } from './trailers.js';
+import { headersInSession, type Tying } from './tying.js';
 
 /** A server that is restarted is back within seconds; one that stays away is asked now and then. */
 const firstRetryMs = 1_000;
@@ -30,6 +31,7 @@ export interface ExchangeParts extends AskingParts, FailureParts, LegacyParts {
   readonly memory: Memory;
   readonly sessions: LocalSessions;
   readonly beforeSignIn: BeforeSignIn;
+  readonly tying: Tying;
   readonly versions: ProtocolVersions;
 }
 
@@ -178,15 +180,14 @@ export class Exchange {
   async #answered(call: Call): Promise<Answered> {
     const local = this.#local;
     if (local === undefined) return this.#asking.answered(call);
-    const { beforeSignIn } = this.parts;
     if (local.tying === undefined) await this.#asking.token({ ...call, session: undefined });
     const ask = (one: Call) => this.#asking.answered(one);
-    const { session, version } = await beforeSignIn.tied(this.server, local, ask, this.#gone);
+    const { session, name, version } = await this.parts.tying.tied(this.server, local, ask, this.#gone);
     const isVersioned = this.request.headers['mcp-protocol-version'] !== undefined;
     this.#announceNews(local, call);
     return this.#asking.answered({
       ...call,
-      session,
+      session: name,
       headers: headersInSession(call.headers, session, isVersioned ? undefined : version),
     });
   }
@@ -217,7 +218,7 @@ export class Exchange {
   #noteSession({ session: known }: Call, answer: IncomingMessage, lent: LentToken): void {
     const { tokens, sessions } = this.parts;
     if (this.entrance.legacy !== undefined) return;
-    const session = this.#local === undefined ? known : this.#local.tie?.session;
+    const session = this.#local === undefined ? known : this.#local.tie?.name;
     const opened = single(answer.headers['mcp-session-id']);
     if (known === undefined && opened !== undefined) tokens.sessionOpened(this.server.id, opened, lent);
     const isOver =

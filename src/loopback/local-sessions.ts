@@ -33,6 +33,8 @@ export interface LocalSession {
 export interface Tie {
   /** Undefined for a server that has none. */
   readonly session: string | undefined;
+  /** What its account is known by: the same, or the local session's id for a server that has none. */
+  readonly name: string;
   /** Of the protocol, which both speak. */
   readonly version: string;
 }

@@ -24,7 +24,7 @@ export interface LocalSession {
   /** Methods of the notifications that the client has not heard yet. */
   news: readonly string[];
   /** Under way, or done; undefined before and after a failure. */
-  tying: Promise<Tie> | undefined;
+  tying: { readonly tie: Promise<Tie>; readonly isByStream: boolean } | undefined;
   /** What came of it. */
   tie: Tie | undefined;
 }

@@ -1,19 +1,36 @@
-import { BrokerError, describeError } from '../core/errors.js';
-import type { Log } from '../core/ports.js';
+import type { IncomingMessage } from 'node:http';
+import { BrokerError, canUserHelp, describeError, hasCode } from '../core/errors.js';
+import type { Clock, Log } from '../core/ports.js';
 import type { Server } from '../core/server.js';
 import type { TokenSource } from '../core/token-source.js';
+import { withinLimit } from '../core/waiting.js';
 import type { Answered, Call } from './asking.js';
 import { wholeBody } from './body.js';
 import { collected, resultIn } from './collected.js';
-import { withoutHeader } from './headers.js';
+import { discard } from './discard.js';
+import { withHeader, withoutHeader } from './headers.js';
 import { inquiryOf, itemsOf, recordOf } from './inquiry.js';
 import type { LocalSession, LocalSessions, Tie } from './local-sessions.js';
 import type { Memory } from './memory.js';
 import { parseMessages, type Message } from './message.js';
 import { CallerGone } from './reply.js';
 
-/** Sends one call to the server, with the right token. */
-type Ask = (call: Call) => Promise<Answered>;
+/** Whoever is first, in whose place the server is asked. */
+export interface First {
+  /** Sends one call to the server, with the right token. */
+  readonly ask: (call: Call) => Promise<Answered>;
+  /** Whether it is a stream, which has more patience with the user than any call that would wait behind it. */
+  readonly isStream: boolean;
+  readonly gone: AbortSignal;
+}
+
+type Post = (body: Buffer) => Promise<Answered>;
+
+/** Clients give a call up after a minute; what comes first must leave it something. */
+const openingLimitMs = 30_000;
+
+/** What has changed is worth less than the call that waits. */
+const newsLimitMs = 5_000;
 
 const answerLimitBytes = 4_194_304;
 
@@ -24,6 +41,7 @@ export interface TyingParts {
   readonly tokens: Pick<TokenSource, 'sessionOpened'>;
   readonly memory: Memory;
   readonly sessions: LocalSessions;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -33,34 +51,33 @@ export class Tying {
 
   /**
    * Ties `local` to a session of the server, opened with the client's own parameters; once for all calls that wait.
-   * @param ask - sends for the caller who is first
-   * @param gone - of that caller
-   * @throws BrokerError `session_lost`: the server is not what the client was told; `server_failed`; as `ask`
+   * @throws BrokerError `session_lost`: the server is not what the client was told; `server_failed`; as `First.ask`
    */
-  async tied(server: Server, local: LocalSession, ask: Ask, gone: AbortSignal): Promise<Tie> {
+  async tied(server: Server, local: LocalSession, first: First): Promise<Tie> {
     for (;;) {
-      const tying = (local.tying ??= this.#tie(server, local, ask));
+      const tying = (local.tying ??= { tie: this.#tie(server, local, first), isByStream: first.isStream });
       try {
-        return (local.tie = await tying);
+        return (local.tie = await tying.tie);
       } catch (error) {
         if (local.tying === tying) local.tying = undefined;
-        // Whoever was first has left; the next one carries on.
-        if (gone.aborted || !(error instanceof CallerGone)) throw error;
+        // Whoever was first has left, or is a stream that does not wait; the next one carries on.
+        const isOfFirst =
+          error instanceof CallerGone || (tying.isByStream && !first.isStream && isForUser(error));
+        if (first.gone.aborted || !isOfFirst) throw error;
       }
     }
   }
 
-  async #tie(server: Server, local: LocalSession, ask: Ask): Promise<Tie> {
-    const { tokens, memory, sessions } = this.parts;
+  async #tie(server: Server, local: LocalSession, { ask, isStream }: First): Promise<Tie> {
+    const { tokens, memory, sessions, clock } = this.parts;
     const { initialize } = local;
     const inquiry = inquiryOf(parseMessages(initialize.body) as Message);
-    const { answer, lent } = await ask(postOf(initialize.headers, undefined, initialize.body));
-    const text = (await collected(answer, answerLimitBytes)) ?? '';
-    const result = recordOf(resultIn(answer, text, inquiry?.id));
-    if (answer.statusCode !== 200 || inquiry === undefined || Object.keys(result).length === 0) {
-      const details = { status: answer.statusCode ?? 0 };
-      throw new BrokerError('server_failed', 'The server opens no session.', { details });
-    }
+    const from = { isImpatient: isStream, limitMs: openingLimitMs };
+    const opening = await ask({ ...from, ...postOf(initialize.headers, undefined, initialize.body) });
+    const { answer, lent } = opening;
+    const result = recordOf(await this.#resultOf(opening, inquiry?.id, openingLimitMs));
+    if (answer.statusCode !== 200 || inquiry === undefined || Object.keys(result).length === 0)
+      throw failed(answer, 'The server opens no session.');
     const session = [answer.headers['mcp-session-id']].flat()[0];
     // Where the server has no sessions, ours is what keeps its account.
     const name = session ?? local.id;
@@ -72,56 +89,65 @@ export class Tying {
     }
     const version = String(result['protocolVersion']);
     const headers = headersInSession(initialize.headers, session, version);
+    const post = (body: Buffer) => ask({ ...from, ...postOf(headers, name, body) });
     const initialized = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' });
-    for (const body of [Buffer.from(initialized), local.logLevel]) {
-      if (body !== undefined) (await ask(postOf(headers, name, body))).answer.resume();
-    }
-    local.news = await this.#news(server, local, (body) => ask(postOf(headers, name, body)));
+    for (const body of [Buffer.from(initialized), local.logLevel])
+      if (body !== undefined) discard((await post(body)).answer, clock);
+    local.news = await this.#news(server, local, (body) =>
+      ask({ ...from, limitMs: newsLimitMs, ...postOf(headers, name, body) }),
+    );
     return { session, name, version };
   }
 
+  /** What the server says to the request `id`; what it says after that is left. */
+  async #resultOf({ answer }: Answered, id: unknown, limitMs: number): Promise<unknown> {
+    const { clock } = this.parts;
+    const late = failed(answer, 'The answer does not end.');
+    try {
+      const text = await withinLimit(clock, limitMs, late, () => collected(answer, answerLimitBytes, id));
+      return resultIn(answer, text ?? '', id);
+    } finally {
+      discard(answer, clock);
+    }
+  }
+
   /** The notifications about lists that are not what the client was told. */
-  async #news(
-    server: Server,
-    local: LocalSession,
-    post: (body: Buffer) => Promise<Answered>,
-  ): Promise<string[]> {
+  async #news(server: Server, local: LocalSession, post: Post): Promise<string[]> {
+    const { clock, log } = this.parts;
     const news = new Set<string>();
+    const endMs = clock.nowMs() + newsLimitMs;
     for (const [method, told] of local.lists) {
       try {
-        const items = await this.#list(server, method, post);
+        const items = await this.#list(server, method, post, endMs);
         if (JSON.stringify(items) !== JSON.stringify(told))
           news.add(`notifications/${method.split('/')[0] ?? ''}/list_changed`);
       } catch (error) {
         if (error instanceof CallerGone) throw error;
-        this.parts.log.debug(
-          `A list of ${JSON.stringify(server.id)} is not compared: ${describeError(error)}`,
-        );
+        log.debug(`A list of ${JSON.stringify(server.id)} is not compared: ${describeError(error)}`);
       }
     }
     return [...news];
   }
 
   /** All items of a list, which are remembered on the way. */
-  async #list(server: Server, method: string, post: (body: Buffer) => Promise<Answered>): Promise<unknown[]> {
+  async #list(server: Server, method: string, post: Post, endMs: number): Promise<unknown[]> {
+    const { clock, memory } = this.parts;
     const items: unknown[] = [];
     let cursor: unknown;
     for (let page = 0; page < pagesCompared; page++) {
+      if (clock.nowMs() >= endMs) throw new Error('It takes too long.');
       const request = {
         jsonrpc: '2.0',
-        id: `mcp-credentials-${page}`,
+        // Ids are used once in a session (MCP, "Requests").
+        id: `mcp-credentials-${method}-${page}`,
         method,
         params: cursor === undefined ? {} : { cursor },
       };
       const inquiry = inquiryOf(request);
-      const { answer, lent } = await post(Buffer.from(JSON.stringify(request)));
-      const text = (await collected(answer, answerLimitBytes)) ?? '';
-      const result = resultIn(answer, text, request.id);
-      if (inquiry === undefined || result === undefined)
-        throw new BrokerError('server_failed', 'There is no list.', {
-          details: { status: answer.statusCode ?? 0 },
-        });
-      await this.parts.memory.keep(server, inquiry, result, lent);
+      const answered = await post(Buffer.from(JSON.stringify(request)));
+      const result = await this.#resultOf(answered, request.id, newsLimitMs);
+      if (inquiry === undefined || result === undefined) throw failed(answered.answer, 'There is no list.');
+      await memory.keep(server, inquiry, result, answered.lent);
       items.push(...itemsOf(inquiry, result));
       cursor = recordOf(result)['nextCursor'];
       if (cursor === undefined) break;
@@ -153,9 +179,15 @@ function isSameServer(
   );
 }
 
+/** What is read here must be readable. */
 const postOf = (headers: readonly string[], session: string | undefined, body: Buffer): Call => ({
   method: 'POST',
-  headers,
+  headers: withHeader(headers, 'accept-encoding', 'identity'),
   session,
   body: wholeBody(body),
 });
+
+const isForUser = (error: unknown): boolean => canUserHelp(error) || hasCode(error, 'scope_required');
+
+const failed = ({ statusCode = 0 }: IncomingMessage, why: string): BrokerError =>
+  new BrokerError('server_failed', why, { details: { status: statusCode } });

@@ -67,8 +67,8 @@ describe('a server that said before what it offers', () => {
       ['initialize', 0, undefined, undefined],
       ['notifications/initialized', undefined, 'up-1', '2025-11-25'],
       ['logging/setLevel', 4, 'up-1', '2025-11-25'],
-      ['tools/list', 'mcp-credentials-0', 'up-1', '2025-11-25'],
-      ['tools/list', 'mcp-credentials-1', 'up-1', '2025-11-25'],
+      ['tools/list', 'mcp-credentials-tools/list-0', 'up-1', '2025-11-25'],
+      ['tools/list', 'mcp-credentials-tools/list-1', 'up-1', '2025-11-25'],
       ['tools/call', 7, 'up-1', '2025-11-25'],
       ['tools/call', 8, 'up-1', '2025-11-25'],
     ]);
@@ -180,6 +180,25 @@ describe('a server that said before what it offers', () => {
     rig.signIn();
     rig.tools = [{ name: 'z' }];
     assert.deepEqual(resultOf(await rig.send(rpc(1, 'tools/list'), inSession)), { tools: rig.tools });
+  });
+
+  it('is remembered by the first answer on a stream that it leaves open', async () => {
+    rig.handle = (_req, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream', 'mcp-session-id': 'up-1' });
+      const result = { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: '✎' } };
+      const event = Buffer.from(`data: ${JSON.stringify({ jsonrpc: '2.0', id: 0, result })}\n\n`);
+      const half = event.indexOf('✎') + 1;
+      res.write(event.subarray(0, half));
+      res.write(event.subarray(half));
+    };
+    const { answered, outgoing } = rig.begin(JSON.stringify(initialize), accept);
+    (await answered).on('error', () => undefined).resume();
+    await settled(() => Object.keys(rig.memory.kept).length === 1);
+    assert.match(JSON.stringify(rig.memory.kept), /✎/);
+    rig.handle = (...request) => rig.serve(...request);
+    await rig.send(toolCall, { ...accept, 'mcp-session-id': 'up-1' });
+    assert.equal(rig.seen.at(-1)?.headers['mcp-protocol-version'], '2025-11-25');
+    outgoing.on('error', () => undefined).destroy();
   });
 
   it('is not begun for a client that speaks another version', async () => {

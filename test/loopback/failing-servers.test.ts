@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { BrokerError } from '../../src/core/errors.js';
 import { errorIn, settled, toolCall, useProxy } from '../support/proxy-rig.js';
@@ -77,6 +78,25 @@ describe('a server that forbids a request', () => {
     await settled(() => rig.seen.length === 1);
     rig.clock.advance(2_000);
     assert.deepEqual(errorIn(await answering), { code: 'access_forbidden' });
+  });
+});
+
+describe('a server that forbids a request in packed words', () => {
+  const rig = useProxy();
+  const packed = gzipSync('Because ' + randomBytes(400).toString('hex')).subarray(0, 200);
+  const headers = { 'content-type': 'text/plain', 'content-encoding': 'gzip' };
+
+  it('is not waited for when it does not finish its sentence', async () => {
+    rig.handle = (_req, res) => res.writeHead(403, headers).write(packed);
+    const answering = rig.send(ping);
+    await rig.clock.armed(2_000);
+    rig.clock.advance(2_000);
+    assert.deepEqual(errorIn(await answering), { code: 'access_forbidden' });
+  });
+
+  it('is not waited for when its answer breaks off', async () => {
+    rig.handle = (_req, res) => res.writeHead(403, headers).write(packed, () => res.destroy());
+    assert.deepEqual(errorIn(await rig.send(ping)), { code: 'access_forbidden' });
   });
 });
 

@@ -86,8 +86,9 @@ export class Asking {
       if (call.body.whole === undefined) throw tooLargeToRepeat(this.parts.replayLimitBytes());
       answer = await this.#send(call, lent);
     }
-    if (answer.statusCode === 403 && call.method === 'POST' && call.body.whole !== undefined) {
+    if (answer.statusCode === 403 && call.method === 'POST') {
       lent = await this.#permittedAgain(call, lent, await this.#wider(call, lent, answer));
+      if (call.body.whole === undefined) throw tooLargeToRepeat(this.parts.replayLimitBytes());
       answer = await this.#send(call, lent);
     }
     return { answer, lent };
@@ -141,9 +142,13 @@ export class Asking {
     try {
       return await this.#widened(call, lent, challenges);
     } catch (error) {
-      if (reason === undefined || !hasCode(error, 'access_forbidden')) throw error;
-      const details = { ...error.details, reason };
-      throw new BrokerError(error.code, error.message, { cause: error, details });
+      // Of what no permission helps against, nobody has to be asked.
+      const isPlain = !challenges.some((challenge) => challenge.includes('insufficient_scope'));
+      const isForbidden =
+        hasCode(error, 'access_forbidden') || (isPlain && hasCode(error, 'too_many_waiting'));
+      if (!isForbidden) throw error;
+      const details = { account: lent.account.label, ...(reason !== undefined && { reason }) };
+      throw new BrokerError('access_forbidden', 'The server forbids the request.', { cause: error, details });
     }
   }
 
@@ -254,6 +259,6 @@ const silent = ({ host }: URL, limitMs: number): BrokerError =>
   });
 
 const tooLargeToRepeat = (limitBytes: number): BrokerError =>
-  new BrokerError('token_rejected', 'The request is too large to be repeated with a newer token.', {
+  new BrokerError('token_rejected', 'The request is too large to be repeated with another token.', {
     details: { limitBytes },
   });

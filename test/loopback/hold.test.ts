@@ -217,6 +217,19 @@ describe('a call that waits for the user', () => {
     assert.equal((await rig.send()).text, '{"ok":true}');
   });
 
+  it('takes no place for what no permission helps against', async () => {
+    const waiting = Array.from({ length: 100 }, () => rig.send());
+    await settled(() => rig.clock.pending.filter((ms) => ms === 120_000).length === 100);
+    rig.tokens.answers = ['token-1'];
+    rig.handle = (_req, res) => res.writeHead(403, { 'content-type': 'text/plain' }).end('Not on Sundays.');
+    const answer = await rig.send({ jsonrpc: '2.0', id: 5, method: 'ping' });
+    assert.deepEqual(errorIn(answer), { code: 'access_forbidden' });
+    assert.match(answer.text, /Not on Sundays/);
+    rig.handle = (_req, res) => res.end('{"ok":true}');
+    signIn();
+    await Promise.all(waiting);
+  });
+
   it('leaves nothing behind when the caller hangs up in the stream', async () => {
     const { answered, outgoing } = open();
     outgoing.on('error', () => undefined);

@@ -7,9 +7,11 @@ import { outOfReach, reaches } from '../core/reach.js';
 import type { AskAboutCall } from '../core/rule.js';
 import type { Server } from '../core/server.js';
 import type { LentToken, TokenSource } from '../core/token-source.js';
+import { withinLimit } from '../core/waiting.js';
 import { mayBeTold } from './beside-stream.js';
 import type { Body } from './body.js';
-import { quotaProjectHeader, withHeader, withoutHeader } from './headers.js';
+import { discard, giveUp } from './discard.js';
+import { quotaProjectHeader, withHeader } from './headers.js';
 import { hidesAnything } from './hidden.js';
 import type { Hold } from './hold.js';
 import { sendLent } from './lent-request.js';
@@ -47,6 +49,10 @@ export interface Call {
   readonly body: Body;
   /** What the rules want of it; missing when there are none, and for what we ask by ourselves. */
   readonly conditions?: Conditions | undefined;
+  /** Whether it fails at once where it would wait for the user. */
+  readonly isImpatient?: boolean;
+  /** How long the server may take to begin its answer; missing for what the caller can end by itself. */
+  readonly limitMs?: number;
 }
 
 /** What the server says, and the token that it took. */
@@ -75,13 +81,14 @@ export class Asking {
     let lent = await this.#permitted(call, await this.token(call));
     let answer = await this.#send(call, lent);
     if (answer.statusCode === 401) {
-      giveUp(answer, call.body);
+      giveUp(answer, call.body, this.parts.clock);
       lent = await this.#permittedAgain(call, lent, await this.token(call, lent));
       if (call.body.whole === undefined) throw tooLargeToRepeat(this.parts.replayLimitBytes());
       answer = await this.#send(call, lent);
     }
-    if (answer.statusCode === 403 && call.method === 'POST' && call.body.whole !== undefined) {
+    if (answer.statusCode === 403 && call.method === 'POST') {
       lent = await this.#permittedAgain(call, lent, await this.#wider(call, lent, answer));
+      if (call.body.whole === undefined) throw tooLargeToRepeat(this.parts.replayLimitBytes());
       answer = await this.#send(call, lent);
     }
     return { answer, lent };
@@ -135,9 +142,13 @@ export class Asking {
     try {
       return await this.#widened(call, lent, challenges);
     } catch (error) {
-      if (reason === undefined || !hasCode(error, 'access_forbidden')) throw error;
-      const details = { ...error.details, reason };
-      throw new BrokerError(error.code, error.message, { cause: error, details });
+      // Of what no permission helps against, nobody has to be asked.
+      const isPlain = !challenges.some((challenge) => challenge.includes('insufficient_scope'));
+      const isForbidden =
+        hasCode(error, 'access_forbidden') || (isPlain && hasCode(error, 'too_many_waiting'));
+      if (!isForbidden) throw error;
+      const details = { account: lent.account.label, ...(reason !== undefined && { reason }) };
+      throw new BrokerError('access_forbidden', 'The server forbids the request.', { cause: error, details });
     }
   }
 
@@ -152,10 +163,11 @@ export class Asking {
 
   /** Waits for what needs the user; the caller hears of us meanwhile, if it takes a stream. */
   async #held<T>(
-    { body }: Call,
+    { body, isImpatient = false }: Call,
     because: BrokerError,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
+    if (isImpatient) throw because;
     const { hold, heldStreams } = this.parts;
     const { reply } = this;
     const isKeptAlive = this.isForStream() || (reply.acceptsStream && mayBecomeStream(body));
@@ -171,12 +183,16 @@ export class Asking {
   }
 
   /** Sends it where the server is, and where that sends it on to without leaving what the credential is for. */
-  async #send({ method, headers, body, conditions }: Call, lent: LentToken): Promise<IncomingMessage> {
+  async #send(
+    { method, headers, body, conditions, limitMs }: Call,
+    lent: LentToken,
+  ): Promise<IncomingMessage> {
     // The settings may have changed while the call waited; a token for the new address is not for the old one.
     const place = Place.at(this.at.url);
     if (!place.isWithin(lent.reach) && !this.#isNamed(lent))
       throw outOfReach(this.at.url, lent.reach, lent.account);
     const { reply, server } = this;
+    const { upstream, clock } = this.parts;
     const { quotaProject } = server.auth;
     const all = quotaProject === undefined ? headers : withHeader(headers, quotaProjectHeader, quotaProject);
     let { url } = place;
@@ -186,23 +202,19 @@ export class Asking {
       const request = {
         url,
         method,
-        headers: isPlain ? withoutHeader(all, 'accept-encoding') : all,
+        headers: isPlain ? withHeader(all, 'accept-encoding', 'identity') : all,
         body,
-        signal: reply.gone,
       };
-      const answer = await sendLent(this.parts.upstream, request, lent);
+      const send = (signal: AbortSignal) => sendLent(upstream, { ...request, signal }, lent, clock);
+      const answer = await (limitMs === undefined
+        ? send(reply.gone)
+        : withinLimit(clock, limitMs, silent(url, limitMs), send, reply.gone));
       const next = hops < hopLimit ? redirectOf(answer, request) : undefined;
       if (next === undefined || next.origin !== url.origin || !mayGo(lent, next.href)) return answer;
-      answer.resume();
+      discard(answer, clock);
       url = next;
     }
   }
-}
-
-/** Leaves an answer unread. Where the rest of the request would still be waited for, its connection ends. */
-export function giveUp(answer: IncomingMessage, { whole }: Body): void {
-  if (whole === undefined) answer.destroy();
-  else answer.resume();
 }
 
 /** Whether `lent` may be sent to `address`. */
@@ -241,7 +253,12 @@ function opens({ whole }: Body): boolean {
   return messages.some(({ method } = {}) => method === 'initialize' || method === 'server/discover');
 }
 
+const silent = ({ host }: URL, limitMs: number): BrokerError =>
+  new BrokerError('server_unreachable', `No answer from ${host} within ${limitMs} ms.`, {
+    details: { host },
+  });
+
 const tooLargeToRepeat = (limitBytes: number): BrokerError =>
-  new BrokerError('token_rejected', 'The request is too large to be repeated with a newer token.', {
+  new BrokerError('token_rejected', 'The request is too large to be repeated with another token.', {
     details: { limitBytes },
   });

@@ -73,22 +73,30 @@ async function readAsItComes(request: IncomingMessage, limitBytes: number): Prom
     request.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
   });
   if (isWhole) return withTrailers(wholeBody(Buffer.concat(chunks)), forwardedTrailers(request.rawTrailers));
-  const head = Buffer.from(Buffer.concat(chunks).subarray(0, edgeBytes));
-  let [before, last]: Buffer[] = [];
+  const begun = Buffer.concat(chunks);
+  const head = Buffer.from(begun.subarray(0, edgeBytes));
+  let tail = Buffer.from(begun.subarray(-edgeBytes));
+  let isNoted = false;
+  const noteTail = () => {
+    if (isNoted) return;
+    isNoted = true;
+    request.on('data', (chunk: Buffer) => {
+      tail = lastOf(tail, chunk);
+    });
+  };
   const { 'content-length': length } = request.headers;
   return {
     whole: undefined,
     length: length === undefined ? undefined : Number(length),
     edges: async () => {
       request.unpipe();
+      noteTail();
       request.resume();
       if (!request.readableEnded && !request.destroyed) await once(request, 'close').catch(() => undefined);
-      return { head, tail: Buffer.concat([before ?? nothing, last ?? nothing]).subarray(-edgeBytes) };
+      return { head, tail };
     },
     sendTo: (upstream) => {
-      request.on('data', (chunk: Buffer) => {
-        [before, last] = [last, chunk];
-      });
+      noteTail();
       // Before the pipe, which ends the request.
       request.once('end', () => upstream.addTrailers?.(forwardedTrailers(request.rawTrailers)));
       for (const chunk of chunks.splice(0)) upstream.write(chunk);
@@ -96,3 +104,9 @@ async function readAsItComes(request: IncomingMessage, limitBytes: number): Prom
     },
   };
 }
+
+/** The last bytes of `before` and `chunk` together. */
+const lastOf = (before: Buffer, chunk: Buffer): Buffer<ArrayBuffer> =>
+  chunk.length >= edgeBytes
+    ? Buffer.from(chunk.subarray(-edgeBytes))
+    : Buffer.from(Buffer.concat([before, chunk]).subarray(-edgeBytes));

@@ -1,66 +1,106 @@
 import type { IncomingMessage } from 'node:http';
-import { promisify } from 'node:util';
-import { brotliDecompress, unzip } from 'node:zlib';
+import type { Readable, Transform } from 'node:stream';
+import { createBrotliDecompress, createUnzip } from 'node:zlib';
 import { parseJson } from './message.js';
 import { recordOf } from './inquiry.js';
 import { isEventStream } from './reply.js';
 
-const unpack = {
-  gzip: promisify(unzip),
-  deflate: promisify(unzip),
-  br: promisify(brotliDecompress),
-} as const;
+/** An empty line, which ends an event (WHATWG HTML §9.2.6); so long at most that it can be cut in two. */
+const eventEnd = /\r\n\r\n|\n\n|\r\r/;
+const cutLength = 3;
 
 /**
- * Listens to an answer while it goes somewhere else, or nowhere.
+ * Listens to an answer while it goes somewhere else, or nowhere; to a stream only as far as what answers the request,
+ * since a server may leave it open.
+ * @param id - of the request
  * @returns its text; undefined when it is larger than `limitBytes`, packed in an unknown way or not complete
  */
-export async function collected(answer: IncomingMessage, limitBytes: number): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  const isComplete = await new Promise<boolean>((resolve) => {
+export async function collected(
+  answer: IncomingMessage,
+  limitBytes: number,
+  id: unknown,
+): Promise<string | undefined> {
+  const unpacking = unpackerOf(answer);
+  if (unpacking === 'unknown') return undefined;
+  const source: Readable = unpacking ?? answer;
+  const isStream = isEventStream(answer);
+  let chunks: Buffer[] = [];
+  let [size, edge] = [0, ''];
+  return new Promise((resolve) => {
+    const stop = (text: string | undefined) => {
+      source.off('data', onData);
+      if (unpacking !== undefined) {
+        answer.off('data', pack);
+        unpacking.destroy();
+      }
+      resolve(text);
+    };
+    const pack = (chunk: Buffer) => unpacking?.write(chunk);
     const onData = (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= limitBytes) chunks.push(chunk);
-      else stop(false);
+      if (size > limitBytes) {
+        stop(undefined);
+        return;
+      }
+      chunks.push(chunk);
+      if (!isStream) return;
+      const newest = edge + chunk.toString('latin1');
+      edge = newest.slice(-cutLength);
+      if (!eventEnd.test(newest)) return;
+      // As bytes, of which the last may be half a character.
+      const events = Buffer.concat(chunks).toString('latin1').split(eventEnd);
+      const rest = Buffer.from(events.pop() ?? '', 'latin1');
+      const texts = events.map((event) => Buffer.from(event, 'latin1').toString('utf8'));
+      const response = texts.find((event) => responseIn(dataOf(event), id) !== undefined);
+      if (response === undefined) chunks = [rest];
+      else stop(response);
     };
-    const stop = (isWhole: boolean) => {
-      answer.off('data', onData);
-      resolve(isWhole);
-    };
-    answer.on('data', onData);
-    answer.once('end', () => stop(answer.complete));
-    answer.once('close', () => stop(false));
-    answer.once('error', () => stop(false));
+    const whole = () => stop(answer.complete ? Buffer.concat(chunks).toString('utf8') : undefined);
+    source.on('data', onData).once('end', whole);
+    source.once('error', () => stop(undefined));
+    if (unpacking !== undefined) answer.on('data', pack).once('end', () => unpacking.end());
+    answer.once('close', () => {
+      if (unpacking === undefined || !answer.complete) stop(undefined);
+    });
+    answer.once('error', () => stop(undefined));
   });
-  if (!isComplete) return undefined;
-  const bytes = Buffer.concat(chunks);
-  const encoding = answer.headers['content-encoding'] ?? 'identity';
-  if (encoding === 'identity') return bytes.toString('utf8');
-  if (encoding !== 'gzip' && encoding !== 'deflate' && encoding !== 'br') return undefined;
-  try {
-    return (await unpack[encoding](bytes, { maxOutputLength: limitBytes })).toString('utf8');
-  } catch {
-    return undefined;
-  }
 }
 
 /** The result for the request `id` in the text of an answer, JSON or events; undefined when there is none. */
 export function resultIn(answer: IncomingMessage, text: string, id: unknown): unknown {
-  const texts = isEventStream(answer) ? eventsIn(text) : [text];
+  const texts = isEventStream(answer) ? text.split(eventEnd).map(dataOf) : [text];
   for (const one of texts) {
-    const response = recordOf(parseJson(one));
-    if (response['id'] === id && response['result'] !== undefined) return response['result'];
+    const { result } = responseIn(one, id) ?? {};
+    if (result !== undefined) return result;
   }
   return undefined;
 }
 
-/** The data of each event (WHATWG HTML §9.2.6). */
-function eventsIn(text: string): string[] {
-  return text.split(/\r\n\r\n|\n\n|\r\r/).map((event) =>
-    event
-      .split(/\r\n|\n|\r/)
-      .flatMap((line) => /^data:? ?(.*)$/.exec(line)?.[1] ?? [])
-      .join('\n'),
-  );
+/** The response to the request `id`, if `json` is that. */
+function responseIn(json: string, id: unknown): Readonly<Record<string, unknown>> | undefined {
+  const response = recordOf(parseJson(json));
+  const isFor = response['id'] === id && ('result' in response || 'error' in response);
+  return isFor ? response : undefined;
+}
+
+/** The data of an event (WHATWG HTML §9.2.6). */
+const dataOf = (event: string): string =>
+  event
+    .split(/\r\n|\n|\r/)
+    .flatMap((line) => /^data:? ?(.*)$/.exec(line)?.[1] ?? [])
+    .join('\n');
+
+/** @returns undefined for what is not packed */
+function unpackerOf({ headers }: IncomingMessage): Transform | 'unknown' | undefined {
+  switch ((headers['content-encoding'] ?? 'identity').toLowerCase()) {
+    case 'identity':
+      return undefined;
+    case 'gzip':
+    case 'deflate':
+      return createUnzip();
+    case 'br':
+      return createBrotliDecompress();
+    default:
+      return 'unknown';
+  }
 }

@@ -3,11 +3,10 @@ import { BrokerError, canUserHelp, describeError, hasCode } from '../core/errors
 import type { Server } from '../core/server.js';
 import type { LentToken } from '../core/token-source.js';
 import { pause } from '../core/waiting.js';
-import { isRpcResponse } from './answer.js';
-import { Asking, giveUp, mayBecomeStream, type Answered, type AskingParts, type Call } from './asking.js';
-import { headersInSession, type BeforeSignIn } from './before-sign-in.js';
+import { Asking, mayBecomeStream, type Answered, type AskingParts, type Call } from './asking.js';
+import type { BeforeSignIn } from './before-sign-in.js';
 import { readBody, type Body } from './body.js';
-import { AnsweredInError, replyWithFailure, type FailureParts } from './failure-reply.js';
+import { replyWithFailure, type FailureParts } from './failure-reply.js';
 import { forwardedRequestHeaders, withoutHeader } from './headers.js';
 import { hidingFilter, shown } from './hidden.js';
 import { mayInquire, readInquiry, recordOf, type Inquiry } from './inquiry.js';
@@ -16,11 +15,12 @@ import type { LegacyEndpoint } from './legacy-sse.js';
 import { acknowledgment, listChanges, listeningIn, listenMethod, type Listening } from './listening.js';
 import { LocalSessions, type LocalSession } from './local-sessions.js';
 import type { Memory } from './memory.js';
+import { requirePassable } from './passable.js';
 import type { ProtocolVersions } from './protocol-versions.js';
-import { quoted, quotedReason, readShort } from './refusal.js';
-import { isEventStream, Reply } from './reply.js';
+import { Reply } from './reply.js';
 import { conditionsOf } from './rule-pass.js';
 import { takesTrailers, teHeaders } from './trailers.js';
+import { headersInSession, type Tying } from './tying.js';
 
 /** A server that is restarted is back within seconds; one that stays away is asked now and then. */
 const firstRetryMs = 1_000;
@@ -30,6 +30,7 @@ export interface ExchangeParts extends AskingParts, FailureParts, LegacyParts {
   readonly memory: Memory;
   readonly sessions: LocalSessions;
   readonly beforeSignIn: BeforeSignIn;
+  readonly tying: Tying;
   readonly versions: ProtocolVersions;
 }
 
@@ -96,7 +97,14 @@ export class Exchange {
       // A client that has begun waits for this before it does anything else; what the server says of it comes later.
       if (told) this.#reply.announce([acknowledgment(listening)]);
       const { answer, lent } = await (this.#isBackChannel ? this.#stream(call) : this.#answered(call));
-      await this.#requirePassable(answer, lent, body);
+      const { hasBegun } = this.#reply;
+      await requirePassable(
+        answer,
+        lent,
+        body,
+        { hasBegun, isBackChannel: this.#isBackChannel },
+        parts.clock,
+      );
       if (told) this.#reply.announce(listChanges(listening, told));
       this.#noteSession(call, answer, lent);
       if (inquiry !== undefined) void this.#learn(inquiry, answer, lent);
@@ -178,17 +186,25 @@ export class Exchange {
   async #answered(call: Call): Promise<Answered> {
     const local = this.#local;
     if (local === undefined) return this.#asking.answered(call);
-    const { beforeSignIn } = this.parts;
     if (local.tying === undefined) await this.#asking.token({ ...call, session: undefined });
-    const ask = (one: Call) => this.#asking.answered(one);
-    const { session, version } = await beforeSignIn.tied(this.server, local, ask, this.#gone);
+    else if (local.tie === undefined) this.#keepAlive(call);
+    const { session, name, version } = await this.parts.tying.tied(this.server, local, {
+      ask: (one) => this.#asking.answered(one),
+      isStream: this.#isBackChannel,
+      gone: this.#gone,
+    });
     const isVersioned = this.request.headers['mcp-protocol-version'] !== undefined;
     this.#announceNews(local, call);
     return this.#asking.answered({
       ...call,
-      session,
+      session: name,
       headers: headersInSession(call.headers, session, isVersioned ? undefined : version),
     });
+  }
+
+  /** For a wait behind another call, which may be one for the user. */
+  #keepAlive({ body }: Call): void {
+    if (this.#isBackChannel || (this.#reply.acceptsStream && mayBecomeStream(body))) this.#reply.keepAlive();
   }
 
   /** Tells the client what is not as it was told, on its stream, or before the answer to a call when it has none. */
@@ -217,7 +233,7 @@ export class Exchange {
   #noteSession({ session: known }: Call, answer: IncomingMessage, lent: LentToken): void {
     const { tokens, sessions } = this.parts;
     if (this.entrance.legacy !== undefined) return;
-    const session = this.#local === undefined ? known : this.#local.tie?.session;
+    const session = this.#local === undefined ? known : this.#local.tie?.name;
     const opened = single(answer.headers['mcp-session-id']);
     if (known === undefined && opened !== undefined) tokens.sessionOpened(this.server.id, opened, lent);
     const isOver =
@@ -229,38 +245,6 @@ export class Exchange {
   #closed(session: string): void {
     this.parts.tokens.sessionClosed(this.server.id, session);
     this.parts.versions.forget(this.server.id, session);
-  }
-
-  /** @throws BrokerError for an answer that the caller must not or cannot get */
-  async #requirePassable(answer: IncomingMessage, { account, token }: LentToken, body: Body): Promise<void> {
-    const { statusCode: status = 502 } = answer;
-    const details = { account: account.label };
-    if (status === 401) {
-      giveUp(answer, body);
-      throw new BrokerError('token_rejected', 'The server refuses a new token.', { details });
-    }
-    if (status === 403) {
-      const reason = quotedReason(answer, await readShort(answer, this.parts.clock), token.reveal());
-      throw new BrokerError('access_forbidden', 'The server forbids the request.', {
-        details: { ...details, ...(reason !== undefined && { reason }) },
-      });
-    }
-    if (status >= 300 && status < 400 && status !== 304) {
-      giveUp(answer, body);
-      const location = quoted(answer.headers.location ?? '', token.reveal());
-      throw new BrokerError('redirect_refused', 'The server redirects.', {
-        details: { location: location ?? '"…"' },
-      });
-    }
-    if (!this.#reply.hasBegun || isContent(answer)) return;
-    if (this.#isBackChannel) {
-      // The client asks again at once, and then hears the status itself.
-      giveUp(answer, body);
-      throw new BrokerError('server_failed', 'There is no stream.', { details: { status } });
-    }
-    const said = await readShort(answer, this.parts.clock);
-    if (isRpcResponse(said)) throw new AnsweredInError(said);
-    throw new BrokerError('server_failed', `The server answers with ${status}.`, { details: { status } });
   }
 
   async #fail(body: Body | undefined, error: unknown): Promise<void> {
@@ -283,6 +267,7 @@ const isPassing = (error: unknown): boolean =>
   canUserHelp(error) ||
   hasCode(
     error,
+    'scope_required',
     'server_unreachable',
     'issuer_unreachable',
     'network_down',
@@ -291,10 +276,6 @@ const isPassing = (error: unknown): boolean =>
     'renewed_elsewhere',
     'too_many_attempts',
   );
-
-const isContent = (answer: IncomingMessage): boolean =>
-  answer.statusCode === 200 &&
-  (isEventStream(answer) || answer.headers['content-type']?.startsWith('application/json') === true);
 
 const single = (header: string | string[] | undefined): string | undefined =>
   Array.isArray(header) ? header[0] : header;

@@ -59,6 +59,12 @@ export function wireOf(params: Inquiry['params']): string {
 export const memberOf = (method: string): string =>
   method === 'resources/templates/list' ? 'resourceTemplates' : (method.split('/')[0] ?? '');
 
+/** The items of one page of a list. */
+export const itemsOf = ({ method }: Inquiry, result: unknown): readonly unknown[] => {
+  const items = recordOf(result)[memberOf(method)];
+  return Array.isArray(items) ? items : [];
+};
+
 /** @returns an empty one for what is no object */
 export const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { BrokerError } from '../core/errors.js';
+import type { Clock } from '../core/ports.js';
 import type { LentToken } from '../core/token-source.js';
+import { discard } from './discard.js';
 import type { Upstream, UpstreamRequest } from './upstream.js';
 
 /**
@@ -14,6 +16,7 @@ export async function sendLent(
   upstream: Upstream,
   request: Omit<UpstreamRequest, 'token' | 'proof'>,
   { token, prove }: LentToken,
+  clock: Clock,
 ): Promise<IncomingMessage> {
   if (prove === undefined) return upstream.send({ ...request, token });
   const send = async () => {
@@ -26,7 +29,7 @@ export async function sendLent(
   const answer = await send();
   if (!wantsNonce(answer)) return answer;
   if (request.body.whole !== undefined) {
-    answer.resume();
+    discard(answer, clock);
     return send();
   }
   // The rest of the request would be waited for.

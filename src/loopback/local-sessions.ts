@@ -24,7 +24,7 @@ export interface LocalSession {
   /** Methods of the notifications that the client has not heard yet. */
   news: readonly string[];
   /** Under way, or done; undefined before and after a failure. */
-  tying: Promise<Tie> | undefined;
+  tying: { readonly tie: Promise<Tie>; readonly isByStream: boolean } | undefined;
   /** What came of it. */
   tie: Tie | undefined;
 }
@@ -33,6 +33,8 @@ export interface LocalSession {
 export interface Tie {
   /** Undefined for a server that has none. */
   readonly session: string | undefined;
+  /** What its account is known by: the same, or the local session's id for a server that has none. */
+  readonly name: string;
   /** Of the protocol, which both speak. */
   readonly version: string;
 }

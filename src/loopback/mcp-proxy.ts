@@ -15,6 +15,7 @@ import { listen, listenOnSocket, type Handle, type Listener, type Welcome } from
 import { LocalSessions } from './local-sessions.js';
 import { Memory } from './memory.js';
 import { ProtocolVersions } from './protocol-versions.js';
+import { Tying } from './tying.js';
 import { Upstream } from './upstream.js';
 
 const capabilityBytes = 32;
@@ -62,8 +63,9 @@ export class McpProxy implements Disposable {
       new Memory(proxyParts.serverMemory, proxyParts.tokens, proxyParts.log),
       new LocalSessions(),
     ];
-    const beforeSignIn = new BeforeSignIn({ ...proxyParts, memory, sessions });
-    const own = { upstream: this.#upstream, hold, heldStreams, memory, sessions, beforeSignIn };
+    const remembering = { ...proxyParts, memory, sessions };
+    const [beforeSignIn, tying] = [new BeforeSignIn(remembering), new Tying(remembering)];
+    const own = { upstream: this.#upstream, hold, heldStreams, memory, sessions, beforeSignIn, tying };
     const known = { versions: new ProtocolVersions(), legacy: new LegacyEndpoints() };
     this.#parts = { ...proxyParts, ...own, ...known };
   }

@@ -76,7 +76,7 @@ export class Memory {
    * @returns the result; undefined when there is none
    */
   async listen(server: Server, inquiry: Inquiry, answer: IncomingMessage, lent: LentToken): Promise<unknown> {
-    const text = await collected(answer, limitBytes);
+    const text = await collected(answer, limitBytes, inquiry.id);
     if (text === undefined) return undefined;
     const result = resultIn(answer, text, inquiry.id);
     if (result !== undefined) await this.keep(server, inquiry, result, lent);

@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
+import { pipeline } from 'node:stream';
 import { createBrotliDecompress, createUnzip } from 'node:zlib';
 import { masked } from '../core/masking.js';
 import type { Clock } from '../core/ports.js';
 import { parseJson } from './message.js';
 
 /** A reason is a sentence; whatever is longer is a page. */
-const bodyLimitBytes = 16_384;
+const reasonLimitBytes = 16_384;
 const quoteLimit = 300;
 const patienceMs = 2_000;
 
@@ -16,20 +17,25 @@ const tellingLength = 16;
  * Reads all of a short answer.
  * @returns what has come of it within a moment, up to a limit
  */
-export async function readShort(answer: IncomingMessage, clock: Clock): Promise<string> {
+export async function readShort(
+  answer: IncomingMessage,
+  clock: Clock,
+  limitBytes = reasonLimitBytes,
+): Promise<string> {
   const timer = clock.after(patienceMs, () => answer.destroy());
   const encoding = answer.headers['content-encoding'];
   const plain =
     encoding === undefined || encoding === 'identity'
       ? answer
-      : answer.pipe(encoding === 'br' ? createBrotliDecompress() : createUnzip());
+      : // Unlike a pipe, it ends for the reader as well when the answer breaks off.
+        pipeline(answer, encoding === 'br' ? createBrotliDecompress() : createUnzip(), () => undefined);
   const chunks: Buffer[] = [];
   let size = 0;
   try {
     for await (const chunk of plain as AsyncIterable<Buffer>) {
       chunks.push(chunk);
       size += chunk.length;
-      if (size >= bodyLimitBytes) break;
+      if (size >= limitBytes) break;
     }
   } catch {
     // What has come is all that there is.
@@ -37,7 +43,7 @@ export async function readShort(answer: IncomingMessage, clock: Clock): Promise<
     timer.dispose();
     answer.destroy();
   }
-  return Buffer.concat(chunks).subarray(0, bodyLimitBytes).toString('utf8');
+  return Buffer.concat(chunks).subarray(0, limitBytes).toString('utf8');
 }
 
 /**

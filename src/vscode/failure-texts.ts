@@ -34,6 +34,11 @@ export function failureText(
   const account = detail('account');
   const isFromFile = error.details['source'] === 'file';
   const renewFile = `${renewFileText(l10n)} ${signIn}`;
+  const tooLarge = () =>
+    l10n.t(
+      'The MCP server “{0}” wanted something new in a request that is too large to be sent twice. Make the call again.',
+      server,
+    );
   const texts: Record<ErrorCode, () => string> = {
     sign_in_required: () => l10n.t('Nobody is signed in for the MCP server “{0}”.', server) + ' ' + signIn,
     grant_refused: () =>
@@ -243,24 +248,22 @@ export function failureText(
     session_account_changed: () => l10n.t('“{0}” uses another account now. Try again.', server),
     session_lost: () => l10n.t('The MCP server “{0}” has changed. Try again.', server),
     token_rejected: () =>
-      l10n.t(
-        'The MCP server “{0}” refuses a token that its authorization server has just issued to {1}.',
-        server,
-        account,
-      ) +
-      ' ' +
-      signIn,
+      error.details['limitBytes'] !== undefined
+        ? tooLarge()
+        : l10n.t(
+            'The MCP server “{0}” refuses a token that its authorization server has just issued to {1}.',
+            server,
+            account,
+          ) +
+          ' ' +
+          signIn,
     dpop_unsupported: () =>
       l10n.t(
         'The MCP server “{0}” takes only tokens that are bound to a key (DPoP), and {1} does not bind them with ES256. Ask whoever runs the server.',
         server,
         detail('issuer'),
       ),
-    nonce_wanted: () =>
-      l10n.t(
-        'The MCP server “{0}” wanted something new in a request that is too large to be sent twice. Make the call again.',
-        server,
-      ),
+    nonce_wanted: tooLarge,
     scope_required: () =>
       l10n.t('The MCP server “{0}” needs more permissions of {1}.', server, account) + ' ' + signIn,
     access_forbidden: () =>

@@ -1,147 +1,33 @@
 import assert from 'node:assert/strict';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { sameAccount, type Account } from '../../src/core/account.js';
+import type { ServerResponse } from 'node:http';
 import { BrokerError } from '../../src/core/errors.js';
-import { noServerMemory, type SaidBefore, type ServerMemory } from '../../src/core/server-memory.js';
-import { ProxyRig, settled, toolCall, type Answer } from '../support/proxy-rig.js';
+import { noServerMemory } from '../../src/core/server-memory.js';
+import { settled, toolCall } from '../support/proxy-rig.js';
+import {
+  accept,
+  bob,
+  initialize,
+  MemoryOnTable,
+  resultOf,
+  rpc,
+  useRemembered,
+} from '../support/remembered-rig.js';
 
-const nobody = new BrokerError('sign_in_required', 'Nobody.');
-const accept = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' };
-const rpc = (id: unknown, method: string, params: object = {}) => ({ jsonrpc: '2.0', id, method, params });
-const initialize = rpc(0, 'initialize', {
-  protocolVersion: '2025-11-25',
-  capabilities: { sampling: {} },
-  clientInfo: { name: 'editor', version: '9' },
-});
 const meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' };
 const discover = rpc(1, 'server/discover', { _meta: meta });
-const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' };
-
-const bob: Account = { issuer: 'https://as.example.com', subject: 'u-2', label: 'bob@example.com' };
-
-class MemoryOnTable implements ServerMemory {
-  kept: SaidBefore = {};
-  owner: Account | undefined;
-  writes = 0;
-  recall(_server: unknown, _url: string, account: Account | undefined): Promise<SaidBefore> {
-    const isTheirs = this.owner === undefined || account === undefined || sameAccount(account, this.owner);
-    return Promise.resolve(isTheirs ? this.kept : {});
-  }
-  reduce(_server: unknown, _url: string, stays: (name: string) => boolean): Promise<void> {
-    this.kept = Object.fromEntries(Object.entries(this.kept).filter(([name]) => stays(name)));
-    return Promise.resolve();
-  }
-  keep(_server: unknown, _url: string, account: Account, said: SaidBefore): Promise<void> {
-    [this.kept, this.owner] = [said, account];
-    this.writes++;
-    return Promise.resolve();
-  }
-}
 
 describe('a server that said before what it offers', () => {
-  const rig = new ProxyRig();
-  let memory: MemoryOnTable;
-  let tools: object[];
-  let capabilities: object;
-  let signIn: () => void;
-  let isStreaming: boolean;
-
-  beforeEach(async () => {
-    memory = new MemoryOnTable();
-    [tools, capabilities, isStreaming] = [
-      [{ name: 'a' }, { name: 'b' }, { name: 'c' }],
-      { tools: {} },
-      false,
-    ];
-    await rig.open({ serverMemory: memory });
-    rig.handle = serve;
-  });
-  afterEach(() => rig.close());
-
-  /** An MCP server of the stateful wire, with pages of two tools. */
-  function serve(req: IncomingMessage, res: ServerResponse, body: string): void {
-    if (req.method === 'GET') {
-      res.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: {"hello":1}\n\n');
-      return;
-    }
-    const {
-      id,
-      method,
-      params = {},
-    } = JSON.parse(body || '{}') as {
-      id?: unknown;
-      method?: string;
-      params?: { cursor?: string };
-    };
-    const answer = (result: object, headers: Record<string, string> = {}) => {
-      const json = JSON.stringify({ jsonrpc: '2.0', id, result });
-      if (isStreaming)
-        res
-          .writeHead(200, { ...headers, 'content-type': 'text/event-stream' })
-          .end(`: hi\r\n\r\nevent: message\r\ndata: ${json}\r\n\r\n`);
-      else res.writeHead(200, { ...headers, 'content-type': 'application/json' }).end(json);
-    };
-    if (method === 'initialize')
-      answer(
-        { protocolVersion: '2025-11-25', capabilities, serverInfo: { name: 's', version: '1' } },
-        { 'mcp-session-id': 'up-1' },
-      );
-    else if (req.headers['mcp-session-id'] !== 'up-1') res.writeHead(404).end();
-    else if (id === undefined) res.writeHead(202).end();
-    else if (method === 'tools/list') {
-      const from = Number(params.cursor ?? 0);
-      const more = from + 2 < tools.length ? { nextCursor: String(from + 2) } : {};
-      answer({ tools: tools.slice(from, from + 2), ...more });
-    } else answer({ done: method }, { 'mcp-session-id': 'up-1' });
-  }
-
-  /** Says all of it once, while somebody is signed in. */
-  async function learn(beginnings = 1): Promise<void> {
-    await rig.send(initialize, accept);
-    const inSession = { ...accept, 'mcp-session-id': 'up-1' };
-    for (let cursor: unknown = ''; cursor !== undefined;) {
-      const { text } = await rig.send(rpc(1, 'tools/list', cursor === '' ? {} : { cursor }), inSession);
-      const data = /^data: (.*)$/m.exec(text)?.[1] ?? text;
-      cursor = (JSON.parse(data) as { result: { nextCursor?: string } }).result.nextCursor;
-    }
-    await settled(() => Object.keys(memory.kept).length === beginnings + Math.ceil(tools.length / 2));
-    rig.seen.length = 0;
-  }
-
-  function signOut(): void {
-    const waiting: (() => void)[] = [];
-    rig.tokens.answers = [nobody];
-    rig.tokens.signIn = (signal) =>
-      new Promise((resolve, reject) => {
-        waiting.push(resolve);
-        signal.addEventListener('abort', () => reject(signal.reason as Error));
-      });
-    signIn = () => {
-      rig.tokens.answers = ['token-2'];
-      for (const go of waiting.splice(0)) go();
-    };
-  }
-
-  const resultOf = ({ text }: Answer) => (JSON.parse(text) as { result: Record<string, unknown> }).result;
-
-  /** A session that begins while nobody is signed in. @returns the headers of its requests */
-  async function begin(): Promise<Record<string, string>> {
-    const { headers } = await rig.send(initialize, accept);
-    const session = String(headers['mcp-session-id']);
-    const inSession = { ...accept, 'mcp-session-id': session };
-    assert.equal((await rig.send(initialized, inSession)).status, 202);
-    return inSession;
-  }
+  const rig = useRemembered();
 
   for (const wire of ['JSON', 'events']) {
     it(`is answered for from that, heard as ${wire}, while nobody is signed in`, async () => {
-      isStreaming = wire === 'events';
-      await learn();
-      signOut();
+      rig.isStreaming = wire === 'events';
+      await rig.learn();
+      rig.signOut();
       const opened = await rig.send(initialize, accept);
       assert.match(String(opened.headers['mcp-session-id']), /^mcp-credentials-local-/);
       assert.deepEqual(resultOf(opened)['serverInfo'], { name: 's', version: '1' });
-      const inSession = await begin();
+      const inSession = await rig.beginLocally();
       const first = resultOf(await rig.send(rpc('x', 'tools/list'), inSession));
       assert.deepEqual(first, { tools: [{ name: 'a' }, { name: 'b' }], nextCursor: '2' });
       const second = resultOf(await rig.send(rpc('y', 'tools/list', { cursor: '2' }), inSession));
@@ -156,9 +42,9 @@ describe('a server that said before what it offers', () => {
   }
 
   it('gets the first call after the sign-in, in a session that the client’s own words open', async () => {
-    await learn();
-    signOut();
-    const inSession = await begin();
+    await rig.learn();
+    rig.signOut();
+    const inSession = await rig.beginLocally();
     await rig.send(rpc(4, 'logging/setLevel', { level: 'debug' }), inSession);
     await rig.send(rpc(1, 'tools/list'), inSession);
     await rig.send(rpc(1, 'tools/list', { cursor: '2' }), inSession);
@@ -166,7 +52,7 @@ describe('a server that said before what it offers', () => {
       rig.send({ ...toolCall, id }, { ...inSession, accept: 'application/json' }),
     );
     await settled(() => rig.tokens.asked.filter((line) => line.startsWith('signedIn')).length === 2);
-    signIn();
+    rig.signIn();
     for (const answer of await Promise.all(calls)) {
       assert.equal(answer.status, 200);
       assert.equal(resultOf(answer)['done'], 'tools/call');
@@ -181,8 +67,8 @@ describe('a server that said before what it offers', () => {
       ['initialize', 0, undefined, undefined],
       ['notifications/initialized', undefined, 'up-1', '2025-11-25'],
       ['logging/setLevel', 4, 'up-1', '2025-11-25'],
-      ['tools/list', 'mcp-credentials-0', 'up-1', '2025-11-25'],
-      ['tools/list', 'mcp-credentials-1', 'up-1', '2025-11-25'],
+      ['tools/list', 'mcp-credentials-tools/list-0', 'up-1', '2025-11-25'],
+      ['tools/list', 'mcp-credentials-tools/list-1', 'up-1', '2025-11-25'],
       ['tools/call', 7, 'up-1', '2025-11-25'],
       ['tools/call', 8, 'up-1', '2025-11-25'],
     ]);
@@ -194,15 +80,15 @@ describe('a server that said before what it offers', () => {
   });
 
   it('has what changed told on the client’s stream, before the server speaks on it', async () => {
-    await learn();
-    signOut();
-    const inSession = await begin();
+    await rig.learn();
+    rig.signOut();
+    const inSession = await rig.beginLocally();
     const { answered, outgoing } = rig.begin('', { ...inSession, accept: 'text/event-stream' }, 'GET');
     await rig.send(rpc(1, 'tools/list'), inSession);
     const call = rig.send(toolCall, inSession);
     await settled(() => rig.tokens.asked.filter((line) => line.startsWith('signedIn')).length === 2);
-    tools.push({ name: 'd' });
-    signIn();
+    rig.tools.push({ name: 'd' });
+    rig.signIn();
     assert.equal((await call).headers['content-type'], 'application/json');
     let text = '';
     for await (const chunk of await answered) {
@@ -217,40 +103,40 @@ describe('a server that said before what it offers', () => {
   });
 
   it('has what changed told before the answer to the call, when the client has no stream', async () => {
-    await learn();
-    signOut();
-    const inSession = await begin();
+    await rig.learn();
+    rig.signOut();
+    const inSession = await rig.beginLocally();
     await rig.send(rpc(1, 'tools/list'), inSession);
     const call = rig.send(toolCall, inSession);
     await settled(() => rig.tokens.asked.some((line) => line.startsWith('signedIn')));
-    tools = [{ name: 'z' }];
-    signIn();
+    rig.tools = [{ name: 'z' }];
+    rig.signIn();
     const { text, headers } = await call;
     assert.equal(headers['content-type'], 'text/event-stream');
     assert.match(text, /tools\/list_changed.*\n\nevent: message\ndata: .*"done":"tools\/call"/);
-    assert.deepEqual(resultOf(await rig.send(rpc(2, 'tools/list'), inSession)), { tools });
+    assert.deepEqual(resultOf(await rig.send(rpc(2, 'tools/list'), inSession)), { tools: rig.tools });
   });
 
   it('makes the client begin anew when it has other abilities than the client was told', async () => {
-    await learn();
-    signOut();
-    const inSession = await begin();
+    await rig.learn();
+    rig.signOut();
+    const inSession = await rig.beginLocally();
     const call = rig.send(toolCall, inSession);
     await settled(() => rig.tokens.asked.some((line) => line.startsWith('signedIn')));
-    capabilities = { prompts: {} };
-    signIn();
+    rig.capabilities = { prompts: {} };
+    rig.signIn();
     assert.equal((await call).status, 404);
     assert.equal((await rig.send(toolCall, inSession)).status, 404);
     assert.deepEqual(resultOf(await rig.send(initialize, accept))['capabilities'], { prompts: {} });
   });
 
   it('ends a session of another account with 404', async () => {
-    await learn();
-    signOut();
-    const inSession = await begin();
+    await rig.learn();
+    rig.signOut();
+    const inSession = await rig.beginLocally();
     const call = rig.send(toolCall, inSession);
     await settled(() => rig.tokens.asked.some((line) => line.startsWith('signedIn')));
-    signIn();
+    rig.signIn();
     await call;
     rig.tokens.answers = [new BrokerError('session_account_changed', 'Changed.')];
     assert.equal((await rig.send(toolCall, inSession)).status, 404);
@@ -259,9 +145,9 @@ describe('a server that said before what it offers', () => {
   });
 
   it('lets the next call open the session when the first caller leaves meanwhile', async () => {
-    await learn();
-    signOut();
-    const inSession = await begin();
+    await rig.learn();
+    rig.signOut();
+    const inSession = await rig.beginLocally();
     const leaving = rig.begin(JSON.stringify(toolCall), inSession);
     leaving.answered.catch(() => undefined);
     await settled(() => rig.tokens.asked.filter((line) => line.startsWith('signedIn')).length === 1);
@@ -269,40 +155,59 @@ describe('a server that said before what it offers', () => {
     await settled(() => rig.tokens.asked.filter((line) => line.startsWith('signedIn')).length === 2);
     let hold: (() => void) | undefined;
     rig.handle = (req, res, body) => {
-      hold = () => serve(req, res, body);
+      hold = () => rig.serve(req, res, body);
     };
-    signIn();
+    rig.signIn();
     await settled(() => hold !== undefined);
-    rig.handle = serve;
+    rig.handle = (...request) => rig.serve(...request);
     leaving.outgoing.on('error', () => undefined).destroy();
     assert.equal(resultOf(await staying)['done'], 'tools/call');
   });
 
   it('is ended by the client without the server', async () => {
-    await learn();
-    signOut();
-    const inSession = await begin();
+    await rig.learn();
+    rig.signOut();
+    const inSession = await rig.beginLocally();
     assert.equal((await rig.send('', inSession, 'DELETE')).status, 204);
     assert.equal((await rig.send(toolCall, inSession)).status, 404);
     assert.deepEqual(rig.seen, []);
   });
 
   it('is asked itself as soon as somebody is signed in, although nothing was called', async () => {
-    await learn();
-    signOut();
-    const inSession = await begin();
-    signIn();
-    tools = [{ name: 'z' }];
-    assert.deepEqual(resultOf(await rig.send(rpc(1, 'tools/list'), inSession)), { tools });
+    await rig.learn();
+    rig.signOut();
+    const inSession = await rig.beginLocally();
+    rig.signIn();
+    rig.tools = [{ name: 'z' }];
+    assert.deepEqual(resultOf(await rig.send(rpc(1, 'tools/list'), inSession)), { tools: rig.tools });
+  });
+
+  it('is remembered by the first answer on a stream that it leaves open', async () => {
+    rig.handle = (_req, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream', 'mcp-session-id': 'up-1' });
+      const result = { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: '✎' } };
+      const event = Buffer.from(`data: ${JSON.stringify({ jsonrpc: '2.0', id: 0, result })}\n\n`);
+      const half = event.indexOf('✎') + 1;
+      res.write(event.subarray(0, half));
+      res.write(event.subarray(half));
+    };
+    const { answered, outgoing } = rig.begin(JSON.stringify(initialize), accept);
+    (await answered).on('error', () => undefined).resume();
+    await settled(() => Object.keys(rig.memory.kept).length === 1);
+    assert.match(JSON.stringify(rig.memory.kept), /✎/);
+    rig.handle = (...request) => rig.serve(...request);
+    await rig.send(toolCall, { ...accept, 'mcp-session-id': 'up-1' });
+    assert.equal(rig.seen.at(-1)?.headers['mcp-protocol-version'], '2025-11-25');
+    outgoing.on('error', () => undefined).destroy();
   });
 
   it('is not begun for a client that speaks another version', async () => {
-    await learn();
-    signOut();
+    await rig.learn();
+    rig.signOut();
     const other = { ...initialize, params: { ...initialize.params, protocolVersion: '2025-06-18' } };
     const answer = rig.send(other, accept);
     await settled(() => rig.tokens.asked.some((line) => line.startsWith('signedIn')));
-    signIn();
+    rig.signIn();
     assert.equal((await answer).headers['mcp-session-id'], 'up-1');
   });
 
@@ -319,9 +224,9 @@ describe('a server that said before what it offers', () => {
     it(`is said not to know the newer way of asking, when it said so by ${how}`, async () => {
       rig.handle = (_req, res) => refuse(res);
       await rig.send(discover, accept);
-      rig.handle = serve;
-      await learn(2);
-      signOut();
+      rig.handle = (...request) => rig.serve(...request);
+      await rig.learn(2);
+      rig.signOut();
       const { text } = await rig.send(discover, accept);
       assert.equal((JSON.parse(text) as { error: { code: number } }).error.code, -32_601);
       assert.deepEqual(rig.seen, []);
@@ -329,8 +234,8 @@ describe('a server that said before what it offers', () => {
   }
 
   it('is asked itself in the newer way, when it was only ever asked in the older', async () => {
-    await learn();
-    signOut();
+    await rig.learn();
+    rig.signOut();
     const { answered, outgoing } = rig.begin(JSON.stringify(discover), accept);
     answered.catch(() => undefined);
     await settled(() => rig.tokens.asked.some((line) => line.startsWith('signedIn')));
@@ -346,16 +251,16 @@ describe('a server that said before what it offers', () => {
           '{"jsonrpc":"2.0","id":1,"error":{"code":-32022,"message":"","data":{"supported":["2027-01-01"]}}}',
         );
     await rig.send(discover, accept);
-    rig.handle = serve;
-    await learn();
+    rig.handle = (...request) => rig.serve(...request);
+    await rig.learn();
     assert.equal(await rig.proxy.remembers(rig.id), true);
-    assert.ok(!Object.keys(memory.kept).some((name) => name.includes('discover')));
+    assert.ok(!Object.keys(rig.memory.kept).some((name) => name.includes('discover')));
   });
 
   it('cannot begin with that it does not know the newer way of asking', async () => {
     rig.handle = (_req, res) => res.writeHead(404).end();
     await rig.send(discover, accept);
-    await settled(() => Object.keys(memory.kept).length === 1);
+    await settled(() => Object.keys(rig.memory.kept).length === 1);
     assert.equal(await rig.proxy.remembers(rig.id), false);
   });
 
@@ -369,20 +274,23 @@ describe('a server that said before what it offers', () => {
     };
     await rig.send(rpc(1, 'tools/list', { _meta: meta }), accept);
     await rig.send(rpc(1, 'prompts/list', { _meta: meta }), accept);
-    await settled(() => Object.keys(memory.kept).length > 0);
-    assert.deepEqual(Object.keys(memory.kept), ['["prompts/list","","2026-07-28"]']);
+    await settled(() => Object.keys(rig.memory.kept).length > 0);
+    assert.deepEqual(Object.keys(rig.memory.kept), ['["prompts/list","","2026-07-28"]']);
   });
 
   it('is remembered without our token, and not beyond its size', async () => {
-    tools = [{ name: 'token-1' }];
+    rig.tools = [{ name: 'token-1' }];
     await rig.send(initialize, accept);
     const inSession = { ...accept, 'mcp-session-id': 'up-1' };
     await rig.send(rpc(1, 'tools/list'), inSession);
-    tools = [{ name: 'x'.repeat(600_000) }];
+    rig.tools = [{ name: 'x'.repeat(600_000) }];
     await rig.send(rpc(1, 'tools/list'), inSession);
     await rig.send(rpc(1, 'prompts/list'), inSession);
-    await settled(() => memory.writes > 1);
-    assert.deepEqual(Object.keys(memory.kept), ['["initialize","2025-11-25",""]', '["prompts/list","",""]']);
+    await settled(() => rig.memory.writes > 1);
+    assert.deepEqual(Object.keys(rig.memory.kept), [
+      '["initialize","2025-11-25",""]',
+      '["prompts/list","",""]',
+    ]);
   });
 
   for (const [how, escaped] of [
@@ -402,8 +310,8 @@ describe('a server that said before what it offers', () => {
       };
       await rig.send(rpc(1, 'tools/list'), accept);
       await rig.send(rpc(2, 'prompts/list'), accept);
-      await settled(() => Object.keys(memory.kept).length > 0);
-      assert.deepEqual(Object.keys(memory.kept), ['["prompts/list","",""]']);
+      await settled(() => Object.keys(rig.memory.kept).length > 0);
+      assert.deepEqual(Object.keys(rig.memory.kept), ['["prompts/list","",""]']);
     });
   }
 
@@ -426,7 +334,7 @@ describe('a server that said before what it offers', () => {
     }
     assert.deepEqual(rejections, []);
     assert.ok(rig.log.at('debug').some((line) => /too deep/.test(line)));
-    assert.deepEqual(memory.kept, {});
+    assert.deepEqual(rig.memory.kept, {});
   });
 
   describe('whose account is signed out', () => {
@@ -435,12 +343,12 @@ describe('a server that said before what it offers', () => {
 
     /** As *Sign Out* does it. @returns the headers of a session that began before */
     async function signOutByUser(): Promise<Record<string, string>> {
-      await learn();
+      await rig.learn();
       await rig.send(resources, { ...accept, 'mcp-session-id': 'up-1' });
-      await settled(() => Object.keys(memory.kept).some((name) => name.includes('resources')));
+      await settled(() => Object.keys(rig.memory.kept).some((name) => name.includes('resources')));
       rig.seen.length = 0;
-      signOut();
-      const inSession = await begin();
+      rig.signOut();
+      const inSession = await rig.beginLocally();
       rig.tokens.owner = undefined;
       await rig.proxy.signedOut(rig.id);
       return inSession;
@@ -459,9 +367,9 @@ describe('a server that said before what it offers', () => {
     it('begins with what it is and can do, and with nothing that was the account’s own', async () => {
       const before = await signOutByUser();
       assert.equal((await rig.send(toolCall, before)).status, 404);
-      assert.ok(!JSON.stringify(memory.kept).includes('resources'));
+      assert.ok(!JSON.stringify(rig.memory.kept).includes('resources'));
       assert.equal(await rig.proxy.remembers(rig.id), true);
-      const inSession = await begin();
+      const inSession = await rig.beginLocally();
       const { tools: told } = resultOf(await rig.send(rpc(1, 'tools/list'), inSession));
       assert.deepEqual(told, [{ name: 'a' }, { name: 'b' }]);
       await waits(resources, inSession);
@@ -469,40 +377,38 @@ describe('a server that said before what it offers', () => {
     });
 
     it('tells nothing of its own before the sign-out has been heard of, either', async () => {
-      await learn();
+      await rig.learn();
       await rig.send(resources, { ...accept, 'mcp-session-id': 'up-1' });
-      await settled(() => Object.keys(memory.kept).some((name) => name.includes('resources')));
-      signOut();
+      await settled(() => Object.keys(rig.memory.kept).some((name) => name.includes('resources')));
+      rig.signOut();
       rig.tokens.owner = undefined;
-      await waits(resources, await begin());
+      await waits(resources, await rig.beginLocally());
     });
 
     it('begins so in another window, too', async () => {
       await signOutByUser();
       rig.proxy.dispose();
-      const { kept, owner } = memory;
+      const { kept, owner } = rig.memory;
       await rig.close();
-      memory = new MemoryOnTable();
-      [memory.kept, memory.owner] = [kept, owner];
-      await rig.open({ serverMemory: memory });
-      rig.handle = serve;
-      signOut();
+      const serverMemory = new MemoryOnTable();
+      [serverMemory.kept, serverMemory.owner] = [kept, owner];
+      await rig.open({ serverMemory });
+      rig.signOut();
       rig.tokens.owner = undefined;
       assert.equal(await rig.proxy.remembers(rig.id), true);
-      await begin();
+      await rig.beginLocally();
     });
 
     it('begins so where nothing is to be left behind, for as long as the window lasts', async () => {
       await rig.close();
       await rig.open({ serverMemory: noServerMemory });
-      rig.handle = serve;
       await rig.send(initialize, accept);
       await rig.send(rpc(1, 'tools/list'), { ...accept, 'mcp-session-id': 'up-1' });
       await rig.proxy.remembers(rig.id);
-      signOut();
+      rig.signOut();
       rig.tokens.owner = undefined;
       await rig.proxy.signedOut(rig.id);
-      assert.deepEqual(resultOf(await rig.send(rpc(1, 'tools/list'), await begin()))['tools'], [
+      assert.deepEqual(resultOf(await rig.send(rpc(1, 'tools/list'), await rig.beginLocally()))['tools'], [
         { name: 'a' },
         { name: 'b' },
       ]);
@@ -519,7 +425,7 @@ describe('a server that said before what it offers', () => {
       await signOutByUser();
       const rules = [{ pattern: 'tools/b', effect: 'never', scopes: [] }] as const;
       rig.proxy.setServers([{ id: rig.id, url: rig.url, auth: {}, rules: [rules] }]);
-      const { tools: told } = resultOf(await rig.send(rpc(1, 'tools/list'), await begin()));
+      const { tools: told } = resultOf(await rig.send(rpc(1, 'tools/list'), await rig.beginLocally()));
       assert.deepEqual(told, [{ name: 'a' }]);
     });
 
@@ -529,7 +435,7 @@ describe('a server that said before what it offers', () => {
       const call = rig.send(rpc(2, 'tools/call', { _meta: meta }), { ...accept, 'mcp-session-id': 'up-1' });
       await settled(() => rig.proxy.isInUse(rig.id));
       assert.equal(rig.proxy.isInUse(rig.id), true);
-      signIn();
+      rig.signIn();
       await call;
       await settled(() => !rig.proxy.isInUse(rig.id));
       assert.equal(rig.proxy.isInUse(rig.id), false);
@@ -544,35 +450,35 @@ describe('a server that said before what it offers', () => {
 
     it('is tied to the session of whoever signs in, who hears of other tools', async () => {
       await signOutByUser();
-      const inSession = await begin();
+      const inSession = await rig.beginLocally();
       await rig.send(rpc(1, 'tools/list'), inSession);
       const call = rig.send(toolCall, inSession);
       await settled(isHeldBack);
-      tools = [{ name: 'bob’s' }];
+      rig.tools = [{ name: 'bob’s' }];
       rig.tokens.owner = bob;
-      signIn();
+      rig.signIn();
       const { text } = await call;
       assert.match(text, /tools\/list_changed.*\n\nevent: message\ndata: .*"done":"tools\/call"/);
-      await settled(() => memory.owner === bob);
-      assert.ok(JSON.stringify(memory.kept).includes('bob’s'));
-      assert.ok(!JSON.stringify(memory.kept).includes('"a"'), 'What alice was told is gone.');
+      await settled(() => rig.memory.owner === bob);
+      assert.ok(JSON.stringify(rig.memory.kept).includes('bob’s'));
+      assert.ok(!JSON.stringify(rig.memory.kept).includes('"a"'), 'What alice was told is gone.');
     });
 
     it('keeps nothing that comes for an account that is signed out meanwhile', async () => {
       await signOutByUser();
-      const { kept } = memory;
-      signIn();
-      tools = [{ name: 'late' }];
+      const { kept } = rig.memory;
+      rig.signIn();
+      rig.tools = [{ name: 'late' }];
       await rig.send(initialize, accept);
       await rig.send(rpc(1, 'tools/list'), { ...accept, 'mcp-session-id': 'up-1' });
-      assert.deepEqual(memory.kept, kept);
+      assert.deepEqual(rig.memory.kept, kept);
     });
   });
 
   it('has its sessions ended when it is at another address', async () => {
-    await learn();
-    signOut();
-    const inSession = await begin();
+    await rig.learn();
+    rig.signOut();
+    const inSession = await rig.beginLocally();
     rig.proxy.setServers([{ id: rig.id, url: rig.url, auth: {} }]);
     assert.equal(rig.proxy.isInUse(rig.id), true);
     rig.proxy.setServers([{ id: rig.id, url: `${rig.url}?tenant=2`, auth: {} }]);
@@ -589,19 +495,19 @@ describe('a server that said before what it offers', () => {
     };
     for (const list of ['tools/list', 'prompts/list']) {
       await rig.send(rpc(1, list), accept);
-      await settled(() => Object.keys(memory.kept).some((name) => name.includes(list)));
+      await settled(() => Object.keys(rig.memory.kept).some((name) => name.includes(list)));
     }
-    assert.deepEqual(Object.keys(memory.kept), ['["prompts/list","",""]']);
+    assert.deepEqual(Object.keys(rig.memory.kept), ['["prompts/list","",""]']);
   });
 
   it('is written once as long as it says the same', async () => {
-    await learn();
-    const { writes } = memory;
+    await rig.learn();
+    const { writes } = rig.memory;
     await rig.send(initialize, accept);
     await rig.send(rpc(1, 'tools/list'), { ...accept, 'mcp-session-id': 'up-1' });
     await rig.send(rpc(1, 'prompts/list'), { ...accept, 'mcp-session-id': 'up-1' });
-    await settled(() => memory.writes > writes);
-    assert.equal(memory.writes, writes + 1);
+    await settled(() => rig.memory.writes > writes);
+    assert.equal(rig.memory.writes, writes + 1);
   });
 
   it('answers on the stateless wire from what it said there, and lets nobody keep that', async () => {
@@ -615,8 +521,8 @@ describe('a server that said before what it offers', () => {
     };
     await rig.send(discover, accept);
     await rig.send(list, accept);
-    await settled(() => Object.keys(memory.kept).length === 2);
-    signOut();
+    await settled(() => Object.keys(rig.memory.kept).length === 2);
+    rig.signOut();
     rig.seen.length = 0;
     for (const [asked, about] of [
       [discover, 'server/discover'],
@@ -629,7 +535,7 @@ describe('a server that said before what it offers', () => {
     assert.equal(await rig.proxy.remembers(rig.id), true);
     const call = rig.send(rpc(2, 'tools/call', { _meta: meta }), accept);
     await settled(() => rig.tokens.asked.some((line) => line.startsWith('signedIn')));
-    signIn();
+    rig.signIn();
     assert.equal(resultOf(await call)['about'], 'tools/call');
     assert.equal(rig.seen.length, 1);
   });
@@ -687,13 +593,13 @@ describe('a server that said before what it offers', () => {
     it('lets it go on at once, and to ask again as soon as somebody is signed in', async () => {
       await rig.send(discover, accept);
       await rig.send(rpc(1, 'tools/list', { _meta: meta }), accept);
-      await settled(() => Object.keys(memory.kept).length === 2);
-      signOut();
+      await settled(() => Object.keys(rig.memory.kept).length === 2);
+      rig.signOut();
       await rig.send(discover, accept);
       await rig.send(rpc(1, 'tools/list', { _meta: meta }), accept);
       rig.seen.length = 0;
       const messages = await heard(3, () => {
-        void settled(() => rig.tokens.asked.some((line) => line.startsWith('signedIn'))).then(signIn);
+        void settled(() => rig.tokens.asked.some((line) => line.startsWith('signedIn'))).then(rig.signIn);
       });
       assert.deepEqual(messages, [asked, changed, granted]);
       assert.equal(rig.seen.length, 1);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { BrokerError } from '../../src/core/errors.js';
 import { errorIn, settled, toolCall, useProxy } from '../support/proxy-rig.js';
@@ -80,6 +81,25 @@ describe('a server that forbids a request', () => {
   });
 });
 
+describe('a server that forbids a request in packed words', () => {
+  const rig = useProxy();
+  const packed = gzipSync('Because ' + randomBytes(400).toString('hex')).subarray(0, 200);
+  const headers = { 'content-type': 'text/plain', 'content-encoding': 'gzip' };
+
+  it('is not waited for when it does not finish its sentence', async () => {
+    rig.handle = (_req, res) => res.writeHead(403, headers).write(packed);
+    const answering = rig.send(ping);
+    await rig.clock.armed(2_000);
+    rig.clock.advance(2_000);
+    assert.deepEqual(errorIn(await answering), { code: 'access_forbidden' });
+  });
+
+  it('is not waited for when its answer breaks off', async () => {
+    rig.handle = (_req, res) => res.writeHead(403, headers).write(packed, () => res.destroy());
+    assert.deepEqual(errorIn(await rig.send(ping)), { code: 'access_forbidden' });
+  });
+});
+
 describe('a request that is too large to be repeated', () => {
   const rig = useProxy();
   const filler = 'x'.repeat(1_200_000);
@@ -101,6 +121,34 @@ describe('a request that is too large to be repeated', () => {
       assert.equal(rig.seen.length, 1);
     });
   }
+
+  for (const sizeBytes of [1_048_577, 1_050_000, 1_100_000, 1_114_000]) {
+    it(`is answered for by its id, written last, when it has ${sizeBytes} bytes`, async () => {
+      const [head, tail] = ['{"method":"tools/call","params":{"a":"', '"},"jsonrpc":"2.0","id":41}'];
+      const body = head + 'x'.repeat(sizeBytes - head.length - tail.length) + tail;
+      const answer = await rig.send(Buffer.from(body));
+      assert.deepEqual([answer.status, (JSON.parse(answer.text) as { id: unknown }).id], [200, 41]);
+    });
+  }
+
+  it('is answered for by its id, written last, although nothing of it was sent', async () => {
+    rig.tokens.answers = [new BrokerError('issuer_unreachable', 'Down.')];
+    const body = `{"method":"tools/call","params":{"a":"${filler}"},"jsonrpc":"2.0","id":41}`;
+    const answer = await rig.send(Buffer.from(body));
+    assert.deepEqual([answer.status, (JSON.parse(answer.text) as { id: unknown }).id], [200, 41]);
+    assert.deepEqual(rig.seen, []);
+  });
+
+  it('leads to wider permissions all the same, so that the next call has them', async () => {
+    rig.tokens.allow = () => Promise.resolve();
+    rig.handle = (_req, res) =>
+      res.writeHead(403, { 'www-authenticate': 'Bearer error="insufficient_scope", scope="a"' }).end();
+    const answer = await rig.send(Buffer.from(`{"id":41,"method":"x","params":{"a":"${filler}"}}`));
+    assert.deepEqual(errorIn(answer), { code: 'token_rejected' });
+    assert.match(answer.text, /too large to be repeated/);
+    assert.ok(rig.tokens.asked.some((line) => line.startsWith('widerToken')));
+    assert.equal(rig.seen.length, 1);
+  });
 
   it('is what the settings say that it is', async () => {
     await rig.close();

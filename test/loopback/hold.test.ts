@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import { BrokerError } from '../../src/core/errors.js';
 import { Hold } from '../../src/loopback/hold.js';
 import { errorIn, settled, toolCall, useProxy } from '../support/proxy-rig.js';
@@ -81,8 +82,36 @@ describe('a call that waits for the user', () => {
     await text(answer);
     assert.deepEqual(
       [rig.seen[0]?.headers['accept-encoding'], rig.seen[0]?.headers['x-other']],
-      [undefined, 'gzip'],
+      ['identity', 'gzip'],
     );
+  });
+
+  it('is told when the server packs its answer although it was asked not to', async () => {
+    rig.handle = (_req, res) =>
+      res
+        .writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' })
+        .end(gzipSync('{"jsonrpc":"2.0","id":1,"result":{}}'));
+    const answer = await held();
+    signIn();
+    assert.match(await text(answer), /^: waiting\n\nevent: message\ndata: .*The answer is packed/);
+  });
+
+  it('gets a document whose type is written in capitals', async () => {
+    rig.handle = (_req, res) => res.writeHead(200, { 'content-type': 'Application/JSON' }).end('{"ok":true}');
+    const answer = await held();
+    signIn();
+    assert.match(await text(answer), /data: {"ok":true}/);
+  });
+
+  it('gets an error of the protocol with much to say', async () => {
+    const message = 'y'.repeat(20_000);
+    rig.handle = (_req, res) =>
+      res
+        .writeHead(400, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ jsonrpc: '2.0', id: 1, error: { code: -32_602, message } }));
+    const answer = await held();
+    signIn();
+    assert.ok((await text(answer)).includes(message));
   });
 
   const failures: readonly (readonly [string, number, string, RegExp])[] = [
@@ -186,6 +215,19 @@ describe('a call that waits for the user', () => {
     signIn();
     for (const { text: ok } of await Promise.all(waiting)) assert.equal(ok, '{"ok":true}');
     assert.equal((await rig.send()).text, '{"ok":true}');
+  });
+
+  it('takes no place for what no permission helps against', async () => {
+    const waiting = Array.from({ length: 100 }, () => rig.send());
+    await settled(() => rig.clock.pending.filter((ms) => ms === 120_000).length === 100);
+    rig.tokens.answers = ['token-1'];
+    rig.handle = (_req, res) => res.writeHead(403, { 'content-type': 'text/plain' }).end('Not on Sundays.');
+    const answer = await rig.send({ jsonrpc: '2.0', id: 5, method: 'ping' });
+    assert.deepEqual(errorIn(answer), { code: 'access_forbidden' });
+    assert.match(answer.text, /Not on Sundays/);
+    rig.handle = (_req, res) => res.end('{"ok":true}');
+    signIn();
+    await Promise.all(waiting);
   });
 
   it('leaves nothing behind when the caller hangs up in the stream', async () => {

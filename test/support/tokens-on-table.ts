@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Account } from '../../src/core/account.js';
+import { sameAccount, type Account } from '../../src/core/account.js';
 import { BrokerError } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 import type { ServerId } from '../../src/core/server.js';
@@ -17,10 +17,14 @@ export class TokensOnTable implements TokenSource {
 
   reached = true;
   owner: Account | undefined = alice;
+  readonly #sessions = new Map<string, Account>();
 
   constructor(private readonly resource: () => string) {}
 
   accessToken(server: ServerId, session?: string): Promise<LentToken> {
+    const account = this.#sessions.get(session ?? '');
+    if (account !== undefined && !sameAccount(account, this.owner ?? alice))
+      return Promise.reject(new BrokerError('session_account_changed', 'Changed.'));
     return this.#lend(`accessToken ${server} ${session ?? '-'}`);
   }
 
@@ -60,10 +64,12 @@ export class TokensOnTable implements TokenSource {
 
   sessionOpened(server: ServerId, session: string, { account }: LentToken): void {
     this.asked.push(`sessionOpened ${server} ${session} ${account.label}`);
+    if (!this.#sessions.has(session)) this.#sessions.set(session, account);
   }
 
   sessionClosed(server: ServerId, session: string): void {
     this.asked.push(`sessionClosed ${server} ${session}`);
+    this.#sessions.delete(session);
   }
 
   #lend(what: string): Promise<LentToken> {

@@ -164,6 +164,14 @@ describe('the text of a failure', () => {
     );
   });
 
+  it('sends nobody to sign in again because a request is large', () => {
+    const error = new BrokerError('token_rejected', '', { details: { limitBytes: 1 } });
+    assert.match(
+      failureText(l10n, error, tickets, nowMs, editor),
+      /too large to be sent twice\. Make the call again\.$/,
+    );
+  });
+
   it('names the place that has taken nothing, and what to look at there', () => {
     const error = new BrokerError('vault_write_failed', '');
     assert.equal(

@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { zstdCompressSync } from 'node:zlib';
+import { errorIn, settled, toolCall } from '../support/proxy-rig.js';
+import { accept, bob, initialize, nobody, resultOf, rpc, useRemembered } from '../support/remembered-rig.js';
+
+describe('a session that began before anybody had signed in', () => {
+  const rig = useRemembered();
+
+  beforeEach(async () => {
+    await rig.learn();
+    rig.signOut();
+  });
+
+  describe('with a server that has no sessions', () => {
+    const serve = (req: IncomingMessage, res: ServerResponse, body: string) => {
+      assert.equal(req.headers['mcp-session-id'], undefined);
+      const { id, method } = JSON.parse(body) as { id?: unknown; method?: string };
+      if (id === undefined) {
+        res.writeHead(202).end();
+        return;
+      }
+      const { capabilities } = rig;
+      const result =
+        method === 'initialize' ? { protocolVersion: '2025-11-25', capabilities } : { done: method };
+      res
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+    };
+
+    it('keeps its account', async () => {
+      const inSession = await rig.beginLocally();
+      rig.handle = serve;
+      rig.signIn();
+      assert.equal(resultOf(await rig.send(toolCall, inSession))['done'], 'tools/call');
+      const name = inSession['mcp-session-id'] ?? '';
+      assert.ok(rig.tokens.asked.includes(`sessionOpened ${rig.id} ${name} alice@example.com`));
+      rig.tokens.owner = bob;
+      rig.seen.length = 0;
+      assert.equal((await rig.send(toolCall, inSession)).status, 404);
+      assert.deepEqual(rig.seen, []);
+    });
+
+    it('is forgotten when the client ends it', async () => {
+      const inSession = await rig.beginLocally();
+      rig.handle = serve;
+      rig.signIn();
+      await rig.send(toolCall, inSession);
+      rig.handle = (_req, res) => res.writeHead(204).end();
+      await rig.send('', inSession, 'DELETE');
+      assert.ok(rig.tokens.asked.includes(`sessionClosed ${rig.id} ${inSession['mcp-session-id'] ?? ''}`));
+    });
+  });
+
+  /** The client's stream, on which it hears what changes. */
+  function stream(inSession: Record<string, string>) {
+    const { answered, outgoing } = rig.begin('', { ...inSession, accept: 'text/event-stream' }, 'GET');
+    answered.catch(() => undefined);
+    outgoing.on('error', () => undefined);
+    return outgoing;
+  }
+
+  const insufficient = { 'www-authenticate': 'Bearer error="insufficient_scope", scope="more"' };
+  const opening = () => ({ protocolVersion: '2025-11-25', capabilities: rig.capabilities });
+  const response = (id: unknown, result: object) => JSON.stringify({ jsonrpc: '2.0', id, result });
+
+  /** The server as it is, but for how it answers what `mark` is in. */
+  function serveBut(mark: string, answer: (res: ServerResponse, req: IncomingMessage) => unknown): void {
+    rig.handle = (req, res, body) => {
+      if (body.includes(mark)) answer(res, req);
+      else rig.serve(req, res, body);
+    };
+  }
+
+  describe('whose stream was first, and has to wait for the user again', () => {
+    it('lets a call ask the user by itself', async () => {
+      const inSession = await rig.beginLocally();
+      const outgoing = stream(inSession);
+      await rig.waitsForUser();
+      rig.handle = (_req, res) => res.writeHead(401).end();
+      rig.signIn();
+      rig.tokens.answers = ['token-2', 'token-2', nobody];
+      await rig.clock.armed(1_000);
+      const call = rig.send(toolCall, inSession);
+      await settled(() => rig.tokens.asked.at(-1) === `signedIn ${rig.id}`);
+      assert.equal(rig.tokens.asked.at(-1), `signedIn ${rig.id}`);
+      rig.handle = (...request) => rig.serve(...request);
+      rig.signIn();
+      assert.equal(resultOf(await call)['done'], 'tools/call');
+      outgoing.destroy();
+    });
+
+    it('lets a call that waits too ask for more permissions, and end with its own patience', async () => {
+      const inSession = await rig.beginLocally();
+      const outgoing = stream(inSession);
+      await rig.waitsForUser();
+      const call = rig.send(toolCall, inSession);
+      await rig.waitsForUser(2);
+      const asked = new Promise<void>((resolve) => {
+        rig.tokens.allow = (signal) =>
+          new Promise((_, reject) => {
+            signal.addEventListener('abort', () => reject(signal.reason as Error));
+            resolve();
+          });
+      });
+      rig.handle = (_req, res) => res.writeHead(403, insufficient).end();
+      rig.signIn();
+      await asked;
+      rig.clock.advance(120_000);
+      assert.match((await call).text, /wants more permissions/);
+      outgoing.destroy();
+    });
+  });
+
+  it('is tied as soon as the server has said what opens it, although it goes on', async () => {
+    const inSession = await rig.beginLocally();
+    serveBut('"initialize"', (res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream', 'mcp-session-id': 'up-1' });
+      res.write(`data: ${response(0, opening())}\n\n`);
+    });
+    rig.signIn();
+    assert.equal(resultOf(await rig.send(toolCall, inSession))['done'], 'tools/call');
+    await rig.clock.armed(1_000);
+    rig.clock.advance(1_000);
+  });
+
+  for (const [what, begin] of [
+    ['does not begin', () => undefined],
+    ['does not end', (res) => res.writeHead(200, { 'content-type': 'application/json' }).write('{')],
+  ] as readonly (readonly [string, (res: ServerResponse) => unknown])[]) {
+    it(`fails when the answer that opens it ${what}`, async () => {
+      const inSession = await rig.beginLocally();
+      serveBut('"initialize"', begin);
+      rig.signIn();
+      const call = rig.send(toolCall, inSession);
+      await settled(() => rig.seen.length === 1);
+      await rig.clock.armed(30_000);
+      rig.clock.advance(30_000);
+      assert.equal(errorIn(await call), 'result');
+      rig.clock.advance(1_000);
+      rig.handle = (...request) => rig.serve(...request);
+      assert.equal(resultOf(await rig.send(toolCall, inSession))['done'], 'tools/call');
+    });
+
+    it(`lets its call through when the answer with a list ${what}`, async () => {
+      const inSession = await rig.beginLocally();
+      await rig.send(rpc(1, 'tools/list'), inSession);
+      serveBut('tools/list', begin);
+      rig.signIn();
+      const call = rig.send(toolCall, inSession);
+      await settled(() => rig.seen.length === 3);
+      await rig.clock.armed(5_000);
+      rig.clock.advance(5_000);
+      assert.equal(resultOf(await call)['done'], 'tools/call');
+      rig.clock.advance(1_000);
+    });
+  }
+
+  it('is opened for a client that unpacks what we cannot', async () => {
+    const { headers } = await rig.send(initialize, { ...accept, 'accept-encoding': 'gzip, zstd' });
+    serveBut('"initialize"', (res, req) => {
+      const isPacked = req.headers['accept-encoding']?.includes('zstd') === true;
+      const text = response(0, opening());
+      res.writeHead(200, {
+        'content-type': 'application/json',
+        'mcp-session-id': 'up-1',
+        ...(isPacked && { 'content-encoding': 'zstd' }),
+      });
+      res.end(isPacked ? zstdCompressSync(text) : text);
+    });
+    rig.signIn();
+    const inSession = { ...accept, 'mcp-session-id': String(headers['mcp-session-id']) };
+    assert.equal(resultOf(await rig.send(toolCall, inSession))['done'], 'tools/call');
+  });
+
+  it('has every id of ours in it once', async () => {
+    rig.tokens.answers = ['token-1'];
+    await rig.send(rpc(3, 'prompts/list'), { ...accept, 'mcp-session-id': 'up-1' });
+    await settled(() => Object.keys(rig.memory.kept).some((name) => name.includes('prompts')));
+    rig.signOut();
+    const inSession = await rig.beginLocally();
+    await rig.send(rpc(1, 'tools/list'), inSession);
+    await rig.send(rpc(2, 'prompts/list'), inSession);
+    rig.seen.length = 0;
+    rig.signIn();
+    await rig.send(toolCall, inSession);
+    const ids = rig.seen.flatMap(({ body }) => (JSON.parse(body) as { id?: unknown }).id ?? []);
+    assert.equal(ids.length, 5);
+    assert.equal(new Set(ids).size, ids.length);
+  });
+});

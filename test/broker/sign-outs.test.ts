@@ -140,6 +140,7 @@ describe('signing out', () => {
             noAudience: { origins: [new URL(resource).origin] },
           },
           grantKinds: ['google'],
+          usualScopes: ['scope'],
           missingScopes: () => [],
           scopeText: () => undefined,
           refusalReason: () => undefined,

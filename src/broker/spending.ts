@@ -251,4 +251,4 @@ const mayBeSpent = ({ code, details }: BrokerError): boolean =>
 
 /** A token that comes twice is refused in words that say "expired" or "revoked", if anything. */
 const explained = (reason: RefusalReason, known: RefusalReason | undefined): RefusalReason =>
-  known !== undefined && ['refused', 'revoked', 'expired'].includes(reason) ? known : reason;
+  known !== undefined && ['refused', 'revoked', 'expired', 'untold'].includes(reason) ? known : reason;

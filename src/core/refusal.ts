@@ -8,7 +8,7 @@
  * - `unused`: nobody used the grant for months
  * - `session-control`: an organization wants its people to sign in anew every few hours
  * - `admin-policy`: an administrator does not allow this client
- * - `too-many-tokens`: newer sign-ins of the same account took the place of this one
+ * - `untold`: revoked, a changed password or too many sign-ins elsewhere, which the issuer does not tell apart
  * - `client-mismatch`: the grant was given to another client, or the client's secret is another one now
  * - `other-account`: somebody else has logged in to the file that the tokens come from
  * - `refused`: the issuer gave no reason that we understand
@@ -27,7 +27,7 @@ export type RefusalReason =
   | 'unused'
   | 'session-control'
   | 'admin-policy'
-  | 'too-many-tokens'
+  | 'untold'
   | 'client-mismatch'
   | 'other-account'
   | 'refused'
@@ -49,7 +49,7 @@ export const refusalReasons: readonly RefusalReason[] = [
   'unused',
   'session-control',
   'admin-policy',
-  'too-many-tokens',
+  'untold',
   'client-mismatch',
   'other-account',
   'refused',

@@ -20,11 +20,12 @@ const clockErrorMs = 14 * hourMs;
 const hints: readonly (readonly [RegExp, RefusalReason])[] = [
   [/invalid_rapt|rapt_required|reauth related/i, 'session-control'],
   [/admin_policy_enforced|org_internal/i, 'admin-policy'],
-  [/too many|limit (was |is )?(reached|exceeded)/i, 'too-many-tokens'],
   [/deleted_client|disabled_client|client was not found/i, 'client-gone'],
   [/unauthorized_client|client mismatch|issued to (another|a different)/i, 'client-mismatch'],
-  [/password/i, 'password-changed'],
 ];
+
+/** What it says of a grant that was revoked, of a changed password and of too many tokens, all the same. */
+const usualWords = /expired or revoked/i;
 
 /**
  * Why Google refused a grant: by its words, and where those are the usual "expired or revoked" by the age of the grant.
@@ -35,7 +36,8 @@ export function googleRefusal(refusal: IssuerRefusal): RefusalReason | undefined
   const { error, description } = refusal;
   const told = hints.find(([pattern]) => pattern.test(`${error} ${description}`))?.[1];
   if (told !== undefined) return told;
-  return error === 'invalid_grant' ? byAge(refusal) : undefined;
+  if (error !== 'invalid_grant') return undefined;
+  return byAge(refusal) ?? (usualWords.test(description) ? 'untold' : undefined);
 }
 
 function byAge({ nowMs, grantedAtMs, renewedAtMs, grantEndsAtMs }: IssuerRefusal): RefusalReason | undefined {

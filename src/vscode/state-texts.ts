@@ -39,9 +39,9 @@ export function reasonText(l10n: L10n, reason: RefusalReason, account: string, p
         'An administrator of the organization of {0} does not allow this client, or not these permissions. Ask them to trust the client ID, or sign in with another account.',
         account,
       );
-    case 'too-many-tokens':
+    case 'untold':
       return l10n.t(
-        'The sign-in of {0} has ended because the same account has signed in too often with this client elsewhere, and the oldest sign-ins are dropped. Sign out where you do not need it.',
+        'Google has ended the sign-in of {0} and does not say which it was: the access was revoked, the password was changed, or the account has signed in with the same client too often elsewhere.',
         account,
       );
     case 'client-mismatch':

@@ -181,7 +181,7 @@ describe('servers of Google’s world', () => {
       const renewing = window.run('refreshNow', /gmail/);
       for (const text of [
         /“gmail” waits for you/,
-        /revoked\. Run “MCP Credentials: Sign In”/,
+        /often elsewhere\. Run “MCP Credentials: Sign In”/,
         /“drive” waits for you/,
       ])
         (await window.editor.window.message(text)).close();
@@ -457,7 +457,7 @@ describe('servers of Google’s world', () => {
       {
         name: 'because the user has revoked it',
         kill: (google) => google.revokeAccess(alice.subject),
-        text: /alice@example\.com/,
+        text: /Google has ended the sign-in of alice@example\.com .*: the access was revoked, the password was changed/,
       },
       {
         name: 'because of session control',

@@ -276,7 +276,10 @@ describe('“Import Credentials…”', () => {
       told.close();
       await work;
     }
-    assert.match(texts[0] ?? '', /expired or was revoked/);
+    assert.match(
+      texts[0] ?? '',
+      /Google has ended the sign-in of alice@example\.com .*: the access was revoked,/,
+    );
     assert.equal(texts[1], texts[0]);
     assert.ok(existsSync(path));
     assert.deepEqual(window.stores.credentialKeys, []);

@@ -198,7 +198,7 @@ describe('the text of a refusal', () => {
     unused: /nobody used it for six months/,
     'session-control': /wants its people to sign in anew after some hours/,
     'admin-policy': /Ask them to trust the client ID, or sign in with another account/,
-    'too-many-tokens': /signed in too often with this client .* Sign out where you do not need it/,
+    untold: /the access was revoked, the password was changed, or .* too often elsewhere/,
     'other-account': /Log in as alice@example\.com again .* or sign in with another account/,
     'client-mismatch': /belongs to another client .* Check the client/,
     refused: /ended by the authorization server/,

@@ -113,7 +113,7 @@ describe('an everyday life with Google’s hosted servers', () => {
     const { editor } = ground;
     await ground.google.revokeAccess(alice.subject);
     const said = await ground.call('gmail', 'whoami');
-    assert.match(said, /alice@example\.com.*it has expired or was revoked.*“MCP Credentials: Sign In”/s);
+    assert.match(said, /alice@example\.com.*the access was revoked.*“MCP Credentials: Sign In”/s);
     await editor.screenshot('google-revoked');
     await editor.clickNotification('“gmail”', 'Sign In');
     assert.match(await ground.finishSignIn({ user: alice }), /You are signed in/);

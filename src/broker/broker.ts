@@ -237,6 +237,11 @@ export class Broker implements TokenSource {
     return this.#signOuts.signOut(id, extent);
   }
 
+  /** The servers of this window that use the credential of `id`, too; another one of the same account may be used by more. */
+  usedWith(id: ServerId): readonly ServerId[] {
+    return this.#signOuts.usedWith(id);
+  }
+
   /** Whether a server of another workspace uses the credential of `id`, too. */
   isUsedElsewhere(id: ServerId): Promise<boolean> {
     return this.#signOuts.isUsedElsewhere(id);

@@ -109,6 +109,14 @@ export class SignOuts {
     return outcome;
   }
 
+  /** The servers of this window that use the credential of `id`, too. */
+  usedWith(id: ServerId): readonly ServerId[] {
+    const { servers } = this.parts;
+    const bound = servers.boundTo(id);
+    const all = bound === undefined ? [] : servers.using(bound);
+    return all.map((server) => server.id).filter((other) => other !== id);
+  }
+
   /** Whether a server of another workspace uses the credential of `id`, too. */
   async isUsedElsewhere(id: ServerId): Promise<boolean> {
     const { servers } = this.parts;

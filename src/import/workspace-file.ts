@@ -11,7 +11,8 @@ export const isWorkspaceFile = (fileName: string): boolean =>
 
 /**
  * Reads somebody's credentials as google_workspace_mcp writes them.
- * @param fileName - `<e-mail address>.json`: the only place that says whose they are
+ * @param fileName - `<e-mail address>.json`, in URL encoding where it is of a current version: the only place that says
+ *   whose they are
  * @param ownTokenEndpoints - those of Google; tokens for another one are none of ours
  * @returns never more than the file says: scopes are claimed, and the address is to be verified
  */
@@ -49,8 +50,18 @@ export function parseWorkspaceFile(
 
 /** In lower case, as all comparisons of addresses are. */
 function emailIn(fileName: string): string | undefined {
-  const name = fileName.slice(0, -'.json'.length).toLowerCase();
+  const name = decoded(fileName.slice(0, -'.json'.length))?.toLowerCase();
+  if (name === undefined) return undefined;
   return /^[^@\s"'<>\p{Cc}\p{Cf}]{1,200}@[^@\s"'<>\p{Cc}\p{Cf}]{1,200}$/u.test(name) ? name : undefined;
+}
+
+/** An address with a `%` of its own is not written as it is by any version. */
+function decoded(name: string): string | undefined {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return undefined;
+  }
 }
 
 /** A file without an endpoint is renewed at Google's by the program that wrote it, too. */

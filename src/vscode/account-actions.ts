@@ -1,7 +1,7 @@
 import type { Broker } from '../broker/broker.js';
 import type { SignInWay, SignInWho } from '../broker/sign-in.js';
 import type { SignOutExtent } from '../broker/sign-outs.js';
-import { sameAccount, type Account } from '../core/account.js';
+import type { Account } from '../core/account.js';
 import { describeError, hasCode } from '../core/errors.js';
 import type { Clock, Log } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
@@ -173,15 +173,10 @@ export class AccountActions {
     ]);
   }
 
-  /** Who else uses the account of `id`: servers of this workspace, and those of others, as they are shown. */
+  /** Who else uses the credential of `id`: servers of this workspace, and those of others, as they are shown. */
   async #othersOf(id: ServerId): Promise<readonly string[]> {
     const { vs, broker } = this.parts;
-    const account = broker.account(id);
-    if (account === undefined) return [];
-    const here = broker
-      .servers()
-      .filter((server) => server.id !== id && isSame(broker.account(server.id), account))
-      .map((server) => `“${server.id}”`);
+    const here = broker.usedWith(id).map((other) => `“${other}”`);
     return (await broker.isUsedElsewhere(id)) ? [...here, vs.l10n.t('servers of other workspaces')] : here;
   }
 
@@ -292,9 +287,6 @@ function keptText(l10n: VSCode['l10n'], account: string, id: ServerId, isFromFil
     id,
   );
 }
-
-const isSame = (one: Account | undefined, other: Account): boolean =>
-  one !== undefined && sameAccount(one, other);
 
 /** Nothing in a name may act as an icon, as `$(name)` does in a menu. */
 const iconless = (name: string): string => name.replaceAll('$(', '$ (');

@@ -45,9 +45,15 @@ export class Approvals {
 }
 
 /** All that the answer is about, so that nobody allows what they have not seen. */
-function questionAbout({ l10n }: VSCode, { id, url, auth }: Server, scopeText: ScopeText): string {
-  const { issuer, account, scopes = [], quotaProject } = auth;
-  const words = scopes.map((scope) => scopeText(scope) ?? JSON.stringify(scope));
+function questionAbout(
+  { l10n }: VSCode,
+  { id, url, auth, rules = [] }: Server,
+  scopeText: ScopeText,
+): string {
+  const { issuer, clientId, clientAuthentication, account, scopes = [], quotaProject } = auth;
+  const inWords = (all: readonly string[]) =>
+    all.map((scope) => scopeText(scope) ?? JSON.stringify(scope)).join(', ');
+  const ofRules = [...new Set(scopesIn(rules).flat())];
   return [
     l10n.t(
       'This workspace wants to use the MCP server “{0}” at {1} with an account of yours. Allow it only if you trust that address.',
@@ -56,8 +62,13 @@ function questionAbout({ l10n }: VSCode, { id, url, auth }: Server, scopeText: S
       new URL(url).href,
     ),
     ...(issuer === undefined ? [] : [l10n.t('You would sign in at {0}.', new URL(issuer).href)]),
+    ...(clientId === undefined ? [] : [l10n.t('It would use the client {0}.', JSON.stringify(clientId))]),
+    ...(clientAuthentication === undefined
+      ? []
+      : [l10n.t('Its client would prove itself by {0}.', JSON.stringify(clientAuthentication))]),
     ...(account === undefined ? [] : [l10n.t('It wants the account {0}.', JSON.stringify(account))]),
-    ...(words.length === 0 ? [] : [l10n.t('It asks for: {0}.', words.join(', '))]),
+    ...(scopes.length === 0 ? [] : [l10n.t('It asks for: {0}.', inWords(scopes))]),
+    ...(ofRules.length === 0 ? [] : [l10n.t('Before some of its tools it asks for: {0}.', inWords(ofRules))]),
     ...(quotaProject === undefined
       ? []
       : [l10n.t('Its use would be charged to the project {0}.', JSON.stringify(quotaProject))]),

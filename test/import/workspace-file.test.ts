@@ -33,6 +33,19 @@ describe('a credential file of google_workspace_mcp', () => {
     assert.equal(tokens.expiresAtMs, Date.parse('2026-05-12T19:34:27Z'));
   });
 
+  it('says who in URL encoding, as current versions name it', () => {
+    const found = parse(file, 'Alice%2Bwork@example.com.json');
+    assert.ok(found.kind === 'google');
+    assert.equal(found.email, 'alice+work@example.com');
+    for (const name of [
+      'alice%zz@example.com',
+      'alice%20b@example.com',
+      'alice%0A@example.com',
+      'a%40b@c%22.com',
+    ])
+      assert.deepEqual(parse(file, `${name}.json`), { kind: 'unusable', why: 'no-email' }, name);
+  });
+
   it('may lack what only saves a renewal', () => {
     const { refresh_token, client_id } = file;
     const found = parse({ refresh_token, client_id, token: null, expiry: null, scopes: null });

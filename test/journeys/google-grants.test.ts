@@ -152,6 +152,12 @@ describe('a server that uses what gcloud has signed in', () => {
     window.clock.leap(2 * hourMs);
     google.advanceClock(2 * hourMs);
     assert.match(await (await window.connect('gmail')).call('whoami'), /alice@example\.com/);
+    // Signing out of that names nobody who uses the other.
+    const leaving = window.run('signOut', /gmail/, /Sign Out Here/);
+    (await window.editor.window.message(/of “gmail”; this editor has forgotten the sign-in/)).close();
+    await leaving;
+    assert.doesNotMatch(JSON.stringify(window.editor.window.picks.at(-1)?.items), /“data”/);
+    assert.match(await (await window.connect('data')).call('whoami'), /alice@example\.com/);
   });
 
   it('lends nothing of somebody else who has logged in meanwhile, and says who is missing', async () => {

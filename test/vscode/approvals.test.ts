@@ -64,6 +64,21 @@ describe('an approval', () => {
     });
   }
 
+  it('shows all that it speaks for', async () => {
+    const { editor, approvals } = setUp();
+    const rule = { pattern: 'tools/delete_*', effect: 'ask' as const, scopes: ['tickets:delete'] };
+    const asked = approvals.ask({
+      ...server,
+      auth: { clientId: 'theirs', clientAuthentication: 'client_secret_basic', scopes: ['tickets:read'] },
+      rules: [[rule]],
+    });
+    const question = await editor.window.message(/wants to use/);
+    for (const part of [/client "theirs"/, /"client_secret_basic"/, /"tickets:read"/, /"tickets:delete"/])
+      assert.match(question.text, part);
+    question.close();
+    await asked;
+  });
+
   it('speaks for the same server under another label', async () => {
     const { approvals } = await answered('Allow');
     assert.equal(approvals.answerFor({ ...server, id: 'issues' as ServerId }), 'allowed');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { googleScope } from '../../src/google/scopes.js';
-import { authorizedUserFile } from '../support/google/credential-files.js';
+import { authorizedUserFile, externalAccountFile } from '../support/google/credential-files.js';
 import { googleClient } from '../support/google/google-clients.js';
 import { googleWorld } from '../support/google/google-journeys.js';
 import { alice, bob } from '../support/google/google-users.js';
@@ -189,5 +189,82 @@ describe('a server that uses what gcloud has signed in', () => {
     window.clock.leap(2 * hourMs);
     google.advanceClock(2 * hourMs);
     assert.match(await call('whoami'), /alice@example\.com/);
+  });
+});
+
+describe('a server that is bound to an account which no person signs in with', () => {
+  const ground = useGround();
+  const cloud = googleScope('cloud-platform');
+
+  async function world() {
+    const made = await googleWorld(ground, googleClient(), gcloud);
+    const { google } = made;
+    const folder = scratchFolder();
+    const write = (name: string, text: string): string => {
+      const path = join(folder, name);
+      writeFileSync(path, text);
+      return path;
+    };
+    /** Opens a window, and calls as `whom` now and after a renewal. */
+    const serves = async (grant: object, whom: RegExp) => {
+      const server = await made.hosted('data', [bigQuery]);
+      const auth = { grant: { type: 'google', ...grant }, scopes: [bigQuery] };
+      const { window } = await made.window({ data: { server, auth } });
+      await window.ready;
+      const { call } = await window.connect('data');
+      assert.match(await call('whoami'), whom);
+      window.clock.leap(2 * hourMs);
+      google.advanceClock(2 * hourMs);
+      assert.match(await call('whoami'), whom);
+      assert.deepEqual(window.editor.visits, []);
+      assert.equal(window.stores.credentialKeys.length, 1);
+      for (const secret of google.issuedSecrets) assert.ok(!window.remains.includes(secret));
+      return window;
+    };
+    return { ...made, write, serves };
+  }
+
+  it('has tokens of a service account that somebody may act as, and none of their own', async () => {
+    const { google, write, serves } = await world();
+    const robot = google.addServiceAccount('robot', { tokenCreators: [alice.email] });
+    const { refreshToken } = await google.signedInElsewhere(alice, gcloud, ['openid', cloud]);
+    const credentials = write('adc.json', authorizedUserFile(gcloud, refreshToken));
+    const window = await serves({ credentials, impersonate: robot.email }, /^robot@/);
+    assert.match(window.editor.statusBar?.text ?? '', /robot@/);
+  });
+
+  it('is told that nobody let the person act as the service account', async () => {
+    const { google, hosted, window: open, write } = await world();
+    const robot = google.addServiceAccount('robot');
+    const { refreshToken } = await google.signedInElsewhere(alice, gcloud, ['openid', cloud]);
+    const credentials = write('adc.json', authorizedUserFile(gcloud, refreshToken));
+    const server = await hosted('data', [bigQuery]);
+    const grant = { type: 'google', credentials, impersonate: robot.email };
+    const { window } = await open({ data: { server, auth: { grant, scopes: [bigQuery] } } });
+    await window.ready;
+    const signIn = window.run('signIn');
+    (await window.editor.window.message(/iam\.serviceAccounts\.getAccessToken/)).close();
+    await signIn;
+    assert.deepEqual(window.stores.credentialKeys, []);
+  });
+
+  it('has tokens of a workload that another platform vouches for', async () => {
+    const { google, write, serves } = await world();
+    const pool = google.addWorkloadPool('build');
+    const token = write('token', await pool.subjectToken('runner-1'));
+    const credentials = write('workload.json', externalAccountFile(pool, token, undefined, google.addresses));
+    const window = await serves({ credentials }, /principal:.*\/build\/subject\/runner-1/);
+    assert.match(window.editor.statusBar?.text ?? '', /build\/providers\/build-oidc/);
+  });
+
+  it('has tokens of a service account that the workload acts as', async () => {
+    const { google, write, serves } = await world();
+    const pool = google.addWorkloadPool('build');
+    const principal = `principal:${pool.audience.replace(/\/providers\/.*$/, '')}/subject/runner-1`;
+    const robot = google.addServiceAccount('robot', { tokenCreators: [principal] });
+    const token = write('token', await pool.subjectToken('runner-1'));
+    const file = externalAccountFile(pool, token, robot.email, google.addresses);
+    const window = await serves({ credentials: write('workload.json', file) }, /^robot@/);
+    assert.match(window.editor.statusBar?.text ?? '', /robot@/);
   });
 });

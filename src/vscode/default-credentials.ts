@@ -1,4 +1,5 @@
 import type { Broker } from '../broker/broker.js';
+import type { FoundContent } from '../core/importing.js';
 import { reaches } from '../core/reach.js';
 import type { Server } from '../core/server.js';
 import { isSignedIn } from '../core/state.js';
@@ -16,15 +17,18 @@ export interface DefaultCredentialsParts {
   readonly origins: readonly string[];
 }
 
+type Found = Omit<Extract<FoundContent, { kind: 'default-credentials' }>, 'kind' | 'type'>;
+
 /** Has servers use the application default credentials of this computer, which stay in their file. */
 export class DefaultCredentials {
   constructor(private readonly parts: DefaultCredentialsParts) {}
 
   /**
-   * @param path - the file, where it is not the one that is used by servers which name none
+   * @param found.path - the file, where it is not the one that is used by servers which name none
+   * @param found.quotaProject - whom to charge, for servers that name nobody
    * @returns what came of it, as a sentence
    */
-  async use(path?: string): Promise<string> {
+  async use(found: Found): Promise<string> {
     const { vs, broker, actions } = this.parts;
     const { l10n, window } = vs;
     const servers = this.#servers();
@@ -42,7 +46,7 @@ export class DefaultCredentials {
     const used: string[] = [];
     const failed: string[] = [];
     for (const { server } of chosen ?? []) {
-      if (!(await this.#write(server, path))) continue;
+      if (!(await this.#write(server, found))) continue;
       await actions.signIn(server.id, 'any');
       (isSignedIn(broker.state(server.id)) ? used : failed).push(server.id);
     }
@@ -72,14 +76,18 @@ export class DefaultCredentials {
       .filter(({ id, url, auth }) => own.includes(id) && auth.grant === undefined && isWithin(origins, url));
   }
 
-  async #write({ id }: Server, path: string | undefined): Promise<boolean> {
+  async #write({ id }: Server, { path, quotaProject }: Found): Promise<boolean> {
     const { entries } = this.parts;
     const entry = entries.own?.[id];
     if (!isRecord(entry)) return false;
     const auth = isRecord(entry['auth']) ? entry['auth'] : {};
     const next = {
       ...entry,
-      auth: { ...auth, grant: { type: 'google', ...(path !== undefined && { credentials: path }) } },
+      auth: {
+        ...(quotaProject !== undefined && { quotaProject }),
+        ...auth,
+        grant: { type: 'google', ...(path !== undefined && { credentials: path }) },
+      },
     };
     return entries.write(id, next, (server) => server.auth.grant?.kind === 'google');
   }

@@ -160,7 +160,7 @@ export class ImportCredentials {
           continue;
         }
         if (content.kind === 'default-credentials') {
-          sentences.push(await defaultCredentials.use(content.path));
+          sentences.push(await defaultCredentials.use(content));
           continue;
         }
         const result = await broker.import(content, issuer);

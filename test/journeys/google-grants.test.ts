@@ -44,11 +44,12 @@ describe('a server that uses what gcloud has signed in', () => {
     const scopes = ['openid', googleScope('userinfo.email'), bigQuery];
     const { refreshToken } = await google.signedInElsewhere(alice, gcloud, scopes);
     mkdirSync(dirname(usual), { recursive: true });
-    writeFileSync(usual, authorizedUserFile(gcloud, refreshToken));
+    writeFileSync(usual, authorizedUserFile(gcloud, refreshToken, 'ours-1'));
     writeFileSync(key, google.addServiceAccount('robot').keyFile);
     const auth = { scopes: [bigQuery] };
+    const tables = await hosted('tables', [bigQuery]);
     const servers = {
-      tables: { server: await hosted('tables', [bigQuery]), auth },
+      tables: { server: tables, auth },
       charts: { server: await hosted('charts', [bigQuery]), auth },
     };
     const importing = async (environment: Record<string, string>, file: RegExp, server: RegExp) => {
@@ -67,6 +68,7 @@ describe('a server that uses what gcloud has signed in', () => {
     const first = await importing({}, /application_default_credentials/, /tables/);
     assert.match(await (await first.connect('tables')).call('whoami'), /alice@example\.com/);
     assert.match(first.editor.settings.text, /"grant":\{"type":"google"\}/);
+    assert.equal(tables.requests.at(-1)?.quotaProject, 'ours-1');
     assert.ok(!first.remains.includes(refreshToken));
     const second = await importing({ GOOGLE_APPLICATION_CREDENTIALS: key }, /robot\.json/, /charts/);
     const [, list] = second.editor.window.picks;

@@ -93,7 +93,7 @@ describe('signing out', () => {
 
     it('when the bindings cannot be read at that moment', async () => {
       await useElsewhere();
-      const { load } = profile.ledgers.bindings;
+      const load = profile.ledgers.bindings.load.bind(profile.ledgers.bindings);
       profile.ledgers.bindings.load = () => Promise.reject(new Error('EMFILE'));
       assert.equal(await broker.isUsedElsewhere(notes), true);
       assert.equal(await broker.signOut(notes, 'server'), 'left');

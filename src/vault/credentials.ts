@@ -169,6 +169,7 @@ export class CredentialVault {
     }
     if (stored.status === 'rejected') this.#storeLater(keyOf(credential));
     if (journalled.status === 'rejected') {
+      this.#known.isAlone(credential);
       await pause(this.parts.clock, editorKeepsAfterMs);
       this.#writeLater(credential, renewedFrom);
     }
@@ -233,14 +234,20 @@ export class CredentialVault {
     return this.#registrations.forget(client);
   }
 
-  /** What a window could not forget before it was closed would be back as soon as its removal is told no longer. */
+  /**
+   * What a window could not forget before it was closed would be back as soon as its removal is told no longer. What was
+   * signed in for since, when the journal took nothing, is told now.
+   */
   async #sweep(): Promise<void> {
     for (const key of this.#journal.removed()) {
       try {
         const stored = await this.#records.get(key);
         const latest = await this.#standings.latest(key);
-        if (latest?.kind !== 'removed' || (stored?.generation ?? Infinity) > latest.generation) continue;
-        await this.#records.forget(key);
+        if (latest?.kind !== 'removed' || stored === undefined) continue;
+        if (stored.generation > latest.generation) {
+          this.#known.isAlone(stored);
+          this.#writeLater(stored, undefined);
+        } else await this.#records.forget(key);
       } catch (error) {
         this.parts.log.warn(`A removed credential is still in SecretStorage: ${describeError(error)}`);
       }

@@ -1,4 +1,4 @@
-import { keyText } from '../core/credential.js';
+import { keyOf, keyText, type Credential } from '../core/credential.js';
 import { keyOfEntry, type ListedCredential } from './index-entry.js';
 import type { Removals } from './removals.js';
 import type { SealedJournal } from './sealed-journal.js';
@@ -6,7 +6,7 @@ import type { SecretRecords } from './secret-records.js';
 
 export interface KnownParts {
   readonly records: Pick<SecretRecords, 'list' | 'changes'>;
-  readonly journal: Pick<SealedJournal, 'list' | 'changes' | 'isRemoved'>;
+  readonly journal: Pick<SealedJournal, 'list' | 'changes' | 'removedUpTo'>;
   readonly removals: Pick<Removals, 'areTold' | 'untold'>;
 }
 
@@ -15,7 +15,16 @@ export class KnownCredentials {
   /** What `list` said last, and after which changes. */
   #listed: { readonly changes: string; readonly credentials: readonly ListedCredential[] } | undefined;
 
+  /** What is in SecretStorage alone, by generation: its removal may have been told before. */
+  readonly #alone = new Map<string, number>();
+
   constructor(private readonly parts: KnownParts) {}
+
+  /** `credential` is in SecretStorage, and the journal has not taken it. */
+  isAlone(credential: Credential): void {
+    this.#alone.set(keyText(keyOf(credential)), credential.generation);
+    this.forget();
+  }
 
   /** Every credential that has not been removed; the same array until there is news. */
   list(): readonly ListedCredential[] {
@@ -37,7 +46,9 @@ export class KnownCredentials {
       const known = new Map(
         [...records.list(), ...journal.list()].map((entry) => [keyText(keyOfEntry(entry)), entry]),
       );
-      const credentials = [...known.values()].filter((entry) => !journal.isRemoved(keyOfEntry(entry)));
+      const isThere = ([key, entry]: readonly [string, ListedCredential]) =>
+        (journal.removedUpTo(keyOfEntry(entry)) ?? -1) < (this.#alone.get(key) ?? 0);
+      const credentials = [...known].filter(isThere).map(([, entry]) => entry);
       this.#listed = { changes, credentials };
     }
     return this.#listed.credentials;

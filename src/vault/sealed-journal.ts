@@ -91,7 +91,7 @@ export class SealedJournal {
     }
   }
 
-  /** Counts up whenever `list` or `isRemoved` may have another answer than before. */
+  /** Counts up whenever `list` or `removedUpTo` may have another answer than before. */
   get changes(): number {
     return this.#changes;
   }
@@ -108,9 +108,10 @@ export class SealedJournal {
       .map(({ listed }) => keyOfEntry(listed));
   }
 
-  /** The last known removals, so that nobody brings back what is gone. */
-  isRemoved(key: CredentialKey): boolean {
-    return this.#known.get(keyText(key))?.isRemoved === true;
+  /** The last generation whose removal is known, so that nobody brings back what is gone; undefined when it is not. */
+  removedUpTo(key: CredentialKey): number | undefined {
+    const known = this.#known.get(keyText(key));
+    return known?.isRemoved === true ? known.generation : undefined;
   }
 
   /** Whether this window sees the key that `write` needs. */

@@ -345,6 +345,40 @@ describe('the journal beside SecretStorage', () => {
       assert.deepEqual(clock.pending, []);
     });
 
+    describe('hides no sign-in that came after a sign-out', () => {
+      beforeEach(async () => {
+        await vault.remove(alice(1));
+        journal.failNext('write');
+        const saving = vault.put(alice(2));
+        await clock.armed(1_000);
+        clock.advance(1_000);
+        await saving;
+      });
+      const listed = (mine: CredentialVault) => mine.list().map(({ account }) => account.subject);
+
+      it('in its own window, until the user signs out again', async () => {
+        assert.deepEqual([listed(vault), await generation()], [['alice'], 2]);
+        await vault.remove(alice(2));
+        assert.deepEqual(listed(vault), []);
+      });
+
+      it('or another window does', async () => {
+        await opened().remove(alice(2));
+        await vault.look();
+        assert.deepEqual(listed(vault), []);
+      });
+
+      it('from a later window, which tells the others', async () => {
+        const later = opened(secrets, new AbortController().signal);
+        await later.open();
+        assert.deepEqual(listed(later), ['alice']);
+        clock.advance(200);
+        const tab = opened(sealedBefore(new FakeSecretStore()));
+        while ((await generation(tab)) !== 2) await soon();
+        assert.deepEqual(clock.pending, []);
+      });
+    });
+
     it('is left alone by what is older than SecretStorage, and the other way round', async () => {
       await vault.put(alice(1));
       journal.failNext('write');

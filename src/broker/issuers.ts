@@ -128,7 +128,9 @@ export class Issuers {
     const key = JSON.stringify([issuer, namedBy]);
     const known = this.#known.get(key);
     const nowMs = this.clock.nowMs();
-    if (known !== undefined && nowMs - known.askedAtMs < keepForMs) return known.server;
+    const agoMs = nowMs - (known?.askedAtMs ?? -Infinity);
+    // From the future when the clock was set back.
+    if (known !== undefined && agoMs >= 0 && agoMs < keepForMs) return known.server;
     const isForAll = this.audienceless(issuer) !== undefined;
     const found = isForAll ? undefined : resource;
     const server = discoverAuthorizationServer(this.fetch, issuer, found, this.closing, namedBy);

@@ -51,6 +51,14 @@ describe('the metadata of issuers', () => {
     assert.equal(asked.length, 2);
   });
 
+  it('is asked for again after the clock was set back, since nobody knows how old it is', async () => {
+    const { clock, asked, issuers } = open();
+    await issuers.metadata(issuer, resource);
+    clock.sleep(-24 * 3_600_000);
+    await issuers.metadata(issuer, resource);
+    assert.equal(asked.length, 2);
+  });
+
   it('is asked for again when another server names the issuer, which may not lead to where this one may', async () => {
     const { asked, leads, issuers } = open();
     for (const named of [

@@ -57,6 +57,8 @@ type NewFamily = Omit<Family, 'current'>;
 export interface IssuerEvents {
   /** A refresh token that had been presented before, or that belongs to a dead family. */
   presentedAgain(token: RefreshToken, asked: Asked): void;
+  /** A grant was ended at a window's word. */
+  revoked(family: Family): void;
   /** Something was sent where it should not have been. */
   misdirected(what: string): void;
 }
@@ -148,7 +150,10 @@ export class Issuer {
         if (form.get('token_type_hint') === 'access_token') return { status: 200, body: {} };
         const token = this.#refreshTokens.get(form.get('token') ?? '');
         if (token === undefined) this.events.misdirected('a token to revoke');
-        else this.end(token.family, 'signed out');
+        else {
+          this.events.revoked(token.family);
+          this.end(token.family, 'signed out');
+        }
         return { status: 200, body: {} };
       }
       case 'GET /.well-known/openid-configuration':

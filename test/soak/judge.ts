@@ -1,3 +1,4 @@
+import type { SignOutExtent } from '../../src/broker/sign-outs.js';
 import type { Asked, Asker, Family, Issuer, IssuerEvents, RefreshToken } from './issuer.js';
 import { unsealed } from './quick-crypto.js';
 
@@ -22,6 +23,8 @@ export class Judge implements IssuerEvents {
   readonly #secrets = new Map<string, Kept>();
   /** When the user signed out, by resource. */
   readonly #signedOutAtMs = new Map<string, number>();
+  /** When the user asked last for a sign-out that ends the grant, too, by resource. */
+  readonly #grantEndsAtMs = new Map<string, number>();
   /** When something that can be renewed with was kept first, without a break since, by credential. */
   readonly #usableSinceMs = new Map<string, number>();
   /** The resources whose tokens SecretStorage has forgotten, until there is a new sign-in. */
@@ -72,6 +75,13 @@ export class Judge implements IssuerEvents {
     family.issuer.end(family, cause ?? 'presented twice without need');
   }
 
+  revoked({ resource, bornAtMs, deathCause }: Family): void {
+    if (deathCause !== undefined) return;
+    this.count('grants ended by a sign-out');
+    if ((this.#grantEndsAtMs.get(resource) ?? -Infinity) < bornAtMs)
+      this.violated(`The grant for ${resource} was revoked, which nobody had asked for.`);
+  }
+
   misdirected(what: string): void {
     this.violated(`Something was sent where it does not belong: ${what}.`);
   }
@@ -117,9 +127,18 @@ export class Judge implements IssuerEvents {
     this.#usableSinceMs.clear();
   }
 
-  /** The user signs out. Until that has ended, a window may die in the middle of it. */
-  signsOut(resource: string): void {
+  /**
+   * The user signs out. Until that has ended, a window may die in the middle of it.
+   * @returns puts it back as it was: the credential stays, since others use it
+   */
+  signsOut(resource: string, extent: SignOutExtent): () => void {
+    const before = this.#signedOutAtMs.get(resource);
     this.#signedOutAtMs.set(resource, Infinity);
+    if (extent === 'grant') this.#grantEndsAtMs.set(resource, this.nowMs());
+    return () => {
+      if (before === undefined) this.#signedOutAtMs.delete(resource);
+      else this.#signedOutAtMs.set(resource, before);
+    };
   }
 
   signedOut(resource: string): void {

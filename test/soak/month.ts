@@ -48,8 +48,9 @@ export class Month {
   readonly #dice: Dice;
   readonly #seats: readonly Seat[];
   readonly #log: Log;
-  /** The servers that somebody is signing in for. */
+  /** The servers that somebody is signing in for, or out of. */
   readonly #signingIn = new Set<Place>();
+  readonly #signingOut = new Set<Place>();
   #isCalm = true;
 
   private constructor(private readonly options: MonthOptions) {
@@ -245,13 +246,25 @@ export class Month {
     if (open === undefined) return;
     const { seat, window } = open;
     const place = this.#dice.pick(seat.places);
-    if (this.#signingIn.has(place)) return;
+    if (this.#signingIn.has(place) || this.#signingOut.has(place)) return;
     const { judge } = this.#world;
-    judge.signsOut(place.url);
+    const extent = this.#dice.pick(['server', 'account', 'grant'] as const);
+    this.#signingOut.add(place);
+    // A window that dies meanwhile leaves nobody waiting.
+    this.#world.clock.after(10 * minuteMs, () => this.#signingOut.delete(place));
+    const stays = judge.signsOut(place.url, extent);
     seat.signedOut.add(place);
-    window.broker.signOut(place.id as ServerId).then(
+    const { broker } = window;
+    const id = place.id as ServerId;
+    // In the middle of a renewal, with another click before anything is seen of the first.
+    if (this.#dice.chance(0.5)) void broker.refreshNow(id).catch(() => undefined);
+    const leaving = broker.signOut(id, extent);
+    if (this.#dice.chance(0.2)) void broker.signOut(id, extent).catch(() => undefined);
+    leaving.then(
       (result) => {
-        if (result === 'was-signed-out') judge.nobodyToSignOut(place.url);
+        this.#signingOut.delete(place);
+        if (result === 'left') stays();
+        else if (result === 'was-signed-out') judge.nobodyToSignOut(place.url);
         else judge.signedOut(place.url);
         judge.count(`sign-outs: ${result}`);
       },

@@ -1,7 +1,7 @@
 import { sameAccount, type Account } from '../core/account.js';
 import { isAlive, isRenewable, keyOf, keyText, type LiveCredential } from '../core/credential.js';
 import type { Audit } from '../core/audit.js';
-import { BrokerError, hasCode } from '../core/errors.js';
+import { BrokerError, hasCode, type ErrorDetails } from '../core/errors.js';
 import type { Clock } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
 import type { Secret } from '../core/secret.js';
@@ -40,6 +40,8 @@ export interface LendingParts {
   readonly refresher: Refresher;
   readonly reaches: Reaches;
   readonly stepUps: StepUps;
+  /** Lets the user know that a call of a server waits for a sign-in. */
+  readonly want: (id: ServerId) => void;
   /** Signs in for a server without the user, where that can be; undefined where not. */
   readonly signInSilently: (id: ServerId) => Promise<Account | undefined>;
 }
@@ -91,7 +93,10 @@ export class Lending {
       credential.tokens.accessToken.equals(refusedToken.token);
     if (!isRefused) return this.#lend(id, await this.#usable(key, id));
     if (!isRenewable(credential)) {
-      if (!this.#isRefusedBy(id, key, credential)) throw rejected(credential);
+      if (!this.#isRefusedBy(id, key, credential)) {
+        this.parts.want(id);
+        throw rejected(credential, { shared: 1 });
+      }
       // The record stays: what servers say is not the issuer's word.
       holdings.setActivity(key, { kind: 'ended' });
       throw refused(credential);
@@ -206,9 +211,9 @@ export class Lending {
   }
 }
 
-const rejected = ({ account }: LiveCredential): BrokerError =>
+const rejected = ({ account }: LiveCredential, more: ErrorDetails = {}): BrokerError =>
   new BrokerError('token_rejected', 'The server refuses every token.', {
-    details: { account: account.label },
+    details: { account: account.label, ...more },
   });
 
 /**

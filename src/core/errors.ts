@@ -75,7 +75,7 @@ export type ErrorCode =
   | 'session_account_changed'
   /** The session cannot go on: the server is another one than the client was told. */
   | 'session_lost'
-  /** The server refuses a token that the issuer has only just given out. */
+  /** The server refuses a token that the issuer has only just given out, or one that cannot be renewed and is `shared`. */
   | 'token_rejected'
   /** The server wants a new nonce in the proof of a request that is too large to be sent again (RFC 9449 §9). */
   | 'nonce_wanted'

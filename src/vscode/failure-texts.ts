@@ -250,11 +250,17 @@ export function failureText(
     token_rejected: () =>
       error.details['limitBytes'] !== undefined
         ? tooLarge()
-        : l10n.t(
-            'The MCP server “{0}” refuses a token that its authorization server has just issued to {1}.',
-            server,
-            account,
-          ) +
+        : (error.details['shared'] === undefined
+            ? l10n.t(
+                'The MCP server “{0}” refuses a token that its authorization server has just issued to {1}.',
+                server,
+                account,
+              )
+            : l10n.t(
+                'The MCP server “{0}” refuses the token of {1}, which cannot be renewed. Other servers use it, too, so it is kept for them.',
+                server,
+                account,
+              )) +
           ' ' +
           signIn,
     dpop_unsupported: () =>

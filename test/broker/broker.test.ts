@@ -197,6 +197,21 @@ describe('the broker', () => {
       assert.deepEqual([broker.state(notes).kind, broker.state(other).kind], ['ready', 'ready']);
     });
 
+    it('has the user asked to sign in for the one that refuses it', async () => {
+      await sharedBy(notes, other);
+      const { broker: mine, wanted } = profile.window();
+      await mine.setServers([serverAt(), { ...serverAt(), id: other }]);
+      const lent = await mine.accessToken(notes);
+      await assert.rejects(
+        mine.newerToken(notes, undefined, lent),
+        (error) => hasCode(error, 'token_rejected') && error.details['shared'] === 1,
+      );
+      assert.deepEqual(
+        wanted.map(({ server, isCall }) => [server, isCall]),
+        [[notes, true]],
+      );
+    });
+
     it('has ended when another one refuses it, too', async () => {
       await sharedBy(notes, other, third);
       await fails(refuse(notes), 'token_rejected');

@@ -147,6 +147,13 @@ describe('the text of a failure', () => {
     });
   }
 
+  it('does not call a token just issued that cannot be renewed and is shared', () => {
+    const error = new BrokerError('token_rejected', '', { details: { account: 'alice', shared: 1 } });
+    const text = failureText(l10n, error, tickets, nowMs, editor);
+    assert.match(text, /refuses the token of alice, which cannot be renewed.*Sign In/);
+    assert.doesNotMatch(text, /just issued/);
+  });
+
   it('says when the next attempt is, and that nothing is lost', () => {
     const details = { nextAttemptAtMs: nowMs + 90_000 };
     const error = new BrokerError('issuer_unreachable', '', { details });

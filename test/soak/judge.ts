@@ -236,6 +236,7 @@ export class Judge implements IssuerEvents {
 
   #change(key: string, resource: string, change: () => void): void {
     const before = this.#usable(key);
+    const family = this.#newest(key)?.refreshToken?.family;
     change();
     const kept = this.#newest(key);
     if (kept?.refreshToken !== undefined) kept.refreshToken.wasSaved = true;
@@ -246,9 +247,16 @@ export class Judge implements IssuerEvents {
     }
     this.#usableSinceMs.delete(key);
     // What could be renewed with must not go but by renewing, by the user or by the issuer.
-    if (before === undefined || this.isSignedOut(resource) || this.isForgotten(resource)) return;
+    if (this.isSignedOut(resource) || this.isForgotten(resource)) return;
     // A sign-in under another registration has taken its place.
     if (this.isUsable(resource, 0)) return;
+    if (before === undefined) {
+      // What comes in the place of a token that is spent must not go with it, either.
+      const isAlive = family !== undefined && family.deathCause === undefined;
+      if (isAlive && kept?.kind === 'removed')
+        this.violated(`What was kept for ${resource} was removed in a renewal, which nobody had asked for.`);
+      return;
+    }
     this.violated(
       `What was kept for ${resource} could be renewed with, and is now ${kept?.kind ?? 'gone'}` +
         `${kept?.refreshToken === undefined ? '' : ' and older'}.`,

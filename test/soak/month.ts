@@ -252,15 +252,19 @@ export class Month {
     this.#signingOut.add(place);
     // A window that dies meanwhile leaves nobody waiting.
     this.#world.clock.after(10 * minuteMs, () => this.#signingOut.delete(place));
-    const stays = judge.signsOut(place.url, extent);
-    seat.signedOut.add(place);
     const { broker } = window;
     const id = place.id as ServerId;
-    // In the middle of a renewal, with another click before anything is seen of the first.
+    const stays = judge.signsOut(place.url, extent);
+    seat.signedOut.add(place);
+    // In the middle of a renewal, or with another click before anything is seen of the first.
+    const leave = () => {
+      const leaving = broker.signOut(id, extent);
+      if (this.#dice.chance(0.2)) void broker.signOut(id, extent).catch(() => undefined);
+      return leaving;
+    };
     if (this.#dice.chance(0.5)) void broker.refreshNow(id).catch(() => undefined);
-    const leaving = broker.signOut(id, extent);
-    if (this.#dice.chance(0.2)) void broker.signOut(id, extent).catch(() => undefined);
-    leaving.then(
+    const delayMs = this.#dice.between(0, 3_000);
+    new Promise<void>((resolve) => this.#world.clock.after(delayMs, resolve)).then(leave).then(
       (result) => {
         this.#signingOut.delete(place);
         if (result === 'left') stays();
@@ -302,7 +306,7 @@ export class Month {
       judge.count('reloads');
       if (open !== undefined) void this.#close(open.seat);
     });
-    this.#again(1, () => this.#signOut());
+    this.#again(4, () => this.#signOut());
     this.#again(0.5, () => {
       const open = this.#anyWindow();
       if (open !== undefined) this.#signIn(open.seat, dice.pick(open.seat.places));

@@ -9,7 +9,7 @@ export function hasRepeatedName(text: string): boolean {
   let isName = false;
   // Numbers, words and spaces do not matter here.
   for (let at = 0; at < text.length; at++) {
-    switch (text[at]) {
+    switch (text.charAt(at)) {
       case '{':
         open.push(new Set());
         isName = true;

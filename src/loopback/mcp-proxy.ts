@@ -86,6 +86,11 @@ export class McpProxy implements Disposable {
       if (known !== undefined && known.server.url !== server.url) this.#parts.sessions.closeOf(server.id);
       this.#routes.set(path, { ...(known ?? newRoute()), server });
     }
+    // A stream would be heard with the token of a server that is gone; what has not begun is answered by itself.
+    for (const [path, { open }] of before) {
+      if (this.#routes.has(path)) continue;
+      for (const response of open) if (response.headersSent) response.destroy();
+    }
   }
 
   /** @returns undefined when `id` is not served */

@@ -111,11 +111,10 @@ export class McpProxy implements Disposable {
     return this.#parts.sessions.has(id) || (this.#routes.get(pathOf(id))?.open.size ?? 0) > 0;
   }
 
-  /** Whose `id` was is signed out: ends the sessions that began before, and deletes what only that account was to hear. */
+  /** Whose `id` was is signed out, or `id` is gone: ends the sessions that began before, and deletes what only that account was to hear. */
   async signedOut(id: ServerId): Promise<void> {
-    const route = this.#routes.get(pathOf(id));
     this.#parts.sessions.closeOf(id);
-    if (route !== undefined) await this.#parts.memory.signedOut(route.server);
+    await this.#parts.memory.signedOut(id);
   }
 
   dispose(): void {

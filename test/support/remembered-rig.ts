@@ -34,7 +34,7 @@ export class MemoryOnTable implements ServerMemory {
     const isTheirs = this.owner === undefined || account === undefined || sameAccount(account, this.owner);
     return Promise.resolve(isTheirs ? this.kept : {});
   }
-  reduce(_server: unknown, _url: string, stays: (name: string) => boolean): Promise<void> {
+  reduce(_server: unknown, stays: (name: string) => boolean): Promise<void> {
     this.kept = Object.fromEntries(Object.entries(this.kept).filter(([name]) => stays(name)));
     return Promise.resolve();
   }

@@ -19,7 +19,7 @@ export const initialize = rpc(0, 'initialize', {
   capabilities: { sampling: {} },
   clientInfo: { name: 'editor', version: '9' },
 });
-const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' };
+export const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' };
 
 export const bob: Account = { issuer: 'https://as.example.com', subject: 'u-2', label: 'bob@example.com' };
 

@@ -174,13 +174,15 @@ function forgetSignedOut(broker: Broker, opening: Promise<McpProxy>): Disposable
   let before = new Set<ServerId>();
   return broker.onDidChange(() => {
     const ids = broker.servers().map(({ id }) => id);
-    for (const id of ids) {
-      if (before.has(id) && broker.account(id) === undefined)
+    const now = new Set(ids.filter((id) => broker.account(id) !== undefined));
+    // Also of a server that is configured no more: nobody could sign out of it later.
+    for (const id of before) {
+      if (!now.has(id))
         opening.then(
           (proxy) => proxy.signedOut(id),
           () => undefined,
         );
     }
-    before = new Set(ids.filter((id) => broker.account(id) !== undefined));
+    before = now;
   });
 }

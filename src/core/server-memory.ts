@@ -18,8 +18,8 @@ export interface ServerMemory {
   /** Keeps `said` in the place of what was kept, whoever that was for. Never rejects. */
   keep(server: ServerId, url: string, account: Account, said: SaidBefore): Promise<void>;
 
-  /** Deletes what was kept, whoever that was for, but for the requests whose name `stays`. Never rejects. */
-  reduce(server: ServerId, url: string, stays: (name: string) => boolean): Promise<void>;
+  /** Deletes what was kept of `server` at any address, whoever that was for, but for the requests whose name `stays`. Never rejects. */
+  reduce(server: ServerId, stays: (name: string) => boolean): Promise<void>;
 }
 
 /** For windows that are to leave nothing behind: it lasts as long as they do. */

@@ -14,8 +14,9 @@ const brokerErrorCode = -32001;
 
 /**
  * Tells an MCP client why there is no answer from the server, in the form that fits what it asked. A `tools/call`
- * gets a result with `isError`, so that the model reads the words; other requests get a JSON-RPC error; what
- * expects no answer gets none. Never 401 or 403, which would start the client's own sign-in.
+ * gets a result with `isError`, so that the model reads the words; other requests get a JSON-RPC error; a notification
+ * gets none. The client's own answers get a status, so that nobody takes them for delivered (MCP, "Streamable HTTP").
+ * Never 401 or 403, which would start the client's own sign-in.
  * @param method - of the HTTP request
  * @param body - of the HTTP request; undefined when it went past unread
  * @param text - for the model and the user, naming the next step
@@ -37,12 +38,10 @@ export function failureAnswer(
     return { status: id === undefined ? 413 : 200, body: JSON.stringify(errorFor(id ?? null, text, code)) };
   const message = parseMessages(body) ?? { id: null };
   const toAnswer = (item: Message) => answerTo(item, text, code);
-  if (Array.isArray(message)) {
-    const answers = message.map(toAnswer).filter((answer) => answer !== undefined);
-    return answers.length === 0 ? { status: 202 } : { status: 200, body: JSON.stringify(answers) };
-  }
-  const answer = toAnswer(message as Message);
-  return answer === undefined ? { status: 202 } : { status: 200, body: JSON.stringify(answer) };
+  const messages = [message].flat() as readonly Message[];
+  const answers = messages.map(toAnswer).filter((answer) => answer !== undefined);
+  if (answers.length === 0) return { status: messages.some(isResponse) ? 503 : 202 };
+  return { status: 200, body: JSON.stringify(Array.isArray(message) ? answers : answers[0]) };
 }
 
 /**
@@ -51,14 +50,15 @@ export function failureAnswer(
  */
 export function isRpcResponse(body: string): boolean {
   const parsed = parseJson(body);
-  const isResponse = (item: unknown): boolean =>
-    typeof item === 'object' &&
-    item !== null &&
-    'id' in item &&
-    item.id !== null &&
-    ('result' in item || 'error' in item);
   return Array.isArray(parsed) ? parsed.length > 0 && parsed.every(isResponse) : isResponse(parsed);
 }
+
+const isResponse = (item: unknown): boolean =>
+  typeof item === 'object' &&
+  item !== null &&
+  'id' in item &&
+  item.id !== null &&
+  ('result' in item || 'error' in item);
 
 function answerTo(message: Message, text: string, code: string): object | undefined {
   const { id, method } = message;

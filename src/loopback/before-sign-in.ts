@@ -36,6 +36,8 @@ export class BeforeSignIn {
     inquiry: Inquiry | undefined,
     local: LocalSession | undefined,
   ): Promise<OwnAnswer | undefined> {
+    // It is said whenever the session is tied, and may be said once.
+    if (local !== undefined && isInitialized(call)) return { status: 202 };
     if (local?.tying !== undefined) return undefined;
     const isOfServer = call.session !== undefined && local === undefined;
     if (isOfServer || (local ?? inquiry) === undefined || call.method === 'GET') return undefined;
@@ -54,10 +56,9 @@ export class BeforeSignIn {
     if (inquiry.method === 'initialize')
       return { status: 200, body, session: this.#open(server, call, result).id };
     if (wireOf(inquiry.params) !== '') this.#tell(server.id, inquiry.method);
-    local?.lists.set(inquiry.method, [
-      ...(local.lists.get(inquiry.method) ?? []),
-      ...itemsOf(inquiry, result),
-    ]);
+    const isFirstPage = inquiry.params['cursor'] === undefined;
+    const before = isFirstPage ? undefined : local?.lists.get(inquiry.method);
+    local?.lists.set(inquiry.method, [...(before ?? []), ...itemsOf(inquiry, result)]);
     return { status: 200, body };
   }
 
@@ -98,6 +99,15 @@ function ownAnswer(local: LocalSession, { body }: Call): OwnAnswer | undefined {
   if (method === 'logging/setLevel') local.logLevel = body.whole;
   else if (method !== 'ping') return undefined;
   return { status: 200, body: response(id, { result: {} }) };
+}
+
+/** Larger ones say something else. */
+const initializedLimitBytes = 1_024;
+
+function isInitialized({ body: { whole } }: Call): boolean {
+  if (whole === undefined || whole.length > initializedLimitBytes) return false;
+  const message = parseMessages(whole);
+  return !Array.isArray(message) && (message as Message | undefined)?.method === 'notifications/initialized';
 }
 
 const response = (id: unknown, content: object): string => JSON.stringify({ jsonrpc: '2.0', id, ...content });

@@ -97,6 +97,7 @@ export class Exchange {
       // A client that has begun waits for this before it does anything else; what the server says of it comes later.
       if (told) this.#reply.announce([acknowledgment(listening)]);
       const { answer, lent } = await (this.#isBackChannel ? this.#stream(call) : this.#answered(call));
+      this.#noteEnd(call, answer);
       const { hasBegun } = this.#reply;
       await requirePassable(
         answer,
@@ -231,15 +232,20 @@ export class Exchange {
   }
 
   #noteSession({ session: known }: Call, answer: IncomingMessage, lent: LentToken): void {
-    const { tokens, sessions } = this.parts;
     if (this.entrance.legacy !== undefined) return;
-    const session = this.#local === undefined ? known : this.#local.tie?.name;
     const opened = single(answer.headers['mcp-session-id']);
-    if (known === undefined && opened !== undefined) tokens.sessionOpened(this.server.id, opened, lent);
-    const isOver =
-      answer.statusCode === 404 || (this.#method === 'DELETE' && (answer.statusCode ?? 500) < 300);
-    if (session !== undefined && isOver) this.#closed(session);
-    if (this.#local !== undefined && isOver) sessions.close(this.#local);
+    if (known === undefined && opened !== undefined)
+      this.parts.tokens.sessionOpened(this.server.id, opened, lent);
+  }
+
+  /** Whether or not the caller can be told with a status. */
+  #noteEnd({ session: known }: Call, { statusCode = 502 }: IncomingMessage): void {
+    if (this.entrance.legacy !== undefined) return;
+    const isOver = statusCode === 404 || (this.#method === 'DELETE' && statusCode < 300);
+    if (!isOver) return;
+    const session = this.#local === undefined ? known : this.#local.tie?.name;
+    if (session !== undefined) this.#closed(session);
+    if (this.#local !== undefined) this.parts.sessions.close(this.#local);
   }
 
   #closed(session: string): void {

@@ -86,6 +86,11 @@ export class McpProxy implements Disposable {
       if (known !== undefined && known.server.url !== server.url) this.#parts.sessions.closeOf(server.id);
       this.#routes.set(path, { ...(known ?? newRoute()), server });
     }
+    // A stream would be heard with the token of a server that is gone; what has not begun is answered by itself.
+    for (const [path, { open }] of before) {
+      if (this.#routes.has(path)) continue;
+      for (const response of open) if (response.headersSent) response.destroy();
+    }
   }
 
   /** @returns undefined when `id` is not served */
@@ -106,11 +111,10 @@ export class McpProxy implements Disposable {
     return this.#parts.sessions.has(id) || (this.#routes.get(pathOf(id))?.open.size ?? 0) > 0;
   }
 
-  /** Whose `id` was is signed out: ends the sessions that began before, and deletes what only that account was to hear. */
+  /** Whose `id` was is signed out, or `id` is gone: ends the sessions that began before, and deletes what only that account was to hear. */
   async signedOut(id: ServerId): Promise<void> {
-    const route = this.#routes.get(pathOf(id));
     this.#parts.sessions.closeOf(id);
-    if (route !== undefined) await this.#parts.memory.signedOut(route.server);
+    await this.#parts.memory.signedOut(id);
   }
 
   dispose(): void {

@@ -110,13 +110,13 @@ export class Memory {
     }
   }
 
-  /** Deletes what `server` said, but for what its next start needs: whose it was is signed out. Never rejects. */
-  async signedOut({ id, url }: Server): Promise<void> {
+  /** Deletes what the server `id` said, but for what its next start needs: whose it was is signed out. Never rejects. */
+  async signedOut(id: ServerId): Promise<void> {
     const known = this.#known.get(id);
     await known?.loaded;
     if (known !== undefined) known.said = offersIn(known.said);
     await known?.keeping;
-    await this.kept.reduce(id, url, isOffer);
+    await this.kept.reduce(id, isOffer);
   }
 
   async #keep(

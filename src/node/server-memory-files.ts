@@ -52,31 +52,38 @@ export class ServerMemoryFiles implements ServerMemory {
     }
   }
 
-  async reduce(server: ServerId, url: string, stays: (name: string) => boolean): Promise<void> {
+  async reduce(server: ServerId, stays: (name: string) => boolean): Promise<void> {
     try {
-      await this.#reduce(server, url, stays);
+      const files = (await unlessMissing(readdir(this.folder))) ?? [];
+      for (const name of files.filter((file) => file.endsWith(ending)))
+        await this.#reduce(name, server, stays);
     } catch (error) {
       this.log.warn(`What ${JSON.stringify(server)} said cannot be deleted: ${describeError(error)}`);
     }
   }
 
   /** What cannot be read, or not be written again, goes as a whole. */
-  async #reduce(server: ServerId, url: string, stays: (name: string) => boolean): Promise<void> {
+  async #reduce(file: string, server: ServerId, stays: (name: string) => boolean): Promise<void> {
     try {
-      const kept = await this.#read(server, url);
-      if (kept === undefined) return;
-      const staying = Object.entries(kept.said).filter(([name]) => stays(name));
-      await this.#write(server, url, { ...kept, said: Object.fromEntries(staying) });
+      const text = await unlessMissing(readFile(join(this.folder, file), 'utf8'));
+      if (text === undefined) return;
+      const { url, ...kept } = parse(text);
+      if (kept.server !== server) return;
+      const said = Object.fromEntries(Object.entries(kept.said).filter(([name]) => stays(name)));
+      await this.#write(server, url, { account: kept.account, said });
     } catch (error) {
-      this.log.debug(`All that ${JSON.stringify(server)} said is deleted: ${describeError(error)}`);
-      await rm(join(this.folder, nameOf(server, url)), { force: true });
+      this.log.debug(`All that ${file} says is deleted: ${describeError(error)}`);
+      await rm(join(this.folder, file), { force: true });
     }
   }
 
   /** @throws Error when it is not what was written for this server */
   async #read(server: ServerId, url: string): Promise<Kept | undefined> {
     const text = await unlessMissing(readFile(join(this.folder, nameOf(server, url)), 'utf8'));
-    return text === undefined ? undefined : parse(text, server, url);
+    if (text === undefined) return undefined;
+    const kept = parse(text);
+    if (kept.server !== server || kept.url !== url) throw new Error('It is about another server.');
+    return kept;
   }
 
   async #write(server: ServerId, url: string, kept: Kept): Promise<void> {
@@ -112,15 +119,15 @@ const digestOf = ({ issuer, subject }: Account): string =>
     .update(JSON.stringify([issuer, subject]))
     .digest('hex');
 
-/** @throws Error when it is not what is written for this server */
-function parse(text: string, server: ServerId, url: string): Kept {
+/** @throws Error when it is not what is written here */
+function parse(text: string): Kept & { readonly server: string; readonly url: string } {
   const stored: unknown = JSON.parse(text);
   if (typeof stored !== 'object' || stored === null) throw new Error('It is no object.');
   const record = stored as Record<string, unknown>;
   if (record['version'] !== version) throw new Error('Its version is not known.');
-  if (record['server'] !== server || record['url'] !== url) throw new Error('It is about another server.');
-  const { account, said } = record;
+  const { server, url, account, said } = record;
+  if (typeof server !== 'string' || typeof url !== 'string') throw new Error('It is about no server.');
   if (typeof account !== 'string') throw new Error('It is for nobody.');
   if (typeof said !== 'object' || said === null || Array.isArray(said)) throw new Error('It says nothing.');
-  return { account, said: said as SaidBefore };
+  return { server, url, account, said: said as SaidBefore };
 }

@@ -140,23 +140,25 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
   }
 
   /** A new object each time: the editor keeps what it was given, and would store what is changed in it. */
-  #definition(proxy: McpProxy, { id, url, auth, delivery }: Server): McpHttpServerDefinition | undefined {
+  #definition(proxy: McpProxy, server: Server): McpHttpServerDefinition | undefined {
     const { vs } = this.parts;
+    const { id, url, auth, delivery } = server;
+    const version = this.#version(server);
     if (delivery === 'header') {
       const { quotaProject } = auth;
       const headers = quotaProject === undefined ? {} : { [quotaProjectHeader]: quotaProject };
-      return new vs.McpHttpServerDefinition(id, vs.Uri.parse(url), headers, this.#version(id, url));
+      return new vs.McpHttpServerDefinition(id, vs.Uri.parse(url), headers, version);
     }
     const endpoint = proxy.endpoint(id);
     if (endpoint === undefined) return undefined;
     const headers = { Authorization: `Bearer ${endpoint.capability.reveal()}` };
-    return new vs.McpHttpServerDefinition(id, vs.Uri.parse(endpoint.url), headers, this.#version(id, url));
+    return new vs.McpHttpServerDefinition(id, vs.Uri.parse(endpoint.url), headers, version);
   }
 
-  #version(id: ServerId, url: string): string {
+  #version({ id, url, delivery }: Server): string {
     const isInUse = () => this.#proxy?.isInUse(id) === true;
     const version = this.#versions.of(id, this.parts.broker.account(id), isInUse);
-    const round = this.#deliveries.round(id);
+    const round = delivery === 'header' ? this.#deliveries.round(id) : 0;
     // The address that the editor knows stays when it is the proxy's, and a session is not for another server.
     const address = createHash('sha256').update(url).digest('base64url').slice(0, digestLength);
     return [version, address, ...(round === 0 ? [] : [round])].join(' ');
@@ -164,11 +166,16 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
 
   #summary(): string {
     return JSON.stringify(
-      this.parts.broker.servers().map(({ id, url, delivery }) => [id, url, delivery, this.#version(id, url)]),
+      this.parts.broker.servers().map((server) => {
+        const { id, url, delivery } = server;
+        return [id, url, delivery, this.#version(server)];
+      }),
     );
   }
 
   #fireWhenDifferent(): void {
+    const servers = this.parts.broker.servers().filter(({ delivery }) => delivery === 'header');
+    this.#deliveries.retain(new Set(servers.map(({ id }) => id)));
     const summary = this.#summary();
     if (summary === this.#offered) return;
     this.#offered = summary;

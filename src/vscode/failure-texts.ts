@@ -323,7 +323,7 @@ export function failureText(
       ),
     call_unjudged: () =>
       l10n.t(
-        'There are rules for the MCP server “{0}”, and a request {1}, so that they could not be applied. Nothing was sent. Send one plain JSON-RPC message of at most a megabyte.',
+        'There are rules for the MCP server “{0}”, and a request {1}, so that they could not be applied. Nothing was sent. Send one plain JSON-RPC message no larger than “mcpCredentials.proxy.replayLimitKilobytes” in the settings.',
         server,
         detail('why'),
       ),

@@ -48,6 +48,15 @@ export class HeaderDeliveries implements Disposable {
     this.#deliveries.set(id, { round, timer: this.#timer(id, round, expiresAtMs) });
   }
 
+  /** Lets the tokens of all others end unnoticed: they are not delivered so any more. */
+  retain(ids: ReadonlySet<ServerId>): void {
+    for (const [id, { round, timer }] of this.#deliveries) {
+      if (ids.has(id) || timer === undefined) continue;
+      timer.dispose();
+      this.#deliveries.set(id, { round, timer: undefined });
+    }
+  }
+
   dispose(): void {
     for (const { timer } of this.#deliveries.values()) timer?.dispose();
     this.#deliveries.clear();

@@ -66,7 +66,25 @@ describe('a token that is delivered in a header', () => {
     const { window } = await signedIn();
     const changes = window.editor.definitionChanges;
     window.clock.leap(120 * 60_000);
+    await until(() => window.clock.pending.every((ms) => ms > 0));
     await window.editor.definitions();
+    assert.equal(window.editor.definitionChanges, changes);
+  });
+
+  it('has nothing restarted when it ends after the server has come behind the proxy', async () => {
+    const { server, window } = await signedIn();
+    await window.editor.resolve('tickets');
+    const delivered = window.editor.definitionChanges;
+    window.editor.settings.set('user', 'mcpCredentials.servers', {
+      tickets: { type: 'http', url: server.url },
+    });
+    await until(() => window.editor.definitionChanges > delivered);
+    const { version } = await window.definition('tickets');
+    const changes = window.editor.definitionChanges;
+    window.clock.leap(120 * 60_000);
+    await until(() => window.clock.pending.every((ms) => ms > 0));
+    await window.editor.definitions();
+    assert.equal((await window.definition('tickets')).version, version);
     assert.equal(window.editor.definitionChanges, changes);
   });
 

@@ -47,12 +47,17 @@ describe('failureAnswer', () => {
       { status: 202 },
     ],
     ['a tool call that wants no answer with nothing', 'POST', rpc({ method: 'tools/call' }), { status: 202 }],
-    ['an answer to the server with nothing', 'POST', rpc({ id: 3, result: {} }), { status: 202 }],
     [
-      'an error to the server with nothing',
+      'an answer to the server with a status, since it did not arrive (MCP, "Streamable HTTP")',
+      'POST',
+      rpc({ id: 3, result: {} }),
+      { status: 503 },
+    ],
+    [
+      'an error to the server with a status',
       'POST',
       rpc({ id: 3, error: { code: 1, message: 'x' } }),
-      { status: 202 },
+      { status: 503 },
     ],
     [
       'a batch with one answer for each request (JSON-RPC 2.0 §6)',
@@ -61,6 +66,12 @@ describe('failureAnswer', () => {
       { status: 200, body: [result(1), error(2)] },
     ],
     ['a batch of notifications with nothing', 'POST', [rpc({ method: 'n' })], { status: 202 }],
+    [
+      'a batch with answers to the server with a status',
+      'POST',
+      [rpc({ method: 'n' }), rpc({ id: 3, result: {} })],
+      { status: 503 },
+    ],
     ['an empty batch with nothing', 'POST', [], { status: 202 }],
     [
       'a batch with garbage for each piece',

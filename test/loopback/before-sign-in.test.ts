@@ -376,6 +376,21 @@ describe('a server that said before what it offers', () => {
       assert.deepEqual(rig.seen, []);
     });
 
+    for (const [what, servers] of [
+      ['has another address', () => [{ id: rig.id, url: `${rig.url}?tenant=2`, auth: {} }]],
+      ['is configured no more', () => []],
+    ] as const) {
+      it(`leaves nothing of that behind when it ${what}`, async () => {
+        await rig.learn();
+        await rig.send(resources, { ...accept, 'mcp-session-id': 'up-1' });
+        await settled(() => Object.keys(rig.memory.kept).some((name) => name.includes('resources')));
+        rig.proxy.setServers(servers());
+        rig.tokens.owner = undefined;
+        await rig.proxy.signedOut(rig.id);
+        assert.ok(!JSON.stringify(rig.memory.kept).includes('resources'));
+      });
+    }
+
     it('tells nothing of its own before the sign-out has been heard of, either', async () => {
       await rig.learn();
       await rig.send(resources, { ...accept, 'mcp-session-id': 'up-1' });

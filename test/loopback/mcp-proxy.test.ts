@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BrokerError } from '../../src/core/errors.js';
 import type { ServerId } from '../../src/core/server.js';
-import { errorIn, toolCall, useProxy } from '../support/proxy-rig.js';
+import { settled, errorIn, toolCall, useProxy } from '../support/proxy-rig.js';
 
 const refused = new BrokerError('grant_refused', 'Dead.');
 
@@ -90,6 +90,21 @@ describe('the MCP proxy', () => {
     assert.equal(rig.proxy.endpoint(id), undefined);
     rig.proxy.setServers([{ id, url: rig.url, auth: {} }]);
     assert.notEqual(rig.proxy.endpoint(id)?.capability.reveal(), before?.capability.reveal());
+  });
+
+  it('hears no server any more that is gone', async () => {
+    let isHeard = true;
+    rig.handle = (_req, res) => {
+      res.on('close', () => (isHeard = false));
+      res.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
+    };
+    const headers = { accept: 'text/event-stream', 'mcp-session-id': 's-1' };
+    const { answered, outgoing } = rig.begin('', headers, 'GET');
+    outgoing.on('error', () => undefined);
+    (await answered).on('error', () => undefined);
+    rig.proxy.setServers([{ id: 'other' as ServerId, url: rig.url, auth: {} }]);
+    await settled(() => !isHeard);
+    assert.equal(isHeard, false);
   });
 
   describe('when the server answers 401', () => {

@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { zstdCompressSync } from 'node:zlib';
 import { errorIn, settled, toolCall } from '../support/proxy-rig.js';
-import { accept, bob, initialize, nobody, resultOf, rpc, useRemembered } from '../support/remembered-rig.js';
+import {
+  accept,
+  bob,
+  initialize,
+  initialized,
+  nobody,
+  resultOf,
+  rpc,
+  useRemembered,
+} from '../support/remembered-rig.js';
 
 describe('a session that began before anybody had signed in', () => {
   const rig = useRemembered();
@@ -187,5 +196,39 @@ describe('a session that began before anybody had signed in', () => {
     const ids = rig.seen.flatMap(({ body }) => (JSON.parse(body) as { id?: unknown }).id ?? []);
     assert.equal(ids.length, 5);
     assert.equal(new Set(ids).size, ids.length);
+  });
+
+  it('hears of no change when the client has asked twice for the same lists', async () => {
+    const inSession = await rig.beginLocally();
+    for (let n = 0; n < 2; n++) {
+      await rig.send(rpc(1, 'tools/list'), inSession);
+      await rig.send(rpc(1, 'tools/list', { cursor: '2' }), inSession);
+    }
+    rig.signIn();
+    assert.equal(resultOf(await rig.send(toolCall, inSession))['done'], 'tools/call');
+  });
+
+  it('is said to have begun once, when the user signs in before the client says so', async () => {
+    const { headers } = await rig.send(initialize, accept);
+    const inSession = { ...accept, 'mcp-session-id': String(headers['mcp-session-id']) };
+    rig.signIn();
+    assert.equal((await rig.send(initialized, inSession)).status, 202);
+    await rig.send(toolCall, inSession);
+    assert.equal((await rig.send(initialized, inSession)).status, 202);
+    const methods = rig.seen.map(({ body }) => (JSON.parse(body) as { method: string }).method);
+    assert.deepEqual(methods, ['initialize', 'notifications/initialized', 'tools/call']);
+  });
+
+  it('has ended when the server says so to a call that waited', async () => {
+    const inSession = await rig.beginLocally();
+    const call = rig.send(toolCall, inSession);
+    await rig.clock.armed(2_000);
+    rig.clock.advance(2_000);
+    serveBut('tools/call', (res) => res.writeHead(404).end());
+    rig.signIn();
+    assert.equal((await call).headers['content-type'], 'text/event-stream');
+    assert.equal(rig.proxy.isInUse(rig.id), false);
+    rig.handle = (...request) => rig.serve(...request);
+    assert.equal((await rig.send(toolCall, inSession)).status, 404);
   });
 });

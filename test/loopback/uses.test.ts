@@ -141,4 +141,16 @@ describe('a member that a JSON object has twice', () => {
   for (const [json, isRepeated] of rows) {
     it(`is ${isRepeated ? '' : 'not '}in ${json}`, () => assert.equal(hasRepeatedName(json), isRepeated));
   }
+
+  for (const [what, filler] of [
+    ['letters', 'x'],
+    ['escapes', '\\n'],
+    ['quotes', '\\"'],
+  ] as const) {
+    it(`is found behind as many ${what} as a request may have`, () => {
+      const long = filler.repeat(16_000_000 / filler.length);
+      assert.equal(hasRepeatedName(`{"a":"${long}","b":1}`), false);
+      assert.equal(hasRepeatedName(`{"a":"${long}","b":1,"b":2}`), true);
+    });
+  }
 });

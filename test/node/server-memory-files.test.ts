@@ -40,10 +40,10 @@ describe('what servers said, in files', () => {
   });
 
   it('is said whoever it was for, without a name, and only as much of it as stays', async () => {
-    await memory.reduce(notes, url, () => true);
+    await memory.reduce(notes, () => true);
     await memory.keep(notes, url, alice, { a: 1, b: 2 });
     assert.deepEqual(await memory.recall(notes, url, undefined), { a: 1, b: 2 });
-    await memory.reduce(notes, url, (name) => name === 'b');
+    await memory.reduce(notes, (name) => name === 'b');
     assert.doesNotMatch(readFileSync(onlyFile(), 'utf8'), /"a":/);
     assert.deepEqual(await memory.recall(notes, url, undefined), { b: 2 });
     assert.deepEqual(await memory.recall(notes, url, alice), { b: 2 });
@@ -51,10 +51,24 @@ describe('what servers said, in files', () => {
     assert.deepEqual(log.at('warn'), []);
   });
 
+  it('stays no longer of an address that the server had before, and as it is of another server', async () => {
+    const other = 'other' as ServerId;
+    for (const [server, address] of [
+      [notes, url],
+      [notes, `${url}2`],
+      [other, url],
+    ] as const)
+      await memory.keep(server, address, alice, { a: 1, b: 2 });
+    await memory.reduce(notes, (name) => name === 'b');
+    for (const address of [url, `${url}2`])
+      assert.deepEqual(await memory.recall(notes, address, alice), { b: 2 });
+    assert.deepEqual(await memory.recall(other, url, alice), { a: 1, b: 2 });
+  });
+
   it('is deleted as a whole where it cannot be told what of it stays', async () => {
     await memory.keep(notes, url, alice, { a: 1 });
     writeFileSync(onlyFile(), '{"a":');
-    await memory.reduce(notes, url, () => true);
+    await memory.reduce(notes, () => true);
     assert.deepEqual(readdirSync(folder), []);
     assert.deepEqual(log.at('warn'), []);
   });

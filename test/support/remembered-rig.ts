@@ -19,7 +19,7 @@ export const initialize = rpc(0, 'initialize', {
   capabilities: { sampling: {} },
   clientInfo: { name: 'editor', version: '9' },
 });
-const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' };
+export const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' };
 
 export const bob: Account = { issuer: 'https://as.example.com', subject: 'u-2', label: 'bob@example.com' };
 
@@ -34,7 +34,7 @@ export class MemoryOnTable implements ServerMemory {
     const isTheirs = this.owner === undefined || account === undefined || sameAccount(account, this.owner);
     return Promise.resolve(isTheirs ? this.kept : {});
   }
-  reduce(_server: unknown, _url: string, stays: (name: string) => boolean): Promise<void> {
+  reduce(_server: unknown, stays: (name: string) => boolean): Promise<void> {
     this.kept = Object.fromEntries(Object.entries(this.kept).filter(([name]) => stays(name)));
     return Promise.resolve();
   }

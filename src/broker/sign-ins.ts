@@ -212,7 +212,7 @@ export class SignIns {
     const key = keyOf(fresh);
     const save = async () => {
       const held = holdings.get(keyText(key))?.credential.generation ?? 0;
-      const next = { ...fresh, generation: Math.max(held, await vault.lastGeneration(key)) + 1 };
+      const next = { ...fresh, generation: Math.max(held + 1, await vault.newGeneration(key)) };
       await vault.put(next);
       return next;
     };

@@ -35,6 +35,9 @@ export interface VaultParts {
 /** `store` resolves before its value is durable, or visible to another window. */
 const editorKeepsAfterMs = 1_000;
 
+/** More renewals than there can be of a credential that no journal knows of any more. */
+const unseenGenerations = 1_000_000;
+
 /**
  * The credentials and registrations that are kept, in SecretStorage. Beside it the sealed journal, which is durable at
  * once and seen by every window: the newer of the two counts.
@@ -183,15 +186,21 @@ export class CredentialVault {
     return (await this.#standings.latest(key))?.kind === 'removed' && (await this.get(key)) === undefined;
   }
 
-  /**
-   * The highest generation that is known, of a removed credential too; 0 when there has been none. A keyring that cannot be
-   * read now keeps nobody from saving a sign-in.
-   */
+  /** The highest generation that is known, of a removed credential too; 0 when there has been none. */
   async lastGeneration(key: CredentialKey): Promise<number> {
     await this.open();
     const latest = await this.#standings.latest(key);
-    const stored = await this.#records.get(key).catch(() => undefined);
+    const stored = await this.#records.get(key);
     return Math.max(latest?.generation ?? 0, stored?.generation ?? 0);
+  }
+
+  /** The generation of what is granted anew: above every one there has been, also in a keyring that cannot be read now. */
+  async newGeneration(key: CredentialKey): Promise<number> {
+    try {
+      return (await this.lastGeneration(key)) + 1;
+    } catch {
+      return ((await this.#standings.latest(key))?.generation ?? 0) + unseenGenerations;
+    }
   }
 
   /** Forgets a credential, in all windows. Only for what the user asked to be removed. */

@@ -230,6 +230,17 @@ describe('the vault', () => {
     await assert.rejects(third, (error) => hasCode(error, 'vault_write_failed'));
   });
 
+  it('gives what is granted anew a generation above what a keyring has that cannot be read at that moment', async () => {
+    await vault.put({ ...alice, generation: 700 });
+    journal.texts.clear();
+    const later = opened();
+    secrets.failNext('get', 1);
+    const generation = await later.newGeneration(keyOf(alice));
+    await later.put({ ...alice, scopes: ['b'], generation });
+    assert.deepEqual((await opened().get(keyOf(alice)))?.scopes, ['b']);
+    assert.equal(await opened().newGeneration(keyOf(alice)), generation + 1);
+  });
+
   it('keeps our registration per issuer, and sets a damaged one aside', async () => {
     await vault.putClient(alice.client);
     assert.equal((await vault.client(issuer))?.clientSecret?.reveal(), 'client-secret-1');

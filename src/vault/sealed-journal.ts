@@ -26,6 +26,9 @@ const probeName = 'probe';
 /** SecretStorage has what a window wrote about a second later; a write of it that failed is made up within seconds. */
 const givenUpAfterMs = 30_000;
 
+/** Failures further apart say nothing of the time between them; the tries of a renewal are closer to each other. */
+const sameTroubleMs = 180_000;
+
 /** That a credential was removed is told to every window for this long; none runs longer with an old copy. */
 const keepRemovedForMs = 90 * 24 * 3_600_000;
 
@@ -65,8 +68,8 @@ export class SealedJournal {
   #changes = 0;
   /** Whether a text has come out of it, or gone into it. */
   #hasWorked = false;
-  /** When it was first found unusable, if nothing has worked since. */
-  #brokenSinceMs: number | undefined;
+  /** When it was found unusable, first and last, if nothing has worked since. */
+  #broken: { readonly sinceMs: number; readonly lastMs: number } | undefined;
   #key: SealingKey | undefined;
 
   constructor(
@@ -127,7 +130,9 @@ export class SealedJournal {
       await this.journal.remove(probeName);
       return false;
     } catch {
-      this.#brokenSinceMs ??= nowMs;
+      const before = this.#broken;
+      const isSame = before !== undefined && Math.abs(nowMs - before.lastMs) <= sameTroubleMs;
+      this.#broken = { sinceMs: isSame ? before.sinceMs : nowMs, lastMs: nowMs };
       return true;
     }
   }
@@ -138,7 +143,7 @@ export class SealedJournal {
    */
   async isGivenUp(nowMs: number): Promise<boolean> {
     if (!(await this.isUnusable(nowMs))) return false;
-    return !this.#hasWorked || Math.abs(nowMs - (this.#brokenSinceMs ?? nowMs)) >= givenUpAfterMs;
+    return !this.#hasWorked || nowMs - (this.#broken?.sinceMs ?? nowMs) >= givenUpAfterMs;
   }
 
   /** Reads what the journal has now, whichever window wrote it. */
@@ -290,7 +295,7 @@ export class SealedJournal {
 
   #worked(): void {
     this.#hasWorked = true;
-    this.#brokenSinceMs = undefined;
+    this.#broken = undefined;
   }
 
   #report(error: unknown): void {

@@ -464,6 +464,15 @@ describe('the journal beside SecretStorage', () => {
       }
     });
 
+    it('says nothing of the time in which nobody looked: two failures an hour apart are two troubles', async () => {
+      await vault.put(alice(1));
+      for (const operation of ['read', 'write'] as const) journal.failNext(operation, 3);
+      for (const byMs of [0, 3_600_000, -7_200_000]) {
+        clock.sleep(byMs);
+        await assert.rejects(vault.get(key, 'certain'), (error) => hasCode(error, 'vault_write_failed'));
+      }
+    });
+
     it('is done without there, too, where it has never worked: it is of no use to anybody', async () => {
       await vault.put(alice(2));
       for (const operation of ['names', 'read', 'write'] as const) journal.failNext(operation, 20);

@@ -300,8 +300,9 @@ function causeOf(
   nowMs: number,
 ): string | undefined {
   // Whoever has taken over from it has been faster than its request; what left later should have known.
-  if (by.isGone && leftAtMs <= given.atMs) return 'its window died while its request was on its way';
   const stoodStill = 'its window stood still while it asked';
+  if (leftAtMs <= given.atMs && by.isGone) return 'its window died while its request was on its way';
+  if (leftAtMs <= given.atMs && by.isFrozen) return stoodStill;
   // Either had looked before it stood still, and went on where it was when it had been given up.
   const sinceMs = nowMs - takeoverTakesMs;
   if (given.atMs > sinceMs && (by.thawedAtMs > sinceMs || given.by.thawedAtMs > sinceMs)) return stoodStill;

@@ -68,14 +68,14 @@ export class Tying {
     }
   }
 
-  async #tie(server: Server, local: LocalSession, { ask, isStream }: First): Promise<Tie> {
+  async #tie(server: Server, local: LocalSession, { ask, isStream, gone }: First): Promise<Tie> {
     const { tokens, memory, sessions, clock } = this.parts;
     const { initialize } = local;
     const inquiry = inquiryOf(parseMessages(initialize.body) as Message);
     const from = { isImpatient: isStream, limitMs: openingLimitMs };
     const opening = await ask({ ...from, ...postOf(initialize.headers, undefined, initialize.body) });
     const { answer, lent } = opening;
-    const result = recordOf(await this.#resultOf(opening, inquiry?.id, openingLimitMs));
+    const result = recordOf(await this.#resultOf(opening, inquiry?.id, openingLimitMs, gone));
     if (answer.statusCode !== 200 || inquiry === undefined || Object.keys(result).length === 0)
       throw failed(answer, 'The server opens no session.');
     const session = [answer.headers['mcp-session-id']].flat()[0];
@@ -93,18 +93,27 @@ export class Tying {
     const initialized = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' });
     for (const body of [Buffer.from(initialized), local.logLevel])
       if (body !== undefined) discard((await post(body)).answer, clock);
-    local.news = await this.#news(server, local, (body) =>
-      ask({ ...from, limitMs: newsLimitMs, ...postOf(headers, name, body) }),
+    local.news = await this.#news(
+      server,
+      local,
+      (body) => ask({ isImpatient: true, limitMs: newsLimitMs, ...postOf(headers, name, body) }),
+      gone,
     );
     return { session, name, version };
   }
 
   /** What the server says to the request `id`; what it says after that is left. */
-  async #resultOf({ answer }: Answered, id: unknown, limitMs: number): Promise<unknown> {
+  async #resultOf({ answer }: Answered, id: unknown, limitMs: number, gone: AbortSignal): Promise<unknown> {
     const { clock } = this.parts;
     const late = failed(answer, 'The answer does not end.');
     try {
-      const text = await withinLimit(clock, limitMs, late, () => collected(answer, answerLimitBytes, id));
+      const text = await withinLimit(
+        clock,
+        limitMs,
+        late,
+        () => collected(answer, answerLimitBytes, id),
+        gone,
+      );
       return resultIn(answer, text ?? '', id);
     } finally {
       discard(answer, clock);
@@ -112,13 +121,13 @@ export class Tying {
   }
 
   /** The notifications about lists that are not what the client was told. */
-  async #news(server: Server, local: LocalSession, post: Post): Promise<string[]> {
+  async #news(server: Server, local: LocalSession, post: Post, gone: AbortSignal): Promise<string[]> {
     const { clock, log } = this.parts;
     const news = new Set<string>();
     const endMs = clock.nowMs() + newsLimitMs;
     for (const [method, told] of local.lists) {
       try {
-        const items = await this.#list(server, method, post, endMs);
+        const items = await this.#list(server, method, post, endMs, gone);
         if (JSON.stringify(items) !== JSON.stringify(told))
           news.add(`notifications/${method.split('/')[0] ?? ''}/list_changed`);
       } catch (error) {
@@ -130,7 +139,13 @@ export class Tying {
   }
 
   /** All items of a list, which are remembered on the way. */
-  async #list(server: Server, method: string, post: Post, endMs: number): Promise<unknown[]> {
+  async #list(
+    server: Server,
+    method: string,
+    post: Post,
+    endMs: number,
+    gone: AbortSignal,
+  ): Promise<unknown[]> {
     const { clock, memory } = this.parts;
     const items: unknown[] = [];
     let cursor: unknown;
@@ -145,7 +160,7 @@ export class Tying {
       };
       const inquiry = inquiryOf(request);
       const answered = await post(Buffer.from(JSON.stringify(request)));
-      const result = await this.#resultOf(answered, request.id, newsLimitMs);
+      const result = await this.#resultOf(answered, request.id, newsLimitMs, gone);
       if (inquiry === undefined || result === undefined) throw failed(answered.answer, 'There is no list.');
       await memory.keep(server, inquiry, result, answered.lent);
       items.push(...itemsOf(inquiry, result));

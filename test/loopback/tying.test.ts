@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { zstdCompressSync } from 'node:zlib';
+import { BrokerError } from '../../src/core/errors.js';
 import { errorIn, settled, toolCall } from '../support/proxy-rig.js';
 import {
   accept,
@@ -164,6 +165,46 @@ describe('a session that began before anybody had signed in', () => {
       rig.clock.advance(1_000);
     });
   }
+
+  it('is tied by the next call when the first caller leaves while the answer that opens it comes', async () => {
+    const inSession = await rig.beginLocally();
+    const leaving = rig.begin(JSON.stringify(toolCall), inSession);
+    leaving.answered.catch(() => undefined);
+    leaving.outgoing.on('error', () => undefined);
+    await rig.waitsForUser();
+    const staying = rig.send({ ...toolCall, id: 9 }, inSession);
+    await rig.waitsForUser(2);
+    const begun = new Promise<void>((resolve) => {
+      serveBut('"initialize"', (res) => {
+        // So that the limit for the rest of the answer is told from the one for its beginning.
+        rig.clock.advance(10);
+        res.writeHead(200, { 'content-type': 'text/event-stream', 'mcp-session-id': 'up-0' });
+        res.flushHeaders();
+        resolve();
+      });
+    });
+    rig.signIn();
+    await begun;
+    await rig.clock.armed(30_000);
+    rig.handle = (...request) => rig.serve(...request);
+    leaving.outgoing.destroy();
+    assert.equal(resultOf(await staying)['done'], 'tools/call');
+    rig.clock.advance(1_000);
+  });
+
+  it('asks nobody for more permissions so that a list can be compared', async () => {
+    const inSession = await rig.beginLocally();
+    await rig.send(rpc(1, 'tools/list'), inSession);
+    serveBut('tools/list', (res) => res.writeHead(403, insufficient).end());
+    let isAsked = false;
+    rig.tokens.allow = () => {
+      isAsked = true;
+      return Promise.reject(new BrokerError('scope_required', 'Denied.'));
+    };
+    rig.signIn();
+    assert.equal(resultOf(await rig.send(toolCall, inSession))['done'], 'tools/call');
+    assert.equal(isAsked, false);
+  });
 
   it('is opened for a client that unpacks what we cannot', async () => {
     const { headers } = await rig.send(initialize, { ...accept, 'accept-encoding': 'gzip, zstd' });

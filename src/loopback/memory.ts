@@ -80,7 +80,8 @@ export class Memory {
     if (text === undefined) return undefined;
     const result = resultIn(answer, text, inquiry.id);
     if (result !== undefined) await this.keep(server, inquiry, result, lent);
-    else if (isUnknown(inquiry, answer, text)) await this.keep(server, inquiry, unknownMethod, lent);
+    else if (await this.#isUnknown(server, inquiry, answer, text))
+      await this.keep(server, inquiry, unknownMethod, lent);
     return result;
   }
 
@@ -145,6 +146,24 @@ export class Memory {
     await known.keeping;
   }
 
+  /**
+   * Whether a server that is asked in the newer way shows that it knows only the older: not by an error that names the
+   * versions it speaks, which is the newer way of saying so (MCP 2026-07-28, "Versioning").
+   */
+  async #isUnknown(
+    server: Server,
+    { name, method }: Inquiry,
+    { statusCode = 0 }: IncomingMessage,
+    text: string,
+  ): Promise<boolean> {
+    if (method !== 'server/discover') return false;
+    const { code, data } = recordOf(recordOf(parseJson(text))['error']);
+    if (recordOf(data)['supported'] !== undefined) return false;
+    if (code === methodNotFound.code) return true;
+    // A gateway has such a status too, and is not believed against what the server has said itself.
+    return [400, 404, 405].includes(statusCode) && (await this.#said(server))[name] === undefined;
+  }
+
   async #said(server: Server): Promise<SaidBefore> {
     const account = this.tokens.account(server.id);
     const known = this.#of(server, account);
@@ -196,17 +215,6 @@ const uncached = (result: unknown): unknown =>
 
 /** One that wants something first, and is not to be kept (MCP 2026-07-28, "Cacheable Results"). */
 const isInterim = (result: unknown): boolean => (recordOf(result)['resultType'] ?? 'complete') !== 'complete';
-
-/**
- * Whether a server that is asked in the newer way shows that it knows only the older: not by an error that names the
- * versions it speaks, which is the newer way of saying so (MCP 2026-07-28, "Versioning").
- */
-function isUnknown({ method }: Inquiry, { statusCode = 0 }: IncomingMessage, text: string): boolean {
-  if (method !== 'server/discover') return false;
-  const { code, data } = recordOf(recordOf(parseJson(text))['error']);
-  if (recordOf(data)['supported'] !== undefined) return false;
-  return code === methodNotFound.code || [400, 404, 405].includes(statusCode);
-}
 
 /** The name of the first page of the list that `name` is a page of. */
 function firstPage(name: string): string {

@@ -257,6 +257,26 @@ describe('a server that said before what it offers', () => {
     assert.ok(!Object.keys(rig.memory.kept).some((name) => name.includes('discover')));
   });
 
+  it('is remembered to know the newer way of asking, whatever a gateway says for it later', async () => {
+    rig.handle = (_req, res) =>
+      res
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end('{"jsonrpc":"2.0","id":1,"result":{"supportedVersions":["2026-07-28"]}}');
+    await rig.send(discover, accept);
+    await settled(() => Object.keys(rig.memory.kept).length === 1);
+    for (const status of [400, 404, 405]) {
+      rig.handle = (_req, res) =>
+        res.writeHead(status, { 'content-type': 'text/html' }).end('<html>No such route.</html>');
+      await rig.send(discover, accept);
+    }
+    // What is kept is written in order, so this comes after whatever the pages have led to.
+    rig.handle = (...request) => rig.serve(...request);
+    await rig.learn(2);
+    rig.signOut();
+    assert.equal(await rig.proxy.remembers(rig.id), true);
+    assert.deepEqual(resultOf(await rig.send(discover, accept)), { supportedVersions: ['2026-07-28'] });
+  });
+
   it('cannot begin with that it does not know the newer way of asking', async () => {
     rig.handle = (_req, res) => res.writeHead(404).end();
     await rig.send(discover, accept);

@@ -139,16 +139,20 @@ export class Asking {
     const { clock } = this.parts;
     const challenges = refusal.headersDistinct['www-authenticate'] ?? [];
     const reason = quotedReason(refusal, await readShort(refusal, clock), lent.token.reveal());
+    const isPlain = !challenges.some((challenge) => challenge.includes('insufficient_scope'));
+    const forbidden = (cause?: unknown) => {
+      const details = { account: lent.account.label, ...(reason !== undefined && { reason }) };
+      return new BrokerError('access_forbidden', 'The server forbids the request.', { cause, details });
+    };
+    // Of what no permission helps against, nobody has to be asked, or to come and ask.
+    if (isPlain && call.isImpatient === true) throw forbidden();
     try {
       return await this.#widened(call, lent, challenges);
     } catch (error) {
-      // Of what no permission helps against, nobody has to be asked.
-      const isPlain = !challenges.some((challenge) => challenge.includes('insufficient_scope'));
       const isForbidden =
         hasCode(error, 'access_forbidden') || (isPlain && hasCode(error, 'too_many_waiting'));
       if (!isForbidden) throw error;
-      const details = { account: lent.account.label, ...(reason !== undefined && { reason }) };
-      throw new BrokerError('access_forbidden', 'The server forbids the request.', { cause: error, details });
+      throw forbidden(error);
     }
   }
 

@@ -13,6 +13,7 @@ import { inquiryOf, itemsOf, recordOf } from './inquiry.js';
 import type { LocalSession, LocalSessions, Tie } from './local-sessions.js';
 import type { Memory } from './memory.js';
 import { parseMessages, type Message } from './message.js';
+import { requirePassable } from './passable.js';
 import { CallerGone } from './reply.js';
 
 /** Whoever is first, in whose place the server is asked. */
@@ -51,7 +52,7 @@ export class Tying {
 
   /**
    * Ties `local` to a session of the server, opened with the client's own parameters; once for all calls that wait.
-   * @throws BrokerError `session_lost`: the server is not what the client was told; `server_failed`; as `First.ask`
+   * @throws BrokerError `session_lost`: the server is not what the client was told; `server_failed`; as `First.ask` and `requirePassable`
    */
   async tied(server: Server, local: LocalSession, first: First): Promise<Tie> {
     for (;;) {
@@ -75,6 +76,8 @@ export class Tying {
     const from = { isImpatient: isStream, limitMs: openingLimitMs };
     const opening = await ask({ ...from, ...postOf(initialize.headers, undefined, initialize.body) });
     const { answer, lent } = opening;
+    const asked = wholeBody(initialize.body);
+    await requirePassable(answer, lent, asked, { hasBegun: false, isBackChannel: false }, clock);
     const result = recordOf(await this.#resultOf(opening, inquiry?.id, openingLimitMs, gone));
     if (answer.statusCode !== 200 || inquiry === undefined || Object.keys(result).length === 0)
       throw failed(answer, 'The server opens no session.');

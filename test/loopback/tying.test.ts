@@ -122,6 +122,39 @@ describe('a session that began before anybody had signed in', () => {
     });
   });
 
+  it('is opened for its stream once, when the server forbids it whatever the permissions', async () => {
+    const inSession = await rig.beginLocally();
+    rig.seen.length = 0;
+    rig.tokens.allow = () => Promise.reject(new Error('Nobody is to be asked.'));
+    rig.handle = (_req, res) =>
+      res.writeHead(403, { 'content-type': 'text/plain' }).end('You are not a member.');
+    const { answered, outgoing } = rig.begin('', { ...inSession, accept: 'text/event-stream' }, 'GET');
+    const ended = answered.then((answer) => answer.toArray());
+    outgoing.on('error', () => undefined);
+    await rig.waitsForUser();
+    rig.signIn();
+    await Promise.race([ended, rig.clock.armed(1_000)]);
+    assert.deepEqual(rig.clock.pending, [], 'It is not tried again.');
+    await ended;
+    assert.equal(rig.seen.length, 1);
+    assert.match(rig.log.text, /access_forbidden/);
+  });
+
+  for (const [what, refuse, told] of [
+    ['a token', (res) => res.writeHead(401).end(), 'token_rejected'],
+    ['an account', (res) => res.writeHead(403).end('No.'), 'access_forbidden'],
+    ['an address', (res) => res.writeHead(302, { location: '/login' }).end(), 'redirect_refused'],
+  ] as readonly (readonly [string, (res: ServerResponse) => unknown, string])[]) {
+    it(`fails as any call does when the server refuses ${what} for it`, async () => {
+      const inSession = await rig.beginLocally();
+      serveBut('"initialize"', refuse);
+      rig.signIn();
+      const { text } = await rig.send(rpc(1, 'resources/read', { uri: 'a' }), inSession);
+      const { error } = JSON.parse(text) as { error: { data: { code: string } } };
+      assert.equal(error.data.code, told);
+    });
+  }
+
   it('is tied as soon as the server has said what opens it, although it goes on', async () => {
     const inSession = await rig.beginLocally();
     serveBut('"initialize"', (res) => {

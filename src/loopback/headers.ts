@@ -45,10 +45,13 @@ export function forwardedResponseHeaders(rawHeaders: readonly string[]): string[
 /** Flat name and value pairs, without the pairs that are called `name`, which is in lower case. */
 export const withoutHeader = (headers: readonly string[], name: string): string[] =>
   headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== name);
-/** The headers with `name` set to `value`, and to nothing else. */
-export function withHeader(rawHeaders: readonly string[], name: string, value: string): string[] {
-  return [...without(rawHeaders, new Set([name])), name, value];
-}
+
+/** The same with `name`, which is in lower case, set to `value` and to nothing else. */
+export const withHeader = (headers: readonly string[], name: string, value: string): string[] => [
+  ...withoutHeader(headers, name),
+  name,
+  value,
+];
 
 function without(rawHeaders: readonly string[], names: ReadonlySet<string>): string[] {
   const kept: string[] = [];

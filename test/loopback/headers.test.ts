@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { forwardedRequestHeaders, forwardedResponseHeaders } from '../../src/loopback/headers.js';
+import { forwardedRequestHeaders, forwardedResponseHeaders, withHeader } from '../../src/loopback/headers.js';
 
 describe('the headers of a request', () => {
   const dropped = [
@@ -56,6 +56,20 @@ describe('the headers of a request', () => {
       's',
     ];
     assert.deepEqual(forwardedRequestHeaders(raw), raw);
+  });
+});
+
+describe('a header that is set', () => {
+  it('takes the place of all that have its name', () => {
+    const headers = ['Accept-Encoding', 'gzip', 'X-Kept', '1', 'accept-encoding', 'br'];
+    const identity = ['X-Kept', '1', 'accept-encoding', 'identity'];
+    assert.deepEqual(withHeader(headers, 'accept-encoding', 'identity'), identity);
+  });
+
+  it('leaves TE where Connection says that it is for the next hop (RFC 9110 §10.1.4)', () => {
+    const headers = ['connection', 'TE', 'te', 'trailers'];
+    const all = [...headers, 'accept-encoding', 'identity'];
+    assert.deepEqual(withHeader(headers, 'accept-encoding', 'identity'), all);
   });
 });
 

@@ -25,7 +25,7 @@ export class BeforeSignIn {
   constructor(private readonly parts: BeforeSignInParts) {}
 
   /**
-   * An answer from what is remembered, for a call that no token can be had for now.
+   * An answer from what is remembered, for a call that no token can be had for now, or that needs no server.
    * @param inquiry - what the call asks for, if it is an inquiry
    * @param local - its session, if that began here
    * @returns undefined when the server has to be asked
@@ -41,11 +41,12 @@ export class BeforeSignIn {
     if (local?.tying !== undefined) return undefined;
     const isOfServer = call.session !== undefined && local === undefined;
     if (isOfServer || (local ?? inquiry) === undefined || call.method === 'GET') return undefined;
-    if (!(await this.#isWaiting(server))) return undefined;
+    // The server has not heard of it, and is not to open one that is over.
     if (call.method === 'DELETE' && local !== undefined) {
       this.parts.sessions.close(local);
       return { status: 204 };
     }
+    if (!(await this.#isWaiting(server))) return undefined;
     const own = local && ownAnswer(local, call);
     if (own !== undefined || inquiry === undefined) return own;
     const remembered = await this.parts.memory.answer(server, inquiry);

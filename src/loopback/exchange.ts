@@ -241,7 +241,9 @@ export class Exchange {
   /** Whether or not the caller can be told with a status. */
   #noteEnd({ session: known }: Call, { statusCode = 502 }: IncomingMessage): void {
     if (this.entrance.legacy !== undefined) return;
-    const isOver = statusCode === 404 || (this.#method === 'DELETE' && statusCode < 300);
+    // A server may keep its own after that; ours is then of no more use to anybody.
+    const isEnded = this.#method === 'DELETE' && (statusCode < 300 || this.#local !== undefined);
+    const isOver = statusCode === 404 || isEnded;
     if (!isOver) return;
     const session = this.#local === undefined ? known : this.#local.tie?.name;
     if (session !== undefined) this.#closed(session);
@@ -254,7 +256,7 @@ export class Exchange {
   }
 
   async #fail(body: Body | undefined, error: unknown): Promise<void> {
-    const isOver = hasCode(error, 'session_account_changed', 'session_lost');
+    const isOver = this.#method === 'DELETE' || hasCode(error, 'session_account_changed', 'session_lost');
     if (isOver && this.#local !== undefined) this.parts.sessions.close(this.#local);
     const { server, legacy } = this.entrance;
     const failed = {

@@ -173,6 +173,34 @@ describe('a server that said before what it offers', () => {
     assert.deepEqual(rig.seen, []);
   });
 
+  it('is not asked so that a session can be ended of which it has not heard', async () => {
+    await rig.learn();
+    rig.signOut();
+    const inSession = await rig.beginLocally();
+    rig.signIn();
+    assert.equal((await rig.send('', inSession, 'DELETE')).status, 204);
+    assert.deepEqual(rig.seen, []);
+    assert.equal(rig.proxy.isInUse(rig.id), false);
+  });
+
+  for (const [how, refuse] of [
+    ['lets no client end one', (res) => res.writeHead(405).end()],
+    ['fails at it', (res) => res.writeHead(503).end()],
+    ['cannot be reached', (res) => res.destroy()],
+  ] as readonly (readonly [string, (res: ServerResponse) => unknown])[]) {
+    it(`has a session of ours ended by the client although it ${how}`, async () => {
+      await rig.learn();
+      rig.signOut();
+      const inSession = await rig.beginLocally();
+      rig.signIn();
+      await rig.send(toolCall, inSession);
+      assert.equal(rig.proxy.isInUse(rig.id), true);
+      rig.handle = (_req, res) => refuse(res);
+      await rig.send('', inSession, 'DELETE');
+      assert.equal(rig.proxy.isInUse(rig.id), false);
+    });
+  }
+
   it('is asked itself as soon as somebody is signed in, although nothing was called', async () => {
     await rig.learn();
     rig.signOut();

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 
 /** So that those who are welcome find a place: of the others' connections the oldest ends when there are more. */
-const strangerLimit = 1_024;
+const strangerLimit = 256;
 
 /** Twice the calls that a server may have at a time: those that are told that there are too many have one as well. */
 const ownLimit = 1_024;

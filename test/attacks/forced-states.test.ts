@@ -167,8 +167,8 @@ describe('a proxy between odd servers and odd clients', () => {
         answer.resume();
         assert.equal(answer.statusCode, 200);
       }
-      await settled(() => strangers.filter(({ closed }) => !closed).length <= 1_024);
-      assert.ok(strangers.filter(({ closed }) => !closed).length <= 1_024);
+      await settled(() => strangers.filter(({ closed }) => !closed).length <= 256);
+      assert.ok(strangers.filter(({ closed }) => !closed).length <= 256);
     } finally {
       for (const socket of strangers) socket.destroy();
     }

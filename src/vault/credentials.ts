@@ -211,7 +211,7 @@ export class CredentialVault {
     const entry = { account, clientId: client.clientId, resource };
     this.#retries.drop(storingOf(key));
     // What is removed may be older than what another window has saved and this one cannot read.
-    const last = await this.lastGeneration(key).catch(() => 0);
+    const last = (await this.newGeneration(key)) - 1;
     const generation = Math.max(credential.generation, last);
     await this.#removals.tell({ ...entry, generation, atMs: this.parts.clock.nowMs() });
     await this.attempts.end(key, generation);

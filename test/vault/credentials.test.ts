@@ -126,6 +126,20 @@ describe('the vault', () => {
     assert.deepEqual([...secrets.values.keys()], ['journal-key', nameOf(bob)]);
   });
 
+  it('keeps a sign-out from a keyring that is shut, of a credential that another window has renewed meanwhile', async () => {
+    await vault.put(alice);
+    await opened().put({ ...alice, generation: 4 });
+    secrets.failNext('get');
+    secrets.failNext('delete');
+    await vault.remove(alice);
+    assert.ok(secrets.values.has(nameOf(alice)));
+    const later = opened();
+    await later.open();
+    assert.equal(await later.get(keyOf(alice)), undefined);
+    assert.equal(await later.isRemoved(keyOf(alice)), true);
+    assert.ok(!secrets.values.has(nameOf(alice)));
+  });
+
   it('still knows the account when the keyring has dropped its secret', async () => {
     await vault.put(alice);
     secrets.values.clear();

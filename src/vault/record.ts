@@ -60,7 +60,12 @@ const tokensSchema = v.variant('kind', [
     grantEndsAtMs: v.exactOptional(instant),
     expiresAtMs: v.exactOptional(instant),
   }),
-  v.strictObject({ kind: v.literal('refused'), reason: v.picklist(refusalReasons), refusedAtMs: instant }),
+  v.strictObject({
+    kind: v.literal('refused'),
+    // Earlier and later versions of us know reasons that this one does not.
+    reason: v.fallback(v.picklist(refusalReasons), 'refused'),
+    refusedAtMs: instant,
+  }),
 ]);
 
 const credentialSchema = v.strictObject({

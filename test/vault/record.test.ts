@@ -66,6 +66,15 @@ describe('the stored form of a credential', () => {
     });
   }
 
+  for (const reason of ['too-many-tokens', 'a reason of a later version'])
+    it(`comes back as refused with the reason "${reason}", which this version does not know`, () => {
+      const text = JSON.stringify({ ...stored(), tokens: { kind: 'refused', reason, refusedAtMs: 5 } });
+      assertSame(parseCredential(text), {
+        ...full,
+        tokens: { kind: 'refused', reason: 'refused', refusedAtMs: 5 },
+      });
+    });
+
   it('holds the secrets, as the only place where they are text', () => {
     const text = serializeCredential(full);
     for (const value of ['access-1', 'refresh-1', 'client-secret-1']) assert.ok(text.includes(`"${value}"`));
@@ -113,8 +122,8 @@ describe('the stored form of a credential', () => {
       () => JSON.stringify({ ...stored(), tokens: { ...stored().tokens, issuedAtMs: -1 } }),
     ],
     [
-      'a refusal nobody knows',
-      () => JSON.stringify({ ...stored(), tokens: { kind: 'refused', reason: 'x', refusedAtMs: 1 } }),
+      'a refusal without its time',
+      () => JSON.stringify({ ...stored(), tokens: { kind: 'refused', reason: 'x' } }),
     ],
     [
       'a client without an id',

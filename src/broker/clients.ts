@@ -36,6 +36,12 @@ interface ClientWish {
   readonly signal: AbortSignal;
 }
 
+/** Who may come back, by e-mail address. */
+interface Expected {
+  readonly wanted?: string | undefined;
+  readonly likely?: string | undefined;
+}
+
 /**
  * Which client we are at an issuer, in the order in which MCP prefers them: one of the settings, our metadata document,
  * a registration that there is already, a new one, and at last one that the user types in.
@@ -46,14 +52,16 @@ export class Clients {
 
   /**
    * The client that needs no registration; undefined when there is none.
-   * @param who - the e-mail address of whoever is to sign in, as far as it is known
+   * @param who.wanted - the e-mail address of whoever is to sign in, where nobody else may
+   * @param who.likely - of whoever may be expected, which counts only where no client is for everybody: a client that is
+   *   for them may keep out whoever else comes
    * @throws BrokerError `sign_in_cancelled` when the user was asked for its secret and left; `client_rule_missing`
    */
   async known(
     server: Server,
     issuer: AuthorizationServer,
     questions: Questions,
-    who?: string,
+    { wanted, likely }: Expected = {},
   ): Promise<FoundClient | undefined> {
     const { rules, vault, own, issuers } = this.parts;
     const { clientId } = server.auth;
@@ -61,12 +69,16 @@ export class Clients {
       return { client: await this.#configured(server, issuer, clientId, questions) };
     const document = metadataDocumentClient(issuer, rules.clientMetadataUrl());
     if (document !== undefined) return { client: document };
-    const found = await own.clientFor(issuer.issuer, who);
+    const found = await own.clientFor(issuer.issuer, wanted).catch((error: unknown) => {
+      const mayFall = wanted === undefined && likely !== undefined && hasCode(error, 'client_rule_missing');
+      if (mayFall) return own.clientFor(issuer.issuer, likely);
+      throw error;
+    });
     if (found !== undefined) return found;
     const client = await vault.client(issuer.issuer);
     // Whoever needs more than the protocol registers nobody.
     const registersNone = issuers.driverOf(issuer.issuer) !== undefined;
-    if (client === undefined && registersNone) throw noClientFor(issuer.issuer, who);
+    if (client === undefined && registersNone) throw noClientFor(issuer.issuer, wanted ?? likely);
     return client && { client };
   }
 

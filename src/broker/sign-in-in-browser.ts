@@ -40,7 +40,7 @@ export async function signInInBrowser(
   const { server, signal } = wish;
   const { authorizationServer, likely } = flow;
   const wanted = wish.account?.label ?? server.auth.account;
-  const found = await clients.known(server, authorizationServer, wish.questions, wanted ?? likely);
+  const found = await clients.known(server, authorizationServer, wish.questions, { wanted, likely });
   const known = found?.client;
   signal.throwIfAborted();
   const state = newState();

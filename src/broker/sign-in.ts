@@ -154,8 +154,8 @@ async function signInByCode(
 ): Promise<Finished> {
   const { clients } = parts;
   const { server, questions, signal } = wish;
-  const who = wish.account?.label ?? server.auth.account ?? likely;
-  const known = await clients.known(server, authorizationServer, questions, who);
+  const wanted = wish.account?.label ?? server.auth.account;
+  const known = await clients.known(server, authorizationServer, questions, { wanted, likely });
   signal.throwIfAborted();
   const client =
     known?.client ?? (await clients.register({ server, questions, signal }, authorizationServer));

@@ -6,7 +6,7 @@ import type { BrokerWindow } from '../support/broker-window.js';
 import { FormBrowser } from '../support/form-browser.js';
 import { clientFile, googleClient, type GoogleClient } from '../support/google/google-clients.js';
 import { at, googleWorld } from '../support/google/google-journeys.js';
-import { alice, bob } from '../support/google/google-users.js';
+import { alice, bob, carol } from '../support/google/google-users.js';
 import { useGround } from '../support/ground.js';
 import { scratchFolder } from '../support/scratch-folder.js';
 
@@ -33,7 +33,7 @@ describe('the rule which Google client is whose', () => {
   async function world() {
     const { hosted, window: open, google } = await googleWorld(ground, ours, theirs, eve);
     const mail = await hosted('gmail', [modify]);
-    return { google, mail, open };
+    return { google, hosted, mail, open };
   }
   const eve = {
     subject: '100000000000000000001',
@@ -78,6 +78,30 @@ describe('the rule which Google client is whose', () => {
     assert.ok(key.includes(theirs.id), 'Nothing is kept under the wrong client.');
     assert.ok(!window.stores.auditLines.join().includes(ours.id));
     assert.match(await (await window.connect('gmail')).call('whoami'), /bob@example\.com/);
+  });
+
+  it('sends whoever may come to the client for everybody, and to that of the only known account where there is none', async () => {
+    const { hosted, mail, open } = await world();
+    const [drive, tasks] = [
+      await hosted('drive', [googleScope('drive')]),
+      await hosted('tasks', [googleScope('tasks')]),
+    ];
+    const { window, browser } = await open({
+      gmail: { server: mail, auth: { account: alice.email } },
+      drive: { server: drive },
+      tasks: { server: tasks },
+    });
+    await window.ready;
+    await bring(window, theirs, '@example.com');
+    browser.user = at(alice);
+    await window.signIn(/gmail/);
+    const likely = await window.signIn(/drive/);
+    assert.equal(asked(likely.visited).get('client_id'), theirs.id);
+    await bring(window, ours);
+    browser.user = at(carol);
+    const anybody = await window.signIn(/tasks/);
+    assert.equal(asked(anybody.visited).get('client_id'), ours.id);
+    assert.match(await (await window.connect('tasks')).call('whoami'), /carol@gmail\.com/);
   });
 
   it('refuses whoever comes back and has none, and keeps nothing of theirs', async () => {

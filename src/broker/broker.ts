@@ -102,7 +102,6 @@ export class Broker implements TokenSource {
     this.#lending = new Lending({
       ...parts,
       ...{ loader, servers, sessions, holdings, refresher, reaches, stepUps },
-      want: (id) => this.#wants.want(id, true),
       signInSilently: (id) => this.#signIns.signInSilently(id),
     });
     const asking = { ...parts, leases, vault, issuers, clients, grants, reaches, allowedOrigins };

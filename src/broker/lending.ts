@@ -40,8 +40,6 @@ export interface LendingParts {
   readonly refresher: Refresher;
   readonly reaches: Reaches;
   readonly stepUps: StepUps;
-  /** Lets the user know that a call of a server waits for a sign-in. */
-  readonly want: (id: ServerId) => void;
   /** Signs in for a server without the user, where that can be; undefined where not. */
   readonly signInSilently: (id: ServerId) => Promise<Account | undefined>;
 }
@@ -93,10 +91,7 @@ export class Lending {
       credential.tokens.accessToken.equals(refusedToken.token);
     if (!isRefused) return this.#lend(id, await this.#usable(key, id));
     if (!isRenewable(credential)) {
-      if (!this.#isRefusedBy(id, key, credential)) {
-        this.parts.want(id);
-        throw rejected(credential, { shared: 1 });
-      }
+      if (!this.#isRefusedBy(id, key, credential)) throw rejected(credential, { shared: 1 });
       // The record stays: what servers say is not the issuer's word.
       holdings.setActivity(key, { kind: 'ended' });
       throw refused(credential);

@@ -60,7 +60,11 @@ export class SignInNotifications implements Disposable {
   async #show(wanted: SignInWanted): Promise<void> {
     const { l10n, window } = this.vs;
     const text = this.#textFor(wanted);
-    if (text === undefined) return;
+    if (text === undefined) {
+      // Nobody has been asked, and the same may be wanted later.
+      this.#asked.delete(nameOf(wanted));
+      return;
+    }
     const [signIn, choose, allow] = [l10n.t('Sign In'), l10n.t('Choose Account…'), l10n.t('Allow…')];
     const button = this.#mustChoose(wanted) ? choose : this.broker.stepUp(wanted.server) ? allow : signIn;
     const hasGone = this.#gone(wanted);

@@ -185,6 +185,17 @@ describe('the notification that asks for a sign-in', () => {
     assert.equal(editor.window.messages.length, 1);
   });
 
+  it('still comes when something is wrong after it was wanted while nothing was', async () => {
+    const { editor, states } = setUp();
+    states.become(tickets, { kind: 'ready', account });
+    states.want(tickets);
+    await aMoment();
+    assert.equal(editor.window.messages.length, 0);
+    states.become(tickets, dead);
+    states.want(tickets);
+    (await editor.window.message(/was revoked\. The MCP server “tickets” waits/)).close();
+  });
+
   it('asks for a choice when several accounts fit', async () => {
     const { editor, states, signedIn, chosen } = setUp();
     states.become(tickets, { kind: 'signed-out', mustChoose: true });

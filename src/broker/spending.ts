@@ -133,7 +133,14 @@ export class Spending {
     const { fetch, issuers, grants, closing } = this.parts;
     const { issuer } = account;
     const { refreshToken, loginDigest } = held;
-    const wishes = { scopes, ...(refreshToken && { refreshToken }), ...(loginDigest && { loginDigest }) };
+    // A credential of an earlier version says nothing of what its tokens allow.
+    const isUnsaid = scopes.length === 0 && grant.audience === undefined;
+    const asked = isUnsaid ? issuers.usualScopes(issuer) : scopes;
+    const wishes = {
+      scopes: asked,
+      ...(refreshToken && { refreshToken }),
+      ...(loginDigest && { loginDigest }),
+    };
     const answer = await grants.issue(issuer, grant, wishes);
     if (answer.kind !== 'granted') return answer;
     const { token } = answer;
@@ -143,7 +150,7 @@ export class Spending {
       (isSameLogin
         ? account
         : await askWhoItIs(fetch, await issuers.metadata(issuer, issuer), token.accessToken, closing));
-    if (sameAccount(named, account)) return asTokenAnswer(answer);
+    if (sameAccount(named, account)) return asTokenAnswer({ ...answer, token: { scopes: asked, ...token } });
     return { kind: 'refused', reason: 'other-account', error: 'wrong_account', description: named.label };
   }
 

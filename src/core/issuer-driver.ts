@@ -23,7 +23,8 @@ export interface IssuerDriver {
   /**
    * Asks for a token by a grant that only this issuer has.
    * @param fetch - the only way out: bounded in time and size, and following no redirect
-   * @throws (from the result) BrokerError `token_file_unusable`, `tls_untrusted`, `address_refused`
+   * @throws (from the result) BrokerError `token_file_unusable`, `tls_untrusted`, `address_refused`; TypeError without scopes
+   *   where the grant names no audience
    */
   request(grant: IssuerGrant, wishes: IssuerGrantWishes, fetch: Fetch): Promise<IssuerAnswer>;
 }
@@ -43,7 +44,7 @@ export interface IssuerRefusal {
 }
 
 export interface IssuerGrantWishes {
-  /** What the token is to allow; none is asked for beyond them, and none at all where there are none. */
+  /** What the token is to allow, and no more; empty only where the grant names an audience. */
   readonly scopes: readonly string[];
   /** A refresh token that an earlier answer put in the place of the one in the file. */
   readonly refreshToken?: Secret;

@@ -30,13 +30,6 @@ import { transportOf, type Library, type Transport } from './transport.js';
 /** As for every other request that is no tool call. */
 const answerLimitMs = 30_000;
 
-const nothingAsked: IssuerAnswer = {
-  kind: 'refused',
-  reason: 'refused',
-  error: 'invalid_scope',
-  description: 'No scope was asked for.',
-};
-
 /** A client of the library, and what its credentials say about themselves. */
 interface Source {
   readonly client: AuthClient;
@@ -77,7 +70,7 @@ export async function requestByLibrary(
   const source = actingAs(request, sourceFrom(request, file), path);
   const { audience } = grant;
   // The library would sign a token for whole services itself, or Google would grant what nobody has agreed to.
-  if (audience === undefined && scopes.length === 0) return nothingAsked;
+  if (audience === undefined && scopes.length === 0) throw new TypeError('No scope was asked for.');
   try {
     const token =
       audience === undefined

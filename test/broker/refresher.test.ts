@@ -549,6 +549,7 @@ describe('the refresher', () => {
       const grant = { kind: 'google' } as const;
       const loginDigest = 'the-same-login';
       const asked: (string | undefined)[] = [];
+      const askedFor: (readonly string[])[] = [];
       let answer: IssuerAnswer;
 
       function refresherWith(mine: Holdings): Refresher {
@@ -559,8 +560,9 @@ describe('the refresher', () => {
           missingScopes: () => [],
           scopeText: () => undefined,
           refusalReason: () => undefined,
-          request: (_grant, { refreshToken }) => {
+          request: (_grant, { refreshToken, scopes }) => {
             asked.push(refreshToken?.reveal());
+            askedFor.push(scopes);
             return Promise.resolve(answer);
           },
         };
@@ -577,7 +579,7 @@ describe('the refresher', () => {
       }
 
       beforeEach(async () => {
-        asked.length = 0;
+        asked.length = askedFor.length = 0;
         held = { ...held, generation: 2, grant, tokens: { ...held.tokens, loginDigest } };
         await vault.put(held);
         holdings.take(held);
@@ -594,6 +596,23 @@ describe('the refresher', () => {
         await refresherWith(holdings).refresh(key, 'call');
         assert.deepEqual(asked, ['refresh-1']);
         assert.deepEqual(tokensOf(await stored()), { access: 'access-2', refresh: 'refresh-2' });
+      });
+
+      it('asks for what is usual where nothing says what the stored tokens allow, and stores that it did', async () => {
+        held = { ...held, generation: 3, scopes: [] };
+        await vault.put(held);
+        holdings.take(held);
+        const next = await refresherWith(holdings).refresh(key, 'call');
+        assert.deepEqual(askedFor, [['everything']]);
+        assert.deepEqual([next.scopes, (await stored())?.scopes], [['everything'], ['everything']]);
+      });
+
+      it('asks for no scopes where the token is for an audience', async () => {
+        held = { ...held, generation: 3, scopes: [], grant: { ...grant, audience: held.resource } };
+        await vault.put(held);
+        holdings.take(held);
+        const next = await refresherWith(holdings).refresh(key, 'call');
+        assert.deepEqual([askedFor, next.scopes], [[[]], []]);
       });
 
       it('knows from the note of a window that died why the issuer refuses', async () => {

@@ -146,7 +146,8 @@ export class SignIns {
           if (this.#running.get(id) !== running) begin();
         },
         ...(same !== undefined && { account: same }),
-        moreScopes: stepUps.wanted(id)?.scopes ?? [],
+        // What one account was granted before is nothing to another one.
+        moreScopes: stepUps.wanted(id)?.[manner === 'another' ? 'missing' : 'scopes'] ?? [],
         mayReuse:
           manner === 'held' ||
           (manner === undefined && same === undefined && servers.boundTo(id) === undefined),

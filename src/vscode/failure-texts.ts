@@ -156,10 +156,16 @@ export function failureText(
             server,
           ),
     token_refused: () =>
+      (error.details['reason'] === undefined
+        ? l10n.t('The authorization server for “{0}” gives no new token now.', server)
+        : l10n.t(
+            'The authorization server for “{0}” gives no new token now: {1}.',
+            server,
+            detail('reason'),
+          )) +
+      ' ' +
       l10n.t(
-        'The authorization server for “{0}” gives no new token now: {1}. The grant is kept; next attempt in {2}. Check "auth.grant" in the settings and the program that writes its token file, if it has one; to try at once, run “MCP Credentials: Refresh Now”.',
-        server,
-        detail('reason'),
+        'The grant is kept; next attempt in {0}. Check "auth.grant" in the settings and the program that writes its token file, if it has one; to try at once, run “MCP Credentials: Refresh Now”.',
         durationText(l10n, Number(error.details['nextAttemptAtMs'] ?? nowMs) - nowMs),
       ),
     client_key_unusable: () =>

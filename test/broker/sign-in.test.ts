@@ -431,6 +431,30 @@ describe('a sign-in', () => {
       const { hint, prompt } = await asked({ knows: true, who: 'same' });
       assert.deepEqual([hint, prompt], ['alice@example.com', null]);
     });
+    it('for another account than the one of which a call needs more: for that, and not for what the first was granted', async () => {
+      const browsers = [at('alice'), at('bob')];
+      const opened: URL[] = [];
+      const { broker } = profile.window((url) => {
+        opened.push(new URL(url));
+        void browsers[opened.length - 1]?.open(url);
+        return Promise.resolve(true);
+      });
+      const own = ['openid', 'email'];
+      await broker.setServers([serverAt(mcp.url, { scopes: [...own, 'mcp:write'] })]);
+      await broker.signIn(notes, 'any');
+      await broker.setServers([serverAt(mcp.url, { scopes: own })]);
+      const challenge = 'Bearer error="insufficient_scope", scope="mcp:read"';
+      const narrow = await broker.accessToken(notes);
+      const { signal } = new AbortController();
+      const waiting = broker.widerToken(notes, undefined, narrow, [challenge], signal);
+      await until(broker, () => broker.stepUp(notes) !== undefined);
+      await broker.signIn(notes, 'another');
+      assert.equal((await waiting).account.subject, 'bob');
+      const scopes = opened.map((url) => url.searchParams.get('scope')?.split(' ') ?? []);
+      assert.ok(scopes[0]?.includes('mcp:write'));
+      assert.ok(scopes[1]?.includes('mcp:read') && !scopes[1].includes('mcp:write'));
+    });
+
     it('to let the user choose, when there is somebody already', async () => {
       const { hint, prompt } = await asked({ knows: true, who: 'any' });
       assert.deepEqual([hint, prompt], [null, 'select_account']);

@@ -154,6 +154,16 @@ describe('the text of a failure', () => {
     assert.doesNotMatch(text, /just issued/);
   });
 
+  it('says of a token that is not given now what was heard, and nothing in its place', () => {
+    const details = { nextAttemptAtMs: nowMs + 90_000 };
+    const textOf = (more: object) => {
+      const error = new BrokerError('token_refused', '', { details: { ...details, ...more } });
+      return failureText(l10n, error, tickets, nowMs, editor);
+    };
+    assert.match(textOf({}), /gives no new token now\. The grant is kept; next attempt in/);
+    assert.match(textOf({ reason: '"stale"' }), /gives no new token now: "stale"\. The grant is kept/);
+  });
+
   it('says when the next attempt is, and that nothing is lost', () => {
     const details = { nextAttemptAtMs: nowMs + 90_000 };
     const error = new BrokerError('issuer_unreachable', '', { details });

@@ -8,6 +8,9 @@ const transient = ['temporarily_unavailable', 'server_error', 'internal_failure'
 /** What Google writes until an administrator has authorized a service account's client for its scopes. */
 const undelegated = /retrieve access tokens using this method|not authorized for any of the scopes/i;
 
+/** What Google writes about an assertion that a clock which is wrong has dated. */
+const misdated = /short-lived token|\biat and exp\b/i;
+
 /**
  * Judges what Google's library threw: a refusal, or trouble that may pass.
  * @param failure - why a request got no answer, when none came
@@ -41,6 +44,8 @@ function readResponse({ status, data }: { readonly status: number; readonly data
         error: new BrokerError('delegation_missing', 'A service account may not act for somebody.'),
       };
     if (transient.includes(error)) return unavailable(error, status);
+    if (error === 'invalid_grant' && misdated.test(String(description)))
+      return unavailable('the clock of this computer is wrong', status);
     const words = [subtype, description].filter((text) => typeof text === 'string').join(' ');
     return { kind: 'refused', reason: 'refused', error, description: words };
   }

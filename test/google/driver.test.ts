@@ -348,6 +348,15 @@ describe('Google’s other credentials', () => {
       assert.equal(answer.error.code, 'delegation_missing');
     });
 
+    it('are kept while the clock of this computer is wrong, which Google calls a grant that is invalid', async () => {
+      const description =
+        'Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim.';
+      desk.failNext({ status: 400, body: { error: 'invalid_grant', error_description: description } });
+      const answer = await ask(files()['key'] ?? {});
+      assert.ok(answer.kind === 'unavailable');
+      assert.equal(answer.error.code, 'issuer_unreachable');
+    });
+
     it('are refused by an API in its own form', async () => {
       desk.failNext(
         { status: 200, body: { access_token: 'ya29.x', expires_in: 3599, token_type: 'Bearer' } },

@@ -2,9 +2,11 @@ import { isCalled, sameAccount, type Account } from '../core/account.js';
 import type { Client } from '../core/client.js';
 import { BrokerError } from '../core/errors.js';
 import { isAlive, isRenewable, keyOf, type Credential, type LiveCredential } from '../core/credential.js';
+import type { Clock } from '../core/ports.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import { keyOfEntry, type IndexEntry, type ListedCredential } from '../vault/index-entry.js';
 import type { Clients } from './clients.js';
+import { grantBefore } from './grant-before.js';
 import type { Issuers } from './issuers.js';
 import { noClientFor } from './own-clients.js';
 import { Permission, type PermissionParts } from './permission.js';
@@ -12,6 +14,7 @@ import type { Finished, Flow, SignInWish } from './sign-in.js';
 import type { Grant } from './sign-in-by-code.js';
 
 export interface SharedSignInParts extends PermissionParts {
+  readonly clock: Clock;
   readonly vault: CredentialVault;
   readonly clients: Clients;
 }
@@ -28,7 +31,7 @@ export type Way = (
  * one that covers what `wish.server` needs is used without asking; else everything is asked for that was granted
  * before, and what is missing.
  * @param make - makes a credential of what was granted to the one who was wanted
- * @throws BrokerError as `make`, `way` and `Permission`; `client_rule_missing` when the one who came has no client;
+ * @throws BrokerError as `make`, `way`, `grantBefore` and `Permission`; `client_rule_missing` when the one who came has no client;
  *   `consent_narrower` when they have allowed less than what other servers use
  */
 export async function signInShared(
@@ -39,7 +42,7 @@ export async function signInShared(
   make: (client: Client, granted: Grant, now: SignInWish) => Promise<Credential>,
 ): Promise<Finished> {
   const { issuer } = flow.authorizationServer;
-  const { issuers, vault, clients } = parts;
+  const { issuers, clients } = parts;
   const { scopes: own = [] } = flow;
   const known = knownAccounts(parts, wish, issuer);
   const ready = await readyAmong(parts, known, own);
@@ -68,7 +71,7 @@ export async function signInShared(
       const { account } = fresh;
       // Whose client it has to be is known only now that it is known who it is.
       const clientId = clients.requiredFor(client, account) ?? client.clientId;
-      const stored = await vault.get({ ...keyOf(fresh), clientId });
+      const stored = await grantBefore(parts, { ...keyOf(fresh), clientId }, fresh);
       const before = stored !== undefined && isAlive(stored) ? stored : undefined;
       const again = { account, again: together(issuers, issuer, before?.scopes ?? [], own) };
       const isTheirs = clientId === client.clientId;

@@ -92,16 +92,16 @@ export class Tying {
     }
     const version = String(result['protocolVersion']);
     const headers = headersInSession(initialize.headers, session, version);
-    const post = (body: Buffer) => ask({ ...from, ...postOf(headers, name, body) });
+    const posting =
+      (how: Pick<Call, 'isImpatient' | 'limitMs'>): Post =>
+      (body) =>
+        ask({ ...how, ...postOf(headers, name, body) });
+    const post = posting(from);
     const initialized = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' });
     for (const body of [Buffer.from(initialized), local.logLevel])
       if (body !== undefined) discard((await post(body)).answer, clock);
-    local.news = await this.#news(
-      server,
-      local,
-      (body) => ask({ isImpatient: true, limitMs: newsLimitMs, ...postOf(headers, name, body) }),
-      gone,
-    );
+    const ofNews = { isImpatient: true, limitMs: newsLimitMs };
+    local.news = await this.#news(server, local, posting(ofNews), gone);
     return { session, name, version };
   }
 

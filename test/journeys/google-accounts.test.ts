@@ -26,6 +26,25 @@ describe('servers of Google’s world', () => {
   const asked = (visited: readonly string[]) => new URL(visited[0] ?? '').searchParams;
 
   describe('of its own', () => {
+    /** Two accounts, each at a server of its own, and `reader`, of which the settings do not say what it needs. */
+    async function twoSignedIn() {
+      const { hosted, window: open } = await world();
+      const [mail, files, reader] = [
+        await hosted('gmail', [modify]),
+        await hosted('drive', [drive]),
+        await hosted('reader', [read, modify]),
+      ];
+      const { window, browser } = await open({
+        gmail: { server: mail, auth: { account: alice.email, scopes: [modify] } },
+        drive: { server: files, auth: { account: bob.email, scopes: [drive] } },
+        reader: { server: reader },
+      });
+      await window.signIn(/gmail/);
+      browser.user = at(bob);
+      await window.signIn(/drive/);
+      return { window, browser };
+    }
+
     it('are signed in for before anybody asks, by a server that shows its tools to everybody', async () => {
       const { google, hosted, window: open } = await world();
       const gmail = await hosted('gmail', [modify]);
@@ -87,20 +106,7 @@ describe('servers of Google’s world', () => {
     });
 
     it('offer the accounts that are held, though the settings do not say what they need', async () => {
-      const { hosted, window: open } = await world();
-      const [mail, files, reader] = [
-        await hosted('gmail', [modify]),
-        await hosted('drive', [drive]),
-        await hosted('reader', [read, modify]),
-      ];
-      const { window, browser } = await open({
-        gmail: { server: mail, auth: { account: alice.email, scopes: [modify] } },
-        drive: { server: files, auth: { account: bob.email, scopes: [drive] } },
-        reader: { server: reader },
-      });
-      await window.signIn(/gmail/);
-      browser.user = at(bob);
-      await window.signIn(/drive/);
+      const { window } = await twoSignedIn();
       await window.run('signIn', /reader/, /alice@example\.com/);
       assert.equal(window.editor.visits.length, 2, 'What she has granted covers it.');
       assert.match(await (await window.connect('reader')).call('whoami'), /alice@example\.com/);
@@ -264,20 +270,7 @@ describe('servers of Google’s world', () => {
     });
 
     it('ask in the browser who it is when another account is wanted, though one that is known would do', async () => {
-      const { hosted, window: open } = await world();
-      const [mail, files, reader] = [
-        await hosted('gmail', [modify]),
-        await hosted('drive', [drive]),
-        await hosted('reader', [read, modify]),
-      ];
-      const { window, browser } = await open({
-        gmail: { server: mail, auth: { account: alice.email, scopes: [modify] } },
-        drive: { server: files, auth: { account: bob.email, scopes: [drive] } },
-        reader: { server: reader },
-      });
-      await window.signIn(/gmail/);
-      browser.user = at(bob);
-      await window.signIn(/drive/);
+      const { window, browser } = await twoSignedIn();
       browser.user = at(carol);
       const visit = await window.signIn(/reader/, /Sign In with Another Account/);
       assert.match(asked(visit.visited).get('prompt') ?? '', /select_account/);

@@ -92,29 +92,21 @@ describe('the judge of a month', () => {
     assert.equal(judge.violations.length, 1);
   });
 
-  it('excuses the request of a dead window that had left before another one took over', () => {
-    const { one, other } = first();
-    const leftAtMs = nowMs;
-    one.isGone = true;
-    nowMs += 20_000;
-    present(other);
-    successor().wasSaved = true;
-    nowMs += 5_000;
-    present(one, leftAtMs);
-    assert.deepEqual(judge.violations, []);
-  });
-
-  it('excuses the request of a window that stands still, which had left before another one took over', () => {
-    const { one, other } = first();
-    const leftAtMs = nowMs;
-    one.isFrozen = true;
-    nowMs += 20_000;
-    present(other);
-    successor().wasSaved = true;
-    nowMs += 5_000;
-    present(one, leftAtMs);
-    assert.deepEqual(judge.violations, []);
-  });
+  for (const [which, ends] of [
+    ['a dead window', 'isGone'],
+    ['a window that stands still', 'isFrozen'],
+  ] as const)
+    it(`excuses the request of ${which} that had left before another one took over`, () => {
+      const { one, other } = first();
+      const leftAtMs = nowMs;
+      one[ends] = true;
+      nowMs += 20_000;
+      present(other);
+      successor().wasSaved = true;
+      nowMs += 5_000;
+      present(one, leftAtMs);
+      assert.deepEqual(judge.violations, []);
+    });
 
   it('does not excuse the request of a dead window that left when the successor was there', () => {
     const { one, other } = first();

@@ -74,8 +74,10 @@ export class Workbench {
     await this.page.locator('.quick-input-widget:visible', { hasText: prompt }).waitFor();
   }
 
-  /** Writes into the open input box and accepts it. */
-  async answerInputBox(text: string): Promise<void> {
+  /** Writes into the input box whose text matches `prompt`, as soon as it is there, and accepts it. */
+  async answerInputBox(prompt: RegExp, text: string): Promise<void> {
+    // The box of the question before looks the same until the editor has closed it.
+    await this.inputBox(prompt);
     const input = this.#quickInput.locator('input').first();
     await input.fill(text);
     await input.press('Enter');

@@ -30,10 +30,8 @@ describe('a newcomer', () => {
     const { editor } = ground;
     await editor.runCommand('MCP Credentials: Add Server…');
     await editor.pickQuickPick('Another Server by Its Address');
-    await editor.inputBox(/address of its MCP endpoint/);
-    await editor.answerInputBox(ground.server('tickets').url);
-    await editor.inputBox(/What you want to call it/);
-    await editor.answerInputBox('tickets');
+    await editor.answerInputBox(/address of its MCP endpoint/, ground.server('tickets').url);
+    await editor.answerInputBox(/What you want to call it/, 'tickets');
     await ground.finishSignIn(alice);
     assert.match(await editor.invokeTool(await ground.start('tickets', 'whoami')), /^alice@example\.com/);
   });

@@ -26,9 +26,8 @@ describe('an authorization server that registers nobody', () => {
     await editor.runCommand('MCP Credentials: Sign In…');
     await editor.inputBox(/enter its client ID/);
     await editor.screenshot('client-id');
-    await editor.answerInputBox('ours');
-    await editor.inputBox(/Its client secret/);
-    await editor.answerInputBox(secret);
+    await editor.answerInputBox(/enter its client ID/, 'ours');
+    await editor.answerInputBox(/Its client secret/, secret);
     assert.match(await ground.finishSignIn(alice), /You are signed in/);
     assert.equal(await whoami(ground), 'alice@example.com (Alice)');
   });

@@ -136,7 +136,11 @@ export class Exchange {
 
   /** @throws BrokerError `session_lost` for more than one, of which the server might take another than we */
   #sessionId(): string | undefined {
-    const [id, ...others] = new Set(this.request.headersDistinct['mcp-session-id']);
+    const { request } = this;
+    const joined = single(request.headers['mcp-session-id']);
+    // Several come with a comma between them, which one may have as well.
+    if (joined?.includes(',') !== true) return joined;
+    const [id, ...others] = new Set(request.headersDistinct['mcp-session-id']);
     if (others.length > 0) throw new BrokerError('session_lost', 'A request belongs to one session.');
     return id;
   }

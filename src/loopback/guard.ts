@@ -26,9 +26,12 @@ const checkHost: Check = ({ headers }, { host }) => headers.host === host;
 const checkOrigin: Check = ({ headers }) =>
   headers.origin === undefined && headers['sec-fetch-site'] === undefined;
 
+/** Where each caller's header is compared, so that no call takes memory for it. */
+const presented = Buffer.alloc(stampBytes);
+
 /** Of what is equally long whatever was presented, so that the comparison takes the same time for all. */
 const checkCapability: Check = ({ headers }, { stamp }) =>
-  timingSafeEqual(stamped(headers.authorization ?? ''), stamp);
+  timingSafeEqual(stamped(headers.authorization ?? '', presented), stamp);
 
 /** The order is the policy: what costs least and reveals least comes first. */
 const checks = [checkMethod, checkHost, checkOrigin, checkCapability];
@@ -47,14 +50,15 @@ export function isAdmitted(request: IncomingMessage, host: string, stamp: Buffer
 }
 
 /** What the guard compares with. */
-export const stampOfCapability = (capability: Secret): Buffer => stamped(`Bearer ${capability.reveal()}`);
+export const stampOfCapability = (capability: Secret): Buffer =>
+  stamped(`Bearer ${capability.reveal()}`, Buffer.alloc(stampBytes));
 
 /**
- * The first bytes of `text`, and zeros where there are fewer. They tell a header from every other one: a capability is
- * shorter, and the parser of headers lets no zero through, so that nothing longer is taken for it.
+ * Fills `stamp` with the first bytes of `text`, and with zeros where there are fewer. They tell a header from every
+ * other one: a capability is shorter, and the parser of headers lets no zero through, so that nothing longer is taken
+ * for it.
  */
-function stamped(text: string): Buffer {
-  const stamp = Buffer.alloc(stampBytes);
-  stamp.write(text, 0, stampBytes, 'latin1');
+function stamped(text: string, stamp: Buffer): Buffer {
+  stamp.fill(0, stamp.write(text, 0, stampBytes, 'latin1'));
   return stamp;
 }

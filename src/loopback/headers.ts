@@ -57,7 +57,8 @@ function without(rawHeaders: readonly string[], names: ReadonlySet<string>): str
   const kept: string[] = [];
   const named: string[] = [];
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    const [name = '', value = ''] = [rawHeaders[at], rawHeaders[at + 1]];
+    const name = rawHeaders[at] ?? '';
+    const value = rawHeaders[at + 1] ?? '';
     const lower = name.toLowerCase();
     if (lower === 'connection') named.push(...value.split(',').map((token) => token.trim().toLowerCase()));
     if (!names.has(lower)) kept.push(name, value);

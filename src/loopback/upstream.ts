@@ -37,7 +37,7 @@ export class Upstream {
           ? ['authorization', `Bearer ${token.reveal()}`]
           : ['authorization', `DPoP ${token.reveal()}`, 'dpop', proof];
       const all = ['host', url.host, ...headers, ...credential, ...length];
-      const options = { ...destinationOf(url), method, headers: byName(all) };
+      const options = { ...destinationOf(url), method, headers: mayPassProxy(url) ? byName(all) : all };
       const outgoing =
         url.protocol === 'https:'
           ? httpsRequest({ ...options, agent: this.#https })
@@ -74,10 +74,17 @@ function framing(method: string, length: number | undefined): readonly string[] 
   return length === 0 && method !== 'POST' ? [] : ['content-length', String(length)];
 }
 
+/** What the editor takes straight whatever its settings say, written as URLs write it. */
+const thisComputer = ['localhost', '127.0.0.1', '[::1]'];
+
 /**
- * Header lines by their names as they are written, several of one name in order. Given as a list they would be sent as
- * they stand, and could not be sent by the way of a proxy, which adds its own.
+ * Whether a request may go to a proxy of the editor, which adds lines of its own to the headers: that cannot be done
+ * to a list, which is cheaper. What is encrypted goes through a tunnel, as it is.
  */
+const mayPassProxy = ({ protocol, hostname }: URL): boolean =>
+  protocol === 'http:' && !thisComputer.includes(hostname);
+
+/** Header lines by their names as they are written, several of one name in order. */
 function byName(lines: readonly string[]): Record<string, string | string[]> {
   // Without a prototype: a header may be called `constructor`.
   const headers = Object.create(null) as Record<string, string | string[]>;

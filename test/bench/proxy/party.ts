@@ -84,7 +84,7 @@ export function takePart(address: Address): void {
     return before;
   };
   const held = () => {
-    globalThis.gc?.();
+    globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
     const { heapUsed, external } = process.memoryUsage();
     return heapUsed + external;
   };
@@ -98,7 +98,7 @@ export function takePart(address: Address): void {
       return process.memoryUsage().heapUsed;
     },
     resident: () => watch(() => process.memoryUsage.rss(), 10),
-    held: () => watch(held, 100),
+    held: () => watch(held, 500),
     growth: () => {
       clearInterval(watching);
       look();

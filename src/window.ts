@@ -72,6 +72,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
       refreshLeadMs: () => settings.number('refresh.leadMinutes') * 60_000,
       sessionsKeepMs: () => settings.number('sessions.keepDays') * 24 * 3_600_000,
       sessionsKeepCount: () => settings.number('sessions.keepCount'),
+      bindingsKeepMs: () => settings.number('bindings.keepDays') * 24 * 3_600_000,
       clientMetadataUrl: () => settings.text('clientMetadataUrl'),
       removeDeadAfterMs: () => settings.number('credentials.removeDeadAfterDays') * 24 * 3_600_000,
       issuerQuirks: () => quirks.all,

@@ -56,6 +56,11 @@ export class BoundServers {
     return [...this.#servers.values()];
   }
 
+  /** Notes that they are there to be used: for as long as a window is open with them, their bindings are not unused. */
+  noteUse(): void {
+    for (const id of this.#servers.keys()) this.bindings.use(id);
+  }
+
   /**
    * Whether the user has typed `issuer` for one of them that is within `resource`; what a workspace says, they have seen
    * and allowed. A word about one server says nothing about another that names the same issuer.

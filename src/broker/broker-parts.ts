@@ -28,6 +28,8 @@ export interface BrokerRules {
   /** How long, and how many at most, sessions are remembered. */
   readonly sessionsKeepMs: () => number;
   readonly sessionsKeepCount: () => number;
+  /** How long a binding is kept that nobody uses, in milliseconds. */
+  readonly bindingsKeepMs: () => number;
   /** After how long an account is forgotten whose grant was refused for good; 0 for never. */
   readonly removeDeadAfterMs: () => number;
   /** Authorization servers for which exceptions are made, beside those that we know. */

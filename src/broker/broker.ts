@@ -76,7 +76,7 @@ export class Broker implements TokenSource {
     const grants = new Grants({ ...parts, issuers });
     const sessions = new Sessions({ ...parts, ledger: ledgers.sessions }, rules);
     const held = { leases, vault, servers, holdings, departures: new Departures(), issuers };
-    const renewals = new Renewals({ ...parts, ...held, grants, closing });
+    const renewals = new Renewals({ ...parts, ...held, bindings, grants, closing });
     const { refresher } = renewals;
     const restored: LoaderParts['restored'] = (...read) => renewals.restored(...read);
     const loader = new Loader({ ...parts, vault, servers, holdings, restored, loaded: changed });

@@ -62,6 +62,7 @@ export class Loader implements Disposable {
       log.warn(`The journal cannot be opened: ${describeError(error)}`);
     });
     await servers.loaded;
+    servers.noteUse();
     servers.decideAnew();
     // What is behind a lock is loaded when it opens.
     if (!lock.isLocked) await Promise.all(servers.all().map((server) => this.#loadFor(server)));

@@ -3,6 +3,7 @@ import type { Counters } from '../core/counters.js';
 import type { Credential } from '../core/credential.js';
 import type { Network } from '../core/network.js';
 import type { Clock, Fetch, Log, Memento, Random } from '../core/ports.js';
+import type { Bindings } from '../vault/bindings.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import { Validations } from '../vault/validations.js';
 import type { BoundServers } from './bound-servers.js';
@@ -17,10 +18,12 @@ import { RefreshQueue } from './refresh-queue.js';
 import { Refresher } from './refresher.js';
 import { DeadAccounts, type DeadAccountsParts } from './dead-accounts.js';
 import { Scheduler } from './scheduler.js';
+import { UnusedBindings, type UnusedBindingsParts } from './unused-bindings.js';
 import { Unsaved } from './unsaved.js';
 
 export interface RenewalsParts {
-  readonly rules: DeadAccountsParts['rules'] & { readonly refreshLeadMs: () => number };
+  readonly rules: DeadAccountsParts['rules'] &
+    UnusedBindingsParts['rules'] & { readonly refreshLeadMs: () => number };
   readonly counters: Counters;
   readonly audit: Audit;
   readonly fetch: Fetch;
@@ -32,6 +35,7 @@ export interface RenewalsParts {
   readonly network: Network;
   readonly vault: CredentialVault;
   readonly servers: BoundServers;
+  readonly bindings: Bindings;
   readonly holdings: Holdings;
   readonly departures: Departures;
   readonly issuers: Issuers;
@@ -61,7 +65,8 @@ export class Renewals {
     this.#queue = queue;
     this.#unsaved = unsaved;
     this.#recovery = recovery;
-    this.#scheduler = new Scheduler({ ...parts, leads, refresher, chores: [unsaved, recovery] });
+    const chores = [unsaved, recovery, new UnusedBindings(parts)];
+    this.#scheduler = new Scheduler({ ...parts, leads, refresher, chores });
   }
 
   /** To be called with each credential that has just been read from the storage. */

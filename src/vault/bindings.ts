@@ -30,23 +30,31 @@ const bindingSchema = v.variant('kind', [
   v.strictObject({ kind: v.literal('signed-out') }),
 ]);
 
-/** More than anybody has; those that were made longest ago go first. */
+/** More than anybody has; those that were used longest ago go first. */
 const keepCount = 10_000;
 
-/** The bindings of one workspace. A binding is made once and kept until the user signs in as somebody else or out. */
+/**
+ * The bindings of one workspace. A binding is made once and kept until the user signs in as somebody else or out, or
+ * until nobody has used it for long. That of a server that was signed out stays for good, for nobody takes the place of
+ * an account that has left because time goes by; it costs a line, and each is the work of a user.
+ */
 export class Bindings {
   readonly #kept: LedgerMap<Binding>;
+  /** With what the names of its bindings begin. */
+  readonly #here: string;
 
   /** @param workspace - names the workspace in this profile, the same from start to start */
   constructor(
     parts: LedgerMapParts,
     private readonly workspace: string,
   ) {
+    this.#here = `${JSON.stringify([workspace]).slice(0, -1)},`;
     this.#kept = new LedgerMap<Binding>(parts, bindingSchema, {
       what: 'bindings',
       wins: 'last',
       keepMs: () => Infinity,
       keepCount: () => keepCount,
+      stays: (name, { kind }) => kind === 'signed-out' || this.#isHere(name),
     });
   }
 
@@ -70,9 +78,21 @@ export class Bindings {
 
   /** Those of all other workspaces, also what their windows have written since this one has begun. Rejects when they cannot be read. */
   async elsewhere(): Promise<readonly Binding[]> {
-    const here = JSON.stringify([this.workspace]).slice(0, -1);
     const all = [...(await this.#kept.everything())];
-    return all.filter(([name]) => !name.startsWith(`${here},`)).map(([, binding]) => binding);
+    return all.filter(([name]) => !this.#isHere(name)).map(([, binding]) => binding);
+  }
+
+  /** Notes that `server` is there to be used in this workspace, whoever it is bound to. */
+  use(server: ServerId): void {
+    this.#kept.use(this.#name(server));
+  }
+
+  /**
+   * Drops those that no window has used since `sinceMs`. Whoever calls it has made sure that the clock is right. Never
+   * rejects.
+   */
+  dropUnused(sinceMs: number): Promise<void> {
+    return this.#kept.dropUnused(sinceMs);
   }
 
   /** Resolves when everything is written. */
@@ -82,5 +102,9 @@ export class Bindings {
 
   #name(server: ServerId): string {
     return JSON.stringify([this.workspace, server]);
+  }
+
+  #isHere(name: string): boolean {
+    return name.startsWith(this.#here);
   }
 }

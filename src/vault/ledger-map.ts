@@ -3,6 +3,7 @@ import type { Disposable } from '../core/announcer.js';
 import { describeError } from '../core/errors.js';
 import type { Ledger } from '../core/ledger.js';
 import type { Clock, Log } from '../core/ports.js';
+import { apply, inOrderOfUse, lineOf, replay, type Change, type Entry, type Wins } from './ledger-changes.js';
 
 /** Changes that come within this time are written together. */
 const writeAfterMs = 250;
@@ -16,33 +17,27 @@ const foldAfterLines = 1_000;
 /** Lines that wait for a ledger that takes none; those beyond are only in memory. */
 const unwrittenLimit = 10_000;
 
-export interface LedgerMapRules {
+/** A use within this time after one that is noted is not, so that no number of windows writes much. */
+const useNotedAfterMs = 24 * 3_600_000;
+
+export interface LedgerMapRules<T = unknown> {
   /** What is kept, as a word for the log. */
   readonly what: string;
-  /** Of two values for one key: the `first` one until it is deleted, or the `last` one. */
-  readonly wins: 'first' | 'last';
-  /** How long an entry is kept, in milliseconds; read when the ledger is. */
+  readonly wins: Wins;
+  /** How long an entry is kept that was set, in milliseconds; read when the ledger is. */
   readonly keepMs: () => number;
-  /** How many entries are kept; the oldest go first. */
+  /** How many entries are kept; the oldest go first, or those that were used longest ago where uses are noted. */
   readonly keepCount: () => number;
+  /** Given where uses are noted: whether an entry stays, however long ago it was used and however many there are. */
+  readonly stays?: (key: string, value: T) => boolean;
 }
+
+const instant = v.pipe(v.number(), v.finite());
 
 export interface LedgerMapParts {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly log: Log;
-}
-
-interface Entry<T> {
-  readonly value: T;
-  readonly atMs: number;
-}
-
-/** A value that was set, or the deletion of one. */
-interface Change<T> {
-  readonly key: string;
-  readonly atMs: number;
-  readonly value?: T;
 }
 
 /**
@@ -60,7 +55,7 @@ export class LedgerMap<T> {
   #unwritten: string[] = [];
   #timer: Disposable | undefined;
   #writing = Promise.resolve();
-  #folding = Promise.resolve();
+  #folding: Promise<unknown> = Promise.resolve();
   #addedSinceFold = 0;
   #isFailing = false;
   #isClosed = false;
@@ -70,12 +65,13 @@ export class LedgerMap<T> {
   constructor(
     private readonly parts: LedgerMapParts,
     schema: v.GenericSchema<unknown, T>,
-    private readonly rules: LedgerMapRules,
+    private readonly rules: LedgerMapRules<T>,
   ) {
     this.#line = v.strictObject({
       version: v.literal(1),
       key: v.string(),
-      atMs: v.pipe(v.number(), v.finite()),
+      atMs: instant,
+      usedAtMs: v.exactOptional(instant),
       value: v.exactOptional(schema),
     });
     this.loaded = this.#load();
@@ -99,15 +95,59 @@ export class LedgerMap<T> {
     await this.loaded;
     this.#flush();
     await this.#writing;
-    const entries = this.#replay(this.#parse((await this.parts.ledger.load()).lines));
+    const entries = this.#live(this.#parse((await this.parts.ledger.load()).lines));
     return new Map([...entries].map(([key, { value }]) => [key, value]));
   }
 
   set(key: string, value: T): void {
     const present = this.#entries.get(key);
     if (present !== undefined && this.rules.wins === 'first') return;
-    this.#change({ key, atMs: this.#laterThan(present), value });
+    const atMs = this.#laterThan(present);
+    this.#change({ key, atMs, value, ...(this.#notesUses && { usedAtMs: atMs }) });
     this.#dropSurplus(this.#entries);
+  }
+
+  /** Notes that what is under `key` is in use, once a day at most. It stays as old as it is: any newer value wins. */
+  use(key: string): void {
+    const present = this.#entries.get(key);
+    if (present === undefined) return;
+    const nowMs = this.parts.clock.nowMs();
+    if (nowMs - usedAtMs(present) >= useNotedAfterMs) this.#change({ key, ...present, usedAtMs: nowMs });
+  }
+
+  /**
+   * Drops what all windows have used last before `sinceMs`, but for what stays by the rules. Whoever calls it has made
+   * sure that the clock is right. Resolves when it is done, or cannot be. Never rejects.
+   */
+  async dropUnused(sinceMs: number): Promise<void> {
+    await this.loaded;
+    const isOver = (key: string, entry: Entry<T>) =>
+      usedAtMs(entry) < sinceMs && this.rules.stays?.(key, entry.value) !== true;
+    const overHere = [...this.#entries].filter(([key, entry]) => isOver(key, entry));
+    // Nearly always this is all: what other windows have added or used since is younger.
+    if (overHere.length === 0) return;
+    this.#flush();
+    await this.#writing;
+    if (this.#isClosed) return;
+    const isUsedHere = (key: string) => {
+      const here = this.#entries.get(key);
+      return here !== undefined && !isOver(key, here);
+    };
+    let left: ReadonlyMap<string, Entry<T>> = new Map();
+    const isFolded = await this.#fold((live) => {
+      // A ledger that takes nothing for a while does not know what this window uses.
+      left = new Map([...live].filter(([key, entry]) => !isOver(key, entry) || isUsedHere(key)));
+      return left;
+    });
+    if (!isFolded) return;
+    const unused = overHere.filter(([key]) => !left.has(key));
+    for (const [key, entry] of overHere) {
+      if (this.#entries.get(key) !== entry) continue;
+      const inUse = left.get(key);
+      this.#entries.delete(key);
+      if (inUse !== undefined) this.#entries.set(key, inUse);
+    }
+    if (unused.length > 0) this.parts.log.info(`Unused ${this.rules.what} are dropped: ${unused.length}.`);
   }
 
   delete(key: string): void {
@@ -121,6 +161,10 @@ export class LedgerMap<T> {
     this.#isClosed = true;
     this.#flush();
     await Promise.all([this.#writing, this.#folding]);
+  }
+
+  get #notesUses(): boolean {
+    return this.rules.stays !== undefined;
   }
 
   /** A clock that was set back must not make what is newer look older. */
@@ -141,7 +185,7 @@ export class LedgerMap<T> {
     this.#timer?.dispose();
     this.#timer = undefined;
     this.#writing = this.#writing.then(() => this.#write());
-    if (this.#addedSinceFold > Math.max(foldAfterLines, 2 * this.#entries.size)) this.#fold();
+    if (this.#addedSinceFold > Math.max(foldAfterLines, 2 * this.#entries.size)) void this.#fold();
   }
 
   async #write(): Promise<void> {
@@ -166,48 +210,55 @@ export class LedgerMap<T> {
       const stored = this.#parse(lines);
       const damaged = lines.length - stored.length;
       if (damaged > 0) log.warn(`Damaged ${rules.what} are left out: ${damaged} lines.`);
-      const live = this.#replay(stored);
+      const live = this.#live(stored);
       const early = this.#early ?? [];
-      this.#entries = early.length === 0 ? live : this.#replay([...stored, ...early]);
-      const isUntidy = live.size < lines.length || pieces > piecesLimit;
-      if (isUntidy && !this.#isClosed) this.#fold();
+      this.#entries = early.length === 0 ? live : this.#live([...stored, ...early]);
+      const isUndated = this.#notesUses && stored.some((change) => change.usedAtMs === undefined);
+      const isUntidy = live.size < lines.length || pieces > piecesLimit || isUndated;
+      if (isUntidy && !this.#isClosed) void this.#fold();
     } catch (error) {
       this.#report('cannot be read', error);
     }
     this.#early = undefined;
   }
 
-  #fold(): void {
+  /** @returns whether it is done */
+  #fold(keep = (live: ReadonlyMap<string, Entry<T>>) => live): Promise<boolean> {
     this.#addedSinceFold = 0;
     const fold = async () => {
       try {
         await this.parts.ledger.fold((lines) => {
-          const live = this.#replay(this.#parse(lines));
+          const live = keep(this.#live(this.#parse(lines)));
           return [...live].map(([key, entry]) => lineOf({ key, ...entry }));
         });
+        return true;
       } catch (error) {
         this.#report('cannot be tidied up', error);
+        return false;
       }
     };
-    this.#folding = this.#folding.then(fold);
+    const folding = this.#folding.then(fold);
+    this.#folding = folding;
+    return folding;
   }
 
   /** What is left after all `changes`, in whatever order they come, and after the rules of age and count. */
-  #replay(changes: readonly Change<T>[]): Map<string, Entry<T>> {
-    const oldestMs = this.parts.clock.nowMs() - this.rules.keepMs();
-    const entries = new Map<string, Entry<T>>();
-    for (const change of changes.filter(({ atMs }) => atMs >= oldestMs).sort((a, b) => a.atMs - b.atMs)) {
-      apply(entries, change, this.rules.wins);
-    }
+  #live(changes: readonly Change<T>[]): Map<string, Entry<T>> {
+    const nowMs = this.parts.clock.nowMs();
+    const oldestMs = nowMs - this.rules.keepMs();
+    const young = changes.filter(({ atMs }) => atMs >= oldestMs);
+    const left = replay(young, this.rules.wins);
+    const entries = this.#notesUses ? inOrderOfUse(left, nowMs) : left;
     this.#dropSurplus(entries);
     return entries;
   }
 
   #dropSurplus(entries: Map<string, Entry<T>>): void {
     const keepCount = this.rules.keepCount();
-    for (const oldest of entries.keys()) {
+    if (entries.size <= keepCount) return;
+    for (const [key, { value }] of entries) {
+      if (this.rules.stays?.(key, value) !== true) entries.delete(key);
       if (entries.size <= keepCount) return;
-      entries.delete(oldest);
     }
   }
 
@@ -230,15 +281,7 @@ export class LedgerMap<T> {
   }
 }
 
-function apply<T>(entries: Map<string, Entry<T>>, change: Change<T>, wins: 'first' | 'last'): void {
-  const { key, atMs, value } = change;
-  if (value !== undefined && wins === 'first' && entries.has(key)) return;
-  // A key that is set again goes to the end, where the young ones are.
-  entries.delete(key);
-  if (value !== undefined) entries.set(key, { value, atMs });
-}
-
-const lineOf = <T>(change: Change<T>): string => JSON.stringify({ version: 1, ...change });
+const usedAtMs = ({ atMs, usedAtMs: last = atMs }: Entry<unknown>): number => last;
 
 function parsed(line: string): unknown {
   try {

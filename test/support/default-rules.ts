@@ -7,6 +7,7 @@ export const defaultRules: BrokerRules = {
   refreshLeadMs: () => 15 * 60_000,
   sessionsKeepMs: () => 30 * dayMs,
   sessionsKeepCount: () => 10_000,
+  bindingsKeepMs: () => 180 * dayMs,
   removeDeadAfterMs: () => 90 * dayMs,
   issuerQuirks: () => [],
   clientMetadataUrl: () => '',

@@ -206,7 +206,9 @@ export class BoundServers {
     const bound = this.boundTo(id);
     if (bound === undefined || bound.reachedAtMs !== undefined || !sameAccount(bound.account, account))
       return;
-    this.#store(id, { ...bound, reachedAtMs: nowMs });
+    const reached = { ...bound, reachedAtMs: nowMs };
+    this.#decided.set(id, { kind: 'bound', bound: reached });
+    this.bindings.amend(id, reached);
   }
 
   /** Whether the user has signed out of `id`, and nobody has signed in since. */

@@ -33,17 +33,17 @@ export class UnusedBindings implements Chore {
 
   /** It wakes nobody: a window without anything to renew has no need of it. */
   dueAtMs(nowMs: number): number {
-    const sinceMs = nowMs - this.#lookedAtMs;
-    return sinceMs < 0 || sinceMs >= lookEveryMs ? nowMs : Infinity;
+    const passedMs = nowMs - this.#lookedAtMs;
+    return passedMs < 0 || passedMs >= lookEveryMs ? nowMs : Infinity;
   }
 
   begin(): void {
     const { clock, servers, bindings, rules } = this.parts;
     const nowMs = clock.nowMs();
-    const sinceMs = nowMs - this.#lookedAtMs;
+    const passedMs = nowMs - this.#lookedAtMs;
     this.#lookedAtMs = nowMs;
     servers.noteUse();
-    const isSteady = sinceMs >= lookEveryMs && sinceMs < 2 * lookEveryMs;
+    const isSteady = passedMs >= lookEveryMs && passedMs < 2 * lookEveryMs;
     if (isSteady) void bindings.dropUnused(nowMs - rules.bindingsKeepMs());
   }
 }

@@ -76,6 +76,11 @@ export class Bindings {
     this.#kept.set(this.#name(server), binding);
   }
 
+  /** Adds to a binding; that which another window has made since for the same server stays. */
+  amend(server: ServerId, binding: Binding): void {
+    this.#kept.amend(this.#name(server), binding);
+  }
+
   /** Those of all other workspaces, also what their windows have written since this one has begun. Rejects when they cannot be read. */
   async elsewhere(): Promise<readonly Binding[]> {
     const all = [...(await this.#kept.everything())];

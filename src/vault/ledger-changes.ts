@@ -1,3 +1,5 @@
+import * as v from 'valibot';
+
 /** What is kept under a key. */
 export interface Entry<T> {
   readonly value: T;
@@ -54,3 +56,36 @@ export function inOrderOfUse<T>(
 }
 
 export const lineOf = <T>(change: Change<T>): string => JSON.stringify({ version: 1, ...change });
+
+const instant = v.pipe(v.number(), v.finite());
+
+/** @param schema - of the stored form of a value, which is that of the value */
+export const lineSchema = <T>(schema: v.GenericSchema<unknown, T>) =>
+  v.strictObject({
+    version: v.literal(1),
+    key: v.string(),
+    atMs: instant,
+    usedAtMs: v.exactOptional(instant),
+    value: v.exactOptional(schema),
+  });
+
+/** Those of `lines` that are sound. */
+export function parseLines<T>(
+  schema: ReturnType<typeof lineSchema<T>>,
+  lines: readonly string[],
+): readonly Change<T>[] {
+  const changes: Change<T>[] = [];
+  for (const line of lines) {
+    const result = v.safeParse(schema, parsed(line));
+    if (result.success) changes.push(result.output);
+  }
+  return changes;
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,9 +1,19 @@
-import * as v from 'valibot';
+import type * as v from 'valibot';
 import type { Disposable } from '../core/announcer.js';
 import { describeError } from '../core/errors.js';
 import type { Ledger } from '../core/ledger.js';
 import type { Clock, Log } from '../core/ports.js';
-import { apply, inOrderOfUse, lineOf, replay, type Change, type Entry, type Wins } from './ledger-changes.js';
+import {
+  apply,
+  inOrderOfUse,
+  lineOf,
+  lineSchema,
+  parseLines,
+  replay,
+  type Change,
+  type Entry,
+  type Wins,
+} from './ledger-changes.js';
 
 /** Changes that come within this time are written together. */
 const writeAfterMs = 250;
@@ -31,8 +41,6 @@ export interface LedgerMapRules<T = unknown> {
   /** Given where uses are noted: whether an entry stays, however long ago it was used and however many there are. */
   readonly stays?: (key: string, value: T) => boolean;
 }
-
-const instant = v.pipe(v.number(), v.finite());
 
 export interface LedgerMapParts {
   readonly ledger: Ledger;
@@ -67,13 +75,7 @@ export class LedgerMap<T> {
     schema: v.GenericSchema<unknown, T>,
     private readonly rules: LedgerMapRules<T>,
   ) {
-    this.#line = v.strictObject({
-      version: v.literal(1),
-      key: v.string(),
-      atMs: instant,
-      usedAtMs: v.exactOptional(instant),
-      value: v.exactOptional(schema),
-    });
+    this.#line = lineSchema(schema);
     this.loaded = this.#load();
   }
 
@@ -95,7 +97,7 @@ export class LedgerMap<T> {
     await this.loaded;
     this.#flush();
     await this.#writing;
-    const entries = this.#live(this.#parse((await this.parts.ledger.load()).lines));
+    const entries = this.#live(parseLines(this.#line, (await this.parts.ledger.load()).lines));
     return new Map([...entries].map(([key, { value }]) => [key, value]));
   }
 
@@ -105,6 +107,17 @@ export class LedgerMap<T> {
     const atMs = this.#laterThan(present);
     this.#change({ key, atMs, value, ...(this.#notesUses && { usedAtMs: atMs }) });
     this.#dropSurplus(this.#entries);
+  }
+
+  /**
+   * Adds to what is under `key`, if there is something: whatever another window has set since, knowing of it or not, wins.
+   * @param value - what is there, with what is added
+   */
+  amend(key: string, value: T): void {
+    const present = this.#entries.get(key);
+    if (present === undefined) return;
+    // As little younger as can be.
+    this.#change({ key, ...present, atMs: present.atMs + 1, value });
   }
 
   /** Notes that what is under `key` is in use, once a day at most. It stays as old as it is: any newer value wins. */
@@ -207,7 +220,7 @@ export class LedgerMap<T> {
     const { ledger, log } = parts;
     try {
       const { lines, pieces } = await ledger.load();
-      const stored = this.#parse(lines);
+      const stored = parseLines(this.#line, lines);
       const damaged = lines.length - stored.length;
       if (damaged > 0) log.warn(`Damaged ${rules.what} are left out: ${damaged} lines.`);
       const live = this.#live(stored);
@@ -228,7 +241,7 @@ export class LedgerMap<T> {
     const fold = async () => {
       try {
         await this.parts.ledger.fold((lines) => {
-          const live = keep(this.#live(this.#parse(lines)));
+          const live = keep(this.#live(parseLines(this.#line, lines)));
           return [...live].map(([key, entry]) => lineOf({ key, ...entry }));
         });
         return true;
@@ -262,15 +275,6 @@ export class LedgerMap<T> {
     }
   }
 
-  #parse(lines: readonly string[]): Change<T>[] {
-    const changes: Change<T>[] = [];
-    for (const line of lines) {
-      const result = v.safeParse(this.#line, parsed(line));
-      if (result.success) changes.push(result.output);
-    }
-    return changes;
-  }
-
   /** Once for as long as it lasts. */
   #report(what: string, error: unknown): void {
     if (this.#isFailing) return;
@@ -282,11 +286,3 @@ export class LedgerMap<T> {
 }
 
 const usedAtMs = ({ atMs, usedAtMs: last = atMs }: Entry<unknown>): number => last;
-
-function parsed(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-}

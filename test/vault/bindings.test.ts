@@ -5,6 +5,8 @@ import { MemoryLedger } from '../../src/vault/memory-ledger.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { RecordingLog } from '../support/recording-log.js';
 
+const dayMs = 24 * 3_600_000;
+
 const id = 'Notes "a"' as ServerId;
 const bound: Bound = {
   kind: 'bound',
@@ -14,9 +16,13 @@ const bound: Bound = {
 };
 
 describe('bindings', () => {
-  const ledger = new MemoryLedger();
-  const clock = new FakeClock();
-  const log = new RecordingLog();
+  let ledger: MemoryLedger;
+  let clock: FakeClock;
+  let log: RecordingLog;
+
+  beforeEach(() => {
+    [ledger, clock, log] = [new MemoryLedger(), new FakeClock(), new RecordingLog()];
+  });
 
   const opened = async (workspace = 'file:///a') => {
     const bindings = new Bindings({ ledger, clock, log }, workspace);
@@ -46,9 +52,48 @@ describe('bindings', () => {
   });
 
   it('are left out when they are damaged', async () => {
-    const [line = ''] = ledger.lines.slice(-1);
+    const before = await opened();
+    before.set(id, bound);
+    await before.end();
+    const [line = ''] = ledger.lines;
     ledger.lines = [line.replace('"kind"', '"token":"x","kind"')];
     assert.equal((await opened()).get(id), undefined);
     assert.equal(log.at('warn').length, 1);
+  });
+
+  describe('that nobody uses', () => {
+    const names = async (workspace: string, ids: readonly string[]) => {
+      const bindings = await opened(workspace);
+      return ids.map((one) => bindings.get(one as ServerId)?.kind);
+    };
+
+    it('go, but for those of this workspace and those that were signed out', async () => {
+      for (const workspace of ['file:///a', 'file:///b']) {
+        const bindings = await opened(workspace);
+        bindings.set('bound' as ServerId, bound);
+        bindings.set('out' as ServerId, { kind: 'signed-out' });
+        await bindings.end();
+      }
+      clock.advance(200 * dayMs);
+      const here = await opened('file:///a');
+      assert.equal((await here.elsewhere()).filter(({ kind }) => kind === 'bound').length, 1);
+      await here.dropUnused(clock.nowMs() - 180 * dayMs);
+      assert.deepEqual(await here.elsewhere(), [{ kind: 'signed-out' }]);
+      assert.deepEqual(await names('file:///a', ['bound', 'out']), ['bound', 'signed-out']);
+      assert.deepEqual(await names('file:///b', ['bound', 'out']), [undefined, 'signed-out']);
+    });
+
+    it('make room for others, and those of this workspace stay', async () => {
+      const here = await opened('file:///a');
+      here.set('mine' as ServerId, bound);
+      const there = await opened('file:///b');
+      clock.advance(1);
+      for (let n = 0; n < 10_000; n++) there.set(`s${n}` as ServerId, bound);
+      await there.end();
+      await here.end();
+      assert.deepEqual(await names('file:///a', ['mine']), ['bound']);
+      const all = await (await opened('file:///a')).elsewhere();
+      assert.equal(all.filter(({ kind }) => kind === 'bound').length, 9_999);
+    });
   });
 });

@@ -1,7 +1,9 @@
+import { isAlive } from '../core/credential.js';
 import type { Clock } from '../core/ports.js';
 import type { Bindings } from '../vault/bindings.js';
 import type { BoundServers } from './bound-servers.js';
 import type { Chore } from './chore.js';
+import type { Holdings } from './holdings.js';
 
 /** How often it is looked, and how long the clock has to go steadily before anything is dropped by it. */
 const lookEveryMs = 3_600_000;
@@ -9,6 +11,7 @@ const lookEveryMs = 3_600_000;
 export interface UnusedBindingsParts {
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly servers: Pick<BoundServers, 'noteUse'>;
+  readonly holdings: Pick<Holdings, 'entries'>;
   readonly bindings: Pick<Bindings, 'dropUnused'>;
   readonly rules: {
     /** How long a binding is kept that nobody uses, in milliseconds. */
@@ -31,10 +34,13 @@ export class UnusedBindings implements Chore {
     this.#lookedAtMs = parts.clock.nowMs();
   }
 
-  /** It wakes nobody: a window without anything to renew has no need of it. */
   dueAtMs(nowMs: number): number {
-    const passedMs = nowMs - this.#lookedAtMs;
-    return passedMs < 0 || passedMs >= lookEveryMs ? nowMs : Infinity;
+    const lookAtMs = this.#lookedAtMs + lookEveryMs;
+    const isDue = nowMs < this.#lookedAtMs || nowMs >= lookAtMs;
+    if (isDue) return nowMs;
+    // A window in which nobody is signed in is not woken for it.
+    const isInUse = this.parts.holdings.entries().some(([, { credential }]) => isAlive(credential));
+    return isInUse ? lookAtMs : Infinity;
   }
 
   begin(): void {

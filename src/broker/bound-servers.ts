@@ -197,7 +197,9 @@ export class BoundServers {
       return;
     }
     const { account, clientId, resource } = entry;
-    this.#store(id, { kind: 'bound', account, clientId, resource, ...lacking });
+    const bound: Bound = { kind: 'bound', account, clientId, resource, ...lacking };
+    if (reason === 'only') this.#infer(id, bound);
+    else this.#store(id, bound);
     this.audit.record({ kind: 'binding', outcome: reason, server: id, account, resource });
   }
 
@@ -206,9 +208,7 @@ export class BoundServers {
     const bound = this.boundTo(id);
     if (bound === undefined || bound.reachedAtMs !== undefined || !sameAccount(bound.account, account))
       return;
-    const reached = { ...bound, reachedAtMs: nowMs };
-    this.#decided.set(id, { kind: 'bound', bound: reached });
-    this.bindings.amend(id, reached);
+    this.#infer(id, { ...bound, reachedAtMs: nowMs });
   }
 
   /** Whether the user has signed out of `id`, and nobody has signed in since. */
@@ -251,6 +251,12 @@ export class BoundServers {
     if (this.#reserved.has(server.id) || this.#awaited > 0) return nobody;
     this.bind(server.id, only, 'only');
     return this.#decided.get(server.id) ?? nobody;
+  }
+
+  /** Nobody has said so: what the user has said in another window of this workspace stays. */
+  #infer(id: ServerId, bound: Bound): void {
+    this.#decided.set(id, { kind: 'bound', bound });
+    this.bindings.infer(id, bound);
   }
 
   #store(id: ServerId, binding: Binding): void {

@@ -76,9 +76,9 @@ export class Bindings {
     this.#kept.set(this.#name(server), binding);
   }
 
-  /** Adds to a binding; that which another window has made since for the same server stays. */
-  amend(server: ServerId, binding: Binding): void {
-    this.#kept.amend(this.#name(server), binding);
+  /** Makes a binding that the user has not asked for. One that another window has made meanwhile for `server` stays. */
+  infer(server: ServerId, binding: Binding): void {
+    this.#kept.infer(this.#name(server), binding);
   }
 
   /** Those of all other workspaces, also what their windows have written since this one has begun. Rejects when they cannot be read. */

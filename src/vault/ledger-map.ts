@@ -60,6 +60,8 @@ export class LedgerMap<T> {
   #entries = new Map<string, Entry<T>>();
   /** The changes of this window until the ledger has been read. */
   #early: Change<T>[] | undefined = [];
+  /** When it was begun to read the ledger. */
+  readonly #readAtMs: number;
   #unwritten: string[] = [];
   #timer: Disposable | undefined;
   #writing = Promise.resolve();
@@ -76,6 +78,7 @@ export class LedgerMap<T> {
     private readonly rules: LedgerMapRules<T>,
   ) {
     this.#line = lineSchema(schema);
+    this.#readAtMs = parts.clock.nowMs();
     this.loaded = this.#load();
   }
 
@@ -110,14 +113,14 @@ export class LedgerMap<T> {
   }
 
   /**
-   * Adds to what is under `key`, if there is something: whatever another window has set since, knowing of it or not, wins.
-   * @param value - what is there, with what is added
+   * Sets what follows from what this window knows to be under `key`, or from that it knows of nothing. What another window
+   * has set since wins: this one could not know of that.
    */
-  amend(key: string, value: T): void {
-    const present = this.#entries.get(key);
-    if (present === undefined) return;
-    // As little younger as can be.
-    this.#change({ key, ...present, atMs: present.atMs + 1, value });
+  infer(key: string, value: T): void {
+    const nowMs = this.parts.clock.nowMs();
+    const knownAtMs = this.#entries.get(key)?.atMs ?? Math.min(nowMs, this.#readAtMs);
+    this.#change({ key, atMs: knownAtMs + 1, value, ...(this.#notesUses && { usedAtMs: nowMs }) });
+    this.#dropSurplus(this.#entries);
   }
 
   /** Notes that what is under `key` is in use, once a day at most. It stays as old as it is: any newer value wins. */

@@ -202,6 +202,20 @@ describe('a binding', () => {
     assert.equal((await next.accessToken(other)).account.subject, 'alice');
   });
 
+  it('of a sign-out in one window is not undone by what another one makes by itself', async () => {
+    const elsewhere = await opened('file:///elsewhere');
+    const knowingNothing = await opened('no workspace', []);
+    await goOn(minute, elsewhere);
+    const leaving = await opened('no workspace');
+    assert.equal(await leaving.signOut(notes, 'server'), 'left');
+    await goOn(minute, leaving);
+    await knowingNothing.setServers([serverAt()]);
+    assert.equal(knowingNothing.account(notes)?.subject, 'alice');
+    await knowingNothing.close();
+    const next = await opened('no workspace');
+    await assert.rejects(next.accessToken(notes), (error) => hasCode(error, 'sign_in_required'));
+  });
+
   it('of a sign-in as somebody else in one window is not undone by another one either', async () => {
     const bob = issuer.credential(profile.clock.nowMs());
     await profile.keep({ ...bob, account: { ...bob.account, subject: 'bob', label: 'bob@example.com' } });

@@ -85,6 +85,33 @@ describe('several accounts that fit one server', () => {
     }
   });
 
+  it('are chosen from once more in a workspace that nobody has opened for half a year; where only one fits, it is used', async () => {
+    const { server, stores } = await twoAccounts();
+    const one = open(stores, server, 'file:///one');
+    await one.ready;
+    await one.run('signIn', /bob/);
+    await one.close();
+    const pinned = (name: string) => {
+      const user = serversSetting([server], { tickets: { auth: { account: `${name}@example.com` } } });
+      return ground.window({ stores, folder: `file:///${name}`, user, ...nobodyAtTheBrowser }).window;
+    };
+    const stays = pinned('alice');
+    await stays.ready;
+    stays.clock.leap(181 * 24 * 3_600_000);
+    await stays.stayOpen(3);
+    await until(() => stays.log(/Unused bindings are dropped: 2\./) !== undefined);
+
+    const bobs = pinned('bob');
+    assert.equal(await (await bobs.connect('tickets')).call('whoami'), 'bob@example.com (Bob)');
+    const again = open(stores, server, 'file:///one');
+    const said = (await again.connect('tickets')).call('whoami');
+    const notice = await again.editor.window.message(several);
+    again.editor.window.planPick(/bob/);
+    notice.press('Choose Account…');
+    assert.equal(await said, 'bob@example.com (Bob)');
+    assert.equal(again.editor.window.messages.length, 1);
+  });
+
   it('are never asked about in a menu that nobody opened, nor again when the question was closed', async () => {
     const { server, stores } = await twoAccounts();
     const window = open(stores, server, 'file:///one');

@@ -413,6 +413,34 @@ describe('servers of Google’s world', () => {
       assert.ok(!google.requests.includes('POST /revoke'));
     });
 
+    it('of a workspace that nobody has opened for half a year keep no account here', async () => {
+      const { hosted, window: open } = await world();
+      const mail = await hosted('mail', [modify]);
+      const servers = { mail: { server: mail, auth: { scopes: [modify] } } };
+      const { window: gone } = await open(servers, { folder: 'file:///gone' });
+      await gone.signIn();
+      const { stores } = gone;
+      await gone.close();
+      const signOutAfter = async (days: number) => {
+        const { window: here } = await open(servers, { folder: `file:///after/${days}`, stores });
+        await here.ready;
+        await here.connect('mail');
+        here.clock.leap(days * dayMs);
+        await here.stayOpen(3);
+        if (days > 180) await until(() => here.log(/Unused bindings are dropped: 1\./) !== undefined);
+        const leaving = here.run('signOut', /Sign Out Here/);
+        const told = await here.editor.window.message(/Signed out alice@example\.com of “mail”/);
+        told.close();
+        await leaving;
+        await here.close();
+        return told.text;
+      };
+      assert.match(await signOutAfter(179), /kept for servers of other workspaces/);
+      assert.equal(stores.credentialKeys.length, 1);
+      assert.match(await signOutAfter(181), /has forgotten the sign-in/);
+      assert.deepEqual(stores.credentialKeys, []);
+    });
+
     it('stop together when the access is revoked on signing out', async () => {
       const { google, hosted, window: open } = await world();
       const auth = { scopes: [modify] };

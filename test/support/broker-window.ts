@@ -280,6 +280,14 @@ export class BrokerWindow {
     return connection;
   }
 
+  /** Lets time pass in which the computer does not sleep: what is due each hour is begun each hour. */
+  async stayOpen(hours: number): Promise<void> {
+    for (let hour = 0; hour < hours; hour++) {
+      this.clock.leap(3_600_000);
+      await until(() => this.clock.pending.every((ms) => ms > 0));
+    }
+  }
+
   /** Resolves when `calls` of them wait for the user. */
   async waiting(calls: number): Promise<void> {
     await until(() => this.clock.pending.filter((ms) => ms > longestOtherTimerMs).length === calls);

@@ -74,7 +74,6 @@ describe('what is kept in a ledger, and how long ago it was used', () => {
   it('is nothing for what is not there', async () => {
     const kept = await opened();
     kept.use('a');
-    kept.amend('a', '1');
     assert.deepEqual([kept.get('a'), clock.pending], [undefined, []]);
   });
 
@@ -84,7 +83,8 @@ describe('what is kept in a ledger, and how long ago it was used', () => {
       ['a sign-out', 'signed-out'],
     ] as const)
       it(`undoes no ${what.slice(2)} of another window that the user of it knows nothing of, with the lines ${how}`, async () => {
-        const [mine, others] = [await opened(), await opened()];
+        const [mine, others, unknowing] = [await opened(), await opened(), await opened()];
+        clock.advance(1);
         mine.set('a', 'old');
         await written();
         const knowing = await opened();
@@ -92,9 +92,10 @@ describe('what is kept in a ledger, and how long ago it was used', () => {
         others.set('a', value);
         clock.advance(3 * dayMs);
         mine.use('a');
-        knowing.amend('a', 'old, and reached');
+        knowing.infer('a', 'old, and reached');
+        unknowing.infer('a', 'the only one');
         await written();
-        assert.equal(ledger.lines.length, 4);
+        assert.equal(ledger.lines.length, 5);
         ledger.lines = inOrder(ledger.lines);
         assert.deepEqual(await valuesOf('a'), [value]);
         // The use counts all the same: the place is used.
@@ -108,13 +109,20 @@ describe('what is kept in a ledger, and how long ago it was used', () => {
         assert.deepEqual(await valuesOf('a'), [value], 'after the lines were put together, too');
       });
 
-  it('is added to without making it any newer than it is', async () => {
+  it('has what was inferred from it, or from that there was nothing', async () => {
     const kept = await opened();
     kept.set('a', 'bound');
     clock.advance(hourMs);
-    kept.amend('a', 'bound, and reached');
+    kept.infer('a', 'bound, and reached');
+    kept.infer('b', 'the only one');
     await written();
-    assert.deepEqual(await valuesOf('a'), ['bound, and reached']);
+    assert.deepEqual(await valuesOf('a', 'b'), ['bound, and reached', 'the only one']);
+    await kept.dropUnused(clock.nowMs() - 1_000);
+    assert.deepEqual(
+      await valuesOf('a', 'b'),
+      ['bound, and reached', 'the only one'],
+      'It was used just now.',
+    );
   });
 
   describe('goes', () => {

@@ -118,8 +118,9 @@ export class LedgerMap<T> {
    */
   infer(key: string, value: T): void {
     const nowMs = this.parts.clock.nowMs();
-    const knownAtMs = this.#entries.get(key)?.atMs ?? Math.min(nowMs, this.#readAtMs);
-    this.#change({ key, atMs: knownAtMs + 1, value, ...(this.#notesUses && { usedAtMs: nowMs }) });
+    const known = this.#entries.get(key);
+    const atMs = known === undefined ? Math.min(nowMs, this.#readAtMs) : known.atMs + 1;
+    this.#change({ key, atMs, value, ...(this.#notesUses && { usedAtMs: nowMs }) });
     this.#dropSurplus(this.#entries);
   }
 

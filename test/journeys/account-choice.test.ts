@@ -101,15 +101,16 @@ describe('several accounts that fit one server', () => {
     await stays.stayOpen(3);
     await until(() => stays.log(/Unused bindings are dropped: 2\./) !== undefined);
 
-    const bobs = pinned('bob');
-    assert.equal(await (await bobs.connect('tickets')).call('whoami'), 'bob@example.com (Bob)');
     const again = open(stores, server, 'file:///one');
-    const said = (await again.connect('tickets')).call('whoami');
+    await assert.rejects(again.connect('tickets'), /Several of your accounts fit/);
     const notice = await again.editor.window.message(several);
     again.editor.window.planPick(/bob/);
     notice.press('Choose Account…');
-    assert.equal(await said, 'bob@example.com (Bob)');
+    await until(() => again.editor.statusBar?.text.includes('choose') === false);
+    assert.equal(await (await again.connect('tickets')).call('whoami'), 'bob@example.com (Bob)');
     assert.equal(again.editor.window.messages.length, 1);
+    const bobs = pinned('bob');
+    assert.equal(await (await bobs.connect('tickets')).call('whoami'), 'bob@example.com (Bob)');
   });
 
   it('are never asked about in a menu that nobody opened, nor again when the question was closed', async () => {

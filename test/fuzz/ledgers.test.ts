@@ -97,6 +97,50 @@ describe('a ledger', () => {
     },
   );
 
+  const deeds = fc.array(
+    fc.record({ window: fc.nat(2), does: fc.constantFrom('set', 'use', 'infer', 'reload', 'wait') }),
+    { maxLength: 25 },
+  );
+  holds(
+    'has what was set last, whatever windows that do not know of it use and infer, and however the lines lie',
+    8,
+    [deeds, fc.nat()],
+    async (list, chance) => {
+      const [ledger, clock, log] = [new MemoryLedger(), new FakeClock(), new RecordingLog()];
+      const noting = { ...rules('last'), stays: () => false };
+      const window = async () => {
+        const kept = new LedgerMap({ ledger, clock, log }, accountSchema, noting);
+        await kept.loaded;
+        return kept;
+      };
+      const windows = [await window(), await window(), await window()];
+      let last = '';
+      for (const [n, { window: index, does }] of list.entries()) {
+        clock.advance(does === 'wait' ? 30 * 3_600_000 : 1_000);
+        const kept = windows[index];
+        const known = kept?.get('a')?.label ?? '';
+        if (does === 'set') kept?.set('a', accountOf((last = `${n}.`)));
+        else if (does === 'use') kept?.use('a');
+        else if (does === 'infer') kept?.infer('a', accountOf(`${known}+`));
+        else if (does === 'reload') {
+          await kept?.close();
+          windows[index] = await window();
+        }
+      }
+      await Promise.all(windows.map((kept) => kept.close()));
+      const read = async () => {
+        const kept = await window();
+        await kept.close();
+        return kept.get('a')?.label ?? '';
+      };
+      const turn = chance % (ledger.lines.length + 1);
+      ledger.lines = [...ledger.lines.slice(turn), ...ledger.lines.slice(0, turn)].toReversed();
+      const label = await read();
+      assert.ok(label.startsWith(last), `${label} is not ${last}`);
+      assert.equal(await read(), label);
+    },
+  );
+
   /** What a line says, without the schema; undefined when it stands for none. */
   function meant(line: string): readonly [key: string, value: unknown] | undefined {
     let said: unknown;
@@ -127,7 +171,7 @@ describe('a ledger', () => {
   });
   holds(
     'takes a line as it is or leaves it out, whatever has happened to it',
-    22,
+    14,
     [fc.oneof(damaged(anyText.map(lineOf)), richer)],
     async (line) => {
       const ledger = new MemoryLedger();

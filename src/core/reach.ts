@@ -16,11 +16,15 @@ export type Reach =
 
 /** Whether a token with `reach` may be sent to `address`. */
 export function reaches(reach: Reach, address: string): boolean {
-  if (reach.kind === 'resource') return covers(reach.resource, address);
-  const origin = tokenOrigin(address);
-  if (origin === undefined) return false;
-  return reach.origins.includes(origin) || reach.patterns.some((pattern) => includes(pattern, origin));
+  return reach.kind === 'resource' ? covers(reach.resource, address) : isAmong(reach, tokenOrigin(address));
 }
+
+/** The same for an address of which the `tokenOrigin` is known, and a token that names no audience. */
+export const isAmong = (
+  { origins, patterns }: Extract<Reach, { kind: 'origins' }>,
+  origin: string | undefined,
+): boolean =>
+  origin !== undefined && (origins.includes(origin) || patterns.some((pattern) => includes(pattern, origin)));
 
 /** Why a token of `account` with `reach` is not sent to `url`: `origin_not_allowed` or `resource_mismatch`. */
 export function outOfReach(url: string, reach: Reach, account: Account): BrokerError {
@@ -48,6 +52,9 @@ export function tokenOrigin(address: string): string | undefined {
 function includes(pattern: string, origin: string): boolean {
   const domain = /^https:\/\/\*(\.[a-z0-9.-]+)$/.exec(pattern)?.[1];
   if (domain === undefined) return pattern === origin;
-  const { protocol, hostname, port } = new URL(origin);
-  return protocol === 'https:' && port === '' && hostname.endsWith(domain) && hostname.length > domain.length;
+  const scheme = 'https://';
+  // A port would stand behind the domain.
+  return (
+    origin.startsWith(scheme) && origin.endsWith(domain) && origin.length > scheme.length + domain.length
+  );
 }

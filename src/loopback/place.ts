@@ -1,4 +1,4 @@
-import { reaches, type Reach } from '../core/reach.js';
+import { isAmong, reaches, tokenOrigin, type Reach } from '../core/reach.js';
 
 /** So many are kept, which is more than a window asks. */
 const placesLimit = 1_000;
@@ -7,10 +7,12 @@ const placesLimit = 1_000;
 export class Place {
   static readonly #known = new Map<string, Place>();
   readonly url: URL;
+  readonly #origin: string | undefined;
   #resource: string | undefined;
 
   private constructor(private readonly address: string) {
     this.url = new URL(address);
+    this.#origin = tokenOrigin(address);
   }
 
   /** @throws TypeError when `address` is no URL */
@@ -26,9 +28,10 @@ export class Place {
 
   /** Whether a token with `reach` may be sent there. Origins are looked at each time: the user may take them back. */
   isWithin(reach: Reach): boolean {
-    if (reach.kind === 'resource' && reach.resource === this.#resource) return true;
+    if (reach.kind === 'origins') return isAmong(reach, this.#origin);
+    if (reach.resource === this.#resource) return true;
     const isReached = reaches(reach, this.address);
-    if (isReached && reach.kind === 'resource') this.#resource = reach.resource;
+    if (isReached) this.#resource = reach.resource;
     return isReached;
   }
 }

@@ -6,9 +6,11 @@ import { noLock } from '../../src/core/lock.js';
 import type { Log } from '../../src/core/ports.js';
 import { Secret } from '../../src/core/secret.js';
 import type { Server, ServerId } from '../../src/core/server.js';
+import { AuditFiles } from '../../src/node/audit-files.js';
 import { JournalFiles } from '../../src/node/journal-files.js';
 import { LeaseFiles } from '../../src/node/lease-file.js';
 import { LedgerFiles } from '../../src/node/ledger-files.js';
+import { ServerMemoryFiles } from '../../src/node/server-memory-files.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
 import { Sessions } from '../../src/vault/sessions.js';
 import { BrokerWindow, Stores } from '../support/broker-window.js';
@@ -49,6 +51,15 @@ export interface ProfileSize {
 export class FullProfile {
   readonly stores = new Stores();
   readonly servers: readonly Server[];
+  readonly audit = new AuditFiles({
+    folder: () => Promise.resolve(this.#folder('audit')),
+    requireParent: () => Promise.resolve(),
+    rules: { isEnabled: () => true, maxFileBytes: () => 10_000_000, maxFiles: () => 5 },
+    clock: new CountingClock(),
+    counters: new Counters(),
+    log: silent,
+  });
+  readonly serverMemory = new ServerMemoryFiles(this.#folder('servers'), () => Promise.resolve(), silent);
 
   private constructor(private readonly size: ProfileSize) {
     this.servers = Array.from({ length: size.accounts }, (_, n) => ({
@@ -81,7 +92,7 @@ export class FullProfile {
       ...this.#files(),
       rules: defaultRules,
       counters: new Counters(),
-      audit: { record: () => undefined },
+      audit: this.audit,
       fetch: offline,
       clock,
       random: Math.random,
@@ -110,15 +121,18 @@ export class FullProfile {
     return broker;
   }
 
+  #folder(name: string): string {
+    return join(this.stores.folder, name);
+  }
+
   #files() {
-    const folder = (name: string) => join(this.stores.folder, name);
-    const leases = new LeaseFiles(folder('leases'), silent);
+    const leases = new LeaseFiles(this.#folder('leases'), silent);
     return {
-      journal: new JournalFiles(folder('journal'), silent),
+      journal: new JournalFiles(this.#folder('journal'), silent),
       leases,
       ledgers: {
-        sessions: new LedgerFiles(folder('sessions'), leases, silent),
-        bindings: new LedgerFiles(folder('bindings'), leases, silent),
+        sessions: new LedgerFiles(this.#folder('sessions'), leases, silent),
+        bindings: new LedgerFiles(this.#folder('bindings'), leases, silent),
       },
     };
   }

@@ -1,10 +1,12 @@
-import { noServerMemory } from '../../../src/core/server-memory.js';
 import { McpProxy } from '../../../src/loopback/mcp-proxy.js';
 import { CountingClock } from '../counting-clock.js';
 import { FullProfile, silent } from '../full-profile.js';
 import { takePart } from './party.js';
 
-/** The extension's proxy with the broker behind it, which has so many accounts in memory, each for a server of its own. */
+/**
+ * The extension's proxy as it is shipped, with the broker behind it and all that they keep in files. The broker has so
+ * many accounts in memory, each for a server of its own.
+ */
 const [upstream = '', token = '', accounts = '1'] = process.argv.slice(2);
 const profile = await FullProfile.make({ accounts: Number(accounts), sessions: 0, below: upstream, token });
 const broker = await profile.loaded();
@@ -12,9 +14,9 @@ const proxy = await McpProxy.start({
   tokens: broker,
   clock: new CountingClock(),
   log: silent,
-  audit: { record: () => undefined },
+  audit: profile.audit,
   ask: () => Promise.reject(new Error('There are no rules.')),
-  serverMemory: noServerMemory,
+  serverMemory: profile.serverMemory,
   signInWaitSeconds: () => 1,
   replayLimitBytes: () => 1_048_576,
   explain: String,

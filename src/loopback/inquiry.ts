@@ -17,11 +17,11 @@ const versionMember = 'io.modelcontextprotocol/protocolVersion';
 /** Larger ones ask for something else. */
 const sizeLimitBytes = 16_384;
 
-const marks = ['/list"', '"initialize"', '"server/discover"'].map((mark) => Buffer.from(mark));
+const marks = /\/list"|"initialize"|"server\/discover"/;
 
 /** Whether a body may be an inquiry, without reading it. */
 export function mayInquire(body: Buffer): boolean {
-  return body.length <= sizeLimitBytes && marks.some((mark) => body.includes(mark));
+  return body.length <= sizeLimitBytes && marks.test(body.toString('latin1'));
 }
 
 /** @returns undefined when the only message of `body` is none */

@@ -147,7 +147,7 @@ export class McpProxy implements Disposable {
       return;
     }
     if (!welcome(path)) return;
-    if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue();
+    if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
     const exchange = new Exchange(this.#parts, { server: route.server, path, legacy }, request, response);
     if (route.open.size >= callLimit) {
       await exchange.refuse(tooManyCalls());

@@ -38,6 +38,7 @@ export class CallerGone extends Error {
 export class Reply {
   /** Aborts when the caller hangs up. */
   readonly gone: AbortSignal;
+  readonly acceptsStream: boolean;
   #beating: Disposable | undefined;
   #hasBegun = false;
 
@@ -50,6 +51,7 @@ export class Reply {
   ) {
     const hungUp = new AbortController();
     this.gone = hungUp.signal;
+    this.acceptsStream = accepts(accept, eventStream);
     response.on('close', () => {
       this.#beating?.dispose();
       if (!response.writableFinished) hungUp.abort(new CallerGone());
@@ -64,10 +66,6 @@ export class Reply {
   /** Whether one has begun, or may before the answer comes, which must be readable then. */
   get mayBegin(): boolean {
     return this.#hasBegun || this.#beating !== undefined;
-  }
-
-  get acceptsStream(): boolean {
-    return accepts(this.accept, eventStream);
   }
 
   /** Calls `listener` when the answer has been given, or cannot be given any more. */

@@ -1,13 +1,10 @@
 import { isRenewable, keyText, type Credential, type CredentialKey } from '../core/credential.js';
 import { BrokerError, hasCode } from '../core/errors.js';
 import type { Clock } from '../core/ports.js';
-import { pause } from '../core/waiting.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import { keyOfEntry } from '../vault/index-entry.js';
 import type { Issuers } from './issuers.js';
-
-/** A locked keyring may be open in a moment. */
-const readAttemptDelaysMs = [200, 1_000, 3_000];
+import { readPatiently } from './patience.js';
 
 export interface GrantBeforeParts {
   readonly clock: Clock;
@@ -28,14 +25,11 @@ export async function grantBefore(
   fresh: Credential,
 ): Promise<Credential | undefined> {
   let cause: unknown;
-  for (const delayMs of [0, ...readAttemptDelaysMs]) {
-    if (delayMs > 0) await pause(clock, delayMs);
-    try {
-      return await vault.get(key);
-    } catch (error) {
-      if (hasCode(error, 'record_elsewhere', 'storage_locked')) throw error;
-      cause = error;
-    }
+  try {
+    return await readPatiently({ clock, vault }, key);
+  } catch (error) {
+    if (hasCode(error, 'record_elsewhere', 'storage_locked')) throw error;
+    cause = error;
   }
   const listed = vault.list().find((entry) => keyText(keyOfEntry(entry)) === keyText(key));
   if (listed === undefined) return undefined;

@@ -2,14 +2,7 @@ import type { Account } from '../core/account.js';
 import { isSameIssuer } from '../core/address.js';
 import type { Audit } from '../core/audit.js';
 import type { Client } from '../core/client.js';
-import {
-  isAlive,
-  keyOf,
-  keyText,
-  type Credential,
-  type LiveCredential,
-  type Tokens,
-} from '../core/credential.js';
+import { isAlive, keyOf, keyText, type Credential, type LiveCredential } from '../core/credential.js';
 import { BrokerError, hasCode } from '../core/errors.js';
 import type { ForeignClient, ForeignTokens, FoundContent } from '../core/importing.js';
 import type { RefusalReason } from '../core/refusal.js';
@@ -21,12 +14,14 @@ import { askWhoItIs } from '../oauth/userinfo.js';
 import { Spending, type SpendingParts } from './spending.js';
 import type { BoundServers } from './bound-servers.js';
 import { cancelled } from './failures.js';
+import { clientFrom, credentialFrom } from './foreign-grant.js';
 import { newest, renewed } from './generation.js';
 import type { Holdings } from './holdings.js';
 import { chooseIssuer } from './issuer-choice.js';
 import type { KeptLeases } from './kept-leases.js';
 import type { Loader } from './loader.js';
 import type { OwnClients } from './own-clients.js';
+import { patiently, readPatiently } from './patience.js';
 import { Permission, type PermissionParts } from './permission.js';
 import type { Questions } from '../core/questions.js';
 
@@ -70,12 +65,6 @@ interface Claim {
   readonly label: string;
 }
 
-/** Without an end of their own, tokens are taken to have been given out when time began: anything is newer. */
-const unknownAge = 0;
-
-/** How long Google's access tokens live; what a file says is their end alone. */
-const usualLifeMs = 3_600_000;
-
 /**
  * Takes over what another program has kept, so that it serves the servers that it fits. Refresh tokens are spent where
  * all of them are, and what is here and newer stays.
@@ -106,8 +95,8 @@ export class Imports {
    *   `sign_in_cancelled`; `storage_locked`, `storage_unusable`, `vault_write_failed`
    */
   async import(found: Importable, issuer: string): Promise<ImportResult> {
-    const { audit, vault } = this.parts;
-    await vault.open();
+    const { audit, clock, vault } = this.parts;
+    await patiently(clock, () => vault.open());
     try {
       const result = await (found.kind === 'google'
         ? this.#fromGoogle(found, issuer)
@@ -149,7 +138,7 @@ export class Imports {
     { tokens, client: foreign, label }: Claim,
     admit: (account: Account, scopes: readonly string[]) => Promise<ImportResult | undefined>,
   ): Promise<ImportResult> {
-    const { fetch, clock, vault, leases, own, closing } = this.parts;
+    const { fetch, clock, vault, leases, closing } = this.parts;
     const { issuer } = server;
     const client = clientFrom(foreign, server, 'entered');
     const nobody = { issuer, subject: `import ${label}`, label };
@@ -170,13 +159,18 @@ export class Imports {
     const objection = await admit(account, fresh.scopes);
     if (objection !== undefined) return objection;
     const result = await this.#keep({ ...fresh, account }, claimed.tokens.issuedAtMs, true);
-    // Whoever signs in again later needs the client, and may have no other.
-    const hasClient = await own.clientFor(issuer, account.label).catch((error: unknown) => {
+    await patiently(clock, () => this.#keepClient(client, account));
+    return result;
+  }
+
+  /** Whoever signs in again later needs the client, and may have no other. */
+  async #keepClient(client: Client, { label }: Account): Promise<void> {
+    const { own } = this.parts;
+    const present = await own.clientFor(client.issuer, label).catch((error: unknown) => {
       if (hasCode(error, 'client_rule_missing')) return undefined;
       throw error;
     });
-    if (hasClient === undefined) await own.extend(client, account.label.toLowerCase());
-    return result;
+    if (present === undefined) await own.extend(client, label.toLowerCase());
   }
 
   /** They are for one server, whose metadata says where they can be renewed; they may have to be, at once. */
@@ -221,21 +215,22 @@ export class Imports {
    * @param isProven - whether the issuer has just renewed them
    */
   async #keep(fresh: LiveCredential, issuedAtMs: number, isProven: boolean): Promise<ImportResult> {
-    const { vault, leases, holdings, audit, issuers } = this.parts;
+    const { clock, vault, leases, holdings, audit, issuers } = this.parts;
     const { account, resource, scopes, tokens } = fresh;
     const key = keyOf(fresh);
     const covers: Covers = (...asked) => issuers.missingScopes(account.issuer, ...asked).length === 0;
     let isCovered = false;
     const kept = await leases.hold(keyText(key), async () => {
-      const stored = await vault.get(key, 'certain');
+      // Nobody can say of what cannot be read that it is older.
+      const stored = await readPatiently(this.parts, key, 'certain');
       const held = holdings.get(keyText(key))?.credential;
       // News of another window may have got lost.
       const present = held === undefined ? stored : newest(held, stored);
       isCovered = present !== undefined && isAlive(present) && covers(present.scopes, scopes);
       if (!mayReplace(present, fresh, { issuedAtMs, isProven, covers })) return undefined;
-      const generation = Math.max(present?.generation ?? 0, await vault.lastGeneration(key)) + 1;
-      const next = { ...fresh, generation };
-      return (await vault.put(next)) === 'saved' ? next : undefined;
+      const after = (present?.generation ?? 0) + 1;
+      const next = { ...fresh, generation: Math.max(after, await vault.newGeneration(key)) };
+      return (await patiently(clock, () => vault.put(next))) === 'saved' ? next : undefined;
     });
     const about = { kind: 'import', account, resource } as const;
     if (kept === undefined) {
@@ -267,34 +262,6 @@ export function mayReplace(
   if (present === undefined) return true;
   if (present.tokens.kind === 'refused') return isProven || present.tokens.refusedAtMs < issuedAtMs;
   return covers(fresh.scopes, present.scopes) && present.tokens.issuedAtMs < issuedAtMs;
-}
-
-function credentialFrom(
-  account: Account,
-  client: Client,
-  resource: string,
-  { refreshToken, scopes, expiresAtMs }: ForeignTokens,
-  accessToken: Secret,
-): LiveCredential {
-  const tokens: Tokens = {
-    kind: 'alive',
-    accessToken,
-    ...(refreshToken && { refreshToken }),
-    issuedAtMs: expiresAtMs === undefined ? unknownAge : Math.max(0, expiresAtMs - usualLifeMs),
-    ...(expiresAtMs !== undefined && { expiresAtMs }),
-  };
-  return { account, client, resource, generation: 1, scopes, tokens };
-}
-
-function clientFrom(
-  { clientId, clientSecret }: ForeignClient,
-  { issuer, token_endpoint_auth_methods_supported: offered = [] }: AuthorizationServer,
-  source: Client['source'],
-): Client {
-  const inBody = offered.includes('client_secret_post') || offered.length === 0;
-  const authMethod =
-    clientSecret === undefined ? 'none' : inBody ? 'client_secret_post' : 'client_secret_basic';
-  return { issuer, clientId, ...(clientSecret && { clientSecret }), authMethod, source };
 }
 
 const isSameAddress = (a: string, b: string): boolean => a.replace(/\/$/, '') === b.replace(/\/$/, '');

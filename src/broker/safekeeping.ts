@@ -11,18 +11,15 @@ import type { Counters } from '../core/counters.js';
 import { describeError, type BrokerError } from '../core/errors.js';
 import type { HeldLease } from '../core/lease.js';
 import type { Clock, Log } from '../core/ports.js';
-import { pause } from '../core/waiting.js';
 import type { GrantedTokens, TokenAnswer } from '../oauth/token-answer.js';
 import type { CredentialVault } from '../vault/credentials.js';
 import type { Departures } from './departures.js';
 import { signedOutMeanwhile } from './failures.js';
 import { newest, renewed } from './generation.js';
 import type { Holdings } from './holdings.js';
+import { patiently } from './patience.js';
 import type { RefreshNotes } from './refresh-notes.js';
 import type { Unsaved } from './unsaved.js';
-
-/** A full disk or a locked keyring may be over in a moment. */
-const saveAttemptDelaysMs = [200, 1_000, 3_000];
 
 export interface SafekeepingParts {
   readonly counters: Counters;
@@ -168,17 +165,16 @@ export class Safekeeping {
    */
   async #save(next: Credential, renewedFrom: number): Promise<'saved' | 'overtaken' | 'unsaved'> {
     const { counters, vault, clock, log, unsaved } = this.parts;
-    for (const delayMs of [...saveAttemptDelaysMs, undefined]) {
-      try {
-        const outcome = await vault.put(next, renewedFrom);
-        unsaved.settle(next);
-        return outcome;
-      } catch (error) {
-        log.error(`Saving a renewed credential failed: ${describeError(error)}`);
-      }
-      if (delayMs === undefined) break;
-      await pause(clock, delayMs);
-      counters.add('saves.retried');
+    const save = (before: number) => {
+      if (before > 0) counters.add('saves.retried');
+      return vault.put(next, renewedFrom);
+    };
+    const outcome = await patiently(clock, save, (error) => {
+      log.error(`Saving a renewed credential failed: ${describeError(error)}`);
+    }).catch(() => undefined);
+    if (outcome !== undefined) {
+      unsaved.settle(next);
+      return outcome;
     }
     log.error("A renewed credential is only in this window's memory; saving it is tried again.");
     unsaved.add(next, renewedFrom);

@@ -9,6 +9,7 @@ import type { Clients } from './clients.js';
 import { grantBefore } from './grant-before.js';
 import type { Issuers } from './issuers.js';
 import { noClientFor } from './own-clients.js';
+import { readPatiently } from './patience.js';
 import { Permission, type PermissionParts } from './permission.js';
 import type { Finished, Flow, SignInWish } from './sign-in.js';
 import type { Grant } from './sign-in-by-code.js';
@@ -145,15 +146,15 @@ function knownAccounts(
 
 /** Those of `known` that cover `wanted` and are alive. */
 async function readyAmong(
-  { vault, issuers }: SharedSignInParts,
+  parts: SharedSignInParts,
   known: readonly IndexEntry[],
   wanted: readonly string[],
 ): Promise<readonly LiveCredential[]> {
-  const stored = await Promise.all(known.map((entry) => vault.get(keyOfEntry(entry))));
+  const stored = await Promise.all(known.map((entry) => readPatiently(parts, keyOfEntry(entry))));
   return stored
     .filter((one) => one !== undefined)
     .filter(isAlive)
-    .filter((one) => isReady(issuers, one, wanted));
+    .filter((one) => isReady(parts.issuers, one, wanted));
 }
 
 const isReady = (issuers: Issuers, credential: Credential, wanted: readonly string[]): boolean =>

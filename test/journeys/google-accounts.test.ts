@@ -105,6 +105,17 @@ describe('servers of Google’s world', () => {
       assert.match(await (await window.connect('reader')).call('whoami'), /alice@example\.com/);
     });
 
+    it('are bound without a browser though the keyring cannot be read for a moment', async () => {
+      const { hosted, window: open } = await world();
+      const [first, second] = [await hosted('gmail', [modify]), await hosted('reader', [read, modify])];
+      const { window } = await open({ gmail: { server: first }, reader: { server: second } });
+      await window.signIn(/gmail/);
+      window.stores.secrets.failNext('get');
+      await window.run('signIn', /reader/);
+      assert.equal(window.editor.visits.length, 1);
+      assert.match(await (await window.connect('reader')).call('whoami'), /alice@example\.com/);
+    });
+
     it('offer the accounts that are held, though the settings do not say what they need', async () => {
       const { window } = await twoSignedIn();
       await window.run('signIn', /reader/, /alice@example\.com/);

@@ -246,6 +246,21 @@ describe('“Import Credentials…”', () => {
     assert.deepEqual(window.stores.credentialKeys, []);
   });
 
+  it('waits for a keyring that cannot be read for a moment', async () => {
+    const pc = await computer();
+    const tokens = await pc.tokensOf('alice');
+    pc.write('alice@example.com.json', fileOf(pc, tokens));
+    const { window } = ground.window(pc.options);
+    await window.ready;
+    window.stores.secrets.failNext('get');
+    const work = importing(window, /alice/);
+    const told = await window.editor.window.message(/imported/);
+    told.close();
+    await work;
+    assert.match(told.text, /^alice@example\.com is imported\./);
+    assert.equal(await (await window.connect('gmail')).call('whoami'), 'alice@example.com (Alice)');
+  });
+
   it('keeps what is here and newer', async () => {
     const pc = await computer();
     const tokens = await pc.tokensOf('alice');

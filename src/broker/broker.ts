@@ -81,7 +81,7 @@ export class Broker implements TokenSource {
     const restored: LoaderParts['restored'] = (...read) => renewals.restored(...read);
     const loader = new Loader({ ...parts, vault, servers, holdings, restored, loaded: changed });
     const own = new OwnClients({ ...parts, vault, changed });
-    const clients = new Clients({ ...parts, vault, own, issuers });
+    const clients = new Clients({ ...parts, vault, own, issuers, reaches });
     const signOuts = new SignOuts({ ...parts, ...held, clients, loader, allowedOrigins, changed });
     this.ownClients = own;
     const withdrawn = () => loader.loadAll();

@@ -15,6 +15,7 @@ import type { IndexEntry } from '../vault/index-entry.js';
 import { cancelled } from './failures.js';
 import type { Issuers } from './issuers.js';
 import { noClientFor, type FoundClient, type OwnClients } from './own-clients.js';
+import type { Reaches } from './reaches.js';
 
 export interface ClientsParts {
   readonly rules: {
@@ -27,6 +28,7 @@ export interface ClientsParts {
   /** Those that the user has brought for issuers which register none. */
   readonly own: OwnClients;
   readonly issuers: Pick<Issuers, 'clientlessAt' | 'driverOf' | 'isIrreplaceable'>;
+  readonly reaches: Pick<Reaches, 'signedInAt'>;
 }
 
 /** Who wants a client, and whom to ask where only the user has one. */
@@ -108,9 +110,8 @@ export class Clients {
 
   /** Who is likely to sign in at `issuer`: the only one who has. */
   #likelyAt(issuer: string): string | undefined {
-    const known = this.parts.vault
-      .list()
-      .filter(({ account, resource, grant }) => account.issuer === issuer && resource === issuer && !grant);
+    const { reaches, vault } = this.parts;
+    const known = reaches.signedInAt(vault.list(), issuer);
     return known.length === 1 ? known[0]?.account.label : undefined;
   }
 

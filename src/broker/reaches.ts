@@ -2,6 +2,7 @@ import type { Account } from '../core/account.js';
 import { isSameIssuer } from '../core/address.js';
 import { reaches, type Reach } from '../core/reach.js';
 import type { AllowedOrigins } from '../vault/allowed-origins.js';
+import type { ListedCredential } from '../vault/index-entry.js';
 import type { Issuers } from './issuers.js';
 
 /** What a token is told apart by here: a credential, held or only listed. */
@@ -41,5 +42,11 @@ export class Reaches {
   /** Whether they name no audience, so that one credential serves all servers of its account. */
   isForAll({ account, resource }: Pick<Issued, 'account' | 'resource'>): boolean {
     return this.of({ account, resource, scopes: [] }).kind === 'origins';
+  }
+  /** Those of `listed` by which people have signed in at `issuer`, for all servers of its tokens. */
+  signedInAt(listed: readonly ListedCredential[], issuer: string): readonly ListedCredential[] {
+    return listed.filter(
+      (entry) => entry.account.issuer === issuer && entry.grant === undefined && this.isForAll(entry),
+    );
   }
 }

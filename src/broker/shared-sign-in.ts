@@ -135,11 +135,8 @@ function knownAccounts(
   issuer: string,
 ): readonly ListedCredential[] {
   const { account: pinned } = server.auth;
-  return vault
-    .list()
-    .filter(
-      (entry) => entry.grant === undefined && entry.account.issuer === issuer && reaches.isForAll(entry),
-    )
+  return reaches
+    .signedInAt(vault.list(), issuer)
     .filter((entry) => account === undefined || sameAccount(entry.account, account))
     .filter((entry) => pinned === undefined || isCalled(entry.account, pinned));
 }

@@ -47,4 +47,18 @@ describe('where the tokens of a credential may go', () => {
     assert.deepEqual(reaches.of(issued), { kind: 'resource', resource: own });
     assert.ok(!reaches.isWithin(issued, 'https://gmailmcp.googleapis.com/mcp/v1'));
   });
+
+  it('tells who has signed in at an issuer for all its servers', () => {
+    const listed = { account: alice, clientId: 'c', resource: google, scopes };
+    const others = [
+      { ...listed, resource: 'https://mcp.example.com/mcp' },
+      { ...listed, grant: { kind: 'google' as const } },
+      {
+        ...listed,
+        account: { ...alice, issuer: 'https://as.example.com' },
+        resource: 'https://as.example.com',
+      },
+    ];
+    assert.deepEqual(reaches.signedInAt([...others, listed], google), [listed]);
+  });
 });

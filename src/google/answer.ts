@@ -47,7 +47,9 @@ function readResponse({ status, data }: { readonly status: number; readonly data
     if (error === 'invalid_grant' && misdated.test(String(description)))
       return unavailable('the clock of this computer is wrong', status);
     const words = [subtype, description].filter((text) => typeof text === 'string').join(' ');
-    return { kind: 'refused', reason: 'refused', error, description: words };
+    // The client is what the file says, as is the login; they do not fit.
+    const reason = error === 'invalid_client' ? 'client-mismatch' : 'refused';
+    return { kind: 'refused', reason, error, description: words };
   }
   // Google's APIs have a form of their own.
   const { status: code, message } = Object(error) as {

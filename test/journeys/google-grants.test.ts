@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { googleScope } from '../../src/google/scopes.js';
 import { authorizedUserFile, externalAccountFile } from '../support/google/credential-files.js';
-import { googleClient } from '../support/google/google-clients.js';
+import { googleClient, type GoogleClient } from '../support/google/google-clients.js';
 import { googleWorld } from '../support/google/google-journeys.js';
 import { alice, bob } from '../support/google/google-users.js';
 import type { TestUser } from '../support/test-users.js';
@@ -22,8 +22,8 @@ const gcloud = googleClient({
 describe('a server that uses what gcloud has signed in', () => {
   const ground = useGround();
 
-  async function world() {
-    const made = await googleWorld(ground, googleClient(), gcloud);
+  async function world(...others: readonly GoogleClient[]) {
+    const made = await googleWorld(ground, googleClient(), ...others, gcloud);
     const path = join(scratchFolder(), 'adc.json');
     const server = await made.hosted('data', [bigQuery]);
     const auth = { grant: { type: 'google', credentials: path }, scopes: [bigQuery] };
@@ -33,7 +33,7 @@ describe('a server that uses what gcloud has signed in', () => {
       const { refreshToken } = await made.google.signedInElsewhere(user, gcloud, scopes);
       writeFileSync(path, authorizedUserFile(gcloud, refreshToken));
     };
-    return { ...made, logIn, data: { server, auth } };
+    return { ...made, path, logIn, data: { server, auth } };
   }
 
   it('uses them after an import that names the server, where they lie and wherever that is', async () => {
@@ -127,6 +127,33 @@ describe('a server that uses what gcloud has signed in', () => {
     window.clock.leap(300_000);
     assert.match(await waiting, text);
   });
+
+  const clients = { 'another client': googleClient(), 'another secret': { ...gcloud, secret: 'GOCSPX-new' } };
+  for (const [name, client] of Object.entries(clients))
+    it(`says that the login in the file was made with another client than it names: ${name}`, async () => {
+      const { google, window: open, path, data } = await world(client);
+      const scopes = ['openid', googleScope('userinfo.email'), bigQuery];
+      const { refreshToken } = await google.signedInElsewhere(alice, gcloud, scopes);
+      writeFileSync(path, authorizedUserFile(gcloud, refreshToken));
+      const { window } = await open({ data });
+      await window.ready;
+      const { call } = await window.connect('data');
+      await call('whoami');
+      writeFileSync(path, authorizedUserFile(client, refreshToken));
+      window.clock.leap(2 * hourMs);
+      google.advanceClock(2 * hourMs);
+      const waiting = call('whoami').catch((error: unknown) => String(error));
+      const text =
+        /sign-in of alice@example\.com belongs to another client .* secret of the client was changed.*“gcloud auth application-default login”/;
+      const notice = await window.editor.window.message(text);
+      assert.match(notice.text, /The MCP server “data” waits for it; then choose “Sign In”\./);
+      await window.waiting(1);
+      window.clock.leap(300_000);
+      assert.match(await waiting, text);
+      writeFileSync(path, authorizedUserFile(gcloud, refreshToken));
+      await window.run('signIn', /Again as/);
+      assert.match(await call('whoami'), /alice@example\.com/);
+    });
 
   it('leaves it to the others when one of them signs out', async () => {
     const { hosted, window: open, logIn, data } = await world();

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { googleEndpoints, type GoogleEndpoints } from '../../src/google/endpoints.js';
 import { Stores, type BrokerWindow } from '../support/broker-window.js';
 import { workspaceFile } from '../support/google/credential-files.js';
-import { googleClient } from '../support/google/google-clients.js';
+import { googleClient, type GoogleClient } from '../support/google/google-clients.js';
 import { googleWorld } from '../support/google/google-journeys.js';
 import { GoogleParties } from '../support/google/google-parties.js';
 import { serversSetting, useGround, userOf } from '../support/ground.js';
@@ -18,9 +18,9 @@ describe('“Import Credentials…”', () => {
   const ground = useGround();
 
   /** Google, one of its servers, and a computer on which google_workspace_mcp has been at work. */
-  async function computer() {
+  async function computer(...others: readonly GoogleClient[]) {
     const client = googleClient();
-    const parties = await GoogleParties.start({ clients: [client] });
+    const parties = await GoogleParties.start({ clients: [client, ...others] });
     ground.atEnd(() => parties.close());
     const { google } = parties;
     const server = await parties.hosted({ name: 'gmail', scopes: gmail });
@@ -298,6 +298,23 @@ describe('“Import Credentials…”', () => {
     assert.equal(texts[1], texts[0]);
     assert.ok(existsSync(path));
     assert.deepEqual(window.stores.credentialKeys, []);
+  });
+
+  it('says that tokens were given to another client than their file names, and leaves the file alone', async () => {
+    const other = googleClient();
+    const pc = await computer(other);
+    const tokens = await pc.tokensOf('alice');
+    const path = pc.write('alice@example.com.json', fileOf({ ...pc, client: other }, tokens));
+    const { window } = ground.window(pc.options);
+    const work = importing(window, /alice/);
+    const told = await window.editor.window.message(/“alice@example\.com” is not imported:/);
+    assert.match(told.text, /belongs to another client than the one that is used now.*Check the client\./);
+    assert.deepEqual(told.buttons, []);
+    told.close();
+    await work;
+    assert.ok(existsSync(path));
+    assert.deepEqual(window.stores.credentialKeys, []);
+    assert.ok(!window.remains.includes(other.secret));
   });
 
   it('does not offer to delete a file that allows more than what is here', async () => {

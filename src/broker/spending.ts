@@ -222,6 +222,7 @@ export function asBrokerError(error: unknown): BrokerError {
     'client_refused',
     'token_refused',
     'delegation_missing',
+    'clock_wrong',
   ] as const;
   if (hasCode(error, ...known)) return error;
   return new BrokerError('issuer_unreachable', 'The token could not be renewed.', { cause: error });

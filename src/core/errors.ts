@@ -41,6 +41,8 @@ export type ErrorCode =
   | 'client_refused'
   /** An administrator has not allowed a service account to act for people (domain-wide delegation). */
   | 'delegation_missing'
+  /** What was signed here with the time of this computer is too old for the issuer, or not valid yet. */
+  | 'clock_wrong'
   /** The issuer refuses a token by a grant that needs no user; the grant is kept, and tried again. */
   | 'token_refused'
   /** The configured client belongs to another authorization server than the one that the server names now. */

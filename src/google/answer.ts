@@ -45,7 +45,12 @@ function readResponse({ status, data }: { readonly status: number; readonly data
       };
     if (transient.includes(error)) return unavailable(error, status);
     if (error === 'invalid_grant' && misdated.test(String(description)))
-      return unavailable('the clock of this computer is wrong', status);
+      return {
+        kind: 'unavailable',
+        error: new BrokerError('clock_wrong', 'Google takes nothing that this computer has dated.', {
+          details: { status },
+        }),
+      };
     const words = [subtype, description].filter((text) => typeof text === 'string').join(' ');
     // The client is what the file says, as is the login; they do not fit.
     const reason = error === 'invalid_client' ? 'client-mismatch' : 'refused';

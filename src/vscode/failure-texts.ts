@@ -33,6 +33,13 @@ export function failureText(
   );
   const account = detail('account');
   const isFromFile = error.details['source'] === 'file';
+  const nextAttempt =
+    error.details['nextAttemptAtMs'] === undefined
+      ? undefined
+      : l10n.t(
+          'The sign-in is kept; next attempt in {0}. To try at once, run “MCP Credentials: Refresh Now”.',
+          durationText(l10n, Number(error.details['nextAttemptAtMs']) - nowMs),
+        );
   const renewFile = `${renewFileText(l10n)} ${signIn}`;
   const tooLarge = () =>
     l10n.t(
@@ -48,12 +55,15 @@ export function failureText(
     issuer_unreachable: () =>
       l10n.t('The authorization server for “{0}” does not answer.', server) +
       ' ' +
-      (error.details['nextAttemptAtMs'] === undefined
-        ? l10n.t('Check the network and try again.')
-        : l10n.t(
-            'The sign-in is kept; next attempt in {0}. To try at once, run “MCP Credentials: Refresh Now”.',
-            durationText(l10n, Number(error.details['nextAttemptAtMs']) - nowMs),
-          )),
+      (nextAttempt ?? l10n.t('Check the network and try again.')),
+    clock_wrong: () =>
+      [
+        l10n.t(
+          'The clock of this computer is wrong, so the authorization server for “{0}” takes nothing that is signed here. Set the computer’s clock: its date, time and time zone.',
+          server,
+        ),
+        nextAttempt ?? l10n.t('Then try again.'),
+      ].join(' '),
     tls_untrusted: () =>
       l10n.t(
         'The certificate of {0} is not trusted. Check the network’s proxy and the system’s certificates, then try again.',

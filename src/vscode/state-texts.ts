@@ -121,6 +121,11 @@ export function stateText(l10n: L10n, state: CredentialState, nowMs: number): st
             'the service account may not act for that person; have its client ID and scopes authorized in the Google Admin console; next attempt in {0}',
             next,
           );
+        case 'clock_wrong':
+          return l10n.t(
+            'the clock of this computer is wrong; set its date, time and time zone; next attempt in {0}',
+            next,
+          );
         case 'token_refused':
           return l10n.t('the authorization server gives no new token now; next attempt in {0}', next);
         case 'client_refused':

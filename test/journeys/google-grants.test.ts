@@ -277,6 +277,32 @@ describe('a server that is bound to an account which no person signs in with', (
     assert.deepEqual(window.stores.credentialKeys, []);
   });
 
+  it('says that the clock of this computer is wrong while it is, and goes on when it is right', async () => {
+    const { google, hosted, window: open, write } = await world();
+    const credentials = write('key.json', google.addServiceAccount('robot').keyFile);
+    const grant = { type: 'google', credentials };
+    const server = await hosted('data', [bigQuery]);
+    const { window } = await open({ data: { server, auth: { grant, scopes: [bigQuery] } } });
+    google.advanceClock(-2 * hourMs);
+    await window.ready;
+    const text =
+      /The clock of this computer is wrong, .*Set the computer’s clock: its date, time and time zone\./;
+    const signIn = window.run('signIn');
+    (await window.editor.window.message(text)).close();
+    await signIn;
+    google.advanceClock(2 * hourMs);
+    await window.run('signIn');
+    const { call } = await window.connect('data');
+    assert.match(await call('whoami'), /^robot@/);
+
+    google.advanceClock(2 * hourMs);
+    window.clock.leap(2 * hourMs);
+    assert.match(await call('whoami'), text);
+    google.advanceClock(-2 * hourMs);
+    await window.run('refreshNow');
+    assert.match(await call('whoami'), /^robot@/);
+  });
+
   it('has tokens of a workload that another platform vouches for', async () => {
     const { google, write, serves } = await world();
     const pool = google.addWorkloadPool('build');

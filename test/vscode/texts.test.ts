@@ -55,6 +55,7 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
     { reason: '"assertion expired"' },
     /"assertion expired"\. The grant is kept; next attempt in .* run “MCP Credentials: Refresh Now”\.$/,
   ],
+  clock_wrong: [{}, /Set the computer’s clock: its date, time and time zone\. Then try again\.$/],
   delegation_missing: [{}, /client ID authorized for the scopes .* Then try again/],
   client_key_unusable: [{ offered: '["ES256"]' }, /enter another key, or ask who runs the server/],
   token_file_unusable: [
@@ -173,6 +174,14 @@ describe('the text of a failure', () => {
     );
   });
 
+  it('says of a wrong clock that nothing is lost, and how to try at once when it is right', () => {
+    const error = new BrokerError('clock_wrong', '', { details: { nextAttemptAtMs: nowMs + 90_000 } });
+    assert.match(
+      failureText(l10n, error, tickets, nowMs, editor),
+      /Set the computer’s clock: .*The sign-in is kept; next attempt in 2 min\. .*“MCP Credentials: Refresh Now”\.$/,
+    );
+  });
+
   it('says of a client that is not taken that the sign-in is kept, and who can help', () => {
     const error = new BrokerError('client_refused', '', { details: { nextAttemptAtMs: nowMs + 600_000 } });
     assert.match(
@@ -276,6 +285,10 @@ describe('the text of a state', () => {
     [
       { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 600_000, code: 'client_refused' },
       'the authorization server refuses the client; have it mended there, or sign in again to enter its new secret; next attempt in 10 min',
+    ],
+    [
+      { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 10_000, code: 'clock_wrong' },
+      'the clock of this computer is wrong; set its date, time and time zone; next attempt in 1 min',
     ],
     [
       { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 10_000, code: 'record_elsewhere' },

@@ -173,6 +173,9 @@ export class ServiceAccounts {
       const { payload } = await jwtVerify(assertion, account.publicKey, {
         algorithms: ['RS256'],
         clockTolerance: 60,
+        // One from the future is refused only with it.
+        maxTokenAge: 3_600,
+        currentDate: new Date(this.given.clock.nowMs()),
         requiredClaims: ['iat', 'exp'],
       });
       if (Number(payload.exp) - Number(payload.iat) > 3_600) return { refused: invalid.times };

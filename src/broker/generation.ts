@@ -32,7 +32,7 @@ export function tokensFrom(
   previous?: Tokens,
   dpopKey = previous?.dpopKey,
 ): Tokens {
-  const { loginDigest } = granted;
+  const { loginDigest, quotaProject } = granted;
   // One of another login may be somebody else's.
   const inherited = previous?.loginDigest === loginDigest ? previous?.refreshToken : undefined;
   const refreshToken = granted.refreshToken ?? inherited;
@@ -50,6 +50,7 @@ export function tokensFrom(
     accessToken: granted.accessToken,
     ...(refreshToken !== undefined && { refreshToken }),
     ...(loginDigest !== undefined && { loginDigest }),
+    ...(quotaProject !== undefined && { quotaProject }),
     ...(key !== undefined && { dpopKey: key }),
     issuedAtMs: nowMs,
     ...(grantedAtMs !== undefined && { grantedAtMs }),

@@ -194,13 +194,17 @@ export class Lending {
   }
 
   #lend(id: ServerId, { account, resource, scopes, generation, tokens }: LiveCredential): LentToken {
-    const { accessToken: token, dpopKey, expiresAtMs } = tokens;
+    const { accessToken: token, dpopKey, expiresAtMs, quotaProject } = tokens;
     if (this.#delivered.get(id)?.equals(token) !== true) {
       this.#delivered.set(id, token);
       this.parts.audit.record({ kind: 'delivery', server: id, account, resource, generation, token });
     }
     const reach = this.parts.reaches.of({ account, resource, scopes });
-    const lent = { token, account, reach, scopes, ...(expiresAtMs !== undefined && { expiresAtMs }) };
+    const lent = {
+      ...{ token, account, reach, scopes },
+      ...(expiresAtMs !== undefined && { expiresAtMs }),
+      ...(quotaProject !== undefined && { quotaProject }),
+    };
     if (dpopKey === undefined) return lent;
     return { ...lent, prove: (...request) => resourceProof(dpopKey, token, ...request) };
   }

@@ -66,8 +66,6 @@ export type FoundContent =
       readonly type: string;
       /** By which servers have to name it; missing where it is what they use who name none. */
       readonly path?: string;
-      /** The project that Google's own libraries charge for their use, where the file names one. */
-      readonly quotaProject?: string;
     }
   /** Somebody's grant for one MCP server. */
   | {

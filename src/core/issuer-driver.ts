@@ -77,4 +77,6 @@ export interface IssuedToken {
   readonly refreshToken?: Secret;
   /** A digest of the login in the file, where it has one: another login may be somebody else's. */
   readonly loginDigest?: string;
+  /** The project that is charged for what is done with it, where the credentials or the environment name one. */
+  readonly quotaProject?: string;
 }

@@ -20,6 +20,8 @@ export interface LentToken {
   readonly scopes: readonly string[];
   /** The end of its life, in milliseconds since the epoch; missing when the issuer did not say. */
   readonly expiresAtMs?: number;
+  /** As `Tokens.quotaProject`. */
+  readonly quotaProject?: string;
   /** Only for a token that is bound to a key of ours; such a one is worth nothing without. */
   readonly prove?: (method: string, url: string) => Promise<Proof>;
 }

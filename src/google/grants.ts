@@ -24,6 +24,7 @@ import {
   requireUsualUniverse,
   workloadIn,
 } from './workload.js';
+import { quotaProjectFor } from './quota-project.js';
 import { everythingInTheCloud } from './scopes.js';
 import { transportOf, type Library, type Transport } from './transport.js';
 
@@ -76,7 +77,15 @@ export async function requestByLibrary(
       audience === undefined
         ? await accessToken(request, source)
         : await idToken(request, source, audience, path, wishes.nowMs);
-    return { kind: 'granted', token: { ...token, ...(loginDigest !== undefined && { loginDigest }) } };
+    const quotaProject = quotaProjectFor(parts, grant, file);
+    return {
+      kind: 'granted',
+      token: {
+        ...token,
+        ...(loginDigest !== undefined && { loginDigest }),
+        ...(quotaProject !== undefined && { quotaProject }),
+      },
+    };
   } catch (error) {
     if (hasCode(error, 'token_file_unusable')) throw error;
     return readAnswerOf(error, transport.failure, path);

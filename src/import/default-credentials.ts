@@ -10,9 +10,6 @@ const needed: Readonly<Record<string, readonly string[]>> = {
   impersonated_service_account: ['service_account_impersonation_url'],
 };
 
-/** A project's id, which older ones have behind a domain: `example.com:my-project`. */
-const isProject = (text: string): boolean => /^([a-z0-9.-]+:)?[a-z][a-z0-9-]*$/.test(text);
-
 /**
  * Reads an `application_default_credentials.json`, as far as to know whether it is one: it is not copied, but used
  * where it lies.
@@ -25,11 +22,5 @@ export function parseDefaultCredentials(text: string, path?: string): FoundConte
   const members = type !== undefined && Object.hasOwn(needed, type) ? needed[type] : undefined;
   if (type === undefined || members === undefined || !members.every((name) => textOf(file[name])))
     return { kind: 'unusable', why: 'incomplete' };
-  const quotaProject = textOf(file['quota_project_id']);
-  return {
-    kind: 'default-credentials',
-    type,
-    ...(path !== undefined && { path }),
-    ...(quotaProject !== undefined && isProject(quotaProject) && { quotaProject }),
-  };
+  return { kind: 'default-credentials', type, ...(path !== undefined && { path }) };
 }

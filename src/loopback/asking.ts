@@ -3,6 +3,7 @@ import { sameAccount } from '../core/account.js';
 import type { Audit } from '../core/audit.js';
 import { BrokerError, canUserHelp, hasCode } from '../core/errors.js';
 import type { Clock } from '../core/ports.js';
+import { quotaProjectHeader, quotaProjectOf } from '../core/quota-project.js';
 import { outOfReach, reaches } from '../core/reach.js';
 import type { AskAboutCall } from '../core/rule.js';
 import type { Server } from '../core/server.js';
@@ -11,7 +12,7 @@ import { withinLimit } from '../core/waiting.js';
 import { mayBeTold } from './beside-stream.js';
 import type { Body } from './body.js';
 import { discard, giveUp } from './discard.js';
-import { quotaProjectHeader, withHeader } from './headers.js';
+import { withHeader } from './headers.js';
 import { hidesAnything } from './hidden.js';
 import type { Hold } from './hold.js';
 import { sendLent } from './lent-request.js';
@@ -197,7 +198,7 @@ export class Asking {
       throw outOfReach(this.at.url, lent.reach, lent.account);
     const { reply, server } = this;
     const { upstream, clock } = this.parts;
-    const { quotaProject } = server.auth;
+    const quotaProject = quotaProjectOf(server, lent);
     const all = quotaProject === undefined ? headers : withHeader(headers, quotaProjectHeader, quotaProject);
     let { url } = place;
     // What goes into a stream of ours, or is looked at by us, must be readable.

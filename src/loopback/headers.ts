@@ -29,9 +29,6 @@ const notForServer = new Set([...hopByHop, ...local]);
 
 const notForCaller = new Set([...hopByHop, ...meantForBrowsers]);
 
-/** Which project Google's APIs charge for a call. */
-export const quotaProjectHeader = 'x-goog-user-project';
-
 /** The request headers that the server gets, in order, without a credential. */
 export function forwardedRequestHeaders(rawHeaders: readonly string[]): string[] {
   return without(rawHeaders, notForServer);

@@ -32,6 +32,8 @@ export interface GrantedTokens {
   readonly isBound?: true;
   /** As `Tokens.loginDigest`. */
   readonly loginDigest?: string;
+  /** As `Tokens.quotaProject`. */
+  readonly quotaProject?: string;
   /** Claims of the ID token, validated; only of an authorization code's answer. */
   readonly identity?: oauth.IDToken;
 }

@@ -25,7 +25,6 @@ export class DefaultCredentials {
 
   /**
    * @param found.path - the file, where it is not the one that is used by servers which name none
-   * @param found.quotaProject - whom to charge, for servers that name nobody
    * @returns what came of it, as a sentence
    */
   async use(found: Found): Promise<string> {
@@ -76,18 +75,14 @@ export class DefaultCredentials {
       .filter(({ id, url, auth }) => own.includes(id) && auth.grant === undefined && isWithin(origins, url));
   }
 
-  async #write({ id }: Server, { path, quotaProject }: Found): Promise<boolean> {
+  async #write({ id }: Server, { path }: Found): Promise<boolean> {
     const { entries } = this.parts;
     const entry = entries.own?.[id];
     if (!isRecord(entry)) return false;
     const auth = isRecord(entry['auth']) ? entry['auth'] : {};
     const next = {
       ...entry,
-      auth: {
-        ...(quotaProject !== undefined && { quotaProject }),
-        ...auth,
-        grant: { type: 'google', ...(path !== undefined && { credentials: path }) },
-      },
+      auth: { ...auth, grant: { type: 'google', ...(path !== undefined && { credentials: path }) } },
     };
     return entries.write(id, next, (server) => server.auth.grant?.kind === 'google');
   }

@@ -4,11 +4,11 @@ import type { Broker } from '../broker/broker.js';
 import type { Disposable } from '../core/announcer.js';
 import { BrokerError, canUserHelp } from '../core/errors.js';
 import type { Clock } from '../core/ports.js';
+import { quotaProjectHeader, quotaProjectOf } from '../core/quota-project.js';
 import { outOfReach, reaches } from '../core/reach.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { Storage } from '../core/storage.js';
 import { withinLimit } from '../core/waiting.js';
-import { quotaProjectHeader } from '../loopback/headers.js';
 import type { McpProxy } from '../loopback/mcp-proxy.js';
 import type { VSCode } from './api.js';
 import { CalmLook } from './calm.js';
@@ -130,24 +130,26 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
    * Puts the token of the moment into what is resolved, which the editor does not store.
    * @throws BrokerError as `accessToken`; `resource_mismatch`, `origin_not_allowed`, `token_bound`
    */
-  async #withToken({ id, url }: Server, resolved: McpHttpServerDefinition): Promise<McpHttpServerDefinition> {
-    const { token, account, reach, prove, expiresAtMs } = await this.parts.broker.accessToken(id);
+  async #withToken(server: Server, resolved: McpHttpServerDefinition): Promise<McpHttpServerDefinition> {
+    const { id, url } = server;
+    const lent = await this.parts.broker.accessToken(id);
+    const { token, account, reach, prove, expiresAtMs } = lent;
     if (!reaches(reach, url)) throw outOfReach(url, reach, account);
     if (prove !== undefined) throw new BrokerError('token_bound', 'A header alone proves nothing.');
     this.#deliveries.delivered(id, expiresAtMs);
     resolved.headers['Authorization'] = `Bearer ${token.reveal()}`;
+    const quotaProject = quotaProjectOf(server, lent);
+    if (quotaProject !== undefined) resolved.headers[quotaProjectHeader] = quotaProject;
     return resolved;
   }
 
   /** A new object each time: the editor keeps what it was given, and would store what is changed in it. */
   #definition(proxy: McpProxy, server: Server): McpHttpServerDefinition | undefined {
     const { vs } = this.parts;
-    const { id, url, auth, delivery } = server;
+    const { id, url, delivery } = server;
     const version = this.#version(server);
     if (delivery === 'header') {
-      const { quotaProject } = auth;
-      const headers = quotaProject === undefined ? {} : { [quotaProjectHeader]: quotaProject };
-      return new vs.McpHttpServerDefinition(id, vs.Uri.parse(url), headers, version);
+      return new vs.McpHttpServerDefinition(id, vs.Uri.parse(url), {}, version);
     }
     const endpoint = proxy.endpoint(id);
     if (endpoint === undefined) return undefined;

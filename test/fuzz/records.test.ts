@@ -56,6 +56,7 @@ const credential: fc.Arbitrary<Credential> = fc.record({
         grantEndsAtMs: instant,
         dpopKey: secret,
         loginDigest: anyText,
+        quotaProject: anyText,
       },
       { requiredKeys: ['kind', 'accessToken', 'issuedAtMs'] },
     ),

@@ -19,9 +19,11 @@ describe('Google’s other credentials', () => {
   let desk: TokenDesk;
   /** What has left by the way that was handed in. */
   let left: string[];
+  let environment: Record<string, string>;
   beforeEach(async () => {
     desk = await TokenDesk.start();
     left = [];
+    environment = {};
   });
   afterEach(() => desk.close());
 
@@ -73,7 +75,7 @@ describe('Google’s other credentials', () => {
   }
 
   function askAt(
-    path: string,
+    path: string | undefined,
     {
       refreshToken,
       loginDigest,
@@ -85,14 +87,14 @@ describe('Google’s other credentials', () => {
   ) {
     const driver = googleDriver({
       endpoints: desk.endpoints,
-      environment: {},
+      environment,
       homeFolder,
       isWindows: false,
       readTextFile,
       ...(limitMs !== undefined && { limitMs }),
     });
     return driver.request(
-      { kind: 'google', credentialsFile: path, ...grant },
+      { kind: 'google', ...(path !== undefined && { credentialsFile: path }), ...grant },
       {
         scopes,
         nowMs: Date.now(),
@@ -185,6 +187,27 @@ describe('Google’s other credentials', () => {
       );
     });
   }
+
+  it('name the project that is charged for their use, unless it can be none', async () => {
+    const projectIn = async (project: unknown, grant: Partial<IssuerGrant> = {}) =>
+      granted(await ask({ ...files()['user'], quota_project_id: project }, grant)).quotaProject;
+    for (const project of ['ours-1', 'example.com:ours']) assert.equal(await projectIn(project), project);
+    for (const other of ['', 'a\r\nb: c', 7, undefined]) assert.equal(await projectIn(other), undefined);
+    assert.equal(await projectIn('ours-1', { audience: service }), undefined);
+    assert.equal(await projectIn('ours-1', { impersonate: email }), undefined);
+  });
+
+  it('name the project that the environment names, where they are those of this computer', async () => {
+    environment = { GOOGLE_CLOUD_QUOTA_PROJECT: 'of-the-environment' };
+    const file = { ...files()['user'], quota_project_id: 'of-the-file' };
+    assert.equal(granted(await ask(file)).quotaProject, 'of-the-file');
+    const path = join(scratchFolder(), 'credentials.json');
+    writeFileSync(path, JSON.stringify(file));
+    environment['GOOGLE_APPLICATION_CREDENTIALS'] = path;
+    assert.equal(granted(await askAt(undefined, {})).quotaProject, 'of-the-environment');
+    environment['GOOGLE_CLOUD_QUOTA_PROJECT'] = '';
+    assert.equal(granted(await askAt(undefined, {})).quotaProject, 'of-the-file');
+  });
 
   it('ask for the scopes that are wanted, and for those alone', async () => {
     await ask(files()['key'] ?? {});

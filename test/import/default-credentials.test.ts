@@ -35,15 +35,6 @@ describe('application default credentials', () => {
     });
   }
 
-  it('name the project that is charged for their use, unless it can be none', () => {
-    const projectIn = (quotaProject: unknown) => {
-      const found = parseDefaultCredentials(JSON.stringify({ ...user, quota_project_id: quotaProject }));
-      return found.kind === 'default-credentials' ? found.quotaProject : assert.fail(found.kind);
-    };
-    for (const project of ['ours-1', 'example.com:ours']) assert.equal(projectIn(project), project);
-    for (const other of ['', 'a\r\nb: c', 7, undefined]) assert.equal(projectIn(other), undefined);
-  });
-
   for (const [title, text, why] of [
     ['cut off', '{"type":"auth', 'not-json'],
     ['without a member that is needed', JSON.stringify({ ...user, refresh_token: '' }), 'incomplete'],

@@ -80,6 +80,49 @@ describe('a server that uses what gcloud has signed in', () => {
     assert.ok(second.editor.settings.text.includes(JSON.stringify({ type: 'google', credentials: key })));
   });
 
+  it('charges the project that the login names, unless the settings name another', async () => {
+    const { google, hosted, window: open, path } = await world();
+    const scopes = ['openid', googleScope('userinfo.email'), bigQuery];
+    const { refreshToken } = await google.signedInElsewhere(alice, gcloud, scopes);
+    writeFileSync(path, authorizedUserFile(gcloud, refreshToken, 'of-the-file'));
+    const table = (name: string) => hosted(name, [bigQuery], { quotaProjects: ['of-the-file', 'ours-1'] });
+    const grant = { type: 'google', credentials: path };
+    const servers = {
+      tables: { server: await table('tables'), auth: { grant, scopes: [bigQuery] } },
+      charts: { server: await table('charts'), auth: { grant, scopes: [bigQuery], quotaProject: 'ours-1' } },
+      sent: { server: await table('sent'), delivery: 'header' as const, auth: { grant, scopes: [bigQuery] } },
+    };
+    const { window } = await open(servers);
+    await window.ready;
+    const charged = async (label: keyof typeof servers, by = window) => {
+      assert.match(await (await by.connect(label)).call('whoami'), /alice@example\.com/);
+      return servers[label].server.requests.at(-1)?.quotaProject;
+    };
+    assert.deepEqual(
+      [await charged('tables'), await charged('charts'), await charged('sent')],
+      ['of-the-file', 'ours-1', 'of-the-file'],
+    );
+    await window.close();
+    const { window: later } = await open(servers, { stores: window.stores });
+    await later.ready;
+    assert.equal(await charged('tables', later), 'of-the-file');
+  });
+
+  it('charges no project at an address that is not Google’s but the user’s alone', async () => {
+    const { google, hosted, window: open, path } = await world();
+    const scopes = ['openid', googleScope('userinfo.email'), bigQuery];
+    const { refreshToken } = await google.signedInElsewhere(alice, gcloud, scopes);
+    writeFileSync(path, authorizedUserFile(gcloud, refreshToken, 'of-the-file'));
+    const theirs = await hosted('theirs', [bigQuery]);
+    const auth = { grant: { type: 'google', credentials: path }, scopes: [bigQuery] };
+    const { window } = await open({ theirs: { server: theirs, auth } }, { own: [] });
+    await window.ready;
+    window.editor.window.planModal(/^Send tokens/, 'Allow');
+    await window.run('signIn');
+    assert.match(await (await window.connect('theirs')).call('whoami'), /alice@example\.com/);
+    assert.equal(theirs.requests.at(-1)?.quotaProject, undefined);
+  });
+
   it('is not said to use a login that Google has refused, and the step that helps is named', async () => {
     const { google, hosted, window: open } = await world();
     const home = scratchFolder();

@@ -76,14 +76,16 @@ export function showSurface(frame: WindowFrame, parts: SurfaceParts): StatusBar 
     services: googleServices,
     scopeText: googleScopeText,
   });
+  const home = googleHome(system);
   const importCredentials = new ImportCredentials({
     vs,
     broker,
-    foreign: foreignCredentials({ ...googleHome(system), tokenEndpoints: tokenEndpoints(google) }),
+    foreign: foreignCredentials({ ...home, tokenEndpoints: tokenEndpoints(google) }),
     actions,
     defaultCredentials: new DefaultCredentials({ vs, broker, actions, entries, origins }),
     addServer,
     issuer,
+    homeFolder: home.homeFolder,
     storage,
     clock,
     log,

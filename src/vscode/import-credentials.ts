@@ -12,6 +12,7 @@ import type { DefaultCredentials } from './default-credentials.js';
 import { failureText } from './failure-texts.js';
 import {
   filesText,
+  homePath,
   importedText,
   originText,
   removalText,
@@ -30,6 +31,7 @@ export interface ImportCredentialsParts {
   readonly actions: Pick<AccountActions, 'chooseAccount'>;
   /** Google's issuer identifier. */
   readonly issuer: string;
+  readonly homeFolder: string;
   readonly storage: Pick<Storage, 'health'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -133,13 +135,15 @@ export class ImportCredentials {
   }
 
   #lineFor({ origin, name, files, content }: FoundCredential): Choice {
-    const { l10n } = this.parts.vs;
+    const { vs, homeFolder } = this.parts;
+    const { l10n } = vs;
+    const short = (path: string) => homePath(path, homeFolder);
     const places = files.map(({ path, leadsTo }) =>
-      leadsTo === undefined ? path : l10n.t('{0}, a link to {1}', path, leadsTo),
+      leadsTo === undefined ? short(path) : l10n.t('{0}, a link to {1}', short(path), short(leadsTo)),
     );
     const isUnusable = content.kind === 'unusable';
     return {
-      label: `${isUnusable ? '$(warning)' : '$(account)'} ${name.replaceAll('$(', '$ (')}`,
+      label: `${isUnusable ? '$(warning)' : '$(account)'} ${short(name).replaceAll('$(', '$ (')}`,
       description: isUnusable ? unusableText(l10n, content.why) : originText(l10n, origin),
       ...(places[0] !== undefined && { detail: places[0] }),
     };

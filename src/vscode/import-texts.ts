@@ -60,6 +60,12 @@ export function importedText(l10n: L10n, labels: readonly string[]): readonly st
   ];
 }
 
+/** `path` with `~` for the user's home folder; as it is on Windows, where nobody writes it so. */
+export const homePath = (path: string, homeFolder: string): string => {
+  const home = homeFolder.replace(/\/$/, '');
+  return home !== '' && path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path;
+};
+
 /** Files by the folder that they are in, which is named once: a name of a folder may be longer than the line. */
 export function filesText(paths: readonly string[]): string {
   const byFolder = new Map<string, string[]>();

@@ -73,7 +73,7 @@ describe('a server that uses what gcloud has signed in', () => {
     const second = await importing({ GOOGLE_APPLICATION_CREDENTIALS: key }, /robot\.json/, /charts/);
     const [, list] = second.editor.window.picks;
     assert.equal(
-      list?.items.find(({ label }) => label.includes(key))?.description,
+      list?.items.find(({ label }) => label.endsWith(' ~/robot.json'))?.description,
       'named by the variable GOOGLE_APPLICATION_CREDENTIALS',
     );
     assert.match(await (await second.connect('charts')).call('whoami'), /robot@/);

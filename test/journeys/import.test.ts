@@ -111,7 +111,7 @@ describe('“Import Credentials…”', () => {
     const damaged = list.find(({ label }) => label.includes('carol'));
     assert.match(damaged?.description ?? '', /is damaged: it is not JSON/);
     assert.equal(damaged?.picked, undefined);
-    assert.equal(damaged?.detail, cut);
+    assert.equal(damaged?.detail, '~/.google_workspace_mcp/credentials/carol@example.com.json');
 
     window.editor.window.planModal(/Delete these files\?/, 'Delete 1 File');
     told.press('Delete the Files…');
@@ -369,7 +369,7 @@ describe('“Import Credentials…”', () => {
     await work;
     assert.equal(pc.google.requests.length, before);
     const link = window.editor.window.picks.at(-1)?.items.find(({ label }) => label.includes('link@'));
-    assert.match(link?.detail ?? '', /a link to .*elsewhere\.json/);
+    assert.match(link?.detail ?? '', /^~\/.*, a link to ~\/elsewhere\.json$/);
   });
 
   it('offers a folder where nothing is in the usual places', async () => {

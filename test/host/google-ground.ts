@@ -16,8 +16,15 @@ export class GoogleGround {
   #world: GoogleWorld | undefined;
   #editor: Editor | undefined;
 
-  /** @param build - adds servers to the world, and says what the editor is started with */
-  async open(options: GoogleOptions, build: (world: GoogleWorld) => HostOptions = () => ({})): Promise<void> {
+  /**
+   * @param build - adds servers to the world, and says what the editor is started with
+   * @param trust - how the office's certificate authority gets known: to Node alone, or as one of the system's
+   */
+  async open(
+    options: GoogleOptions,
+    build: (world: GoogleWorld) => HostOptions = () => ({}),
+    trust: 'NODE_EXTRA_CA_CERTS' | 'SSL_CERT_FILE' = 'NODE_EXTRA_CA_CERTS',
+  ): Promise<void> {
     const world = await GoogleWorld.start(options);
     this.#world = world;
     const own = build(world);
@@ -27,7 +34,7 @@ export class GoogleGround {
     this.#editor = await startEditor({
       ...own,
       settings: { 'http.proxy': world.proxyUrl, ...own.settings },
-      env: { NODE_EXTRA_CA_CERTS: authorityFile, ...own.env },
+      env: { [trust]: authorityFile, ...own.env },
       browserNames: { names, address, spkiHash },
     });
   }

@@ -2,7 +2,7 @@ import type { Broker } from './broker/broker.js';
 import { parseClientFile } from './google/client-file.js';
 import { googleEndpoints, tokenEndpoints } from './google/endpoints.js';
 import { hostedServers } from './google/hosted-servers.js';
-import { googleScopeText, googleServices } from './google/scopes.js';
+import { googleScopeWords, googleServices } from './google/scopes.js';
 import { foreignCredentials } from './import/finder.js';
 import { AccountActions } from './vscode/account-actions.js';
 import { AddServer } from './vscode/add-server.js';
@@ -74,7 +74,7 @@ export function showSurface(frame: WindowFrame, parts: SurfaceParts): StatusBar 
   const addServer = new AddServer({
     ...{ vs, broker, configured, actions, googleClients, presets, entries, issuer },
     services: googleServices,
-    scopeText: googleScopeText,
+    scopeWords: googleScopeWords,
   });
   const home = googleHome(system);
   const importCredentials = new ImportCredentials({

@@ -24,3 +24,10 @@ export interface ScopeGroup {
   /** What is enough to read. */
   readonly readOnly: readonly string[];
 }
+
+/** What a scope lets somebody do, and at which service. */
+export interface ScopeWords {
+  readonly service: string;
+  /** To go on a list after the service. */
+  readonly text: string;
+}

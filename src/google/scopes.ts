@@ -1,9 +1,9 @@
-import type { ScopeGroup } from '../core/server-preset.js';
+import type { ScopeGroup, ScopeWords } from '../core/server-preset.js';
 
 /** One scope of Google, by the part of its address that differs. */
 interface Scope {
   readonly name: string;
-  /** What it lets somebody do, to go on a list after the service. */
+  /** As `ScopeWords.text`. */
   readonly text: string;
   /** The names of narrower scopes for which it stands, too. */
   readonly covers?: readonly string[];
@@ -276,9 +276,9 @@ const identityScopes: Readonly<Record<string, string>> = {
 
 const identityNames = new Set(Object.values(identityScopes));
 
-const texts = new Map(
+const words = new Map(
   googleServices.flatMap(({ label, scopes }) =>
-    scopes.map(({ name, text }) => [googleScope(name), `${label}: ${text}`] as const),
+    scopes.map(({ name, text }) => [googleScope(name), { service: label, text }] as const),
   ),
 );
 
@@ -299,6 +299,12 @@ export function missingGoogleScopes(
 }
 
 /** What a scope lets somebody do; undefined for one that is not in the table. */
-export const googleScopeText = (scope: string): string | undefined => texts.get(canonical(scope));
+export const googleScopeWords = (scope: string): ScopeWords | undefined => words.get(canonical(scope));
+
+/** The same as one text. */
+export function googleScopeText(scope: string): string | undefined {
+  const found = googleScopeWords(scope);
+  return found && `${found.service}: ${found.text}`;
+}
 
 const canonical = (scope: string): string => identityScopes[scope] ?? scope;

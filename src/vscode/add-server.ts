@@ -26,7 +26,7 @@ export interface AddServerParts {
   readonly presets: readonly ServerPreset[];
   /** Google's, to be asked for at servers of others. */
   readonly services: readonly ScopeGroup[];
-  readonly scopeText: ScopeChoiceParts['scopeText'];
+  readonly scopeWords: ScopeChoiceParts['scopeWords'];
   /** Google's issuer identifier. */
   readonly issuer: string;
   readonly entries: ServerEntries;

@@ -1,11 +1,11 @@
-import type { ScopeGroup } from '../core/server-preset.js';
+import type { ScopeGroup, ScopeWords } from '../core/server-preset.js';
 import type { VSCode } from './api.js';
 
 /** How the user says what an account may be used for at a server. */
 export interface ScopeChoiceParts {
   readonly vs: VSCode;
-  /** What a scope lets somebody do, in words; undefined for one that is not known. */
-  readonly scopeText: (scope: string) => string | undefined;
+  /** What a scope lets somebody do; undefined for one that is not known. */
+  readonly scopeWords: (scope: string) => ScopeWords | undefined;
 }
 
 /**
@@ -52,12 +52,11 @@ export async function askHowFar(
 }
 
 /** What `scopes` allow; a service is named once. */
-function textOf({ scopeText }: ScopeChoiceParts, scopes: readonly string[]): string {
-  const texts = scopes.map((scope) => scopeText(scope) ?? scope);
-  const serviceOf = (text = '') => /^[^:]+: /.exec(text)?.[0] ?? '';
-  return texts
-    .map((text, n) =>
-      serviceOf(text) === serviceOf(texts[n - 1]) ? text.slice(serviceOf(text).length) : text,
+function textOf({ scopeWords }: ScopeChoiceParts, scopes: readonly string[]): string {
+  const all = scopes.map((scope) => scopeWords(scope) ?? { service: '', text: scope });
+  return all
+    .map(({ service, text }, n) =>
+      service === '' || service === all[n - 1]?.service ? text : `${service}: ${text}`,
     )
     .join('; ');
 }

@@ -1,4 +1,5 @@
 import { assertNever } from '../core/assert-never.js';
+import type { ErrorCode } from '../core/errors.js';
 import type { RefusalReason } from '../core/refusal.js';
 import type { CredentialState, SignedIn } from '../core/state.js';
 import type { VSCode } from './api.js';
@@ -112,43 +113,9 @@ export function stateText(l10n: L10n, state: CredentialState, nowMs: number): st
     case 'refreshing':
       return withNotes(l10n, l10n.t('signed in, renewing the token'), state, nowMs);
     case 'retrying': {
-      const next = durationText(l10n, state.nextAttemptAtMs - nowMs);
-      switch (state.code) {
-        case 'tls_untrusted':
-          return l10n.t('the authorization server’s certificate is not trusted; next attempt in {0}', next);
-        case 'delegation_missing':
-          return l10n.t(
-            'the service account may not act for that person; have its client ID and scopes authorized in the Google Admin console; next attempt in {0}',
-            next,
-          );
-        case 'clock_wrong':
-          return l10n.t(
-            'the clock of this computer is wrong; set its date, time and time zone; next attempt in {0}',
-            next,
-          );
-        case 'token_refused':
-          return l10n.t('the authorization server gives no new token now; next attempt in {0}', next);
-        case 'client_refused':
-          return l10n.t(
-            'the authorization server refuses the client; have it mended there, or sign in again to enter its new secret; next attempt in {0}',
-            next,
-          );
-        case 'record_elsewhere':
-          return l10n.t('another window has a newer sign-in; reload this window');
-        case 'renewed_elsewhere':
-          return l10n.t('another window renews it and cannot store it; next attempt in {0}', next);
-        case 'vault_write_failed':
-          return l10n.t(
-            'the storage takes nothing, so it is not renewed; make room on the disk or unlock the keyring; next attempt in {0}',
-            next,
-          );
-        case 'network_down':
-          return l10n.t('this computer is not connected to a network; renewing goes on when it is back');
-        case 'too_many_attempts':
-          return l10n.t('renewed too often within a minute, so there is a pause; next attempt in {0}', next);
-        default:
-          return l10n.t('the authorization server does not answer; next attempt in {0}', next);
-      }
+      const why = retryingText(l10n, state.code);
+      if (isTriedOnOccasion(state.code)) return why;
+      return `${why}; ${l10n.t('next attempt in {0}', durationText(l10n, state.nextAttemptAtMs - nowMs))}`;
     }
     case 'needs-sign-in':
       return l10n.t('sign-in needed');
@@ -156,6 +123,44 @@ export function stateText(l10n: L10n, state: CredentialState, nowMs: number): st
       return assertNever(state);
   }
 }
+
+/** Why a token is not renewed now. */
+function retryingText(l10n: L10n, code: ErrorCode): string {
+  switch (code) {
+    case 'tls_untrusted':
+      return l10n.t('the authorization server’s certificate is not trusted');
+    case 'delegation_missing':
+      return l10n.t(
+        'the service account may not act for that person; have its client ID and scopes authorized in the Google Admin console',
+      );
+    case 'clock_wrong':
+      return l10n.t('the clock of this computer is wrong; set its date, time and time zone');
+    case 'token_refused':
+      return l10n.t('the authorization server gives no new token now');
+    case 'client_refused':
+      return l10n.t(
+        'the authorization server refuses the client; have it mended there, or sign in again to enter its new secret',
+      );
+    case 'record_elsewhere':
+      return l10n.t('another window has a newer sign-in; reload this window');
+    case 'renewed_elsewhere':
+      return l10n.t('another window renews it and cannot store it');
+    case 'vault_write_failed':
+      return l10n.t(
+        'the storage takes nothing, so it is not renewed; make room on the disk or unlock the keyring',
+      );
+    case 'network_down':
+      return l10n.t('this computer is not connected to a network; renewing goes on when it is back');
+    case 'too_many_attempts':
+      return l10n.t('renewed too often within a minute, so there is a pause');
+    default:
+      return l10n.t('the authorization server does not answer');
+  }
+}
+
+/** Whether it is not the clock that decides when it is tried again. */
+const isTriedOnOccasion = (code: ErrorCode): boolean =>
+  code === 'record_elsewhere' || code === 'network_down';
 
 /** A sign-in that ends by itself is announced this long before. */
 const announceMs = 2 * 24 * 60 * minuteMs;

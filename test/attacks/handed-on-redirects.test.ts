@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Stores, type BrokerWindow } from '../support/broker-window.js';
-import { publicClient, serversSetting, useGround } from '../support/ground.js';
-
-const own = 'fake.editor://mcp-credential-broker.mcp-credential-broker/callback';
+import type { BrokerWindow } from '../support/broker-window.js';
+import {
+  editorRedirect as own,
+  focusedBeside,
+  ignoredRedirects,
+  windowByEditor,
+} from '../support/editor-redirect.js';
+import { useGround } from '../support/ground.js';
 
 /** Resolves when `window` has said of so many that they belong to no sign-in. */
-async function whenIgnored({ editor }: BrokerWindow, times: number): Promise<void> {
-  const ignored = () =>
-    editor.window.logLines.filter((line) => line.includes('belongs to no sign-in')).length;
-  while (ignored() < times) await new Promise((resolve) => setImmediate(resolve));
+async function whenIgnored(window: BrokerWindow, times: number): Promise<void> {
+  while (ignoredRedirects(window) < times) await new Promise((resolve) => setImmediate(resolve));
 }
 
 describe('redirects that windows hand on to each other', () => {
@@ -18,18 +20,9 @@ describe('redirects that windows hand on to each other', () => {
 
   /** A window that signs in through the editor's address, and another one, which the user looked at last. */
   async function windows() {
-    const client = { ...publicClient('refresh_token'), redirect_uris: [own] };
-    const issuer = await ground.issuer({ clients: [client], registration: false });
-    const server = await ground.server(issuer);
-    const user = {
-      ...serversSetting([server], { tickets: { auth: { clientId: 'ours' } } }),
-      'mcpCredentials.redirect.via': 'editor',
-    };
-    const { window: mine, browser } = ground.window({ user });
-    const { window: focused } = ground.window({ stores: new Stores({ home: mine.stores.home }) });
-    await focused.ready;
-    const folder = join(mine.stores.home, 'redirects');
-    return { issuer, mine, browser, focused, folder };
+    const { issuer, window: mine, browser } = await windowByEditor(ground);
+    const focused = await focusedBeside(ground, mine);
+    return { issuer, mine, browser, focused, folder: join(mine.stores.home, 'redirects') };
   }
 
   it('leave nothing of a web page that opens a thousand of them, with states of its own', async () => {

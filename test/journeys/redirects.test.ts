@@ -3,12 +3,16 @@ import { readdirSync, statSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { Stores } from '../support/broker-window.js';
+import {
+  editorRedirect as own,
+  focusedBeside,
+  ignoredRedirects,
+  windowByEditor,
+} from '../support/editor-redirect.js';
 import { FakeMemento } from '../support/fake-memento.js';
 import type { EditorPlace } from '../support/fake-editor.js';
 import { publicClient, serversSetting, useGround, userOf } from '../support/ground.js';
 import { listen } from '../support/listener.js';
-
-const own = 'fake.editor://mcp-credential-broker.mcp-credential-broker/callback';
 
 /** The modes of the file that waits, and of the folder it is in. */
 const modesIn = (home: string): readonly string[] => {
@@ -23,20 +27,8 @@ describe('where the browser comes back', () => {
   const redirectUriOf = (url = '') => new URL(url).searchParams.get('redirect_uri') ?? '';
 
   describe('to the address of the editor, which the settings ask for', () => {
-    async function window(settings = {}, stores = new Stores()) {
-      const client = { ...publicClient('refresh_token'), redirect_uris: [own] };
-      const issuer = await ground.issuer({ clients: [client], registration: false });
-      const server = await ground.server(issuer);
-      const user = {
-        ...serversSetting([server], { tickets: { auth: { clientId: 'ours' } } }),
-        'mcpCredentials.redirect.via': 'editor',
-        ...settings,
-      };
-      return { issuer, ...ground.window({ user, stores }) };
-    }
-
     it('a client that is registered with it signs in, and the window says so', async () => {
-      const { issuer, window: mine, browser } = await window();
+      const { issuer, window: mine, browser } = await windowByEditor(ground);
       browser.openProgram = (url) => mine.editor.openUri(url);
       await mine.signIn();
       assert.equal(redirectUriOf(mine.editor.opened[0]), own);
@@ -47,7 +39,7 @@ describe('where the browser comes back', () => {
     });
 
     it('what anybody else opens there is ignored, whatever it carries, and so is a second time', async () => {
-      const { issuer, window: mine, browser } = await window();
+      const { issuer, window: mine, browser } = await windowByEditor(ground);
       browser.openProgram = (url) => {
         const { searchParams } = new URL(url);
         const state = searchParams.get('state') ?? '';
@@ -66,15 +58,13 @@ describe('where the browser comes back', () => {
       await mine.signIn();
       assert.match(await (await mine.connect('tickets')).call('whoami'), /alice/);
       assert.equal(issuer.counts().codesExchanged, 1);
-      const ignored = mine.editor.window.logLines.filter((line) => line.includes('belongs to no sign-in'));
-      assert.equal(ignored.length, 7);
+      assert.equal(ignoredRedirects(mine), 7);
       assert.ok(!mine.remains.includes('forged'));
     });
 
     it('comes to the window that waits for it, when the system opens it in another one', async () => {
-      const { issuer, window: mine, browser } = await window();
-      const { window: focused } = ground.window({ stores: new Stores({ home: mine.stores.home }) });
-      await focused.ready;
+      const { issuer, window: mine, browser } = await windowByEditor(ground);
+      const focused = await focusedBeside(ground, mine);
       const seen: string[] = [];
       browser.openProgram = (url) => {
         seen.push(url, ...modesIn(mine.stores.home));
@@ -92,7 +82,11 @@ describe('where the browser comes back', () => {
 
     it('leaves nothing in a file where nothing is to be kept, not even while it waits', async () => {
       const stores = new Stores({ globalState: new FakeMemento() });
-      const { window: mine, browser } = await window({ 'mcpCredentials.storage.backend': 'memory' }, stores);
+      const { window: mine, browser } = await windowByEditor(
+        ground,
+        { 'mcpCredentials.storage.backend': 'memory' },
+        stores,
+      );
       const seen: (readonly string[])[] = [];
       browser.openProgram = (url) => {
         seen.push(readdirSync(stores.home, { recursive: true }).map(String));
@@ -105,7 +99,7 @@ describe('where the browser comes back', () => {
     });
 
     it('a redirect there is judged like any other: one of another issuer is refused', async () => {
-      const { issuer, window: mine, browser } = await window();
+      const { issuer, window: mine, browser } = await windowByEditor(ground);
       browser.openProgram = (url) => {
         const redirect = new URL(url);
         redirect.searchParams.set('iss', 'https://evil.example.com');

@@ -31,11 +31,7 @@ describe('a token', () => {
     await window.connect('tickets');
     await window.close();
     const thief = await ground.resource(issuer);
-    const again = ground.window({
-      stores: window.stores,
-      user: serversSetting([thief]),
-      browse: undefined,
-    }).window;
+    const again = ground.again(window, thief);
     await assert.rejects(again.editor.resolve('tickets'), /Nobody is signed in/);
     await again.editor.window.message(/needs you to sign in/);
     assert.deepEqual(thief.authorized, []);

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { refusingRedirect, serversSetting, useGround, userOf } from '../support/ground.js';
-import { FormBrowser } from '../support/form-browser.js';
 
 /** The editor makes a link of this in a notification, and pressing it would run a command. */
 const linked = '[Sign In](command:workbench.action.terminal.sendSequence?evil)';
@@ -11,19 +10,13 @@ describe('words of a server that look like ours', () => {
   const ground = useGround();
 
   it('are quoted when they explain a refusal, on one line, and are no link', async () => {
-    const issuer = await ground.issuer();
-    const server = await ground.server(issuer);
-    const browser = new FormBrowser(userOf('alice'));
-    const { window } = ground.window({
-      user: serversSetting([server]),
-      browse: (url) =>
-        browser.open(
-          refusingRedirect(issuer, url, {
-            error: 'temporarily_unavailable',
-            error_description: `All is well.\n2026-01-01 info Signed in. ${linked}`,
-          }),
-        ),
-    });
+    const refusal = {
+      error: 'temporarily_unavailable',
+      error_description: `All is well.\n2026-01-01 info Signed in. ${linked}`,
+    };
+    const { window } = await ground.signedOut((url, { issuer, browser }) =>
+      browser.open(refusingRedirect(issuer, url, refusal)),
+    );
     await window.ready;
     const run = window.run('signIn');
     const failure = await window.editor.window.message(/refused the sign-in: "All is well\.\\n/);

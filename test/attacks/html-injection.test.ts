@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { refusingRedirect, serversSetting, useGround, userOf } from '../support/ground.js';
-import { FormBrowser } from '../support/form-browser.js';
 
 const script = '<script>alert(1)</script><img src=x onerror="alert(2)">';
 
@@ -19,19 +18,10 @@ describe('HTML in what a server says', () => {
   });
 
   it('is text on the final page when it is the description of an error', async () => {
-    const issuer = await ground.issuer();
-    const server = await ground.server(issuer);
-    const browser = new FormBrowser(userOf('alice'));
-    const { window } = ground.window({
-      user: serversSetting([server]),
-      browse: (url) =>
-        browser.open(
-          refusingRedirect(issuer, url, {
-            error: 'server_error',
-            error_description: script,
-          }),
-        ),
-    });
+    const refusal = { error: 'server_error', error_description: script };
+    const { window } = await ground.signedOut((url, { issuer, browser }) =>
+      browser.open(refusingRedirect(issuer, url, refusal)),
+    );
     await window.ready;
     const run = window.run('signIn');
     (await window.editor.window.message(/refused the sign-in/)).close();
@@ -55,21 +45,11 @@ describe('HTML in what a server says', () => {
   });
 
   it('could not run anyway: the page’s policy forbids scripts, and nobody keeps it', async () => {
-    const issuer = await ground.issuer();
-    const server = await ground.server(issuer);
     let headers = new Headers();
-    const browser = new FormBrowser(userOf('alice'));
-    const { window } = ground.window({
-      user: serversSetting([server]),
-      browse: async (url) => {
-        const { searchParams } = new URL(url);
-        const home = searchParams.get('redirect_uri') ?? '';
-        const answer = await fetch(
-          `${home}?error=access_denied&state=${searchParams.get('state') ?? ''}&iss=${encodeURIComponent(issuer.issuer)}`,
-        );
-        headers = answer.headers;
-        return browser.open('about:blank');
-      },
+    const { window } = await ground.signedOut(async (url, { issuer, browser }) => {
+      const refusal = { error: 'access_denied', error_description: '' };
+      ({ headers } = await fetch(refusingRedirect(issuer, url, refusal)));
+      return browser.open('about:blank');
     });
     await window.signIn();
     assert.match(headers.get('content-security-policy') ?? '', /default-src 'none'/);

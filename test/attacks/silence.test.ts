@@ -26,11 +26,7 @@ describe('without a click by the user', () => {
     window.clock.leap(55_000);
     await window.editor.window.message(/waits for you/);
     await window.close();
-    const again = ground.window({
-      stores: window.stores,
-      user: serversSetting([server]),
-      browse: undefined,
-    }).window;
+    const again = ground.again(window, server);
     await again.ready;
     await until(() => again.editor.statusBar !== undefined);
     again.clock.leap(3_600_000);
@@ -80,11 +76,7 @@ describe('without a click by the user', () => {
     issuer.failNext('token', { status: 503 });
     for (const key of window.stores.memento.keys()) await window.stores.memento.update(key, 'nonsense');
     window.stores.globalState.failNext(2);
-    const again = ground.window({
-      stores: window.stores,
-      user: serversSetting([server]),
-      browse: undefined,
-    }).window;
+    const again = ground.again(window, server);
     await again.ready;
     assert.match((await again.definition('tickets')).version ?? '', /^signed-out /);
     assert.equal(again.editor.window.messages.length, 0);

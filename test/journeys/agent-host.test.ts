@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { BrokerWindow } from '../support/broker-window.js';
 import { Child } from '../support/child-process.js';
-import { serversSetting, useGround } from '../support/ground.js';
+import { useGround } from '../support/ground.js';
 
 /**
  * Agents of an agent host (Copilot CLI, Claude, Codex) are processes of their own. They take what
@@ -76,11 +76,7 @@ describe('an agent in another process, which has the provided definition and not
     const { server, window } = await ground.signedIn();
     const old = await window.definition('tickets');
     await window.close();
-    const again = ground.window({
-      stores: window.stores,
-      user: serversSetting([server]),
-      browse: undefined,
-    }).window;
+    const again = ground.again(window, server);
     await again.ready;
     const child = new Child('agent-child');
     ground.atEnd(() => child.kill());

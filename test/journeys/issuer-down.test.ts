@@ -67,13 +67,13 @@ describe('an issuer that is down', () => {
     const { issuer, server, window } = await ground.signedIn();
     await window.close();
     issuer.failNext('oauth-metadata', { status: 503 });
-    const again = ground.window({ stores: window.stores, user: serversSetting([server]), browse: undefined });
-    again.window.clock.leap(120_000);
-    await assert.rejects(again.window.editor.resolve('tickets'), /does not answer.*The sign-in is kept/);
-    again.window.clock.leap(toTheNextAttemptMs);
+    const again = ground.again(window, server);
+    again.clock.leap(120_000);
+    await assert.rejects(again.editor.resolve('tickets'), /does not answer.*The sign-in is kept/);
+    again.clock.leap(toTheNextAttemptMs);
     await issuer.occurrence(({ kind }) => kind === 'refreshed');
-    await until(() => again.window.log(/Renewed/) !== undefined);
-    assert.equal(await (await again.window.connect('tickets')).call('whoami'), 'alice@example.com (Alice)');
+    await until(() => again.log(/Renewed/) !== undefined);
+    assert.equal(await (await again.connect('tickets')).call('whoami'), 'alice@example.com (Alice)');
   });
 
   it('may be asked by the user at once', async () => {

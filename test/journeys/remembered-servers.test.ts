@@ -45,11 +45,7 @@ describe('a server that was reached before', () => {
     await window.close();
     issuer.revokeGrants('alice');
 
-    const again = ground.window({
-      stores: window.stores,
-      user: serversSetting([server]),
-      browse: undefined,
-    }).window;
+    const again = ground.again(window, server);
     await again.ready;
     again.clock.leap(pastTheEndMs);
     const { client, call } = await again.connect('tickets');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { until } from '../support/broker-window.js';
-import { serversSetting, useGround } from '../support/ground.js';
+import { useGround } from '../support/ground.js';
 
 const pastTheEndMs = 55_000;
 
@@ -33,11 +33,7 @@ describe('a rotated refresh token', () => {
     release();
     await closed;
 
-    const again = ground.window({
-      stores: window.stores,
-      user: serversSetting([server]),
-      browse: undefined,
-    }).window;
+    const again = ground.again(window, server);
     again.clock.leap(4 * pastTheEndMs);
     assert.equal(await (await again.connect('tickets')).call('whoami'), 'alice@example.com (Alice)');
     assert.deepEqual([issuer.counts().refreshes, issuer.counts().refusedRefreshes], [2, 0]);
@@ -52,11 +48,7 @@ describe('a rotated refresh token', () => {
     await until(() => window.log(/Saving a renewed credential failed/) !== undefined);
     await window.close();
 
-    const again = ground.window({
-      stores: window.stores,
-      user: serversSetting([server]),
-      browse: undefined,
-    }).window;
+    const again = ground.again(window, server);
     again.clock.leap(4 * pastTheEndMs);
     assert.equal(await (await again.connect('tickets')).call('whoami'), 'alice@example.com (Alice)');
     assert.equal(issuer.counts().refusedRefreshes, 0);
@@ -82,11 +74,7 @@ describe('a rotated refresh token', () => {
     window.clock.leap(pastTheEndMs);
     assert.equal(await call('whoami'), 'alice@example.com (Alice)');
     await window.close();
-    const again = ground.window({
-      stores: window.stores,
-      user: serversSetting([server]),
-      browse: undefined,
-    }).window;
+    const again = ground.again(window, server);
     again.clock.leap(4 * pastTheEndMs);
     assert.equal(await (await again.connect('tickets')).call('whoami'), 'alice@example.com (Alice)');
     assert.equal(issuer.counts().refusedRefreshes, 0);

@@ -5,7 +5,7 @@ import {
   type TestAuthorizationServer,
 } from './authorization-server.js';
 import { BrokerWindow, type BrokerWindowOptions } from './broker-window.js';
-import { FormBrowser, type BrowserUser } from './form-browser.js';
+import { FormBrowser, type BrowserUser, type Visit } from './form-browser.js';
 import type { McpServerOptions } from './mcp-endpoint.js';
 import { startMcpServer, type TestMcpServer } from './mcp-server.js';
 import { ScriptedResource } from './scripted-resource.js';
@@ -90,6 +90,32 @@ export class Ground {
     const window = new BrokerWindow({ browse: (url) => browser.open(url), ...options });
     this.#windows.push(window);
     return { window, browser };
+  }
+
+  /** The window that opens once `before` is closed, and in which nobody is to be sent to a browser. */
+  again({ stores }: BrokerWindow, ...servers: readonly Pick<TestMcpServer, 'name' | 'url'>[]): BrokerWindow {
+    return this.window({ stores, user: serversSetting(servers), browse: undefined }).window;
+  }
+
+  /**
+   * An authorization server, an MCP server, and a window in which nobody is signed in for it yet.
+   * @param detour - takes the place of the browser
+   */
+  async signedOut(
+    detour: (
+      url: string,
+      parties: { issuer: TestAuthorizationServer; browser: FormBrowser },
+    ) => Promise<Visit>,
+    user = userOf('alice'),
+  ) {
+    const issuer = await this.issuer();
+    const server = await this.server(issuer);
+    const browser = new FormBrowser(user);
+    const { window } = this.window({
+      user: serversSetting([server]),
+      browse: (url) => detour(url, { issuer, browser }),
+    });
+    return { issuer, window };
   }
 
   /** An authorization server, an MCP server, and a window in which alice is signed in for it. */

@@ -13,6 +13,7 @@ export function quotaProjectOf(
   { url, auth }: Pick<Server, 'url' | 'auth'>,
   { quotaProject, reach }: Pick<LentToken, 'quotaProject' | 'reach'>,
 ): string | undefined {
+  if (auth.quotaProject !== undefined || quotaProject === undefined) return auth.quotaProject;
   const isOwn = reach.kind === 'origins' && reaches({ ...reach, origins: [] }, url);
-  return auth.quotaProject ?? (isOwn ? quotaProject : undefined);
+  return isOwn ? quotaProject : undefined;
 }

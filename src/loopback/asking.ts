@@ -79,7 +79,8 @@ export class Asking {
    * @throws BrokerError as `TokenSource`, `Upstream.send`, `Hold.wait` and `permit`; `resource_mismatch`, `origin_not_allowed`; `token_rejected`
    */
   async answered(call: Call): Promise<Answered> {
-    let lent = await this.#permitted(call, await this.token(call));
+    let lent = await this.token(call);
+    if (call.conditions !== undefined) lent = await this.#permitted(call, lent);
     let answer = await this.#send(call, lent);
     if (answer.statusCode === 401) {
       giveUp(answer, call.body, this.parts.clock);

@@ -188,9 +188,12 @@ export class Exchange {
   }
 
   /** What the server says to `call`; in a session that began here, when that is tied to the server's own. */
-  async #answered(call: Call): Promise<Answered> {
+  #answered(call: Call): Promise<Answered> {
     const local = this.#local;
-    if (local === undefined) return this.#asking.answered(call);
+    return local === undefined ? this.#asking.answered(call) : this.#answeredIn(local, call);
+  }
+
+  async #answeredIn(local: LocalSession, call: Call): Promise<Answered> {
     if (local.tying === undefined) await this.#asking.token({ ...call, session: undefined });
     else if (local.tie === undefined) this.#keepAlive(call);
     const { session, name, version } = await this.parts.tying.tied(this.server, local, {

@@ -5,6 +5,8 @@ import type { LentToken } from '../core/token-source.js';
 import { discard } from './discard.js';
 import type { Upstream, UpstreamRequest } from './upstream.js';
 
+type LentRequest = Omit<UpstreamRequest, 'token' | 'proof'>;
+
 /**
  * Sends a request with a token on loan, and with the proof that a bound token needs; once more when the server wants
  * a nonce in it, which is no refusal of the token: it has not been looked at yet. Every answer may bring the nonce of
@@ -12,13 +14,24 @@ import type { Upstream, UpstreamRequest } from './upstream.js';
  * @throws BrokerError as `Upstream.send`; `nonce_wanted` for a request that cannot be repeated; the next one will carry it
  * @see RFC 9449 §7.1, §8.2 and §9
  */
-export async function sendLent(
+export function sendLent(
   upstream: Upstream,
-  request: Omit<UpstreamRequest, 'token' | 'proof'>,
+  request: LentRequest,
   { token, prove }: LentToken,
   clock: Clock,
 ): Promise<IncomingMessage> {
-  if (prove === undefined) return upstream.send({ ...request, token });
+  return prove === undefined
+    ? upstream.send({ ...request, token })
+    : sendProven(upstream, request, token, prove, clock);
+}
+
+async function sendProven(
+  upstream: Upstream,
+  request: LentRequest,
+  token: LentToken['token'],
+  prove: NonNullable<LentToken['prove']>,
+  clock: Clock,
+): Promise<IncomingMessage> {
   const send = async () => {
     const proof = await prove(request.method, request.url.href);
     const answer = await upstream.send({ ...request, token, proof: proof.header });

@@ -37,11 +37,17 @@ export class Upstream {
           ? ['authorization', `Bearer ${token.reveal()}`]
           : ['authorization', `DPoP ${token.reveal()}`, 'dpop', proof];
       const all = ['host', url.host, ...headers, ...credential, ...length];
-      const options = { ...destinationOf(url), method, headers: mayPassProxy(url) ? byName(all) : all };
-      const outgoing =
-        url.protocol === 'https:'
-          ? httpsRequest({ ...options, agent: this.#https })
-          : httpRequest({ ...options, agent: this.#http });
+      const { protocol, hostname, port, pathname, search } = url;
+      const isEncrypted = protocol === 'https:';
+      const outgoing = (isEncrypted ? httpsRequest : httpRequest)({
+        protocol,
+        hostname: hostname.replace(/^\[|\]$/g, ''),
+        port,
+        path: `${pathname}${search}`,
+        method,
+        headers: mayPassProxy(url) ? byName(all) : all,
+        agent: isEncrypted ? this.#https : this.#http,
+      });
       let isAnswered = false;
       outgoing.on('response', (answer) => {
         isAnswered = true;
@@ -98,11 +104,6 @@ function byName(lines: readonly string[]): Record<string, string | string[]> {
     if (before === undefined) names.set(lower, name);
   }
   return headers;
-}
-
-/** What Node's client wants to know of an address; its own way from a URL to that copies the URL. */
-function destinationOf({ protocol, hostname, port, pathname, search }: URL) {
-  return { protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port, path: `${pathname}${search}` };
 }
 
 function unreachable(url: URL, cause: unknown): BrokerError {

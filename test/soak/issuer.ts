@@ -47,18 +47,29 @@ export interface Family {
   readonly clientId: string;
   readonly resource: string;
   readonly bornAtMs: number;
+  /** The window that redeemed the code. */
+  readonly by: Asker;
   current: RefreshToken;
+  /** When a token of it was saved first. */
+  savedAtMs?: number;
   /** Why nobody can renew any more. */
   deathCause?: string;
 }
 
+/** What a person is called at an issuer that says so. */
+export const emailOf = (subject: string): string => `${subject}@people.example`;
+
 type NewFamily = Omit<Family, 'current'>;
+
+/** What makes a credential one and no other, whatever registration it was granted to. */
+export const nameOf = ({ subject, resource }: Pick<Family, 'subject' | 'resource'>): string =>
+  `${subject} at ${resource}`;
 
 export interface IssuerEvents {
   /** A refresh token that had been presented before, or that belongs to a dead family. */
   presentedAgain(token: RefreshToken, asked: Asked): void;
   /** A grant was ended at a window's word. */
-  revoked(family: Family): void;
+  revoked(family: Family, by: Asker): void;
   /** Something was sent where it should not have been. */
   misdirected(what: string): void;
 }
@@ -68,6 +79,8 @@ export interface Asked {
   readonly url: URL;
   readonly method: string;
   readonly body: string;
+  /** The access token that it carries. */
+  readonly bearer?: string;
   readonly by: Asker;
   /** When the request left its window. */
   readonly leftAtMs: number;
@@ -101,6 +114,11 @@ export class Issuer {
     private readonly dice: Dice,
     private readonly events: IssuerEvents,
   ) {}
+
+  /** Knows `clientId` without its registering here. */
+  know(clientId: string): void {
+    this.#clients.add(clientId);
+  }
 
   refreshToken(text: string): RefreshToken | undefined {
     return this.#refreshTokens.get(text);
@@ -151,10 +169,15 @@ export class Issuer {
         const token = this.#refreshTokens.get(form.get('token') ?? '');
         if (token === undefined) this.events.misdirected('a token to revoke');
         else {
-          this.events.revoked(token.family);
+          this.events.revoked(token.family, by);
           this.end(token.family, 'signed out');
         }
         return { status: 200, body: {} };
+      }
+      case 'GET /userinfo': {
+        const subject = this.#accessTokens.get(asked.bearer ?? '')?.family.subject;
+        if (subject === undefined) this.events.misdirected('a question who somebody is');
+        return { status: 200, body: { sub: subject, email: emailOf(subject ?? ''), email_verified: true } };
       }
       case 'GET /.well-known/openid-configuration':
         return { status: 404, body: {} };
@@ -172,6 +195,7 @@ export class Issuer {
       token_endpoint: `${origin}/token`,
       registration_endpoint: `${origin}/register`,
       revocation_endpoint: `${origin}/revoke`,
+      userinfo_endpoint: `${origin}/userinfo`,
       code_challenge_methods_supported: ['S256'],
       authorization_response_iss_parameter_supported: true,
     };
@@ -186,7 +210,7 @@ export class Issuer {
       return { status: 400, body: { error: 'invalid_grant' } };
     }
     const { clientId, subject, resource } = granted;
-    return this.#grant({ issuer: this, clientId, subject, resource, bornAtMs: this.nowMs() }, by, []);
+    return this.#grant({ issuer: this, clientId, subject, resource, bornAtMs: this.nowMs(), by }, by, []);
   }
 
   #renew(form: URLSearchParams, asked: Asked): Answered {

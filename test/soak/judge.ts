@@ -1,6 +1,9 @@
-import type { SignOutExtent } from '../../src/broker/sign-outs.js';
-import type { Asked, Asker, Family, Issuer, IssuerEvents, RefreshToken } from './issuer.js';
+import type { SignOutExtent, SignOutResult } from '../../src/broker/sign-outs.js';
+import { nameOf, type Asked, type Asker, type Family } from './issuer.js';
+import type { Issuer, IssuerEvents, RefreshToken } from './issuer.js';
 import { unsealed } from './quick-crypto.js';
+import { SignOutBook, type Leaving } from './sign-out-book.js';
+import type { Place } from './world.js';
 
 /** What is kept about one credential, where a crash of all windows would leave it. */
 interface Kept {
@@ -21,13 +24,14 @@ export class Judge implements IssuerEvents {
   readonly #counts = new Map<string, number>();
   readonly #journal = new Map<string, Kept>();
   readonly #secrets = new Map<string, Kept>();
-  /** When the user signed out, by resource. */
-  readonly #signedOutAtMs = new Map<string, number>();
-  /** When the user asked last for a sign-out that ends the grant, too, by resource. */
-  readonly #grantEndsAtMs = new Map<string, number>();
+  readonly #book = new SignOutBook();
+  /** How much has gone wrong outside of the windows. */
+  #troubles = 0;
+  /** When each credential was seen first that nobody uses. */
+  readonly #unusedSinceMs = new Map<string, number>();
   /** When something that can be renewed with was kept first, without a break since, by credential. */
   readonly #usableSinceMs = new Map<string, number>();
-  /** The resources whose tokens SecretStorage has forgotten, until there is a new sign-in. */
+  /** The credentials that SecretStorage has forgotten, until there is a new sign-in. */
   readonly #forgotten = new Set<string>();
 
   constructor(
@@ -37,6 +41,7 @@ export class Judge implements IssuerEvents {
 
   count(what: string, by = 1): void {
     this.#counts.set(what, (this.#counts.get(what) ?? 0) + by);
+    if (/^(faults|sleeps|freezes|clock jumps)/.test(what)) this.#troubles += by;
   }
 
   /** The largest value that was seen. */
@@ -67,7 +72,7 @@ export class Judge implements IssuerEvents {
     this.count(`refresh tokens presented twice: ${cause ?? 'without need'}`);
     if (cause === undefined) {
       this.violated(
-        `${by.name} presents a refresh token for ${family.resource} that ${first.by.name} has presented ` +
+        `${by.name} presents a refresh token of ${nameOf(family)} that ${first.by.name} has presented ` +
           `${Math.round((this.nowMs() - first.atMs) / 1000)} s before; its successor is ` +
           `${first.successor.wasSaved ? 'saved' : first.answer}.`,
       );
@@ -75,11 +80,11 @@ export class Judge implements IssuerEvents {
     family.issuer.end(family, cause ?? 'presented twice without need');
   }
 
-  revoked({ resource, bornAtMs, deathCause }: Family): void {
-    if (deathCause !== undefined) return;
+  revoked(family: Family, by: Asker): void {
+    if (family.deathCause !== undefined) return;
     this.count('grants ended by a sign-out');
-    if ((this.#grantEndsAtMs.get(resource) ?? -Infinity) < bornAtMs)
-      this.violated(`The grant for ${resource} was revoked, which nobody had asked for.`);
+    if (!this.#book.mayEnd(family, by))
+      this.violated(`${by.name} has revoked the grant of ${nameOf(family)}, which nobody had asked it for.`);
   }
 
   misdirected(what: string): void {
@@ -93,25 +98,28 @@ export class Judge implements IssuerEvents {
     if (!/^[0-9a-f]{32}$/.test(name)) return;
     const entry = JSON.parse(text) as {
       readonly generation: number;
+      readonly account: { readonly subject: string };
       readonly resource: string;
       readonly clientId: string;
       readonly content: { readonly kind: string; readonly data: string };
     };
-    const { generation, resource, clientId, content } = entry;
-    const key = JSON.stringify([clientId, resource]);
+    const { generation, clientId, content } = entry;
+    const key = JSON.stringify([clientId, nameOf({ ...entry, ...entry.account })]);
     const kept: Kept =
       content.kind === 'removed'
         ? { generation, kind: 'removed' }
         : this.#kept(JSON.parse(unsealed(content.data) ?? '{}') as StoredRecord);
-    this.#change(key, resource, () => this.#journal.set(key, kept));
+    this.#change(key, () => this.#journal.set(key, kept));
   }
 
   /** SecretStorage's value under `name`, after it has become durable. */
   stored(name: string, value: string | undefined): void {
     if (!name.startsWith('credential:')) return;
-    const [, clientId, , resource = ''] = JSON.parse(name.slice('credential:'.length)) as string[];
-    const key = JSON.stringify([clientId, resource]);
-    this.#change(key, resource, () => {
+    const [, clientId, subject = '', resource = ''] = JSON.parse(
+      name.slice('credential:'.length),
+    ) as string[];
+    const key = JSON.stringify([clientId, nameOf({ subject, resource })]);
+    this.#change(key, () => {
       if (value === undefined) this.#secrets.delete(key);
       else this.#secrets.set(key, this.#kept(JSON.parse(value) as StoredRecord));
     });
@@ -120,7 +128,7 @@ export class Judge implements IssuerEvents {
   /** SecretStorage has lost everything, the key of the journal included. */
   forgot(): void {
     for (const [key, { kind }] of [...this.#journal, ...this.#secrets]) {
-      if (kind !== 'removed') this.#forgotten.add(resourceOf(key));
+      if (kind !== 'removed') this.#forgotten.add(credentialOf(key));
     }
     for (const [key, { kind }] of this.#journal) if (kind !== 'removed') this.#journal.delete(key);
     this.#secrets.clear();
@@ -128,118 +136,160 @@ export class Judge implements IssuerEvents {
   }
 
   /**
-   * The user signs out. Until that has ended, a window may die in the middle of it.
-   * @returns puts it back as it was: the credential stays, since others use it
+   * The user signs out of `credential`. Until that has ended, a window may die in the middle of it.
+   * @param users - the servers that are signed out, each in its workspace
    */
-  signsOut(resource: string, extent: SignOutExtent): () => void {
-    const before = this.#signedOutAtMs.get(resource);
-    this.#signedOutAtMs.set(resource, Infinity);
-    if (extent === 'grant') this.#grantEndsAtMs.set(resource, this.nowMs());
-    return () => {
-      if (before === undefined) this.#signedOutAtMs.delete(resource);
-      else this.#signedOutAtMs.set(resource, before);
-    };
+  signsOut(credential: string, extent: SignOutExtent, by: Asker, users: readonly string[]): Leaving {
+    const leaving = { credential, extent, by, askedAtMs: this.nowMs(), troubles: this.#troubles };
+    this.#book.begins(leaving, users);
+    return leaving;
   }
 
-  signedOut(resource: string): void {
-    if (this.#signedOutAtMs.has(resource)) this.#signedOutAtMs.set(resource, this.nowMs());
+  signedOut(leaving: Leaving, result: SignOutResult): void {
+    this.count(`sign-outs: ${result}`);
+    if (result === 'left' || result === 'was-signed-out') {
+      this.#book.isVoid(leaving);
+      return;
+    }
+    leaving.ended = { atMs: this.nowMs(), troubles: this.#troubles };
+    const isAlive = leaving.gone !== undefined && leaving.gone.deathCause === undefined;
+    const couldBeTold = leaving.troubles === this.#troubles;
+    if (isAlive && (result === 'revoked' || (result === 'forgotten' && couldBeTold)))
+      this.violated(`The grant of ${leaving.credential} lives on, whose sign-out has ended with ${result}.`);
   }
 
-  nobodyToSignOut(resource: string): void {
-    this.#signedOutAtMs.delete(resource);
+  /** The user begins to sign in for `credential` in the window `by`. */
+  signsIn(credential: string, by: Asker): void {
+    this.#book.signInBegins(credential, by, this.nowMs());
   }
 
-  signedIn(resource: string): void {
-    this.#signedOutAtMs.delete(resource);
-    this.#forgotten.delete(resource);
+  /** A server in a workspace has had the time to write down that it uses `credential`. */
+  uses(credential: string, user: string): void {
+    this.#book.uses(credential, user, this.nowMs());
   }
 
-  isSignedOut(resource: string): boolean {
-    return this.#signedOutAtMs.has(resource);
+  isSignedOut(credential: string): boolean {
+    return this.#book.isToGo(credential);
   }
 
-  isForgotten(resource: string): boolean {
-    return this.#forgotten.has(resource);
+  isForgotten(credential: string): boolean {
+    return this.#forgotten.has(credential);
   }
 
-  /** Whether what is kept for `resource` can be renewed with, and every window has had the time to know. */
-  isUsable(resource: string, forMs = newsTakeMs): boolean {
+  /** Whether what is kept for `credential` can be renewed with, and every window has had the time to know. */
+  isUsable(credential: string, forMs = newsTakeMs): boolean {
     return [...this.#usableSinceMs].some(
       ([key, sinceMs]) =>
-        resourceOf(key) === resource && this.#usable(key) !== undefined && this.nowMs() - sinceMs >= forMs,
+        credentialOf(key) === credential &&
+        this.#usable(key) !== undefined &&
+        this.nowMs() - sinceMs >= forMs,
     );
   }
 
   /** Whether a sign-out that happened so long ago has left something that a window could use. */
   lookForUndoneRemovals(afterMs: number): void {
-    for (const [resource, atMs] of this.#signedOutAtMs) {
-      if (this.nowMs() - atMs < afterMs) continue;
-      for (const key of new Set([...this.#journal.keys(), ...this.#secrets.keys()])) {
-        const kept = this.#newest(key);
-        if (resourceOf(key) !== resource || kept?.kind !== 'alive') continue;
-        // A window that died may have saved a later sign-in, of which nobody was told.
-        if ((kept.refreshToken?.family.bornAtMs ?? 0) > atMs) this.signedIn(resource);
-        else this.violated(`The removal of ${resource} was undone.`);
-        this.#signedOutAtMs.delete(resource);
+    for (const leaving of this.#book.all()) {
+      const { credential, ended } = leaving;
+      if (ended === undefined || this.nowMs() - ended.atMs < afterMs) continue;
+      const isBack = this.#keysOf(credential).some((key) => this.#newest(key)?.kind === 'alive');
+      if (!isBack) continue;
+      this.violated(`The removal of ${credential} was undone.`);
+      this.#book.isVoid(leaving);
+    }
+  }
+
+  /**
+   * Whether something is kept that no server in any workspace uses, for so long now.
+   * @param inUse - what those use, as it is written down
+   */
+  lookForLeftovers(inUse: ReadonlySet<string>, afterMs: number): void {
+    for (const credential of new Set([...this.#usableSinceMs.keys()].map(credentialOf))) {
+      // A window that died in a sign-out has left everything where it was.
+      const isCutShort = this.#book.of(credential).some(({ ended }) => ended === undefined);
+      if (inUse.has(credential) || isCutShort || !this.isUsable(credential, 0)) {
+        this.#unusedSinceMs.delete(credential);
+        continue;
       }
+      const sinceMs = this.#unusedSinceMs.get(credential) ?? this.nowMs();
+      this.#unusedSinceMs.set(credential, sinceMs);
+      if (this.nowMs() - sinceMs < afterMs) continue;
+      this.#unusedSinceMs.set(credential, Infinity);
+      this.violated(`What is kept for ${credential} is left over: nobody uses it.`);
     }
   }
 
   // What windows do.
 
-  /** A window gave out `text` for a call to `resource`. @returns whether the resource takes it */
-  lent(by: Asker, resource: string, text: string): boolean {
+  /** A window gave out `text` for a call to `place`. @returns whether that takes it */
+  lent(by: Asker, { credential }: Pick<Place, 'credential'>, text: string): boolean {
     this.count('calls with a token');
     const token = this.issuers.map((issuer) => issuer.accessToken(text)).find((found) => found !== undefined);
     if (token === undefined) {
       this.count('calls with a token of long ago');
       return false;
     }
-    if (token.family.resource !== resource)
-      this.violated(`${by.name} gives out a token of ${token.family.resource} for ${resource}.`);
+    if (nameOf(token.family) !== credential)
+      this.violated(`${by.name} gives out a token of ${nameOf(token.family)} instead of ${credential}.`);
+    if (this.#isLongGone(credential))
+      this.violated(`${by.name} gives out a token of ${credential}, which is signed out.`);
     const { beside } = token;
     const isExcused = beside.wasSaved || by.saveFailedAtMs >= beside.given.atMs;
     if (!beside.wasSaved) this.count('calls with a token whose successor is only in memory');
-    if (!isExcused) this.violated(`${by.name} gives out a token of ${resource} that is not saved.`);
+    if (!isExcused) this.violated(`${by.name} gives out a token of ${credential} that is not saved.`);
     return token.family.issuer.isGood(token);
   }
 
-  /** A window needs the user for `resource`. */
-  signInAsked(by: Asker, resource: string): void {
-    const isNeedless = !this.isSignedOut(resource) && !this.isForgotten(resource) && this.isUsable(resource);
+  /** Whether everybody has had the time to know that `credential` was signed out of, and nothing has gone wrong since. */
+  #isLongGone(credential: string): boolean {
+    const isKnown = this.#book
+      .of(credential)
+      .some(({ ended }) => ended?.troubles === this.#troubles && this.nowMs() - ended.atMs >= newsTakeMs);
+    return isKnown && this.isSignedOut(credential) && !this.isUsable(credential, 0);
+  }
+
+  /** A window needs the user for `credential`. */
+  signInAsked(by: Asker, credential: string): void {
+    const isNeedless =
+      !this.isSignedOut(credential) && !this.isForgotten(credential) && this.isUsable(credential);
     if (!isNeedless) return;
     // A window that died between saving a sign-in and removing what it replaces leaves two grants for one account.
-    const keys = [...new Set([...this.#journal.keys(), ...this.#secrets.keys()])];
-    const present = keys.filter(
-      (key) => resourceOf(key) === resource && this.#newest(key)?.kind !== 'removed',
-    );
+    const present = this.#keysOf(credential).filter((key) => this.#newest(key)?.kind !== 'removed');
     if (present.length > 1) {
       this.count('sign-ins asked although another registration has a grant');
       return;
     }
     this.count('sign-ins asked without need');
-    this.violated(`${by.name} asks to sign in for ${resource}, which was not needed.`);
+    this.violated(`${by.name} asks to sign in for ${credential}, which was not needed.`);
   }
 
-  /** Why nobody can renew for `resource`, in words. */
-  lossOf(resource: string): string {
-    if (this.isSignedOut(resource)) return 'signed out by the user';
-    if (this.isForgotten(resource)) return 'forgotten by SecretStorage';
-    const family = this.#families(resource).at(-1);
+  /** Why nobody can renew for `credential`, in words. */
+  lossOf(credential: string): string {
+    if (this.isSignedOut(credential)) return 'signed out by the user';
+    if (this.isForgotten(credential)) return 'forgotten by SecretStorage';
+    const family = this.#families(credential).at(-1);
     if (family === undefined) return 'first sign-in';
     return family.deathCause ?? 'in this workspace only';
   }
 
-  #families(resource: string): readonly Family[] {
-    return this.issuers.flatMap(({ families }) => families.filter((family) => family.resource === resource));
+  #families(credential: string): readonly Family[] {
+    return this.issuers.flatMap(({ families }) => families.filter((family) => nameOf(family) === credential));
   }
 
-  #change(key: string, resource: string, change: () => void): void {
+  #keysOf(credential: string): readonly string[] {
+    const keys = new Set([...this.#journal.keys(), ...this.#secrets.keys()]);
+    return [...keys].filter((key) => credentialOf(key) === credential);
+  }
+
+  #change(key: string, change: () => void): void {
+    const credential = credentialOf(key);
     const before = this.#usable(key);
     const family = this.#newest(key)?.refreshToken?.family;
     change();
     const kept = this.#newest(key);
-    if (kept?.refreshToken !== undefined) kept.refreshToken.wasSaved = true;
+    if (kept?.refreshToken !== undefined) this.#saved(kept.refreshToken);
+    if (kept?.kind === 'removed' && family !== undefined)
+      for (const leaving of this.#book.of(credential))
+        if (leaving.ended === undefined) leaving.gone ??= family;
     const after = this.#usable(key);
     if (after !== undefined) {
       if (before === undefined) this.#usableSinceMs.set(key, this.nowMs());
@@ -247,20 +297,31 @@ export class Judge implements IssuerEvents {
     }
     this.#usableSinceMs.delete(key);
     // What could be renewed with must not go but by renewing, by the user or by the issuer.
-    if (this.isSignedOut(resource) || this.isForgotten(resource)) return;
+    if (this.isSignedOut(credential) || this.isForgotten(credential)) return;
     // A sign-in under another registration has taken its place.
-    if (this.isUsable(resource, 0)) return;
+    if (this.isUsable(credential, 0)) return;
     if (before === undefined) {
       // What comes in the place of a token that is spent must not go with it, either.
       const isAlive = family !== undefined && family.deathCause === undefined;
       if (isAlive && kept?.kind === 'removed')
-        this.violated(`What was kept for ${resource} was removed in a renewal, which nobody had asked for.`);
+        this.violated(
+          `What was kept for ${credential} was removed in a renewal, which nobody had asked for.`,
+        );
       return;
     }
     this.violated(
-      `What was kept for ${resource} could be renewed with, and is now ${kept?.kind ?? 'gone'}` +
+      `What was kept for ${credential} could be renewed with, and is now ${kept?.kind ?? 'gone'}` +
         `${kept?.refreshToken === undefined ? '' : ' and older'}.`,
     );
+  }
+
+  #saved(token: RefreshToken): void {
+    token.wasSaved = true;
+    const { family } = token;
+    if (family.savedAtMs !== undefined) return;
+    family.savedAtMs = this.nowMs();
+    this.#book.signedIn(family);
+    this.#forgotten.delete(nameOf(family));
   }
 
   /** The refresh token that is kept, when the issuer would take it. */
@@ -291,7 +352,7 @@ interface StoredRecord {
   readonly tokens?: { readonly kind: string; readonly refreshToken?: string };
 }
 
-const resourceOf = (key: string): string => (JSON.parse(key) as string[])[1] ?? '';
+const credentialOf = (key: string): string => (JSON.parse(key) as string[])[1] ?? '';
 
 /** Why a token had to be presented although it had been: nobody could know `successor`. Undefined when somebody could. */
 function causeOf(

@@ -80,6 +80,7 @@ export class MonthWindow implements Asker {
       redirects: this.#redirects(),
       questions: noQuestions,
       readTokenFile,
+      drivers: [world.driver],
     });
   }
 
@@ -102,7 +103,7 @@ export class MonthWindow implements Asker {
   }
 
   async open(): Promise<void> {
-    await this.broker.setServers(this.places.map(({ id, url }) => ({ id: id as ServerId, url, auth: {} })));
+    await this.broker.setServers(this.places.map(({ id, url, auth }) => ({ id: id as ServerId, url, auth })));
   }
 
   thaw(): void {
@@ -281,8 +282,7 @@ export class MonthWindow implements Asker {
   #browse(url: URL): Promise<boolean> {
     const { clock, dice, judge, issuers } = this.world;
     const arrive = this.#arrivals.get(url.searchParams.get('state') ?? '');
-    const resource = url.searchParams.get('resource') ?? '';
-    const place = this.world.placeAt(resource);
+    const place = this.world.placeOf(url);
     const issuer = issuers.find(({ origin }) => origin === url.origin);
     if (place === undefined || issuer !== place.issuer) judge.misdirected(`a browser to ${url.href}`);
     else if (dice.chance(0.9)) {
@@ -297,10 +297,10 @@ export class MonthWindow implements Asker {
     const id = place.id as ServerId;
     try {
       const lent = await this.broker.accessToken(id);
-      if (judge.lent(this, place.url, lent.token.reveal())) return 'done';
+      if (judge.lent(this, place, lent.token.reveal())) return 'done';
       judge.count('calls whose token was refused');
       const newer = await this.broker.newerToken(id, undefined, lent);
-      if (!judge.lent(this, place.url, newer.token.reveal())) judge.count('calls refused twice');
+      if (!judge.lent(this, place, newer.token.reveal())) judge.count('calls refused twice');
       return 'done';
     } catch (error) {
       if (hasCode(error, 'sign_in_required', 'grant_refused')) return 'sign-in wanted';

@@ -38,6 +38,8 @@ interface Seat {
   readonly places: readonly Place[];
   /** The servers that the user has signed out in this workspace. */
   readonly signedOut: Set<Place>;
+  /** When they began to sign in to each credential last. */
+  readonly signedInAtMs: Map<string, number>;
   window: MonthWindow | undefined;
   runs: number;
 }
@@ -48,9 +50,8 @@ export class Month {
   readonly #dice: Dice;
   readonly #seats: readonly Seat[];
   readonly #log: Log;
-  /** The servers that somebody is signing in for, or out of. */
+  /** The servers that somebody is signing in for. */
   readonly #signingIn = new Set<Place>();
-  readonly #signingOut = new Set<Place>();
   #isCalm = true;
 
   private constructor(private readonly options: MonthOptions) {
@@ -60,9 +61,10 @@ export class Month {
     this.#log = options.log ?? noLog;
     this.#seats = Array.from({ length: options.windows }, (_, n) => ({
       name: `window ${n}`,
-      // Each window has most of the servers, and two of them have all.
-      places: this.#world.places.filter((_, at) => n < 2 || (at + n) % 4 !== 0),
+      // Two windows have all servers; each other one has most, and few of those that share a credential.
+      places: this.#world.places.filter(({ isShared }, at) => n < 2 || isShared === ((at + n) % 4 === 0)),
       signedOut: new Set<Place>(),
+      signedInAtMs: new Map<string, number>(),
       window: undefined,
       runs: 0,
     }));
@@ -98,7 +100,9 @@ export class Month {
     for (const seat of this.#seats) this.#open(seat);
     await this.#goOn(() => this.#seats.every(({ window }) => window?.isQuiet === true), hourMs);
     const [first] = this.#seats;
-    for (const place of this.#world.places) if (first !== undefined) this.#signIn(first, place);
+    // Once for all that share it.
+    const places = new Map(this.#world.places.map((place) => [place.credential, place])).values();
+    for (const place of places) if (first !== undefined) this.#signIn(first, place);
     await this.#goOn(() => this.#signingIn.size === 0, hourMs);
     this.#isCalm = false;
     this.#unrest();
@@ -206,7 +210,7 @@ export class Month {
 
   #wanted(seat: Seat, window: MonthWindow, place: Place): void {
     const { clock, judge } = this.#world;
-    if (!seat.signedOut.has(place)) judge.signInAsked(window, place.url);
+    if (!seat.signedOut.has(place)) judge.signInAsked(window, place.credential);
     judge.count('times that a window asked for a sign-in');
     clock.after(this.#isCalm ? 1_000 : this.#dice.between(10_000, 30 * minuteMs), () => {
       const isOpen = seat.window === window && !window.isGone && !window.isFrozen;
@@ -219,17 +223,18 @@ export class Month {
 
   #signIn(seat: Seat, place: Place): void {
     const { window } = seat;
-    const { judge } = this.#world;
+    const { judge, clock } = this.#world;
     if (window === undefined || window.isGone || this.#signingIn.has(place)) return;
-    const loss = judge.lossOf(place.url);
+    const loss = judge.lossOf(place.credential);
     this.#signingIn.add(place);
+    seat.signedInAtMs.set(place.credential, clock.nowMs());
+    judge.signsIn(place.credential, window);
     // A window that dies meanwhile leaves nobody waiting.
-    this.#world.clock.after(10 * minuteMs, () => this.#signingIn.delete(place));
+    clock.after(10 * minuteMs, () => this.#signingIn.delete(place));
     window.broker.signIn(place.id as ServerId, this.#dice.chance(0.5) ? 'same' : 'any').then(
       () => {
         this.#signingIn.delete(place);
         seat.signedOut.delete(place);
-        judge.signedIn(place.url);
         judge.count('sign-ins');
         judge.count(`sign-ins because: ${loss}`);
       },
@@ -241,36 +246,60 @@ export class Month {
     );
   }
 
+  /** One sign-out, often in the middle of a renewal, and what else is done to the same credential before it is seen. */
   #signOut(): void {
     const open = this.#anyWindow();
     if (open === undefined) return;
-    const { seat, window } = open;
-    const place = this.#dice.pick(seat.places);
-    if (this.#signingIn.has(place) || this.#signingOut.has(place)) return;
+    const place = this.#somePlace(open.seat);
+    if (this.#dice.chance(0.5)) void open.window.broker.refreshNow(place.id as ServerId).catch(ignore);
+    this.#soon(() => this.#leave(open.seat, open.window, place));
+    while (this.#dice.chance(0.4)) {
+      const other = this.#anyWindow();
+      const places = other?.seat.places.filter(({ credential }) => credential === place.credential) ?? [];
+      if (other === undefined || places.length === 0) continue;
+      const one = this.#dice.pick(places);
+      if (this.#dice.chance(0.3)) this.#soon(() => this.#signIn(other.seat, one));
+      else this.#soon(() => this.#leave(other.seat, other.window, one));
+    }
+  }
+
+  /** Half of the time one of those that share their credential. */
+  #somePlace({ places }: Seat): Place {
+    const shared = places.filter(({ isShared }) => isShared);
+    return this.#dice.pick(shared.length > 0 && this.#dice.chance(0.5) ? shared : places);
+  }
+
+  #soon(act: () => void): void {
+    this.#world.clock.after(this.#dice.between(0, 1_500), act);
+  }
+
+  #leave(seat: Seat, window: MonthWindow, place: Place): void {
+    if (seat.window !== window || window.isGone || window.isFrozen) return;
     const { judge } = this.#world;
-    const extent = this.#dice.pick(['server', 'account', 'grant'] as const);
-    this.#signingOut.add(place);
-    // A window that dies meanwhile leaves nobody waiting.
-    this.#world.clock.after(10 * minuteMs, () => this.#signingOut.delete(place));
     const { broker } = window;
+    const { credential } = place;
+    const extent = this.#dice.pick(['server', 'account', 'grant'] as const);
+    const sharing = seat.places.filter((one) => one.credential === credential);
+    const leaving = extent === 'server' ? [place] : sharing;
+    const staying = sharing.filter((one) => !leaving.includes(one) && isBound(window, one));
+    const askedAtMs = this.#world.clock.nowMs();
+    const users = leaving.map((one) => userOf(seat, one));
+    const asked = judge.signsOut(credential, extent, window, users);
+    for (const one of leaving) seat.signedOut.add(one);
     const id = place.id as ServerId;
-    const stays = judge.signsOut(place.url, extent);
-    seat.signedOut.add(place);
-    // In the middle of a renewal, or with another click before anything is seen of the first.
-    const leave = () => {
-      const leaving = broker.signOut(id, extent);
-      if (this.#dice.chance(0.2)) void broker.signOut(id, extent).catch(() => undefined);
-      return leaving;
-    };
-    if (this.#dice.chance(0.5)) void broker.refreshNow(id).catch(() => undefined);
-    const delayMs = this.#dice.between(0, 3_000);
-    new Promise<void>((resolve) => this.#world.clock.after(delayMs, resolve)).then(leave).then(
+    const result = broker.signOut(id, extent);
+    // Another click before anything is seen of the first.
+    if (this.#dice.chance(0.2)) void broker.signOut(id, extent).catch(ignore);
+    result.then(
       (result) => {
-        this.#signingOut.delete(place);
-        if (result === 'left') stays();
-        else if (result === 'was-signed-out') judge.nobodyToSignOut(place.url);
-        else judge.signedOut(place.url);
-        judge.count(`sign-outs: ${result}`);
+        judge.signedOut(asked, result);
+        const isSignedIn = (seat.signedInAtMs.get(credential) ?? -Infinity) >= askedAtMs;
+        for (const one of leaving)
+          if (!isSignedIn && result !== 'was-signed-out' && isBound(window, one))
+            judge.violated(`${window.name} still uses ${one.id} after a sign-out (${extent}, ${result}).`);
+        for (const one of staying)
+          if (!seat.signedOut.has(one) && judge.isUsable(credential) && !isBound(window, one))
+            judge.violated(`A sign-out of ${place.id} has taken ${one.id} along in ${window.name}.`);
       },
       (error: unknown) => {
         judge.count('sign-outs that failed');
@@ -286,6 +315,16 @@ export class Month {
     const place = this.#dice.pick(seat.places);
     void window.call(place).then((outcome) => {
       if (outcome === 'sign-in wanted' && !window.isGone) window.broker.wantSignIn(place.id as ServerId);
+      if (outcome === 'done') this.#used(seat, window, place);
+    });
+  }
+
+  /** What a window has begun to use, it has written down a moment later. */
+  #used(seat: Seat, window: MonthWindow, place: Place): void {
+    this.#world.clock.after(5_000, () => {
+      if (window.isGone || window.isFrozen || !isBound(window, place)) return;
+      seat.signedOut.delete(place);
+      this.#world.judge.uses(place.credential, userOf(seat, place));
     });
   }
 
@@ -306,7 +345,7 @@ export class Month {
       judge.count('reloads');
       if (open !== undefined) void this.#close(open.seat);
     });
-    this.#again(4, () => this.#signOut());
+    this.#again(5, () => this.#signOut());
     this.#again(0.5, () => {
       const open = this.#anyWindow();
       if (open !== undefined) this.#signIn(open.seat, dice.pick(open.seat.places));
@@ -372,6 +411,7 @@ export class Month {
     this.#again(24 * 4, () => this.#lookAtQuietWindows());
     this.#again(12, () => {
       if (!faults.journalWritesFail && !faults.journalReadsFail) judge.lookForUndoneRemovals(hourMs);
+      judge.lookForLeftovers(this.#world.inUse(), hourMs);
     });
   }
 
@@ -424,10 +464,11 @@ export class Month {
     for (const seat of this.#seats) void this.#close(seat);
     const reopened = clock.nowMs();
     await this.#goOn(() => clock.nowMs() - reopened > 10 * minuteMs);
+    judge.lookForLeftovers(this.#world.inUse(), 0);
+    for (const credential of new Set(places.map((place) => place.credential)))
+      judge.count(`credentials that are ${judge.isUsable(credential) ? 'alive' : 'dead'} at the end`);
     for (const place of places) {
-      const isUsable = judge.isUsable(place.url);
-      judge.count(isUsable ? 'credentials that live at the end' : 'credentials that are dead at the end');
-      if (!isUsable) continue;
+      if (!judge.isUsable(place.credential)) continue;
       for (const seat of this.#seats) await this.#tryAtTheEnd(seat, place);
     }
     this.#lookAtQuietWindows();
@@ -441,9 +482,15 @@ export class Month {
       outcome = ended;
     });
     await this.#goOn(() => outcome !== undefined, minuteMs);
-    if (outcome !== 'done' && !judge.isForgotten(place.url))
+    if (outcome !== 'done' && !judge.isForgotten(place.credential))
       judge.violated(
         `At the end, a call from ${name} to ${place.url} is answered with ${outcome ?? 'nothing'}.`,
       );
   }
 }
+
+/** A server in a workspace. */
+const userOf = (seat: Seat, place: Place): string => `${place.id} in ${seat.name}`;
+
+const isBound = ({ broker }: MonthWindow, { id }: Place): boolean =>
+  broker.account(id as ServerId) !== undefined;

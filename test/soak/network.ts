@@ -18,7 +18,7 @@ export function networkOf(world: World, gate: Gate, by: Asker): Fetch {
     await clock.wait(isSlow ? dice.between(2_000, 40_000) : dice.between(20, 400));
   }
 
-  async function ask(url: URL, method: string, body: string): Promise<Response> {
+  async function ask(url: URL, method: string, body: string, bearer?: string): Promise<Response> {
     const startedAtMs = clock.nowMs();
     await gate.pass('request leaves');
     const leftAtMs = clock.nowMs();
@@ -37,7 +37,14 @@ export function networkOf(world: World, gate: Gate, by: Asker): Fetch {
       judge.count(`faults: ${trouble}`);
       return inTrouble(trouble);
     }
-    const answered = issuer.answer({ url, method, body, by, leftAtMs });
+    const answered = issuer.answer({
+      url,
+      method,
+      body,
+      ...(bearer !== undefined && { bearer }),
+      by,
+      leftAtMs,
+    });
     if (isToken && faults.storageFailsNextForMs > 0) failStorage();
     if (isToken && dice.chance(faults.lostAnswers)) {
       judge.count('faults: answer lost');
@@ -83,11 +90,14 @@ export function networkOf(world: World, gate: Gate, by: Asker): Fetch {
     }
   }
 
-  return (address, init) => ask(new URL(address), init.method ?? 'GET', bodyText(init.body));
+  return (address, init) => ask(new URL(address), init.method ?? 'GET', bodyText(init.body), bearerOf(init));
 }
 
 const bodyText = (body: RequestInit['body']): string =>
   typeof body === 'string' || body instanceof URLSearchParams ? body.toString() : '';
+
+const bearerOf = ({ headers }: RequestInit): string | undefined =>
+  new Headers(headers).get('authorization')?.replace(/^Bearer /, '');
 
 function lose({ presentation }: Answered): void {
   if (presentation !== undefined) presentation.answer = 'lost';

@@ -1,10 +1,12 @@
+import type { IssuerDriver } from '../../src/core/issuer-driver.js';
+import type { ServerAuth } from '../../src/core/server.js';
 import { MemoryLedger } from '../../src/vault/memory-ledger.js';
 import { DesktopSecrets } from '../support/desktop-secrets.js';
 import { FakeMemento } from '../support/fake-memento.js';
 import { MemoryJournal } from '../support/memory-journal.js';
 import { MemoryLeases } from '../support/memory-leases.js';
 import type { Dice } from './dice.js';
-import { Issuer } from './issuer.js';
+import { emailOf, Issuer, nameOf } from './issuer.js';
 import { Judge } from './judge.js';
 import { MonthClock } from './month-clock.js';
 
@@ -35,10 +37,30 @@ export interface Place {
   readonly url: string;
   readonly subject: string;
   readonly issuer: Issuer;
+  readonly auth: ServerAuth;
+  /** The credential that serves it. */
+  readonly credential: string;
+  /** Whether that serves others, too. */
+  readonly isShared: boolean;
 }
 
 /** How long an access token lives at each issuer. */
 const lifetimesSeconds = [3_600, 2 * 3_600, 4 * 3_600, 12 * 3_600];
+
+/** The tokens of this one name no audience, so that an account has one credential for all its servers. */
+const sharedIssuer = { origin: 'https://accounts.example', lifetimeSeconds: 3_600 };
+const sharedClient = 'our-client';
+
+/** How many servers share a credential, one account after the other. */
+const sharing = [2, 3, 4] as const;
+
+interface BindingLine {
+  readonly key: string;
+  readonly atMs: number;
+  readonly value?:
+    | { readonly kind: 'signed-out' }
+    | { readonly kind: 'bound'; readonly resource: string; readonly account: { readonly subject: string } };
+}
 
 class WatchedSecrets extends DesktopSecrets {
   constructor(
@@ -78,6 +100,20 @@ export class World {
   readonly issuers: Issuer[] = [];
   readonly places: readonly Place[];
   readonly judge: Judge;
+  /** What is known of the issuer whose tokens name no audience. */
+  readonly driver: IssuerDriver = {
+    quirk: {
+      issuer: sharedIssuer.origin,
+      reason: 'Its tokens name no audience',
+      noAudience: { origins: ['https://*.shared.example'] },
+    },
+    grantKinds: [],
+    usualScopes: ['files'],
+    missingScopes: (granted, wanted) => wanted.filter((scope) => !granted.includes(scope)),
+    scopeText: () => undefined,
+    refusalReason: () => undefined,
+    request: () => Promise.reject(new Error('Nobody has a grant of its own there.')),
+  };
 
   constructor(
     readonly dice: Dice,
@@ -88,7 +124,14 @@ export class World {
     this.secrets = new WatchedSecrets(this.clock, (name, value) => this.judge.stored(name, value));
     for (const [n, seconds] of lifetimesSeconds.entries())
       this.issuers.push(new Issuer(`https://as${n}.example`, seconds, nowMs, dice, this.judge));
-    this.places = Array.from({ length: credentialCount }, (_, n) => this.#place(n));
+    const sharedCount = Math.floor(credentialCount / 5);
+    const own = Array.from({ length: credentialCount - sharedCount }, (_, n) => this.#place(n));
+    const { origin, lifetimeSeconds } = sharedIssuer;
+    const issuer = new Issuer(origin, lifetimeSeconds, nowMs, dice, this.judge);
+    issuer.know(sharedClient);
+    this.issuers.push(issuer);
+    const shared = Array.from({ length: sharedCount }, (_, n) => sharedPlaces(issuer, n));
+    this.places = [...own, ...shared.flat()];
   }
 
   /** Neighbours share an origin, so that a token could go astray within it. */
@@ -96,15 +139,63 @@ export class World {
     const issuer = this.issuers[n % this.issuers.length];
     if (issuer === undefined) throw new RangeError('There is no issuer.');
     const id = `server${n}`;
-    return { id, url: `https://rs${n >> 1}.example/${id}/mcp`, subject: `user${n % 7}`, issuer };
+    const url = `https://rs${n >> 1}.example/${id}/mcp`;
+    const subject = `user${n % 7}`;
+    return {
+      id,
+      url,
+      subject,
+      issuer,
+      auth: {},
+      credential: nameOf({ subject, resource: url }),
+      isShared: false,
+    };
+  }
+
+  /** One of those that whoever is asked for in the browser signs in for. */
+  placeOf(authorization: URL): Place | undefined {
+    const resource = authorization.searchParams.get('resource');
+    const hint = authorization.searchParams.get('login_hint');
+    return this.places.find(({ url, issuer, auth, isShared }) =>
+      isShared ? issuer.origin === resource && auth.account === hint : url === resource,
+    );
   }
 
   placeAt(url: string): Place | undefined {
     return this.places.find((place) => place.url === url);
   }
 
+  /** The credentials that any server in any workspace is written down to use. */
+  inUse(): ReadonlySet<string> {
+    const changes = this.ledgers.bindings.lines.map((line) => JSON.parse(line) as BindingLine);
+    const last = new Map(changes.sort((a, b) => a.atMs - b.atMs).map(({ key, value }) => [key, value]));
+    const used = new Set<string>();
+    for (const value of last.values())
+      if (value?.kind === 'bound') used.add(nameOf({ resource: value.resource, ...value.account }));
+    return used;
+  }
+
   /** The time as the computer has it. */
   wallMs(): number {
     return this.clock.nowMs() + this.clockIsAheadMs;
   }
+}
+
+/** The servers of one account, which share its credential. */
+function sharedPlaces(issuer: Issuer, n: number): readonly Place[] {
+  const subject = `person${n}`;
+  const auth = { clientId: sharedClient, account: emailOf(subject), scopes: ['files'] };
+  return Array.from({ length: sharing[n % sharing.length] ?? 2 }, (_, at) => {
+    const id = `shared${n}-${at}`;
+    const credential = nameOf({ subject, resource: issuer.origin });
+    return {
+      id,
+      url: `https://${id}.shared.example/mcp`,
+      subject,
+      issuer,
+      auth,
+      credential,
+      isShared: true,
+    };
+  });
 }

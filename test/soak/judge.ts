@@ -18,6 +18,9 @@ const newsTakeMs = 60_000;
 /** A window stands still for a minute at most, and its request may take as long again. */
 const takeoverTakesMs = 150_000;
 
+/** How long after a window moves again what it had begun to write may become durable. */
+const saveTakesMs = 5_000;
+
 /** Knows the truth from the issuers, looks at everything that is kept, and says what should not have happened. */
 export class Judge implements IssuerEvents {
   readonly violations: string[] = [];
@@ -130,7 +133,9 @@ export class Judge implements IssuerEvents {
     for (const [key, { kind }] of [...this.#journal, ...this.#secrets]) {
       if (kind !== 'removed') this.#forgotten.add(credentialOf(key));
     }
-    for (const [key, { kind }] of this.#journal) if (kind !== 'removed') this.#journal.delete(key);
+    // The entries are still there, and nobody can read them any more.
+    for (const [key, kept] of this.#journal)
+      if (kept.kind === 'alive') this.#journal.set(key, { generation: kept.generation, kind: 'refused' });
     this.#secrets.clear();
     this.#usableSinceMs.clear();
   }
@@ -300,6 +305,11 @@ export class Judge implements IssuerEvents {
     if (this.isSignedOut(credential) || this.isForgotten(credential)) return;
     // A sign-in under another registration has taken its place.
     if (this.isUsable(credential, 0)) return;
+    // It had looked whether it may write before it stood still.
+    if (this.nowMs() - (kept?.refreshToken?.given.by.thawedAtMs ?? -Infinity) < saveTakesMs) {
+      this.count('what was kept was overwritten by a window that had stood still');
+      return;
+    }
     if (before === undefined) {
       // What comes in the place of a token that is spent must not go with it, either.
       const isAlive = family !== undefined && family.deathCause === undefined;

@@ -287,11 +287,16 @@ export class Month {
     const asked = judge.signsOut(credential, extent, window, users);
     for (const one of leaving) seat.signedOut.add(one);
     const id = place.id as ServerId;
+    const say = (what: string) => {
+      this.#log.debug(`${window.name} signs out of ${place.id} (${extent}): ${what}.`);
+    };
+    say('begins');
     const result = broker.signOut(id, extent);
     // Another click before anything is seen of the first.
     if (this.#dice.chance(0.2)) void broker.signOut(id, extent).catch(ignore);
     result.then(
       (result) => {
+        say(result);
         judge.signedOut(asked, result);
         const isSignedIn = (seat.signedInAtMs.get(credential) ?? -Infinity) >= askedAtMs;
         for (const one of leaving)
@@ -303,7 +308,7 @@ export class Month {
       },
       (error: unknown) => {
         judge.count('sign-outs that failed');
-        this.#log.debug(`A sign-out failed: ${String(error)}`);
+        say(String(error));
       },
     );
   }

@@ -48,7 +48,7 @@ export interface Place {
 const lifetimesSeconds = [3_600, 2 * 3_600, 4 * 3_600, 12 * 3_600];
 
 /** The tokens of this one name no audience, so that an account has one credential for all its servers. */
-const sharedIssuer = { origin: 'https://accounts.example', lifetimeSeconds: 3_600 };
+const sharedIssuer = { origin: 'https://accounts.example', lifetimeSeconds: 4 * 3_600 };
 const sharedClient = 'our-client';
 
 /** How many servers share a credential, one account after the other. */

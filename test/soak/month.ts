@@ -18,6 +18,8 @@ export interface MonthOptions {
   readonly days: number;
   readonly windows: number;
   readonly credentials: number;
+  /** How many times as often the user signs out, and an issuer is in trouble; once when undefined. */
+  readonly haste?: number;
   readonly mutation?: Mutation;
   /** Everything that the windows log goes here. */
   readonly log?: Log;
@@ -61,8 +63,7 @@ export class Month {
     this.#log = options.log ?? noLog;
     this.#seats = Array.from({ length: options.windows }, (_, n) => ({
       name: `window ${n}`,
-      // Two windows have all servers; each other one has most, and few of those that share a credential.
-      places: this.#world.places.filter(({ isShared }, at) => n < 2 || isShared === ((at + n) % 4 === 0)),
+      places: this.#world.places.filter((place) => place.isIn(n)),
       signedOut: new Set<Place>(),
       signedInAtMs: new Map<string, number>(),
       window: undefined,
@@ -99,10 +100,12 @@ export class Month {
     const endAtMs = clock.nowMs() + this.options.days * dayMs;
     for (const seat of this.#seats) this.#open(seat);
     await this.#goOn(() => this.#seats.every(({ window }) => window?.isQuiet === true), hourMs);
-    const [first] = this.#seats;
     // Once for all that share it.
     const places = new Map(this.#world.places.map((place) => [place.credential, place])).values();
-    for (const place of places) if (first !== undefined) this.#signIn(first, place);
+    for (const place of places) {
+      const first = this.#seats.find((seat) => seat.places.includes(place));
+      if (first !== undefined) this.#signIn(first, place);
+    }
     await this.#goOn(() => this.#signingIn.size === 0, hourMs);
     this.#isCalm = false;
     this.#unrest();
@@ -234,7 +237,7 @@ export class Month {
     window.broker.signIn(place.id as ServerId, this.#dice.chance(0.5) ? 'same' : 'any').then(
       () => {
         this.#signingIn.delete(place);
-        seat.signedOut.delete(place);
+        this.#used(seat, window, place);
         judge.count('sign-ins');
         judge.count(`sign-ins because: ${loss}`);
       },
@@ -253,7 +256,7 @@ export class Month {
     const place = this.#somePlace(open.seat);
     if (this.#dice.chance(0.5)) void open.window.broker.refreshNow(place.id as ServerId).catch(ignore);
     this.#soon(() => this.#leave(open.seat, open.window, place));
-    while (this.#dice.chance(0.4)) {
+    while (this.#dice.chance(0.5)) {
       const other = this.#anyWindow();
       const places = other?.seat.places.filter(({ credential }) => credential === place.credential) ?? [];
       if (other === undefined || places.length === 0) continue;
@@ -293,7 +296,7 @@ export class Month {
     say('begins');
     const result = broker.signOut(id, extent);
     // Another click before anything is seen of the first.
-    if (this.#dice.chance(0.2)) void broker.signOut(id, extent).catch(ignore);
+    if (this.#dice.chance(0.3)) void broker.signOut(id, extent).catch(ignore);
     result.then(
       (result) => {
         say(result);
@@ -350,7 +353,7 @@ export class Month {
       judge.count('reloads');
       if (open !== undefined) void this.#close(open.seat);
     });
-    this.#again(5, () => this.#signOut());
+    this.#again(5 * (this.options.haste ?? 1), () => this.#signOut());
     this.#again(0.5, () => {
       const open = this.#anyWindow();
       if (open !== undefined) this.#signIn(open.seat, dice.pick(open.seat.places));
@@ -371,7 +374,7 @@ export class Month {
       }),
     );
     this.#again(
-      8,
+      8 * (this.options.haste ?? 1),
       forAWhile(minuteMs, 2 * hourMs, () => {
         const issuer = dice.pick(issuers);
         faults.troubles.set(issuer, dice.pick(troubles));
@@ -457,6 +460,7 @@ export class Month {
       storageFailsNextForMs: 0,
       lostAnswers: 0,
       lostNews: 0,
+      slowRequests: 0,
     });
     faults.troubles.clear();
     this.#world.clockIsAheadMs = 0;

@@ -1,3 +1,9 @@
+import { keyText } from '../../src/core/credential.js';
+import { isAlive } from '../../src/core/credential.js';
+import { revokeGrant } from '../../src/oauth/revocation.js';
+import { keyOfEntry } from '../../src/vault/index-entry.js';
+import { BoundServers } from '../../src/broker/bound-servers.js';
+import { SignOuts } from '../../src/broker/sign-outs.js';
 import { Spending } from '../../src/broker/spending.js';
 import { KeptLeases } from '../../src/broker/kept-leases.js';
 import { Safekeeping } from '../../src/broker/safekeeping.js';
@@ -36,6 +42,78 @@ const mutations = {
           const answer = await ask.apply(this, asked);
           const isTrouble = answer.kind === 'unavailable' && answer.error.details['status'] === 503;
           return isTrouble ? { kind: 'refused', reason: 'refused', error: '', description: '' } : answer;
+        },
+    ),
+
+  /** A window forgets what its last server has left to those of other workspaces, also while it renews it. */
+  'forget-what-is-left': () =>
+    replace(
+      SignOuts.prototype,
+      'signOut',
+      (signOut) =>
+        async function (this: SignOuts, id, extent) {
+          const { servers, holdings } = this['parts'];
+          const bound = servers.boundTo(id);
+          const result = await signOut.call(this, id, extent);
+          const isLast = bound !== undefined && servers.using(bound).length === 0;
+          if (result === 'left' && isLast) holdings.remove(keyText(keyOfEntry(bound)));
+          return result;
+        },
+    ),
+
+  /** A server that is signed out takes the credential from those of other workspaces. */
+  'take-from-others': () =>
+    replace(BoundServers.prototype, 'areOthersUsing', () => () => Promise.resolve(false)),
+
+  /** What the last server leaves stays, for nobody. */
+  'leave-to-nobody': () =>
+    replace(BoundServers.prototype, 'areOthersUsing', () => () => Promise.resolve(true)),
+
+  /** The second of two clicks takes those for the users of the credential whom the first has left it to. */
+  'click-twice': () =>
+    replace(
+      BoundServers.prototype,
+      'using',
+      (using) =>
+        function (this: BoundServers, entry) {
+          return Object.assign([...using.call(this, entry)], { some: () => true });
+        },
+    ),
+
+  /** What a renewal brings to a sign-out ends at the issuer, also where the grant is to stay there. */
+  'end-what-is-to-stay': () =>
+    replace(
+      SignOuts.prototype,
+      'signOut',
+      (signOut) =>
+        async function (this: SignOuts, id, extent) {
+          const { servers, holdings } = this['parts'];
+          const bound = servers.boundTo(id);
+          const held = bound && holdings.get(keyText(keyOfEntry(bound)));
+          const isRenewing = held?.activity.kind === 'refreshing';
+          return signOut.call(this, id, extent === 'account' && isRenewing ? 'grant' : extent);
+        },
+    ),
+
+  /** A sign-out that is told late to the issuer ends what a sign-in has brought meanwhile. */
+  'end-what-came-since': () =>
+    replace(
+      SignOuts.prototype,
+      'signOut',
+      (signOut) =>
+        async function (this: SignOuts, id, extent) {
+          const { servers, vault, fetch, issuers } = this['parts'];
+          const bound = servers.boundTo(id);
+          const result = await signOut.call(this, id, extent);
+          const late = async () => {
+            const stored = bound && (await vault.get(keyOfEntry(bound)));
+            if (stored === undefined || !isAlive(stored)) return;
+            const { account, resource } = stored;
+            await revokeGrant(fetch, await issuers.metadata(account.issuer, resource), stored);
+          };
+          if (result === 'revoked')
+            vault['parts'].clock.after(600_000, () => void late().catch(() => undefined));
+          return result;
         },
     ),
 } as const;

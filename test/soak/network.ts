@@ -14,7 +14,7 @@ export function networkOf(world: World, gate: Gate, by: Asker): Fetch {
     new TypeError('fetch failed', { cause: Object.assign(new Error(code), { code }) });
 
   async function onTheWay(trouble: Trouble | undefined): Promise<void> {
-    const isSlow = trouble === 'slow' || dice.chance(0.01);
+    const isSlow = trouble === 'slow' || dice.chance(faults.slowRequests);
     await clock.wait(isSlow ? dice.between(2_000, 40_000) : dice.between(20, 400));
   }
 

@@ -26,6 +26,8 @@ export interface Faults {
   storageFailsNextForMs: number;
   /** How likely an answer gets lost after the request has had its effect. */
   lostAnswers: number;
+  /** How likely a request is slow, without any other trouble. */
+  slowRequests: number;
   /** How likely a window does not hear of a change. */
   lostNews: number;
   readonly troubles: Map<Issuer, Trouble>;
@@ -42,6 +44,8 @@ export interface Place {
   readonly credential: string;
   /** Whether that serves others, too. */
   readonly isShared: boolean;
+  /** Whether the workspace with this number has it. */
+  readonly isIn: (workspace: number) => boolean;
 }
 
 /** How long an access token lives at each issuer. */
@@ -95,6 +99,7 @@ export class World {
     storageFailsNextForMs: 0,
     lostAnswers: 0,
     lostNews: 0,
+    slowRequests: 0.01,
     troubles: new Map(),
   };
   readonly issuers: Issuer[] = [];
@@ -149,6 +154,8 @@ export class World {
       auth: {},
       credential: nameOf({ subject, resource: url }),
       isShared: false,
+      // Most workspaces have most servers, and one or two have those that only few use.
+      isIn: n % 3 === 1 ? (one) => (one + n) % 4 === 0 : (one) => one < 2 || (one + n) % 4 !== 0,
     };
   }
 
@@ -196,6 +203,8 @@ function sharedPlaces(issuer: Issuer, n: number): readonly Place[] {
       auth,
       credential,
       isShared: true,
+      // Some workspaces have all of them, and some only the first of an account.
+      isIn: (one) => (one + n) % 4 === 0 || ((one + n) % 4 === 1 && at === 0 && n > 0),
     };
   });
 }

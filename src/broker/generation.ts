@@ -39,6 +39,7 @@ export function tokensFrom(
   const isNew =
     granted.refreshToken !== undefined && previous?.refreshToken?.equals(granted.refreshToken) !== true;
   const grantedAtMs = isNew ? nowMs : previous?.grantedAtMs;
+  const signedInAtMs = previous === undefined ? nowMs : previous.signedInAtMs;
   const grantEndsAtMs =
     granted.grantLifetimeSeconds === undefined
       ? previous?.grantEndsAtMs
@@ -53,6 +54,7 @@ export function tokensFrom(
     ...(quotaProject !== undefined && { quotaProject }),
     ...(key !== undefined && { dpopKey: key }),
     issuedAtMs: nowMs,
+    ...(signedInAtMs !== undefined && { signedInAtMs }),
     ...(grantedAtMs !== undefined && { grantedAtMs }),
     ...(grantEndsAtMs !== undefined && { grantEndsAtMs }),
     ...(lifetimeSeconds !== undefined && { expiresAtMs: nowMs + lifetimeSeconds * 1000 }),

@@ -18,7 +18,8 @@ import type { Loader } from './loader.js';
 
 /**
  * How far signing out came: `revoked` at the issuer too; only `forgotten` here, since the issuer could not be told; the
- * grant was `kept` there, on purpose; or the server alone has `left`, since others use the same credential.
+ * grant was `kept` there, on purpose; or the server alone has `left`, since others use the same credential, or somebody
+ * has signed in anew meanwhile.
  */
 export type SignOutResult = 'revoked' | 'forgotten' | 'kept' | 'left' | 'was-signed-out';
 
@@ -69,6 +70,12 @@ export class SignOuts {
     const key = keyOf(credential);
     const { account, resource, generation } = credential;
     const entry = { ...key, account };
+    const event = { kind: 'sign-out', server: id, account, resource } as const;
+    // What the user means is what is there now, whatever this window has heard of; undefined when nobody can say.
+    const meant = await vault.get(key).then(
+      (stored) => stored ?? credential,
+      () => undefined,
+    );
     const isElsewhere = extent === 'server' && (await servers.areOthersUsing(entry));
     const sharing = servers.using(entry);
     // Asked for twice: by now, those that still use it are others.
@@ -78,7 +85,7 @@ export class SignOuts {
       // It stays in memory and is renewed until the window closes: what is not held counts as signed out for all, and a
       // renewal that is under way, or not saved yet, would take it from the others.
       changed();
-      audit.record({ kind: 'sign-out', outcome: 'kept', server: id, account, resource, generation });
+      audit.record({ ...event, outcome: 'kept', generation });
       return 'left';
     }
     // Unbound first: a call that comes meanwhile must not find the credential and bring it back.
@@ -91,21 +98,19 @@ export class SignOuts {
     const removed = await departures.during(keyText(key), (left) =>
       leases.holdOrDoWithout(keyText(key), async () => {
         const stored = await vault.get(key).catch(() => undefined);
+        if (stored !== undefined && meant !== undefined && isOfAnotherSignIn(stored, meant)) return undefined;
         const last = newest(left() ?? latest, stored);
         await vault.remove(last);
         return last;
       }),
     );
+    if (removed === undefined) {
+      audit.record({ ...event, outcome: 'kept', generation });
+      return 'left';
+    }
     await this.#forgetAllowed(account);
     const outcome = await this.#leave(removed, extent);
-    audit.record({
-      kind: 'sign-out',
-      outcome,
-      server: id,
-      account,
-      resource,
-      generation: removed.generation,
-    });
+    audit.record({ ...event, outcome, generation: removed.generation });
     return outcome;
   }
 
@@ -156,3 +161,8 @@ export class SignOuts {
     return isRevoked ? 'revoked' : 'forgotten';
   }
 }
+
+/** Whether somebody has signed in between `meant` and `stored`. */
+const isOfAnotherSignIn = ({ tokens }: Credential, { tokens: meant }: Credential): boolean =>
+  tokens.kind === 'alive' &&
+  tokens.signedInAtMs !== (meant.kind === 'alive' ? meant.signedInAtMs : undefined);

@@ -42,6 +42,11 @@ export interface Tokens {
   /** The private key that the tokens are bound to, as a JWK (RFC 9449); missing for bearer tokens. */
   readonly dpopKey?: Secret;
   readonly issuedAtMs: number;
+  /**
+   * When the sign-in was, or the first grant without one, that they descend from: another value, another sign-in. Missing
+   * in records that are older than this, and where another program has signed in.
+   */
+  readonly signedInAtMs?: number;
   /** When the refresh token was given out; missing in records that are older than this. */
   readonly grantedAtMs?: number;
   /** End of the grant itself, where the issuer has set one: from then on only a sign-in helps. */

@@ -57,6 +57,7 @@ const tokensSchema = v.variant('kind', [
     quotaProject: v.exactOptional(v.string()),
     dpopKey: v.exactOptional(secret),
     issuedAtMs: instant,
+    signedInAtMs: v.exactOptional(instant),
     grantedAtMs: v.exactOptional(instant),
     grantEndsAtMs: v.exactOptional(instant),
     expiresAtMs: v.exactOptional(instant),

@@ -265,6 +265,12 @@ function leftText(
   isFromFile: boolean,
 ): string {
   if (isFromFile) return keptText(l10n, account, id, isFromFile);
+  if (others.length === 0)
+    return l10n.t(
+      'Signed out {0} of “{1}”. Somebody has signed in again in another window meanwhile; that sign-in is kept.',
+      account,
+      id,
+    );
   return l10n.t(
     'Signed out {0} of “{1}”. The sign-in is kept for {2}, and nothing was revoked.',
     account,

@@ -4,6 +4,8 @@ import type { Counters } from '../../src/core/counters.js';
 import { hasCode } from '../../src/core/errors.js';
 import type { ServerId } from '../../src/core/server.js';
 import { clientIdOfGrant } from '../../src/core/grant.js';
+import { keyOf, keyText } from '../../src/core/credential.js';
+import type { SignOutExtent } from '../../src/broker/sign-outs.js';
 import { Secret } from '../../src/core/secret.js';
 import { resource, ScriptedIssuer } from './scripted-issuer.js';
 import { notes, Profile, serverAt } from './window.js';
@@ -109,6 +111,51 @@ describe('signing out', () => {
       assert.deepEqual(results, ['left', 'was-signed-out']);
       assert.equal(broker.account(other)?.subject, 'alice');
       assert.equal((await broker.accessToken(other)).token.reveal(), 'access-1');
+    });
+  });
+
+  describe('that waits for another window', () => {
+    /** Another window does `work` with the credential while this one is asked to sign out of it. */
+    async function signOutDuring(extent: SignOutExtent, work: () => Promise<void>) {
+      const [begun, ending] = [gate(), gate()];
+      const key = keyText(keyOf(issuer.credential(0)));
+      const elsewhere = profile.leases.window().hold(key, async () => {
+        begun.open();
+        await ending.passed;
+        await work();
+      });
+      await begun.passed;
+      const signingOut = broker.signOut(notes, extent);
+      await soon();
+      ending.open();
+      await elsewhere;
+      return signingOut;
+    }
+
+    const next = (signedInAtMs: number) => {
+      const { tokens, ...rest } = issuer.credential(profile.clock.nowMs());
+      const newer = { accessToken: new Secret('access-2'), refreshToken: new Secret('refresh-2') };
+      return { ...rest, generation: 2, tokens: { ...tokens, ...newer, signedInAtMs } };
+    };
+
+    beforeEach(async () => {
+      await profile.keep({ ...next(1_000), generation: 1 });
+      await broker.accessToken(notes);
+    });
+
+    for (const extent of ['server', 'account', 'grant'] as const)
+      it(`leaves what somebody has signed in for since it was asked for (${extent})`, async () => {
+        assert.equal(await signOutDuring(extent, () => profile.keep(next(2_000))), 'left');
+        assert.deepEqual(issuer.revoked, []);
+        const later = await reopened();
+        assert.equal((await later.accessToken(notes)).token.reveal(), 'access-2');
+        assert.equal(broker.account(notes), undefined);
+      });
+
+    it('takes what that has renewed', async () => {
+      assert.equal(await signOutDuring('grant', () => profile.keep(next(1_000))), 'revoked');
+      assert.deepEqual(issuer.revoked, ['refresh-2', 'access-2']);
+      assert.deepEqual(names(), ['journal-key']);
     });
   });
 

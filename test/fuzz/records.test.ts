@@ -52,6 +52,7 @@ const credential: fc.Arbitrary<Credential> = fc.record({
         issuedAtMs: instant,
         refreshToken: secret,
         expiresAtMs: instant,
+        signedInAtMs: instant,
         grantedAtMs: instant,
         grantEndsAtMs: instant,
         dpopKey: secret,

@@ -156,7 +156,7 @@ export class Judge implements IssuerEvents {
       this.#book.isVoid(leaving);
       return;
     }
-    leaving.ended = { atMs: this.nowMs(), troubles: this.#troubles };
+    leaving.endedAtMs = this.nowMs();
     const isAlive = leaving.gone !== undefined && leaving.gone.deathCause === undefined;
     const couldBeTold = leaving.troubles === this.#troubles;
     if (isAlive && (result === 'revoked' || (result === 'forgotten' && couldBeTold)))
@@ -194,8 +194,8 @@ export class Judge implements IssuerEvents {
   /** Whether a sign-out that happened so long ago has left something that a window could use. */
   lookForUndoneRemovals(afterMs: number): void {
     for (const leaving of this.#book.all()) {
-      const { credential, ended } = leaving;
-      if (ended === undefined || this.nowMs() - ended.atMs < afterMs) continue;
+      const { credential, endedAtMs } = leaving;
+      if (endedAtMs === undefined || this.nowMs() - endedAtMs < afterMs) continue;
       const isBack = this.#keysOf(credential).some((key) => this.#newest(key)?.kind === 'alive');
       if (!isBack) continue;
       this.violated(`The removal of ${credential} was undone.`);
@@ -210,7 +210,7 @@ export class Judge implements IssuerEvents {
   lookForLeftovers(inUse: ReadonlySet<string>, afterMs: number): void {
     for (const credential of new Set([...this.#usableSinceMs.keys()].map(credentialOf))) {
       // A window that died in a sign-out has left everything where it was.
-      const isCutShort = this.#book.of(credential).some(({ ended }) => ended === undefined);
+      const isCutShort = this.#book.of(credential).some(({ endedAtMs }) => endedAtMs === undefined);
       if (inUse.has(credential) || isCutShort || !this.isUsable(credential, 0)) {
         this.#unusedSinceMs.delete(credential);
         continue;
@@ -248,7 +248,10 @@ export class Judge implements IssuerEvents {
   #isLongGone(credential: string): boolean {
     const isKnown = this.#book
       .of(credential)
-      .some(({ ended }) => ended?.troubles === this.#troubles && this.nowMs() - ended.atMs >= newsTakeMs);
+      .some(
+        ({ endedAtMs, troubles }) =>
+          troubles === this.#troubles && this.nowMs() - (endedAtMs ?? Infinity) >= newsTakeMs,
+      );
     return isKnown && this.isSignedOut(credential) && !this.isUsable(credential, 0);
   }
 
@@ -294,7 +297,7 @@ export class Judge implements IssuerEvents {
     if (kept?.refreshToken !== undefined) this.#saved(kept.refreshToken);
     if (kept?.kind === 'removed' && family !== undefined)
       for (const leaving of this.#book.of(credential))
-        if (leaving.ended === undefined) leaving.gone ??= family;
+        if (leaving.endedAtMs === undefined) leaving.gone ??= family;
     const after = this.#usable(key);
     if (after !== undefined) {
       if (before === undefined) this.#usableSinceMs.set(key, this.nowMs());

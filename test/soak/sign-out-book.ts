@@ -11,8 +11,8 @@ export interface Leaving {
   readonly troubles: number;
   /** What was stored when it went. */
   gone?: Family;
-  /** When the window said that it was gone, and how much had gone wrong by then; missing when it has not, or never will. */
-  ended?: { readonly atMs: number; readonly troubles: number };
+  /** When the window said that it was gone; missing when it has not, or never will. */
+  endedAtMs?: number;
 }
 
 /** Nobody stays in the browser for longer. */
@@ -43,14 +43,16 @@ export class SignOutBook {
     this.#signIns.push({ credential, by, atMs: nowMs });
   }
 
-  /** What a sign-in has brought is saved: whatever the user has asked for before they began it is over. */
+  /** What a sign-in has brought is saved: whatever has gone before, or was asked for before they began it, is over. */
   signedIn(family: Family): void {
     const credential = nameOf(family);
     const beganAtMs = this.#beganAtMs(family);
     this.#leavings = this.#leavings.filter(
       (one) =>
         one.credential !== credential ||
-        (one.ended === undefined && (one.askedAtMs >= beganAtMs || hasStoodStill(one))),
+        (one.gone === undefined &&
+          one.endedAtMs === undefined &&
+          (one.askedAtMs >= beganAtMs || hasStoodStill(one))),
     );
   }
 

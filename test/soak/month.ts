@@ -1,3 +1,4 @@
+import type { SignOutExtent, SignOutResult } from '../../src/broker/sign-outs.js';
 import type { Log } from '../../src/core/ports.js';
 import type { ServerId } from '../../src/core/server.js';
 import { Dice } from './dice.js';
@@ -278,36 +279,41 @@ export class Month {
 
   #leave(seat: Seat, window: MonthWindow, place: Place): void {
     if (seat.window !== window || window.isGone || window.isFrozen) return;
-    const { judge } = this.#world;
-    const { broker } = window;
-    const { credential } = place;
     const extent = this.#dice.pick(['server', 'account', 'grant'] as const);
+    this.#click(seat, window, place, extent);
+    // Another click before anything is seen of the first.
+    if (this.#dice.chance(0.3)) this.#click(seat, window, place, extent);
+  }
+
+  #click(seat: Seat, window: MonthWindow, place: Place, extent: SignOutExtent): void {
+    const { judge, clock } = this.#world;
+    const { credential, id } = place;
     const sharing = seat.places.filter((one) => one.credential === credential);
     const leaving = extent === 'server' ? [place] : sharing;
     const staying = sharing.filter((one) => !leaving.includes(one) && isBound(window, one));
-    const askedAtMs = this.#world.clock.nowMs();
+    const askedAtMs = clock.nowMs();
     const users = leaving.map((one) => userOf(seat, one));
     const asked = judge.signsOut(credential, extent, window, users);
     for (const one of leaving) seat.signedOut.add(one);
-    const id = place.id as ServerId;
+    const look = (result: SignOutResult) => {
+      const isSignedIn = (seat.signedInAtMs.get(credential) ?? -Infinity) >= askedAtMs;
+      const isLeft = result !== 'was-signed-out' && !isSignedIn;
+      for (const one of leaving)
+        if (isLeft && isBound(window, one))
+          judge.violated(`${window.name} still uses ${one.id} after a sign-out (${extent}, ${result}).`);
+      for (const one of staying)
+        if (!seat.signedOut.has(one) && judge.isUsable(credential) && !isBound(window, one))
+          judge.violated(`A sign-out of ${id} has taken ${one.id} along in ${window.name}.`);
+    };
     const say = (what: string) => {
-      this.#log.debug(`${window.name} signs out of ${place.id} (${extent}): ${what}.`);
+      this.#log.debug(`${window.name} signs out of ${id} (${extent}): ${what}.`);
     };
     say('begins');
-    const result = broker.signOut(id, extent);
-    // Another click before anything is seen of the first.
-    if (this.#dice.chance(0.3)) void broker.signOut(id, extent).catch(ignore);
-    result.then(
+    window.broker.signOut(id as ServerId, extent).then(
       (result) => {
         say(result);
         judge.signedOut(asked, result);
-        const isSignedIn = (seat.signedInAtMs.get(credential) ?? -Infinity) >= askedAtMs;
-        for (const one of leaving)
-          if (!isSignedIn && result !== 'was-signed-out' && isBound(window, one))
-            judge.violated(`${window.name} still uses ${one.id} after a sign-out (${extent}, ${result}).`);
-        for (const one of staying)
-          if (!seat.signedOut.has(one) && judge.isUsable(credential) && !isBound(window, one))
-            judge.violated(`A sign-out of ${place.id} has taken ${one.id} along in ${window.name}.`);
+        look(result);
       },
       (error: unknown) => {
         judge.count('sign-outs that failed');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Dice } from './dice.js';
-import { Issuer, type Asker, type RefreshToken } from './issuer.js';
+import { Issuer, nameOf, type Asker, type RefreshToken } from './issuer.js';
 import { Judge } from './judge.js';
 
 const startMs = Date.parse('2026-01-01T00:00:00Z');
@@ -38,6 +38,16 @@ describe('the judge of a month', () => {
   });
   let clientId: string;
 
+  /** Alice signs in in the window `by`. @returns what that has granted */
+  function signIn(by: Asker): RefreshToken {
+    const query = { client_id: clientId, resource, redirect_uri: 'http://127.0.0.1/callback', state: 's' };
+    const address = `${issuer.origin}/authorize?${new URLSearchParams(query).toString()}`;
+    const code = issuer.authorize(new URL(address), 'alice').searchParams.get('code') ?? '';
+    const granted = issuer.answer({ ...request({ code }), by, leftAtMs: nowMs });
+    assert.ok(granted.presentation?.successor);
+    return granted.presentation.successor;
+  }
+
   const successor = (): RefreshToken => {
     const found = token.presentations[0]?.successor;
     assert.ok(found);
@@ -66,12 +76,7 @@ describe('the judge of a month', () => {
       leftAtMs,
     });
     clientId = (registered.body as { client_id: string }).client_id;
-    const query = { client_id: clientId, resource, redirect_uri: 'http://127.0.0.1/callback', state: 's' };
-    const address = `${issuer.origin}/authorize?${new URLSearchParams(query).toString()}`;
-    const code = issuer.authorize(new URL(address), 'alice').searchParams.get('code') ?? '';
-    const granted = issuer.answer({ ...request({ code }), by, leftAtMs });
-    assert.ok(granted.presentation?.successor);
-    token = granted.presentation.successor;
+    token = signIn(by);
     nowMs += hourMs;
   });
 
@@ -180,5 +185,115 @@ describe('the judge of a month', () => {
   it('leaves the probes and notes alone that lie beside the entries of the journal', () => {
     for (const name of ['probe', 'storage', `${'0'.repeat(32)}-attempt`]) judge.journalled(name, '');
     assert.deepEqual(judge.violations, []);
+  });
+
+  describe('of sign-outs', () => {
+    const credential = nameOf({ subject: 'alice', resource });
+    const minuteMs = 60_000;
+
+    /** SecretStorage has `kept` from now on; nothing when undefined. */
+    function store(kept: RefreshToken | undefined, generation = 1): void {
+      const name = `credential:${JSON.stringify([issuer.origin, clientId, 'alice', resource])}`;
+      const tokens = { kind: 'alive', refreshToken: kept?.text };
+      judge.stored(name, kept && JSON.stringify({ generation, tokens }));
+    }
+
+    function revoke(by: Asker): void {
+      const body = new URLSearchParams({ token: token.text, token_type_hint: 'refresh_token' }).toString();
+      issuer.answer({ url: new URL(`${issuer.origin}/revoke`), method: 'POST', body, by, leftAtMs: nowMs });
+    }
+
+    beforeEach(() => {
+      store(token);
+      judge.uses(credential, 'a server of another workspace');
+      nowMs += minuteMs;
+    });
+
+    it('finds that the last but one of its servers has taken a credential along', () => {
+      judge.signsOut(credential, 'server', first().one, ['this server']);
+      store(undefined);
+      assert.equal(judge.violations.length, 1);
+    });
+
+    for (const [which, extent, users] of [
+      ['the last of its servers', 'server', ['a server of another workspace']],
+      ['its account', 'account', ['this server']],
+    ] as const)
+      it(`lets a credential go with ${which}`, () => {
+        const { one } = first();
+        judge.signedOut(judge.signsOut(credential, extent, one, users), 'kept');
+        store(undefined);
+        assert.deepEqual(judge.violations, []);
+      });
+
+    it('finds that a sign-in has gone with a sign-out from before it', () => {
+      const { one, other } = first();
+      store(undefined);
+      judge.signsOut(credential, 'account', other, []);
+      nowMs += 1_000;
+      judge.signsIn(credential, one);
+      token = signIn(one);
+      store(token);
+      const before = judge.violations.length;
+      store(undefined);
+      assert.equal(judge.violations.length, before + 1);
+    });
+
+    it('finds that a window has ended a grant that others were asked to end', () => {
+      const { one, other } = first();
+      judge.signsOut(credential, 'grant', other, []);
+      judge.signsOut(credential, 'account', one, []);
+      revoke(one);
+      assert.equal(judge.violations.length, 1);
+    });
+
+    it('lets a window end the grant that it was asked to end', () => {
+      const { one } = first();
+      const asked = judge.signsOut(credential, 'grant', one, []);
+      revoke(one);
+      store(undefined);
+      judge.signedOut(asked, 'revoked');
+      assert.deepEqual(judge.violations, []);
+    });
+
+    it('finds that a grant lives on that is said to be revoked', () => {
+      const asked = judge.signsOut(credential, 'grant', first().one, []);
+      judge.journalled('0'.repeat(32), removal());
+      judge.signedOut(asked, 'revoked');
+      assert.equal(judge.violations.length, 1);
+    });
+
+    it('finds what is left over, once for all', () => {
+      judge.lookForLeftovers(new Set([credential]), minuteMs);
+      judge.lookForLeftovers(new Set(), minuteMs);
+      assert.deepEqual(judge.violations, []);
+      for (let n = 0; n < 2; n++) {
+        nowMs += minuteMs;
+        judge.lookForLeftovers(new Set(), minuteMs);
+      }
+      assert.equal(judge.violations.length, 1);
+    });
+
+    it('finds that a window lends what was signed out of long ago', () => {
+      const { one } = first();
+      const text = issuer.answer({ ...renewal(), by: one, leftAtMs: nowMs });
+      const { access_token: access } = text.body as { access_token: string };
+      store(successor(), 2);
+      judge.signedOut(judge.signsOut(credential, 'account', one, []), 'kept');
+      store(undefined);
+      judge.lent(one, { credential }, access);
+      assert.deepEqual(judge.violations, []);
+      nowMs += minuteMs;
+      judge.lent(one, { credential }, access);
+      assert.equal(judge.violations.length, 1);
+    });
+
+    const renewal = () => request({ grant_type: 'refresh_token', refresh_token: token.text });
+
+    const removal = (): string =>
+      JSON.stringify({
+        account: { subject: 'alice' },
+        ...{ resource, clientId, generation: 2, content: { kind: 'removed' } },
+      });
   });
 });

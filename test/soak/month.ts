@@ -1,10 +1,10 @@
-import type { SignOutExtent, SignOutResult } from '../../src/broker/sign-outs.js';
 import type { Log } from '../../src/core/ports.js';
-import type { ServerId } from '../../src/core/server.js';
 import { Dice } from './dice.js';
 import { MonthWindow } from './month-window.js';
 import { plant, type Mutation } from './mutations.js';
 import { useQuickCrypto, useRealCrypto } from './quick-crypto.js';
+import { anyWindow, type Seat } from './seat.js';
+import { User } from './user.js';
 import { troubles, World, type Place } from './world.js';
 
 const minuteMs = 60_000;
@@ -35,27 +35,13 @@ export interface MonthReport {
   readonly realMs: number;
 }
 
-/** One window's place on the screen, with one run of the extension after the other in it. */
-interface Seat {
-  readonly name: string;
-  readonly places: readonly Place[];
-  /** The servers that the user has signed out in this workspace. */
-  readonly signedOut: Set<Place>;
-  /** When they began to sign in to each credential last. */
-  readonly signedInAtMs: Map<string, number>;
-  window: MonthWindow | undefined;
-  runs: number;
-}
-
 /** A month in the life of a user with many windows, in which everything goes wrong that can. */
 export class Month {
   readonly #world: World;
   readonly #dice: Dice;
   readonly #seats: readonly Seat[];
   readonly #log: Log;
-  /** The servers that somebody is signing in for. */
-  readonly #signingIn = new Set<Place>();
-  #isCalm = true;
+  readonly #user: User;
 
   private constructor(private readonly options: MonthOptions) {
     this.#dice = new Dice(options.seed);
@@ -70,6 +56,7 @@ export class Month {
       window: undefined,
       runs: 0,
     }));
+    this.#user = new User(this.#world, this.#seats, this.#log);
   }
 
   static async run(options: MonthOptions): Promise<MonthReport> {
@@ -105,10 +92,10 @@ export class Month {
     const places = new Map(this.#world.places.map((place) => [place.credential, place])).values();
     for (const place of places) {
       const first = this.#seats.find((seat) => seat.places.includes(place));
-      if (first !== undefined) this.#signIn(first, place);
+      if (first !== undefined) this.#user.signIn(first, place);
     }
-    await this.#goOn(() => this.#signingIn.size === 0, hourMs);
-    this.#isCalm = false;
+    await this.#goOn(() => !this.#user.isSigningIn, hourMs);
+    this.#user.isCalm = false;
     this.#unrest();
     await this.#goOn(() => clock.nowMs() >= endAtMs);
     if (!this.#isOver()) await this.#calmDown();
@@ -176,7 +163,7 @@ export class Month {
     seat.window = window;
     window.broker.onSignInWanted(({ server }) => {
       const place = seat.places.find(({ id }) => id === server);
-      if (place !== undefined) this.#wanted(seat, window, place);
+      if (place !== undefined) this.#user.wanted(seat, window, place);
     });
     window.open().catch((error: unknown) => judge.violated(`Opening a window fails: ${String(error)}`));
   }
@@ -191,7 +178,9 @@ export class Month {
 
   #reopen(seat: Seat): void {
     seat.window = undefined;
-    this.#world.clock.after(this.#isCalm ? 1_000 : this.#dice.between(1_000, hourMs), () => this.#open(seat));
+    this.#world.clock.after(this.#user.isCalm ? 1_000 : this.#dice.between(1_000, hourMs), () =>
+      this.#open(seat),
+    );
   }
 
   async #close(seat: Seat): Promise<void> {
@@ -200,146 +189,6 @@ export class Month {
     seat.window = undefined;
     await window.close();
     this.#reopen(seat);
-  }
-
-  #anyWindow(): { readonly seat: Seat; readonly window: MonthWindow } | undefined {
-    const open = this.#seats.flatMap((seat) => {
-      const { window } = seat;
-      return window === undefined || window.isGone || window.isFrozen ? [] : [{ seat, window }];
-    });
-    return open.length === 0 ? undefined : this.#dice.pick(open);
-  }
-
-  // The user.
-
-  #wanted(seat: Seat, window: MonthWindow, place: Place): void {
-    const { clock, judge } = this.#world;
-    if (!seat.signedOut.has(place)) judge.signInAsked(window, place.credential);
-    judge.count('times that a window asked for a sign-in');
-    clock.after(this.#isCalm ? 1_000 : this.#dice.between(10_000, 30 * minuteMs), () => {
-      const isOpen = seat.window === window && !window.isGone && !window.isFrozen;
-      const state = isOpen ? window.broker.state(place.id as ServerId).kind : 'ready';
-      // Nobody signs in for what he has just signed out of.
-      const isLeft = seat.signedOut.has(place) && !this.#isCalm && this.#dice.chance(0.5);
-      if (['signed-out', 'needs-sign-in'].includes(state) && !isLeft) this.#signIn(seat, place);
-    });
-  }
-
-  #signIn(seat: Seat, place: Place): void {
-    const { window } = seat;
-    const { judge, clock } = this.#world;
-    if (window === undefined || window.isGone || this.#signingIn.has(place)) return;
-    const loss = judge.lossOf(place.credential);
-    this.#signingIn.add(place);
-    seat.signedInAtMs.set(place.credential, clock.nowMs());
-    judge.signsIn(place.credential, window);
-    // A window that dies meanwhile leaves nobody waiting.
-    clock.after(10 * minuteMs, () => this.#signingIn.delete(place));
-    window.broker.signIn(place.id as ServerId, this.#dice.chance(0.5) ? 'same' : 'any').then(
-      () => {
-        this.#signingIn.delete(place);
-        this.#used(seat, window, place);
-        judge.count('sign-ins');
-        judge.count(`sign-ins because: ${loss}`);
-      },
-      (error: unknown) => {
-        this.#signingIn.delete(place);
-        judge.count('sign-ins that failed');
-        this.#log.debug(`A sign-in failed: ${String(error)}`);
-      },
-    );
-  }
-
-  /** One sign-out, often in the middle of a renewal, and what else is done to the same credential before it is seen. */
-  #signOut(): void {
-    const open = this.#anyWindow();
-    if (open === undefined) return;
-    const place = this.#somePlace(open.seat);
-    if (this.#dice.chance(0.5)) void open.window.broker.refreshNow(place.id as ServerId).catch(ignore);
-    this.#soon(() => this.#leave(open.seat, open.window, place));
-    while (this.#dice.chance(0.5)) {
-      const other = this.#anyWindow();
-      const places = other?.seat.places.filter(({ credential }) => credential === place.credential) ?? [];
-      if (other === undefined || places.length === 0) continue;
-      const one = this.#dice.pick(places);
-      if (this.#dice.chance(0.3)) this.#soon(() => this.#signIn(other.seat, one));
-      else this.#soon(() => this.#leave(other.seat, other.window, one));
-    }
-  }
-
-  /** Half of the time one of those that share their credential. */
-  #somePlace({ places }: Seat): Place {
-    const shared = places.filter(({ isShared }) => isShared);
-    return this.#dice.pick(shared.length > 0 && this.#dice.chance(0.5) ? shared : places);
-  }
-
-  #soon(act: () => void): void {
-    this.#world.clock.after(this.#dice.between(0, 1_500), act);
-  }
-
-  #leave(seat: Seat, window: MonthWindow, place: Place): void {
-    if (seat.window !== window || window.isGone || window.isFrozen) return;
-    const extent = this.#dice.pick(['server', 'account', 'grant'] as const);
-    this.#click(seat, window, place, extent);
-    // Another click before anything is seen of the first.
-    if (this.#dice.chance(0.3)) this.#click(seat, window, place, extent);
-  }
-
-  #click(seat: Seat, window: MonthWindow, place: Place, extent: SignOutExtent): void {
-    const { judge, clock } = this.#world;
-    const { credential, id } = place;
-    const sharing = seat.places.filter((one) => one.credential === credential);
-    const leaving = extent === 'server' ? [place] : sharing;
-    const staying = sharing.filter((one) => !leaving.includes(one) && isBound(window, one));
-    const askedAtMs = clock.nowMs();
-    const users = leaving.map((one) => userOf(seat, one));
-    const asked = judge.signsOut(credential, extent, window, users);
-    for (const one of leaving) seat.signedOut.add(one);
-    const look = (result: SignOutResult) => {
-      const isSignedIn = (seat.signedInAtMs.get(credential) ?? -Infinity) >= askedAtMs;
-      const isLeft = result !== 'was-signed-out' && !isSignedIn;
-      for (const one of leaving)
-        if (isLeft && isBound(window, one))
-          judge.violated(`${window.name} still uses ${one.id} after a sign-out (${extent}, ${result}).`);
-      for (const one of staying)
-        if (!seat.signedOut.has(one) && judge.isUsable(credential) && !isBound(window, one))
-          judge.violated(`A sign-out of ${id} has taken ${one.id} along in ${window.name}.`);
-    };
-    const say = (what: string) => {
-      this.#log.debug(`${window.name} signs out of ${id} (${extent}): ${what}.`);
-    };
-    say('begins');
-    window.broker.signOut(id as ServerId, extent).then(
-      (result) => {
-        say(result);
-        judge.signedOut(asked, result);
-        look(result);
-      },
-      (error: unknown) => {
-        judge.count('sign-outs that failed');
-        say(String(error));
-      },
-    );
-  }
-
-  #call(): void {
-    const open = this.#anyWindow();
-    if (open === undefined) return;
-    const { seat, window } = open;
-    const place = this.#dice.pick(seat.places);
-    void window.call(place).then((outcome) => {
-      if (outcome === 'sign-in wanted' && !window.isGone) window.broker.wantSignIn(place.id as ServerId);
-      if (outcome === 'done') this.#used(seat, window, place);
-    });
-  }
-
-  /** What a window has begun to use, it has written down a moment later. */
-  #used(seat: Seat, window: MonthWindow, place: Place): void {
-    this.#world.clock.after(5_000, () => {
-      if (window.isGone || window.isFrozen || !isBound(window, place)) return;
-      seat.signedOut.delete(place);
-      this.#world.judge.uses(place.credential, userOf(seat, place));
-    });
   }
 
   // What goes wrong.
@@ -351,18 +200,22 @@ export class Month {
     const forAWhile = (lowMs: number, highMs: number, begin: () => () => void) => () => {
       clock.after(dice.between(lowMs, highMs), begin());
     };
-    this.#again(400, () => this.#call());
-    this.#again(16, () => this.#anyWindow()?.window.gate.dieIn(1 + Math.floor(dice.next() * 60)));
-    this.#again(8, () => this.#anyWindow()?.window.gate.freezeIn(1 + Math.floor(dice.next() * 60)));
+    this.#again(400, () => this.#user.call());
+    this.#again(16, () =>
+      anyWindow(this.#seats, this.#dice)?.window.gate.dieIn(1 + Math.floor(dice.next() * 60)),
+    );
+    this.#again(8, () =>
+      anyWindow(this.#seats, this.#dice)?.window.gate.freezeIn(1 + Math.floor(dice.next() * 60)),
+    );
     this.#again(4, () => {
-      const open = this.#anyWindow();
+      const open = anyWindow(this.#seats, this.#dice);
       judge.count('reloads');
       if (open !== undefined) void this.#close(open.seat);
     });
-    this.#again(5 * (this.options.haste ?? 1), () => this.#signOut());
+    this.#again(5 * (this.options.haste ?? 1), () => this.#user.signOut());
     this.#again(0.5, () => {
-      const open = this.#anyWindow();
-      if (open !== undefined) this.#signIn(open.seat, dice.pick(open.seat.places));
+      const open = anyWindow(this.#seats, this.#dice);
+      if (open !== undefined) this.#user.signIn(open.seat, dice.pick(open.seat.places));
     });
     this.#again(0.3, () => {
       const family = dice.pick(issuers).families.findLast(({ deathCause }) => deathCause === undefined);
@@ -431,7 +284,7 @@ export class Month {
 
   #again(timesPerDay: number, happen: () => void): void {
     this.#world.clock.after(Math.min(this.#dice.until(timesPerDay), 24 * dayMs), () => {
-      if (this.#isCalm) return;
+      if (this.#user.isCalm) return;
       happen();
       this.#again(timesPerDay, happen);
     });
@@ -456,7 +309,7 @@ export class Month {
   /** Everything works again: what can be used must be used, by every window. */
   async #calmDown(): Promise<void> {
     const { faults, clock, judge, places } = this.#world;
-    this.#isCalm = true;
+    this.#user.isCalm = true;
     Object.assign(faults, {
       isOffline: false,
       isKnownToBeOffline: false,
@@ -503,9 +356,3 @@ export class Month {
       );
   }
 }
-
-/** A server in a workspace. */
-const userOf = (seat: Seat, place: Place): string => `${place.id} in ${seat.name}`;
-
-const isBound = ({ broker }: MonthWindow, { id }: Place): boolean =>
-  broker.account(id as ServerId) !== undefined;

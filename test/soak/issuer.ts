@@ -52,6 +52,8 @@ export interface Family {
   current: RefreshToken;
   /** When a token of it was saved first. */
   savedAtMs?: number;
+  /** Whether a window has ever given out a token of it. */
+  wasLent?: true;
   /** Why nobody can renew any more. */
   deathCause?: string;
 }

@@ -209,8 +209,11 @@ export class Judge implements IssuerEvents {
    */
   lookForLeftovers(inUse: ReadonlySet<string>, afterMs: number): void {
     for (const credential of new Set([...this.#usableSinceMs.keys()].map(credentialOf))) {
-      // A window that died in a sign-out has left everything where it was.
-      const isCutShort = this.#book.of(credential).some(({ endedAtMs }) => endedAtMs === undefined);
+      const families = this.#keysOf(credential).map((key) => this.#usable(key)?.family);
+      // A window that died in a sign-out has left everything where it was, and in a sign-in nobody to use it.
+      const isCutShort =
+        this.#book.of(credential).some(({ endedAtMs }) => endedAtMs === undefined) ||
+        families.some((family) => family?.by.isGone === true && family.wasLent !== true);
       if (inUse.has(credential) || isCutShort || !this.isUsable(credential, 0)) {
         this.#unusedSinceMs.delete(credential);
         continue;
@@ -237,6 +240,7 @@ export class Judge implements IssuerEvents {
       this.violated(`${by.name} gives out a token of ${nameOf(token.family)} instead of ${credential}.`);
     if (this.#isLongGone(credential))
       this.violated(`${by.name} gives out a token of ${credential}, which is signed out.`);
+    token.family.wasLent = true;
     const { beside } = token;
     const isExcused = beside.wasSaved || by.saveFailedAtMs >= beside.given.atMs;
     if (!beside.wasSaved) this.count('calls with a token whose successor is only in memory');

@@ -19,7 +19,7 @@ export interface MonthOptions {
   readonly days: number;
   readonly windows: number;
   readonly credentials: number;
-  /** How many times as often the user signs out, and an issuer is in trouble; once when undefined. */
+  /** How many times as often the user signs out, and issuers and the storage are in trouble; once when undefined. */
   readonly haste?: number;
   readonly mutation?: Mutation;
   /** Everything that the windows log goes here. */
@@ -197,6 +197,7 @@ export class Month {
   #unrest(): void {
     const { faults, clock, judge, issuers } = this.#world;
     const dice = this.#dice;
+    const { haste = 1 } = this.options;
     const forAWhile = (lowMs: number, highMs: number, begin: () => () => void) => () => {
       clock.after(dice.between(lowMs, highMs), begin());
     };
@@ -212,7 +213,7 @@ export class Month {
       judge.count('reloads');
       if (open !== undefined) void this.#close(open.seat);
     });
-    this.#again(5 * (this.options.haste ?? 1), () => this.#user.signOut());
+    this.#again(5 * haste, () => this.#user.signOut());
     this.#again(0.5, () => {
       const open = anyWindow(this.#seats, this.#dice);
       if (open !== undefined) this.#user.signIn(open.seat, dice.pick(open.seat.places));
@@ -233,7 +234,7 @@ export class Month {
       }),
     );
     this.#again(
-      8 * (this.options.haste ?? 1),
+      8 * haste,
       forAWhile(minuteMs, 2 * hourMs, () => {
         const issuer = dice.pick(issuers);
         faults.troubles.set(issuer, dice.pick(troubles));
@@ -257,7 +258,7 @@ export class Month {
         }),
       );
     }
-    this.#again(3, () => (faults.storageFailsNextForMs = dice.between(1_000, 5 * minuteMs)));
+    this.#again(3 * haste, () => (faults.storageFailsNextForMs = dice.between(1_000, 5 * minuteMs)));
     this.#again(
       2,
       forAWhile(minuteMs, hourMs, () => {
@@ -276,9 +277,9 @@ export class Month {
     );
     this.#again(1 / 20, () => void this.#forget());
     this.#again(24 * 4, () => this.#lookAtQuietWindows());
+    this.#again(48, () => judge.lookForLeftovers(this.#world.inUse(), hourMs / 3));
     this.#again(12, () => {
       if (!faults.journalWritesFail && !faults.journalReadsFail) judge.lookForUndoneRemovals(hourMs);
-      judge.lookForLeftovers(this.#world.inUse(), hourMs);
     });
   }
 

@@ -112,7 +112,7 @@ const mutations = {
             await revokeGrant(fetch, await issuers.metadata(account.issuer, resource), stored);
           };
           if (result === 'revoked')
-            vault['parts'].clock.after(600_000, () => void late().catch(() => undefined));
+            vault['parts'].clock.after(1_800_000, () => void late().catch(() => undefined));
           return result;
         },
     ),

@@ -68,34 +68,43 @@ export class User {
 
   /** One sign-out, often in the middle of a renewal, and what else is done to the same credential before it is seen. */
   signOut(): void {
-    const open = anyWindow(this.seats, this.world.dice);
+    const place = this.#somePlace();
+    const open = this.#anyWindowWith(place.credential);
     if (open === undefined) return;
-    const place = this.#somePlace(open.seat);
-    if (this.world.dice.chance(0.5)) void open.window.broker.refreshNow(place.id as ServerId).catch(ignore);
-    this.#soon(() => this.#leave(open.seat, open.window, place));
+    const { seat, window } = open;
+    if (this.world.dice.chance(0.7)) void window.broker.refreshNow(open.place.id as ServerId).catch(ignore);
+    this.#soon(() => this.#leave(seat, window, open.place));
     while (this.world.dice.chance(0.5)) {
-      const other = anyWindow(this.seats, this.world.dice);
-      const places = other?.seat.places.filter(({ credential }) => credential === place.credential) ?? [];
-      if (other === undefined || places.length === 0) continue;
-      const one = this.world.dice.pick(places);
-      if (this.world.dice.chance(0.3)) this.#soon(() => this.signIn(other.seat, one));
-      else this.#soon(() => this.#leave(other.seat, other.window, one));
+      const other = this.#anyWindowWith(place.credential);
+      if (other === undefined) continue;
+      if (this.world.dice.chance(0.3)) this.#soon(() => this.signIn(other.seat, other.place));
+      else this.#soon(() => this.#leave(other.seat, other.window, other.place));
     }
   }
 
-  /** Half of the time one of those that share their credential. */
-  #somePlace({ places }: Seat): Place {
-    const shared = places.filter(({ isShared }) => isShared);
-    return this.world.dice.pick(shared.length > 0 && this.world.dice.chance(0.5) ? shared : places);
+  /** Half of the time one of those that share their credential, or that few workspaces have. */
+  #somePlace(): Place {
+    const { dice, places } = this.world;
+    const rare = places.filter(({ isRare }) => isRare);
+    return dice.pick(rare.length > 0 && dice.chance(0.5) ? rare : places);
+  }
+
+  /** One of the windows that have a server which uses `credential`, and that server. */
+  #anyWindowWith(credential: string) {
+    const seats = this.seats.filter(({ places }) => places.some((one) => one.credential === credential));
+    const open = anyWindow(seats, this.world.dice);
+    if (open === undefined) return undefined;
+    const places = open.seat.places.filter((one) => one.credential === credential);
+    return { ...open, place: this.world.dice.pick(places) };
   }
 
   #soon(act: () => void): void {
-    this.world.clock.after(this.world.dice.between(0, 1_500), act);
+    this.world.clock.after(this.world.dice.between(0, 1_000), act);
   }
 
   #leave(seat: Seat, window: MonthWindow, place: Place): void {
     if (seat.window !== window || window.isGone || window.isFrozen) return;
-    const extent = this.world.dice.pick(['server', 'account', 'grant'] as const);
+    const extent = this.world.dice.pick(['server', 'server', 'account', 'grant'] as const);
     this.#click(seat, window, place, extent);
     // Another click before anything is seen of the first.
     if (this.world.dice.chance(0.3)) this.#click(seat, window, place, extent);

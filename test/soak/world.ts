@@ -44,6 +44,8 @@ export interface Place {
   readonly credential: string;
   /** Whether that serves others, too. */
   readonly isShared: boolean;
+  /** Whether few workspaces have it, or several servers share its credential. */
+  readonly isRare: boolean;
   /** Whether the workspace with this number has it. */
   readonly isIn: (workspace: number) => boolean;
 }
@@ -155,6 +157,7 @@ export class World {
       credential: nameOf({ subject, resource: url }),
       isShared: false,
       // Most workspaces have most servers, and one or two have those that only few use.
+      isRare: n % 3 === 1,
       isIn: n % 3 === 1 ? (one) => (one + n) % 4 === 0 : (one) => one < 2 || (one + n) % 4 !== 0,
     };
   }
@@ -203,6 +206,7 @@ function sharedPlaces(issuer: Issuer, n: number): readonly Place[] {
       auth,
       credential,
       isShared: true,
+      isRare: true,
       // Some workspaces have all of them, and some only the first of an account.
       isIn: (one) => (one + n) % 4 === 0 || ((one + n) % 4 === 1 && at === 0 && n > 0),
     };

@@ -172,6 +172,7 @@ export class CredentialVault {
     }
     if (stored.status === 'rejected') this.#storeLater(keyOf(credential));
     if (journalled.status === 'rejected') {
+      await this.#removals.drop(keyOf(credential));
       this.#known.isAlone(credential);
       await pause(this.parts.clock, editorKeepsAfterMs);
       this.#writeLater(credential, renewedFrom);
@@ -265,8 +266,9 @@ export class CredentialVault {
 
   async #write(credential: Credential, standing: Exclude<Standing, 'overtaken'>): Promise<void> {
     if (standing === 'unknown') throw unknownStanding();
-    await this.#removals.drop(keyOf(credential));
     await this.#journal.write(credential);
+    // Only now: what could not be saved must not undo a removal that is still to be told.
+    await this.#removals.drop(keyOf(credential));
     this.#retries.drop(keyText(keyOf(credential)));
   }
 

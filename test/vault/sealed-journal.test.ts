@@ -318,6 +318,28 @@ describe('the journal beside SecretStorage', () => {
         assert.doesNotMatch(memento.text, /removal:/);
       });
 
+      it('though somebody has signed in again since and nothing could keep that', async () => {
+        secrets.failNext('store');
+        await assert.rejects(vault.put(alice(2)), { code: 'vault_write_failed' });
+        assert.equal(await vault.isRemoved(key), true);
+        assert.match(memento.text, /removal:/);
+        clock.advance(200);
+        while (!(await isTold())) await soon();
+        assert.doesNotMatch(memento.text, /removal:/);
+      });
+
+      it('unless somebody has signed in again, which SecretStorage alone has taken', async () => {
+        const saving = vault.put(alice(2));
+        await clock.armed(1_000);
+        clock.advance(1_000);
+        await saving;
+        assert.equal(await vault.isRemoved(key), false);
+        assert.equal(vault.list().length, 1);
+        clock.advance(200);
+        while ((await generation(other)) !== 2) await soon();
+        assert.doesNotMatch(memento.text, /removal:/);
+      });
+
       it('unless somebody has signed in again by the next start', async () => {
         journal.failNext('write', -1);
         await opened().put(alice(2));

@@ -7,6 +7,7 @@ import type { ServerId } from '../core/server.js';
 import { revokeGrant } from '../oauth/revocation.js';
 import type { AllowedOrigins } from '../vault/allowed-origins.js';
 import type { CredentialVault } from '../vault/credentials.js';
+import type { IndexEntry } from '../vault/index-entry.js';
 import type { BoundServers } from './bound-servers.js';
 import type { Clients } from './clients.js';
 import type { Departures } from './departures.js';
@@ -76,20 +77,19 @@ export class SignOuts {
       (stored) => stored ?? credential,
       () => undefined,
     );
-    const isElsewhere = extent === 'server' && (await servers.areOthersUsing(entry));
     const sharing = servers.using(entry);
     // Asked for twice: by now, those that still use it are others.
     if (!sharing.some((one) => one.id === id)) return 'was-signed-out';
-    if (isElsewhere || (extent === 'server' && sharing.length > 1)) {
-      this.#unbind(id);
+    // Unbound first: a call that comes meanwhile must not find the credential and bring it back.
+    for (const one of extent === 'server' ? [servers.get(id)] : sharing) this.#unbind(one.id);
+    // Of two workspaces that leave it at once, the one that looks last sees that the other has left.
+    if (extent === 'server' && (await this.#isStillUsed(entry))) {
       // It stays in memory and is renewed until the window closes: what is not held counts as signed out for all, and a
       // renewal that is under way, or not saved yet, would take it from the others.
       changed();
       audit.record({ ...event, outcome: 'kept', generation });
       return 'left';
     }
-    // Unbound first: a call that comes meanwhile must not find the credential and bring it back.
-    for (const { id: shared } of sharing) this.#unbind(shared);
     // It may have been renewed while it was found out who uses it.
     const latest = holdings.get(keyText(key))?.credential ?? credential;
     holdings.remove(keyText(key));
@@ -127,6 +127,11 @@ export class SignOuts {
     const { servers } = this.parts;
     const bound = servers.boundTo(id);
     return bound !== undefined && (await servers.areOthersUsing(bound));
+  }
+
+  async #isStillUsed(entry: IndexEntry): Promise<boolean> {
+    const { servers } = this.parts;
+    return (await servers.areOthersUsing(entry)) || servers.using(entry).length > 0;
   }
 
   /** What was allowed for an account holds for as long as it is here. */

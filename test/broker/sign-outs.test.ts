@@ -114,6 +114,17 @@ describe('signing out', () => {
     });
   });
 
+  it('of the last two servers, in two workspaces at once, leaves nothing that nobody uses', async () => {
+    const { broker: elsewhere } = profile.window(undefined, 'file:///b');
+    await elsewhere.setServers([serverAt()]);
+    await Promise.all([broker, elsewhere].map((one) => one.accessToken(notes)));
+    profile.clock.advance(250); // Both have written down that they use it.
+    await soon();
+    const results = await Promise.all([broker, elsewhere].map((one) => one.signOut(notes, 'server')));
+    assert.ok(results.includes('kept'), results.join());
+    assert.deepEqual(names(), ['journal-key']);
+  });
+
   describe('that waits for another window', () => {
     /** Another window does `work` with the credential while this one is asked to sign out of it. */
     async function signOutDuring(extent: SignOutExtent, work: () => Promise<void>) {

@@ -69,14 +69,15 @@ const mutations = {
   'leave-to-nobody': () =>
     replace(BoundServers.prototype, 'areOthersUsing', () => () => Promise.resolve(true)),
 
-  /** The second of two clicks takes those for the users of the credential whom the first has left it to. */
-  'click-twice': () =>
+  /** A server that is signed out takes those of its own window along. */
+  'take-neighbours': () =>
     replace(
-      BoundServers.prototype,
-      'using',
-      (using) =>
-        function (this: BoundServers, entry) {
-          return Object.assign([...using.call(this, entry)], { some: () => true });
+      SignOuts.prototype,
+      'signOut',
+      (signOut) =>
+        async function (this: SignOuts, id, extent) {
+          const isElsewhere = await this.isUsedElsewhere(id);
+          return signOut.call(this, id, extent === 'server' && !isElsewhere ? 'account' : extent);
         },
     ),
 

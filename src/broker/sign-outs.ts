@@ -1,5 +1,5 @@
 import { sameAccount, type Account } from '../core/account.js';
-import { isAlive, keyOf, keyText, type Credential } from '../core/credential.js';
+import { isAlive, isOfAnotherSignIn, keyOf, keyText, signInOf, type Credential } from '../core/credential.js';
 import type { Audit } from '../core/audit.js';
 import { describeError } from '../core/errors.js';
 import type { Fetch, Log } from '../core/ports.js';
@@ -98,7 +98,8 @@ export class SignOuts {
     const removed = await departures.during(keyText(key), (left) =>
       leases.holdOrDoWithout(keyText(key), async () => {
         const stored = await vault.get(key).catch(() => undefined);
-        if (stored !== undefined && meant !== undefined && isOfAnotherSignIn(stored, meant)) return undefined;
+        if (stored !== undefined && meant !== undefined && isOfAnotherSignIn(stored, signInOf(meant)))
+          return undefined;
         const last = newest(left() ?? latest, stored);
         await vault.remove(last);
         return last;
@@ -166,8 +167,3 @@ export class SignOuts {
     return isRevoked ? 'revoked' : 'forgotten';
   }
 }
-
-/** Whether somebody has signed in between `meant` and `stored`. */
-const isOfAnotherSignIn = ({ tokens }: Credential, { tokens: meant }: Credential): boolean =>
-  tokens.kind === 'alive' &&
-  tokens.signedInAtMs !== (meant.kind === 'alive' ? meant.signedInAtMs : undefined);

@@ -114,6 +114,14 @@ export function succeeds(one: Credential, other: Credential): boolean {
   return isAlive(one) && !(isAlive(other) && areSameTokens(one.tokens, other.tokens));
 }
 
+/** When the sign-in was that `credential` descends from, if that is known. */
+export const signInOf = ({ tokens }: Credential): number | undefined =>
+  tokens.kind === 'alive' ? tokens.signedInAtMs : undefined;
+
+/** Whether `credential` is alive, and descends from another sign-in than that at `signedInAtMs`. */
+export const isOfAnotherSignIn = (credential: Credential, signedInAtMs: number | undefined): boolean =>
+  isAlive(credential) && signInOf(credential) !== signedInAtMs;
+
 /** Whether `other` takes the place of `one`, and not the other way round: of two grants of one generation neither is older. */
 export const isOlder = (one: Credential, other: Credential): boolean =>
   succeeds(other, one) && !succeeds(one, other);

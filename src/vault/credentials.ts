@@ -1,7 +1,7 @@
 import type { Disposable } from '../core/announcer.js';
 import type { Counters } from '../core/counters.js';
 import type { Client } from '../core/client.js';
-import { keyOf, keyText, type Credential, type CredentialKey } from '../core/credential.js';
+import { keyOf, keyText, signInOf, type Credential, type CredentialKey } from '../core/credential.js';
 import { BrokerError, describeError, hasCode } from '../core/errors.js';
 import type { Journal } from '../core/journal.js';
 import type { Leases } from '../core/lease.js';
@@ -209,7 +209,9 @@ export class CredentialVault {
     await this.open();
     const { account, client, resource } = credential;
     const key = keyOf(credential);
-    const entry = { account, clientId: client.clientId, resource };
+    const signedInAtMs = signInOf(credential);
+    const since = signedInAtMs === undefined ? {} : { signedInAtMs };
+    const entry = { account, clientId: client.clientId, resource, ...since };
     this.#retries.drop(storingOf(key));
     // What is removed may be older than what another window has saved and this one cannot read.
     const last = (await this.newGeneration(key)) - 1;

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { keyText, type CredentialKey } from '../core/credential.js';
+import { isOfAnotherSignIn, keyText, type CredentialKey } from '../core/credential.js';
 import { describeError } from '../core/errors.js';
 import type { Leases } from '../core/lease.js';
 import type { Clock, Log, Memento } from '../core/ports.js';
@@ -12,9 +12,10 @@ const removalSchema = v.strictObject({
   ...indexSchema.entries,
   generation: v.pipe(v.number(), v.integer(), v.minValue(0)),
   atMs: v.number(),
+  signedInAtMs: v.exactOptional(v.number()),
 });
 
-/** That the user has removed a credential, up to and including `generation`. */
+/** That the user has removed what came from one sign-in, up to and including `generation`. */
 export type Removal = v.InferOutput<typeof removalSchema>;
 
 export interface RemovalParts {
@@ -99,15 +100,19 @@ export class Removals {
   async #again(name: string, removal: Removal): Promise<void> {
     await this.parts.leases.hold(name, async () => {
       if (this.#untold.get(name) !== removal) return;
-      // What is newer by now was renewed by a window that could not know.
       const latest = await this.parts.journal.latest(keyOfEntry(removal));
+      if (latest?.kind === 'record' && isOfAnotherSignIn(latest.credential, removal.signedInAtMs)) {
+        await this.drop(keyOfEntry(removal));
+        return;
+      }
+      // What is newer by now was renewed by a window that could not know.
       const generation = Math.max(removal.generation, latest?.generation ?? 0);
       await this.#write({ ...removal, generation });
     });
   }
 
   async #write(removal: Removal): Promise<void> {
-    const { generation, atMs, ...entry } = removal;
+    const { generation, atMs, signedInAtMs: _, ...entry } = removal;
     await this.parts.journal.remove(entry, Math.max(generation, 1), atMs);
     await this.drop(keyOfEntry(removal));
   }

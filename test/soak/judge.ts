@@ -2,7 +2,7 @@ import type { SignOutExtent, SignOutResult } from '../../src/broker/sign-outs.js
 import { nameOf, type Asked, type Asker, type Family } from './issuer.js';
 import type { Issuer, IssuerEvents, RefreshToken } from './issuer.js';
 import { unsealed } from './quick-crypto.js';
-import { SignOutBook, type Leaving } from './sign-out-book.js';
+import { hasStoodStill, SignOutBook, type Leaving } from './sign-out-book.js';
 import type { Place } from './world.js';
 
 /** What is kept about one credential, where a crash of all windows would leave it. */
@@ -157,7 +157,8 @@ export class Judge implements IssuerEvents {
       return;
     }
     leaving.endedAtMs = this.nowMs();
-    const isAlive = leaving.gone !== undefined && leaving.gone.deathCause === undefined;
+    const isAlive =
+      leaving.gone !== undefined && leaving.gone.deathCause === undefined && !hasStoodStill(leaving);
     const couldBeTold = leaving.troubles === this.#troubles;
     if (isAlive && (result === 'revoked' || (result === 'forgotten' && couldBeTold)))
       this.violated(`The grant of ${leaving.credential} lives on, whose sign-out has ended with ${result}.`);

@@ -102,4 +102,5 @@ export class SignOutBook {
 }
 
 /** It goes on where it was, whatever has happened meanwhile. */
-const hasStoodStill = ({ by, askedAtMs }: Leaving): boolean => by.isFrozen || by.thawedAtMs >= askedAtMs;
+export const hasStoodStill = ({ by, askedAtMs }: Leaving): boolean =>
+  by.isFrozen || by.thawedAtMs >= askedAtMs;

@@ -301,6 +301,17 @@ describe('the journal beside SecretStorage', () => {
         assert.equal(await other.lastGeneration(key), 2);
       });
 
+      it('but not against a sign-in in another window since', async () => {
+        journal.failNext('write', -1);
+        const { tokens, ...rest } = alice(2);
+        await other.put({ ...rest, tokens: { ...tokens, signedInAtMs: 1 } });
+        clock.advance(200);
+        while (/removal:/.test(memento.text)) await soon();
+        assert.equal(await generation(other), 2);
+        assert.equal(await generation(vault), 2);
+        assert.deepEqual(clock.pending, []);
+      });
+
       it('until the next start', async () => {
         journal.failNext('write', -1);
         assert.match(memento.text, /removal:/);

@@ -33,7 +33,7 @@ export class BoundServers {
   #awaited = 0;
   constructor(
     private readonly bindings: Bindings,
-    vault: CredentialVault,
+    private readonly vault: CredentialVault,
     private readonly audit: Audit,
     private readonly reaches: Reaches,
     issuers: Pick<Issuers, 'missingScopes'>,
@@ -147,7 +147,18 @@ export class BoundServers {
   async areOthersUsing(entry: IndexEntry): Promise<boolean> {
     const elsewhere = await this.bindings.elsewhere().catch(() => undefined);
     if (elsewhere === undefined) return true;
-    return elsewhere.some((binding) => binding.kind === 'bound' && isSameCredential(binding, entry));
+    return elsewhere.some(
+      (binding) =>
+        binding.kind === 'bound' &&
+        (isSameCredential(binding, entry) || this.#willUse(binding, entry, this.vault.list())),
+    );
+  }
+
+  /** Whether `entry` has taken the place of what `bound` names, which its own window has not found out yet. */
+  #willUse(bound: Bound, entry: IndexEntry, listed: readonly IndexEntry[]): boolean {
+    const isReplaceable = bound.resource === entry.resource && !this.reaches.isForAll(entry);
+    if (!isReplaceable || !sameAccount(bound.account, entry.account)) return false;
+    return !listed.some((one) => isSameCredential(one, bound));
   }
 
   /** Whether a credential under `key` could serve one of them. */

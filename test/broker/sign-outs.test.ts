@@ -7,6 +7,7 @@ import { clientIdOfGrant } from '../../src/core/grant.js';
 import { keyOf, keyText } from '../../src/core/credential.js';
 import type { SignOutExtent } from '../../src/broker/sign-outs.js';
 import { Secret } from '../../src/core/secret.js';
+import { CredentialVault } from '../../src/vault/credentials.js';
 import { resource, ScriptedIssuer } from './scripted-issuer.js';
 import { notes, Profile, serverAt } from './window.js';
 
@@ -91,6 +92,18 @@ describe('signing out', () => {
       const later = await reopened();
       assert.equal((await later.accessToken(notes)).token.reveal(), 'access-3');
       assert.equal(later.state(notes).kind, 'ready');
+    });
+
+    it('under an earlier registration, which a new one has taken the place of', async () => {
+      await useElsewhere();
+      const now = issuer.credential(profile.clock.nowMs());
+      const vault = new CredentialVault({ ...profile.vaultParts(), closing: AbortSignal.abort() });
+      await vault.put({ ...now, client: { ...now.client, clientId: 'client-2' } });
+      await vault.remove(now);
+      await soon();
+      assert.equal(await broker.signOut(notes, 'server'), 'left');
+      const later = await reopened();
+      assert.equal((await later.accessToken(notes)).token.reveal(), 'access-1');
     });
 
     it('when the bindings cannot be read at that moment', async () => {

@@ -67,7 +67,8 @@ export class Judge implements IssuerEvents {
     const { family } = token;
     const { by } = asked;
     const [first] = token.presentations;
-    if (first?.successor === undefined) {
+    // A window that has not heard of a sign-out yet does no harm any more.
+    if (first?.successor === undefined || family.deathCause === 'signed out') {
       this.count('tokens of dead grants presented again');
       return;
     }
@@ -158,7 +159,7 @@ export class Judge implements IssuerEvents {
     }
     leaving.endedAtMs = this.nowMs();
     const isAlive =
-      leaving.gone !== undefined && leaving.gone.deathCause === undefined && !hasStoodStill(leaving);
+      leaving.gone !== undefined && leaving.gone.family.deathCause === undefined && !hasStoodStill(leaving);
     const couldBeTold = leaving.troubles === this.#troubles;
     if (isAlive && (result === 'revoked' || (result === 'forgotten' && couldBeTold)))
       this.violated(`The grant of ${leaving.credential} lives on, whose sign-out has ended with ${result}.`);
@@ -197,9 +198,13 @@ export class Judge implements IssuerEvents {
     for (const leaving of this.#book.all()) {
       const { credential, endedAtMs } = leaving;
       if (endedAtMs === undefined || this.nowMs() - endedAtMs < afterMs) continue;
-      const isBack = this.#keysOf(credential).some((key) => this.#newest(key)?.kind === 'alive');
-      if (!isBack) continue;
-      this.violated(`The removal of ${credential} was undone.`);
+      const kept = this.#keysOf(credential).map((key) => this.#newest(key));
+      const back = kept.find((one) => one?.kind === 'alive');
+      if (back === undefined) continue;
+      // A sign-in that they had begun before may have come to its end after it.
+      const savedAtMs = back.refreshToken?.family.savedAtMs ?? -Infinity;
+      if (savedAtMs <= (leaving.gone?.atMs ?? endedAtMs))
+        this.violated(`The removal of ${credential} was undone.`);
       this.#book.isVoid(leaving);
     }
   }
@@ -260,11 +265,15 @@ export class Judge implements IssuerEvents {
     return isKnown && this.isSignedOut(credential) && !this.isUsable(credential, 0);
   }
 
-  /** A window needs the user for `credential`. */
-  signInAsked(by: Asker, credential: string): void {
+  /** A window needs the user for `credential`. @param canKnow - whether it can look what there is */
+  signInAsked(by: Asker, credential: string, canKnow: boolean): void {
     const isNeedless =
       !this.isSignedOut(credential) && !this.isForgotten(credential) && this.isUsable(credential);
     if (!isNeedless) return;
+    if (!canKnow) {
+      this.count('sign-ins asked by a window that could not look');
+      return;
+    }
     // A window that died between saving a sign-in and removing what it replaces leaves two grants for one account.
     const present = this.#keysOf(credential).filter((key) => this.#newest(key)?.kind !== 'removed');
     if (present.length > 1) {
@@ -302,7 +311,7 @@ export class Judge implements IssuerEvents {
     if (kept?.refreshToken !== undefined) this.#saved(kept.refreshToken);
     if (kept?.kind === 'removed' && family !== undefined)
       for (const leaving of this.#book.of(credential))
-        if (leaving.endedAtMs === undefined) leaving.gone ??= family;
+        if (leaving.endedAtMs === undefined) leaving.gone ??= { family, atMs: this.nowMs() };
     const after = this.#usable(key);
     if (after !== undefined) {
       if (before === undefined) this.#usableSinceMs.set(key, this.nowMs());

@@ -10,7 +10,7 @@ export interface Leaving {
   /** How much had gone wrong in this month by then. */
   readonly troubles: number;
   /** What was stored when it went. */
-  gone?: Family;
+  gone?: { readonly family: Family; readonly atMs: number };
   /** When the window said that it was gone; missing when it has not, or never will. */
   endedAtMs?: number;
 }
@@ -43,16 +43,14 @@ export class SignOutBook {
     this.#signIns.push({ credential, by, atMs: nowMs });
   }
 
-  /** What a sign-in has brought is saved: whatever has gone before, or was asked for before they began it, is over. */
+  /** What a sign-in has brought is saved: whatever the user has asked for before they began it is over. */
   signedIn(family: Family): void {
     const credential = nameOf(family);
     const beganAtMs = this.#beganAtMs(family);
     this.#leavings = this.#leavings.filter(
       (one) =>
         one.credential !== credential ||
-        (one.gone === undefined &&
-          one.endedAtMs === undefined &&
-          (one.askedAtMs >= beganAtMs || hasStoodStill(one))),
+        (one.endedAtMs === undefined && (one.askedAtMs >= beganAtMs || hasStoodStill(one))),
     );
   }
 

@@ -28,8 +28,8 @@ export class User {
 
   /** A window says that only they can help `place`. */
   wanted(seat: Seat, window: MonthWindow, place: Place): void {
-    const { clock, judge } = this.world;
-    if (!seat.signedOut.has(place)) judge.signInAsked(window, place.credential);
+    const { clock, faults, judge } = this.world;
+    if (!seat.signedOut.has(place)) judge.signInAsked(window, place.credential, !faults.journalReadsFail);
     judge.count('times that a window asked for a sign-in');
     clock.after(this.isCalm ? 1_000 : this.world.dice.between(10_000, 30 * minuteMs), () => {
       const isOpen = seat.window === window && !window.isGone && !window.isFrozen;

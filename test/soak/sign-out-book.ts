@@ -16,7 +16,7 @@ export interface Leaving {
 }
 
 /** Nobody stays in the browser for longer. */
-const signInTakesMs = 10 * 60_000;
+export const signInTakesMs = 10 * 60_000;
 
 /** Who has asked to sign in to what, and out of it, and who uses it: what may go, and what has to stay. */
 export class SignOutBook {

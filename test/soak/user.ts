@@ -3,6 +3,7 @@ import type { Log } from '../../src/core/ports.js';
 import type { ServerId } from '../../src/core/server.js';
 import type { MonthWindow } from './month-window.js';
 import { anyWindow, type Seat } from './seat.js';
+import { signInTakesMs } from './sign-out-book.js';
 import type { Place, World } from './world.js';
 
 const minuteMs = 60_000;
@@ -50,7 +51,7 @@ export class User {
     seat.signedInAtMs.set(place.credential, clock.nowMs());
     judge.signsIn(place.credential, window);
     // A window that dies meanwhile leaves nobody waiting.
-    clock.after(10 * minuteMs, () => this.#signingIn.delete(place));
+    clock.after(signInTakesMs, () => this.#signingIn.delete(place));
     window.broker.signIn(place.id as ServerId, this.world.dice.chance(0.5) ? 'same' : 'any').then(
       () => {
         this.#signingIn.delete(place);
@@ -121,7 +122,8 @@ export class User {
     const asked = judge.signsOut(credential, extent, window, users);
     for (const one of leaving) seat.signedOut.add(one);
     const look = (result: SignOutResult) => {
-      const isSignedIn = (seat.signedInAtMs.get(credential) ?? -Infinity) >= askedAtMs;
+      // A sign-in that was under way may have bound them again.
+      const isSignedIn = (seat.signedInAtMs.get(credential) ?? -Infinity) >= askedAtMs - signInTakesMs;
       const isLeft = result !== 'was-signed-out' && !isSignedIn;
       for (const one of leaving)
         if (isLeft && isBound(window, one))

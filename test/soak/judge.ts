@@ -199,11 +199,17 @@ export class Judge implements IssuerEvents {
       const { credential, endedAtMs } = leaving;
       if (endedAtMs === undefined || this.nowMs() - endedAtMs < afterMs) continue;
       const kept = this.#keysOf(credential).map((key) => this.#newest(key));
-      const back = kept.find((one) => one?.kind === 'alive');
+      // What another registration was granted has not gone with it.
+      const clientId = leaving.gone?.family.clientId;
+      const back = kept.find(
+        (one) =>
+          one?.kind === 'alive' &&
+          (clientId === undefined || (one.refreshToken?.family.clientId ?? clientId) === clientId),
+      );
       if (back === undefined) continue;
       // A sign-in that they had begun before may have come to its end after it.
       const savedAtMs = back.refreshToken?.family.savedAtMs ?? -Infinity;
-      if (savedAtMs <= (leaving.gone?.atMs ?? endedAtMs))
+      if (savedAtMs < (leaving.gone?.atMs ?? endedAtMs))
         this.violated(`The removal of ${credential} was undone.`);
       this.#book.isVoid(leaving);
     }

@@ -39,3 +39,19 @@ export class LockstepRig {
     return this.#lockstep.play(deeds, target, { isEager: this.replayLimitBytes === 0 });
   }
 }
+
+/** Whether it may be for a stream of the older transport, which is read on its way, so that it cannot be packed. */
+export const mayBeLegacy = (deed: Deed): boolean =>
+  deed.does === 'ask' &&
+  deed.method === 'GET' &&
+  !deed.headers.some((name) => /^mcp-session-id$/i.test(name));
+
+/** @returns what may be seen through the proxy when this is seen of `deeds` without it */
+export function passed(sights: readonly Sight[], deeds: readonly Deed[]): readonly Sight[] {
+  const read = new Set(deeds.filter(mayBeLegacy).map(({ call }) => call));
+  return sights.map((sight) =>
+    sight.sees === 'request' && read.has(sight.call)
+      ? { ...sight, headers: (sight.headers ?? []).filter(([name]) => name !== 'accept-encoding') }
+      : sight,
+  );
+}

@@ -10,7 +10,8 @@ describe('a recorded conversation', () => {
   afterEach(() => rig.close());
 
   for (const { name, deeds } of readRecordings()) {
-    it(`is the same through the proxy, deed by deed and byte by byte: ${name}`, async () => {
+    it(`is the same through the proxy, deed by deed and byte by byte: ${name}`, async function () {
+      this.timeout(30_000);
       const direct = await rig.directly(deeds);
       assert.ok(direct.some(({ sees }) => sees === 'bytes'));
       assert.deepEqual(await rig.through(deeds), passed(direct, deeds));

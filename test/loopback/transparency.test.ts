@@ -117,7 +117,7 @@ describe('what goes through the proxy, in lockstep', () => {
         const direct = await rig.directly(deeds);
         assert.deepEqual(await rig.through(deeds), passed(direct, deeds));
       }),
-      { seed, numRuns, timeout: 10_000 },
+      { seed, numRuns },
     );
   });
 });

@@ -26,12 +26,15 @@ export interface Target {
   readonly authorization: string;
 }
 
+/** What nobody holds back comes at once, also on a computer with much to do. */
+const patienceMs = 8_000;
+
 /** What belongs to one connection, and so may differ. Where a body ends is seen anyway. */
 const ofConnection = ['host', 'connection', 'keep-alive', 'transfer-encoding', 'content-length', 'trailer'];
 
 /**
  * A server and its callers who do one thing after the other, each only when the other side has seen the one before. So
- * whoever is in between and holds something back stops them for good, and what they have seen has one order.
+ * whoever is in between and holds something back stops them, and what they have seen has one order.
  */
 export class Lockstep {
   readonly #agent = new Agent({ keepAlive: true });
@@ -209,17 +212,26 @@ class Conversation {
     this.#wake();
   }
 
-  /** Waits until what `deed` does has been seen. Whoever holds it back keeps us here. */
-  async #until(call: Call, { does }: Deed, isSeen: () => boolean): Promise<void> {
+  /** Waits until what is done has been seen; whoever holds it back keeps us here. */
+  async #until(call: Call, { does, call: number }: Deed, isSeen: () => boolean): Promise<void> {
+    let isLate = false;
+    const alarm = setTimeout(() => {
+      isLate = true;
+      this.#wake();
+    }, patienceMs);
     while (!isSeen()) {
       const surprise = surprises[does].find((sight) => call.seen.has(sight));
       const isTooMuch = call.got.caller > call.sent.server || call.got.server > call.sent.caller;
-      if (surprise !== undefined || isTooMuch)
-        assert.fail(`Instead of “${does}” there was ${surprise ?? 'more'}: ${JSON.stringify(this.sights)}`);
+      if (surprise !== undefined || isTooMuch || isLate) {
+        clearTimeout(alarm);
+        const instead = surprise ?? (isTooMuch ? 'more than that' : 'nothing');
+        assert.fail(`Of “${does}” in call ${number} came ${instead}: ${JSON.stringify(this.sights)}`);
+      }
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
+    clearTimeout(alarm);
   }
 }
 

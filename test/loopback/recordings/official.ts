@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-deprecated -- What is deprecated on the newest wire is still spoken on the others. */
 import type { Deed } from '../../support/deed.js';
 import { listen, readBody } from '../../support/listener.js';
 import { OfficialClient } from '../../support/official-client.js';

@@ -214,15 +214,15 @@ class Conversation {
 
   /** Waits until what is done has been seen; whoever holds it back keeps us here. */
   async #until(call: Call, { does, call: number }: Deed, isSeen: () => boolean): Promise<void> {
-    let isLate = false;
+    const waited = { isTooLong: false };
     const alarm = setTimeout(() => {
-      isLate = true;
+      waited.isTooLong = true;
       this.#wake();
     }, patienceMs);
     while (!isSeen()) {
       const surprise = surprises[does].find((sight) => call.seen.has(sight));
       const isTooMuch = call.got.caller > call.sent.server || call.got.server > call.sent.caller;
-      if (surprise !== undefined || isTooMuch || isLate) {
+      if (surprise !== undefined || isTooMuch || waited.isTooLong) {
         clearTimeout(alarm);
         const instead = surprise ?? (isTooMuch ? 'more than that' : 'nothing');
         assert.fail(`Of “${does}” in call ${number} came ${instead}: ${JSON.stringify(this.sights)}`);

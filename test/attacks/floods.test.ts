@@ -43,10 +43,11 @@ describe('a flood', () => {
     // Both its ends are in a process of their own, so that what grows here is what the proxy keeps.
     const ends = new Child('flood-child', String(total));
     const between = new ProxyRig();
+    let address = '';
+    await between.open({ tokens: new TokensOnTable(() => address) });
     try {
       const [, port = ''] = (await ends.says(/^port/)).split(' ');
-      const address = `http://127.0.0.1:${port}/mcp`;
-      await between.open({ tokens: new TokensOnTable(() => address) });
+      address = `http://127.0.0.1:${port}/mcp`;
       between.proxy.setServers([{ id: between.id, url: address, auth: {} }]);
       const { url, capability } = between.proxy.endpoint(between.id) ?? assert.fail();
       const body = JSON.stringify(toolCall);

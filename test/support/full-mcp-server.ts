@@ -14,8 +14,10 @@ export function fullMcpServer(): McpServer {
       },
     },
   );
-  server.registerTool('echo', { inputSchema: z.object({ text: z.string() }) }, ({ text }) => said(text));
-  server.registerTool('steps', {}, async (ctx) => {
+  server.registerTool('echo', { ...unasked, inputSchema: z.object({ text: z.string() }) }, ({ text }) =>
+    said(text),
+  );
+  server.registerTool('steps', unasked, async (ctx) => {
     for (const progress of [1, 2, 3]) await report(ctx, progress);
     return said('three steps');
   });
@@ -47,6 +49,9 @@ export function fullMcpServer(): McpServer {
   );
   return server;
 }
+
+/** The editor asks nobody before it runs such a tool. */
+export const unasked = { annotations: { readOnlyHint: true, openWorldHint: false } };
 
 export const said = (text: string) => ({ content: [{ type: 'text' as const, text }] });
 

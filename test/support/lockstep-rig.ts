@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Deed } from './deed.js';
-import { Lockstep, type Sight, type Target } from './lockstep.js';
+import type { Deed, HeaderLines } from './deed.js';
+import { byName, Lockstep, type Sight, type Target } from './lockstep.js';
 import { ProxyRig } from './proxy-rig.js';
 import { TokensOnTable } from './tokens-on-table.js';
 
@@ -46,12 +46,37 @@ export const mayBeLegacy = (deed: Deed): boolean =>
   deed.method === 'GET' &&
   !deed.headers.some((name) => /^mcp-session-id$/i.test(name));
 
-/** @returns what may be seen through the proxy when this is seen of `deeds` without it */
+/** Which version each session speaks, as its server said at its beginning. */
+function versionsIn(deeds: readonly Deed[]): ReadonlyMap<string, string> {
+  const versions = new Map<string, string>();
+  for (const deed of deeds) {
+    if (deed.does !== 'answer') continue;
+    const session = valueOf('mcp-session-id', deed.headers);
+    const said = deeds.flatMap((one) => (one.does === 'say' && one.call === deed.call ? [one.piece] : []));
+    const [, version] = /"protocolVersion":"([^"]+)"/.exec(Buffer.concat(said).toString()) ?? [];
+    if (session !== undefined && version !== undefined) versions.set(session, version);
+  }
+  return versions;
+}
+
+function valueOf(name: string, lines: HeaderLines): string | undefined {
+  const at = lines.findIndex((line, index) => index % 2 === 0 && line.toLowerCase() === name);
+  return at < 0 ? undefined : lines[at + 1];
+}
+
+/**
+ * What is to be seen through the proxy, when this is seen of `deeds` without it: the same, but that a server is not
+ * asked to pack what is read on its way, and is told which version of MCP a session speaks where a client does not say.
+ */
 export function passed(sights: readonly Sight[], deeds: readonly Deed[]): readonly Sight[] {
-  const read = new Set(deeds.filter(mayBeLegacy).map(({ call }) => call));
-  return sights.map((sight) =>
-    sight.sees === 'request' && read.has(sight.call)
-      ? { ...sight, headers: (sight.headers ?? []).filter(([name]) => name !== 'accept-encoding') }
-      : sight,
-  );
+  const isRead = new Set(deeds.filter(mayBeLegacy).map(({ call }) => call));
+  const versions = versionsIn(deeds);
+  return sights.map((sight) => {
+    if (sight.sees !== 'request') return sight;
+    const { headers = [], call } = sight;
+    const lines = headers.filter(([name]) => name !== 'accept-encoding' || !isRead.has(call));
+    const version = versions.get(valueOf('mcp-session-id', headers.flat()) ?? '');
+    const isSaid = version === undefined || valueOf('mcp-protocol-version', headers.flat()) !== undefined;
+    return { ...sight, headers: byName(isSaid ? lines : [...lines, ['mcp-protocol-version', version]]) };
+  });
 }

@@ -261,7 +261,8 @@ const pairs = (raw: HeaderLines): HeaderPairs =>
 const without = (names: readonly string[], lines: HeaderPairs): HeaderPairs =>
   lines.filter(([name]) => !names.includes(name.toLowerCase()));
 
-const byName = (lines: HeaderPairs): HeaderPairs =>
+/** Sorted by name; the order within one name stays. */
+export const byName = (lines: HeaderPairs): HeaderPairs =>
   lines
     .map(([name, value]) => [name.toLowerCase(), value] as const)
     .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));

@@ -1,7 +1,5 @@
-/* eslint-disable @typescript-eslint/no-deprecated -- What is deprecated on the newest wire is still spoken on the others. */
 import assert from 'node:assert/strict';
-import type { ServerContext } from '@modelcontextprotocol/server';
-import { fullMcpServer, said } from '../../support/full-mcp-server.js';
+import { askingMcpServer } from '../../support/asking-mcp-server.js';
 import { LegacySseServer } from '../../support/legacy-sse-server.js';
 import { startMcpServer } from '../../support/mcp-server.js';
 import { buildMcpServer } from '../../support/mcp-tools.js';
@@ -66,7 +64,12 @@ describe('the proxy in the editor', () => {
 
   it('takes what a server asks during a call to the editor, its model and its user, and the answers back', async () => {
     const { editor, issuer } = ground;
-    const full = await startMcpServer({ issuer: issuer.issuer, name: 'full', answers: 'sse', build: asking });
+    const full = await startMcpServer({
+      issuer: issuer.issuer,
+      name: 'full',
+      answers: 'sse',
+      build: askingMcpServer,
+    });
     await withServer('full', full.url, async () => {
       const sampled = editor.invokeTool(await ground.start('full', 'sample'));
       await editor.clickDialog('Allow in this Session');
@@ -161,30 +164,3 @@ describe('the proxy in the editor', () => {
     assert.equal(await call, whoIsAlice);
   });
 });
-
-/** The editor asks nobody before it runs such a tool. */
-const unasked = { annotations: { readOnlyHint: true, openWorldHint: false } };
-
-/** A server that asks back during its calls: the editor's model, and its user. */
-function asking() {
-  const server = fullMcpServer();
-  server.registerTool('sample', unasked, async ({ mcpReq }: ServerContext) => {
-    const { content } = await mcpReq.requestSampling({
-      messages: [{ role: 'user', content: { type: 'text', text: 'Hello?' } }],
-      maxTokens: 100,
-    });
-    return said(`The model: ${JSON.stringify(content)}`);
-  });
-  server.registerTool('elicit', unasked, async ({ mcpReq }: ServerContext) => {
-    const { action, content } = await mcpReq.elicitInput({
-      message: 'Which colour?',
-      requestedSchema: {
-        type: 'object',
-        properties: { colour: { type: 'string', enum: ['red', 'green'] } },
-        required: ['colour'],
-      },
-    });
-    return said(`${action} ${JSON.stringify(content)}`);
-  });
-  return server;
-}

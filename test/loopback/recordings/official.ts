@@ -1,29 +1,10 @@
 /* eslint-disable @typescript-eslint/no-deprecated -- What is deprecated on the newest wire is still spoken on the others. */
 import type { Deed } from '../../support/deed.js';
-import { listen, readBody } from '../../support/listener.js';
 import { OfficialClient } from '../../support/official-client.js';
 import { StatefulServer, StatelessServer } from '../../support/official-server.js';
 import { settled } from '../../support/proxy-rig.js';
-import { Tap } from './tap.js';
-
-/** Runs `talk` with a tap in front of `server`. @returns what was said through the tap */
-export async function tapped(
-  server: Pick<StatefulServer, 'handle'>,
-  talk: (tap: Tap) => Promise<void>,
-): Promise<readonly Deed[]> {
-  const listener = await listen('127.0.0.1');
-  listener.serve(async (req, res) => server.handle(req, res, await readBody(req)));
-  const tap = await Tap.start(listener.origin);
-  try {
-    await talk(tap);
-    // Those who are still there leave last.
-    await settled(() => tap.isQuiet);
-    return [...tap.deeds];
-  } finally {
-    await tap.close();
-    await listener.close();
-  }
-}
+import type { Tap } from './tap.js';
+import { tapped } from './tapped.js';
 
 /** The official client and server of the stateful wire, with all that they can do. */
 export function officialStateful(): Promise<readonly Deed[]> {

@@ -12,14 +12,17 @@ interface Exchange {
   readonly method: 'POST' | 'GET' | 'DELETE';
   readonly headers: readonly (readonly [string, string])[];
   /** The body of a POST. */
-  readonly body: readonly Buffer[];
+  readonly body: readonly Piece[];
   readonly isChunked: boolean;
   /** Whether nothing of the body is kept for a replay, so that it goes on as it comes. */
   readonly isFlowing: boolean;
   readonly status: number;
   readonly answerHeaders: readonly (readonly [string, string])[];
-  readonly pieces: readonly Buffer[];
+  readonly pieces: readonly Piece[];
 }
+
+/** Bytes, or as many as cannot be told one by one. */
+type Piece = Buffer | number;
 
 const token = fc.stringMatching(/^[a-z][a-z0-9-]{0,12}$/).map((name) => `x-${name}`);
 const value = fc.stringMatching(/^[!-~]([ -~]{0,20}[!-~])?$/);
@@ -36,6 +39,8 @@ const known = fc.constantFrom(
 ) as fc.Arbitrary<readonly [string, string]>;
 const anyHeaders = fc.array(fc.oneof(known, fc.tuple(token, value)), { maxLength: 8 });
 const bytes = fc.uint8Array({ maxLength: 2_000, size: 'medium' }).map((array) => Buffer.from(array));
+/** More than a stream takes in at once. */
+const many = fc.integer({ min: 60_000, max: 300_000 });
 const events = fc.constantFrom(
   ': comment\n\n',
   'id: 1\nevent: message\ndata: {"a":1}\n\n',
@@ -47,7 +52,7 @@ const events = fc.constantFrom(
 const exchanges: fc.Arbitrary<Exchange> = fc.record({
   method: fc.constantFrom('POST', 'POST', 'POST', 'GET', 'DELETE'),
   headers: anyHeaders,
-  body: fc.array(bytes, { maxLength: 4 }),
+  body: fc.array(fc.oneof({ weight: 9, arbitrary: bytes }, { weight: 1, arbitrary: many }), { maxLength: 4 }),
   isChunked: fc.boolean(),
   isFlowing: fc.boolean(),
   status: fc.constantFrom(200, 200, 200, 201, 202, 204, 304, 400, 404, 405, 409, 418, 429, 500, 503),
@@ -67,8 +72,9 @@ const exchanges: fc.Arbitrary<Exchange> = fc.record({
   ),
   pieces: fc.array(
     fc.oneof(
-      bytes,
-      events.map((text) => Buffer.from(text)),
+      { weight: 5, arbitrary: bytes },
+      { weight: 5, arbitrary: events.map((text) => Buffer.from(text)) },
+      { weight: 1, arbitrary: many },
     ),
     { maxLength: 6 },
   ),
@@ -83,21 +89,25 @@ const readable = (exchange: Exchange): Exchange =>
     ? {
         ...exchange,
         answerHeaders: unpacked(exchange.answerHeaders),
-        pieces: exchange.pieces.map((piece) => Buffer.concat([piece, Buffer.from('\n\n')])),
+        pieces: exchange.pieces.map((piece) => Buffer.concat([bytesOf(piece), Buffer.from('\n\n')])),
       }
     : exchange;
 
 const date = ['date', 'Tue, 28 Jul 2026 00:00:00 GMT'];
 
+/** Of many, no two places look the same for long. */
+const bytesOf = (piece: Piece): Buffer =>
+  typeof piece === 'number' ? Buffer.alloc(piece, 'abcdefghijklmnopqrstuvwxyz\x00') : piece;
+
 function deedsOf({ method, headers, body, isChunked, status, answerHeaders, pieces }: Exchange): Deed[] {
-  const sent = method === 'POST' ? body : [];
+  const sent = method === 'POST' ? body.map(bytesOf) : [];
   const framing = isChunked ? ['transfer-encoding', 'chunked'] : ['content-length', '0'];
   const lines = [...headers.flat(), ...(method === 'POST' ? framing : [])];
   const said = status === 204 || status === 304 ? [] : pieces;
   return [
     { call: 1, does: 'ask', method, headers: lines, pieces: sent },
     { call: 1, does: 'answer', status, headers: [...date, ...answerHeaders.flat()] },
-    ...said.map((piece) => ({ call: 1, does: 'say', piece }) as const),
+    ...said.map((piece) => ({ call: 1, does: 'say', piece: bytesOf(piece) }) as const),
     { call: 1, does: 'end' },
   ];
 }

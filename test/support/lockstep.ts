@@ -26,9 +26,6 @@ export interface Target {
   readonly authorization: string;
 }
 
-/** What nobody holds back comes at once, also on a computer with much to do. */
-const patienceMs = 8_000;
-
 /** What belongs to one connection, and so may differ. Where a body ends is seen anyway. */
 const ofConnection = ['host', 'connection', 'keep-alive', 'transfer-encoding', 'content-length', 'trailer'];
 
@@ -37,6 +34,8 @@ const ofConnection = ['host', 'connection', 'keep-alive', 'transfer-encoding', '
  * whoever is in between and holds something back stops them, and what they have seen has one order.
  */
 export class Lockstep {
+  /** How long what nobody holds back may take, also on a computer with much to do. */
+  patienceMs = 8_000;
   readonly #agent = new Agent({ keepAlive: true });
   #listener: Listener | undefined;
   #conversation: Conversation | undefined;
@@ -67,7 +66,7 @@ export class Lockstep {
     target: Target,
     { isEager = false }: { readonly isEager?: boolean } = {},
   ): Promise<readonly Sight[]> {
-    const conversation = new Conversation(target, this.#agent, isEager);
+    const conversation = new Conversation(target, this.#agent, isEager, this.patienceMs);
     this.#conversation = conversation;
     try {
       for (const deed of deeds) await conversation.do(deed);
@@ -100,6 +99,7 @@ class Conversation {
     private readonly target: Target,
     private readonly agent: Agent,
     private readonly isEager: boolean,
+    private readonly patienceMs: number,
   ) {}
 
   async do(deed: Deed): Promise<void> {
@@ -218,14 +218,16 @@ class Conversation {
     const alarm = setTimeout(() => {
       waited.isTooLong = true;
       this.#wake();
-    }, patienceMs);
+    }, this.patienceMs);
     while (!isSeen()) {
       const surprise = surprises[does].find((sight) => call.seen.has(sight));
       const isTooMuch = call.got.caller > call.sent.server || call.got.server > call.sent.caller;
       if (surprise !== undefined || isTooMuch || waited.isTooLong) {
         clearTimeout(alarm);
         const instead = surprise ?? (isTooMuch ? 'more than that' : 'nothing');
-        assert.fail(`Of “${does}” in call ${number} came ${instead}: ${JSON.stringify(this.sights)}`);
+        assert.fail(
+          `Of “${does}” in call ${number} came ${instead}: ${JSON.stringify(this.sights.slice(-4)).slice(0, 2_000)}`,
+        );
       }
       await new Promise<void>((resolve) => {
         this.#wake = resolve;

@@ -14,11 +14,11 @@ interface Exchange {
   /** The body of a POST. */
   readonly body: readonly Piece[];
   readonly isChunked: boolean;
-  /** Whether nothing of the body is kept for a replay, so that it goes on as it comes. */
-  readonly isFlowing: boolean;
   readonly status: number;
   readonly answerHeaders: readonly (readonly [string, string])[];
   readonly pieces: readonly Piece[];
+  /** How it ends once the answer has begun. */
+  readonly ending: 'end' | 'break off' | 'hang up';
 }
 
 /** Bytes, or as many as cannot be told one by one. */
@@ -54,7 +54,7 @@ const exchanges: fc.Arbitrary<Exchange> = fc.record({
   headers: anyHeaders,
   body: fc.array(fc.oneof({ weight: 9, arbitrary: bytes }, { weight: 1, arbitrary: many }), { maxLength: 4 }),
   isChunked: fc.boolean(),
-  isFlowing: fc.boolean(),
+  ending: fc.constantFrom('end', 'end', 'end', 'break off', 'hang up'),
   status: fc.constantFrom(200, 200, 200, 201, 202, 204, 304, 400, 404, 405, 409, 418, 429, 500, 503),
   answerHeaders: fc.array(
     fc.oneof(
@@ -85,7 +85,7 @@ const unpacked = (headers: Exchange['headers']) =>
 
 /** What the server of a stream that is read on its way has to keep to: it is not packed, and goes on event by event. */
 const readable = (exchange: Exchange): Exchange =>
-  deedsOf(exchange).some(mayBeLegacy)
+  deedsOf(exchange, 1).some(mayBeLegacy)
     ? {
         ...exchange,
         answerHeaders: unpacked(exchange.answerHeaders),
@@ -99,17 +99,26 @@ const date = ['date', 'Tue, 28 Jul 2026 00:00:00 GMT'];
 const bytesOf = (piece: Piece): Buffer =>
   typeof piece === 'number' ? Buffer.alloc(piece, 'abcdefghijklmnopqrstuvwxyz\x00') : piece;
 
-function deedsOf({ method, headers, body, isChunked, status, answerHeaders, pieces }: Exchange): Deed[] {
+function deedsOf(exchange: Exchange, call: number): Deed[] {
+  const { method, headers, body, isChunked, status, answerHeaders, pieces, ending } = exchange;
   const sent = method === 'POST' ? body.map(bytesOf) : [];
   const framing = isChunked ? ['transfer-encoding', 'chunked'] : ['content-length', '0'];
   const lines = [...headers.flat(), ...(method === 'POST' ? framing : [])];
-  const said = status === 204 || status === 304 ? [] : pieces;
+  const said = status === 204 || status === 304 ? [] : pieces.map(bytesOf).filter(({ length }) => length > 0);
   return [
-    { call: 1, does: 'ask', method, headers: lines, pieces: sent },
-    { call: 1, does: 'answer', status, headers: [...date, ...answerHeaders.flat()] },
-    ...said.map((piece) => ({ call: 1, does: 'say', piece: bytesOf(piece) }) as const),
-    { call: 1, does: 'end' },
+    { call, does: 'ask', method, headers: lines, pieces: sent },
+    { call, does: 'answer', status, headers: [...date, ...answerHeaders.flat()] },
+    ...said.map((piece) => ({ call, does: 'say', piece }) as const),
+    // What nobody has heard anything of cannot be cut short.
+    { call, does: said.length > 0 ? ending : 'end' },
   ];
+}
+
+/** All conversations at once; each of `turns` says whose turn it is. */
+function interleaved(conversations: readonly (readonly Deed[])[], turns: readonly number[]): Deed[] {
+  const left = conversations.map((deeds) => [...deeds]);
+  const order = turns.flatMap((turn) => left[turn % left.length]?.shift() ?? []);
+  return [...order, ...left.flat()];
 }
 
 describe('what goes through the proxy, in lockstep', () => {
@@ -119,15 +128,20 @@ describe('what goes through the proxy, in lockstep', () => {
   after(() => rig.close());
 
   it('is what goes without it, byte by byte, both ways, each piece before the next is sent', async function () {
-    this.timeout(120_000);
+    const limitMs = 60_000 + 100 * numRuns;
+    this.timeout(2 * limitMs);
+    const some = fc.array(exchanges.map(readable), { minLength: 1, maxLength: 3 });
+    const turns = fc.array(fc.nat(5), { maxLength: 20, size: 'max' });
     await fc.assert(
-      fc.asyncProperty(exchanges.map(readable), async (exchange) => {
-        rig.replayLimitBytes = exchange.isFlowing ? 0 : 100;
-        const deeds = deedsOf(exchange);
+      fc.asyncProperty(some, turns, fc.constantFrom(0, 100), async (together, order, limit) => {
+        // What is not kept for a replay goes on as it comes.
+        rig.replayLimitBytes = limit;
+        const deeds = interleaved(together.map(deedsOf), order);
         const direct = await rig.directly(deeds);
         assert.deepEqual(await rig.through(deeds), passed(direct, deeds));
       }),
-      { seed, numRuns },
+      // A failure that takes long is told before it has been made as small as can be.
+      { seed, numRuns, interruptAfterTimeLimit: limitMs, markInterruptAsFailure: true },
     );
   });
 });

@@ -252,7 +252,9 @@ const surprises: Readonly<Record<Deed['does'], readonly `${Side} ${Sight['sees']
 /** Node says by itself what these say. */
 const ofAnswerConnection = ['connection', 'keep-alive', 'transfer-encoding'];
 
-function isStream({ headers }: DeedOf<'answer'>): boolean {
+/** What has no body is over with its headers (RFC 9110 §6.4.1), whatever these say. */
+function isStream({ status, headers }: DeedOf<'answer'>): boolean {
+  if (status === 204 || status === 304) return false;
   const [type] = pairs(headers).filter(([name]) => name.toLowerCase() === 'content-type');
   return type?.[1].startsWith('text/event-stream') === true;
 }

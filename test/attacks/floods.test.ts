@@ -3,10 +3,8 @@ import { Agent, request, type IncomingMessage, type ServerResponse } from 'node:
 import type { Socket } from 'node:net';
 import { pipeline, Readable } from 'node:stream';
 import type { ServerId } from '../../src/core/server.js';
-import { Child } from '../support/child-process.js';
-import { errorIn, ProxyRig, settled, toolCall, useProxy } from '../support/proxy-rig.js';
-import { TokensOnTable } from '../support/tokens-on-table.js';
-import { converse } from '../support/raw-socket.js';
+import { errorIn, settled, toolCall, useProxy } from '../support/proxy-rig.js';
+import { converse, drained } from '../support/raw-socket.js';
 
 const megabyte = 1_048_576;
 
@@ -40,38 +38,28 @@ describe('a flood', () => {
   it('of five gigabytes in one answer goes through, and does not stay in memory', async function () {
     this.timeout(240_000);
     const total = 5 * 1_024 * megabyte;
-    // Both its ends are in a process of their own, so that what grows here is what the proxy keeps.
-    const ends = new Child('flood-child', String(total));
-    const between = new ProxyRig();
-    let address = '';
-    await between.open({ tokens: new TokensOnTable(() => address) });
-    try {
-      const [, port = ''] = (await ends.says(/^port/)).split(' ');
-      address = `http://127.0.0.1:${port}/mcp`;
-      between.proxy.setServers([{ id: between.id, url: address, auth: {} }]);
-      const { url, capability } = between.proxy.endpoint(between.id) ?? assert.fail();
-      const body = JSON.stringify(toolCall);
-      const lines = [
-        `POST ${new URL(url).pathname} HTTP/1.1`,
-        `Host: ${new URL(url).host}`,
-        `Authorization: Bearer ${capability.reveal()}`,
-        'Connection: close',
-        `Content-Length: ${body.length}`,
-      ];
-      const before = memory();
-      let most = 0;
-      const looking = setInterval(() => {
+    const block = Buffer.alloc(megabyte, 'x');
+    rig.handle = (_req, res) => {
+      res.writeHead(200, { 'content-type': 'application/json', 'content-length': String(total) });
+      pour(res, total, block);
+    };
+    const before = memory();
+    const { url, capability } = endpoint();
+    let [size, most, looks] = [0, 0, 0];
+    const head = `POST ${new URL(url).pathname} HTTP/1.1\r\nHost: ${new URL(url).host}\r\n`;
+    const body = JSON.stringify(toolCall);
+    await drained(
+      url,
+      `${head}Authorization: Bearer ${capability.reveal()}\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      (bytes) => {
+        size += bytes;
+        if (size < looks * 100 * megabyte) return;
+        looks++;
         most = Math.max(most, memory() - before);
-      }, 20);
-      ends.tell(JSON.stringify({ url, bytes: `${lines.join('\r\n')}\r\n\r\n${body}` }));
-      const [, size] = (await ends.says(/^came/)).split(' ').map(Number);
-      clearInterval(looking);
-      assert.ok(size && size > total && size < total + 1_024, `There were ${size} bytes.`);
-      assert.ok(most < 256, `The process grew by ${Math.round(most)} MB.`);
-    } finally {
-      await ends.kill();
-      await between.close();
-    }
+      },
+    );
+    assert.ok(size > total && size < total + 1_024, `There were ${size} bytes.`);
+    assert.ok(most < 256, `The process grew by ${Math.round(most)} MB.`);
   });
 
   for (const rules of [undefined, [[{ pattern: 'tools/x', effect: 'never' as const, scopes: [] }]]]) {

@@ -160,8 +160,11 @@ export class Refresher {
       case 'refused':
         return { kind: 'renewed', credential: await safekeeping.bury(asked, answer) };
       case 'unavailable': {
-        const present = safekeeping.present(key);
+        const isElsewhere = hasCode(answer.error, 'renewed_elsewhere');
+        const saved = isElsewhere ? await safekeeping.reload(keyOf(credential)) : undefined;
+        const present = newest(safekeeping.present(key), saved);
         if (!succeeds(present, credential)) return answer;
+        holdings.take(present);
         this.#notes.overtaken();
         return { kind: 'renewed', credential: present };
       }

@@ -168,6 +168,7 @@ export class Spending {
     const key = keyOf(credential);
     let spend: () => Promise<TokenAnswer>;
     let earlier: CutOff | undefined;
+    const last = await this.#lastGeneration(credential);
     try {
       spend = await this.#howToSpend(credential, refreshToken);
       // Nobody may be there any more when the answer comes.
@@ -177,8 +178,10 @@ export class Spending {
       return { kind: 'unavailable', error: asBrokerError(error) };
     }
     try {
-      // Right before the request leaves, since it cannot be taken back.
-      if (!(await lease.isHeld())) return { kind: 'unavailable', error: tookOver() };
+      // Right before the request leaves, since it cannot be taken back. Whoever had the lease before may have stood still
+      // with an answer in the hand, and have saved it since.
+      const isOurs = (await lease.isHeld()) && (await this.#lastGeneration(credential)) <= last;
+      if (!isOurs) return { kind: 'unavailable', error: tookOver() };
     } catch (error) {
       await vault.attempts.end(key, credential.generation, earlier);
       return { kind: 'unavailable', error: asBrokerError(error) };
@@ -200,11 +203,16 @@ export class Spending {
       return answer;
     }
     // A later one was stored, and nobody can read it any more.
-    const isBehind = (await vault.lastGeneration(key).catch(() => 0)) > credential.generation;
+    const isBehind = (await this.#lastGeneration(credential)) > credential.generation;
     return {
       ...answer,
       reason: explained(answer.reason, earlier ?? (isBehind ? 'secret-missing' : undefined)),
     };
+  }
+
+  /** The last one that was stored; 0 when that cannot be said. */
+  #lastGeneration(credential: LiveCredential): Promise<number> {
+    return this.parts.vault.lastGeneration(keyOf(credential)).catch(() => 0);
   }
 }
 
@@ -249,7 +257,7 @@ const tokenRefused = (
   });
 
 /** The note about the attempt stays: by now, it may be the other window's. */
-const tookOver = (): BrokerError => new BrokerError('issuer_unreachable', 'Another window took over.');
+const tookOver = (): BrokerError => new BrokerError('renewed_elsewhere', 'Another window took over.');
 
 /** An answer that says "not now" was given instead of tokens; without one, they may have been on their way. */
 const mayBeSpent = ({ code, details }: BrokerError): boolean =>

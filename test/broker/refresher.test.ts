@@ -772,6 +772,26 @@ describe('the refresher', () => {
       assert.equal((await stored())?.generation, 6);
     });
 
+    it('spends nothing once the other one, which had been given up, has gone on and saved what it got', async () => {
+      let next: LiveCredential | undefined;
+      const slow: typeof fetch = async (...asked) => {
+        next ??= await renewedElsewhere();
+        return fetch(...asked);
+      };
+      const issuers = new Issuers(
+        slow,
+        clock,
+        closes.signal,
+        () => [],
+        () => false,
+      );
+      const work = refresherOf(holdings, { issuers }).refresh(key, 'call');
+      assert.deepEqual(tokensOf(await work), tokensOf(next));
+      assert.equal(issuer.tokenRequests.length, 0);
+      assert.deepEqual(tokensOf(holdings.get(key)?.credential), tokensOf(next));
+      assert.deepEqual(activity(), { kind: 'idle' });
+    });
+
     it('is not signed out by invalid_grant when the other one has rotated meanwhile', async () => {
       const request = issuer.hold();
       const work = refresher.refresh(key, 'call');

@@ -151,7 +151,11 @@ export class MonthWindow implements Asker {
   async #disk<T>(step: string, work: () => Promise<T>): Promise<T> {
     const { clock, dice } = this.world;
     return this.#waitFor(step, async () => {
-      if (dice.chance(0.03)) await clock.wait(dice.between(1, 300));
+      if (dice.chance(0.03)) {
+        await clock.wait(dice.between(1, 300));
+        // Whoever takes its lease over must not be surprised by the work of a process that is dead.
+        if (this.isGone) await new Promise(() => undefined);
+      }
       return work();
     });
   }

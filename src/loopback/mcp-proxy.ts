@@ -124,7 +124,7 @@ export class McpProxy implements Disposable {
   }
 
   async #listen(): Promise<void> {
-    const handle: Handle = (request, response, welcome) => void this.#handle(request, response, welcome);
+    const handle: Handle = (request, response, welcome) => this.#handle(request, response, welcome);
     const { place } = this.proxyParts;
     if (place === undefined) {
       const listener = await listen(handle);
@@ -137,7 +137,7 @@ export class McpProxy implements Disposable {
     }
   }
 
-  async #handle(request: IncomingMessage, response: ServerResponse, welcome: Welcome): Promise<void> {
+  #handle(request: IncomingMessage, response: ServerResponse, welcome: Welcome): void {
     const { path, key } = placeIn(request.url ?? '');
     const route = this.#routes.get(path);
     const legacy = route && key !== undefined ? this.#parts.legacy.find(route.server.id, key) : undefined;
@@ -150,12 +150,12 @@ export class McpProxy implements Disposable {
     if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
     const exchange = new Exchange(this.#parts, { server: route.server, path, legacy }, request, response);
     if (route.open.size >= callLimit) {
-      await exchange.refuse(tooManyCalls());
+      void exchange.refuse(tooManyCalls());
       return;
     }
     route.open.add(response);
     response.once('close', () => route.open.delete(response));
-    await exchange.run();
+    void exchange.run();
   }
 }
 

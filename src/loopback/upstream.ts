@@ -36,7 +36,8 @@ export class Upstream {
         proof === undefined
           ? ['authorization', `Bearer ${token.reveal()}`]
           : ['authorization', `DPoP ${token.reveal()}`, 'dpop', proof];
-      const all = ['host', url.host, ...headers, ...credential, ...length];
+      const lasting = headers.includes('connection') ? [] : keptOpen;
+      const all = ['host', url.host, ...headers, ...lasting, ...credential, ...length];
       const { protocol, hostname, port, pathname, search } = url;
       const isEncrypted = protocol === 'https:';
       const outgoing = (isEncrypted ? httpsRequest : httpRequest)({
@@ -73,6 +74,12 @@ export class Upstream {
     this.#https.destroy();
   }
 }
+
+/**
+ * The editor puts an agent of its own in the place of ours, of which Node believes that it keeps no connection unless
+ * the request says so; every call would then begin with a new one, and a handshake.
+ */
+const keptOpen = ['connection', 'keep-alive'];
 
 /** What says where a body ends (RFC 9112 §6.3): nothing where there is none and none is expected (RFC 9110 §8.6). */
 function framing(method: string, length: number | undefined): readonly string[] {

@@ -1,13 +1,13 @@
 import { BrokerError } from './errors.js';
 
+/** As URLs write them, in whatever way they were given. */
+const thisComputer = ['localhost', '127.0.0.1', '[::1]'];
+
 /**
- * Whether a URL's host is this computer by its very form. Names other than `localhost` are not trusted to
- * resolve to it.
+ * Whether a URL's host is this computer by its very form, for everybody: an editor sends what is for another address of
+ * 127/8 to its proxy like anything else. Names other than `localhost` are not trusted to resolve to it.
  */
-export function isLoopback(url: URL): boolean {
-  const { hostname } = url;
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-}
+export const isLoopback = ({ hostname }: URL): boolean => thisComputer.includes(hostname);
 
 /**
  * Parses an address that the broker may talk to or open.

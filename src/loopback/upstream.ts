@@ -46,7 +46,7 @@ export class Upstream {
         port,
         path: `${pathname}${search}`,
         method,
-        headers: mayPassProxy(url) ? byName(all) : all,
+        headers: all,
         agent: isEncrypted ? this.#https : this.#http,
       });
       let isAnswered = false;
@@ -85,32 +85,6 @@ const keptOpen = ['connection', 'keep-alive'];
 function framing(method: string, length: number | undefined): readonly string[] {
   if (length === undefined) return ['transfer-encoding', 'chunked'];
   return length === 0 && method !== 'POST' ? [] : ['content-length', String(length)];
-}
-
-/** What the editor takes straight whatever its settings say, written as URLs write it. */
-const thisComputer = ['localhost', '127.0.0.1', '[::1]'];
-
-/**
- * Whether a request may go to a proxy of the editor, which adds lines of its own to the headers: that cannot be done
- * to a list, which is cheaper. What is encrypted goes through a tunnel, as it is.
- */
-const mayPassProxy = ({ protocol, hostname }: URL): boolean =>
-  protocol === 'http:' && !thisComputer.includes(hostname);
-
-/** Header lines by their names as they are written, several of one name in order. */
-function byName(lines: readonly string[]): Record<string, string | string[]> {
-  // Without a prototype: a header may be called `constructor`.
-  const headers = Object.create(null) as Record<string, string | string[]>;
-  const names = new Map<string, string>();
-  for (let at = 0; at + 1 < lines.length; at += 2) {
-    const [written, value] = [lines[at] ?? '', lines[at + 1] ?? ''];
-    const lower = written.toLowerCase();
-    const name = names.get(lower) ?? written;
-    const before = headers[name];
-    headers[name] = before === undefined ? value : [before, value].flat();
-    if (before === undefined) names.set(lower, name);
-  }
-  return headers;
 }
 
 function unreachable(url: URL, cause: unknown): BrokerError {

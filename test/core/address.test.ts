@@ -6,7 +6,6 @@ describe('parseAddress', () => {
   const accepted: readonly (readonly [string, string])[] = [
     ['https anywhere', 'https://as.example.com/token?tenant=a'],
     ['http on 127.0.0.1 (RFC 8252 §8.3)', 'http://127.0.0.1:8080/token'],
-    ['http on another address of 127/8', 'http://127.1.2.3/'],
     ['http on ::1 (RFC 8252 §8.3)', 'http://[::1]:8080/'],
     ['http on localhost', 'http://localhost:3000/mcp'],
   ];
@@ -18,6 +17,7 @@ describe('parseAddress', () => {
     ['http elsewhere (OAuth 2.1 §1.5)', 'http://as.example.com/token'],
     ['http in the private network', 'http://10.0.0.5/'],
     ['http on the metadata address of a cloud', 'http://169.254.169.254/latest/meta-data/'],
+    ['http on another address of 127/8, which an editor sends to its proxy', 'http://127.1.2.3/'],
     ['a name that only looks like loopback', 'http://127.0.0.1.example.com/'],
     ['a name below localhost', 'http://evil.localhost/'],
     ['a file', 'file:///etc/passwd'],

@@ -77,7 +77,7 @@ function isolation(known: BrowserNames | undefined): string[] {
   const own = known?.names.map((name) => `MAP ${name} ${known.address}`) ?? [];
   const none = [
     'MAP * ~NOTFOUND',
-    ...['localhost', '127.0.0.1', '127.0.0.2', '[::1]', '::1'].map((name) => `EXCLUDE ${name}`),
+    ...['localhost', '127.0.0.1', '[::1]', '::1'].map((name) => `EXCLUDE ${name}`),
   ];
   return [
     '--disable-background-networking',

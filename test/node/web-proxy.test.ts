@@ -9,7 +9,7 @@ const program = fileURLToPath(new URL('../support/proxied-child.ts', import.meta
 
 /**
  * Node's own switch puts a real proxy behind `http` and `https`, in a process of its own. What the editor does is the
- * same at the same place; `test/host/journeys/network-proxy.test.ts` proves that one in the editor.
+ * same at the same place; `test/host/journeys/google.test.ts` proves that one in the editor.
  */
 describe('Web behind a proxy', () => {
   let proxy: Server;

@@ -12,7 +12,7 @@ import { withinLimit } from '../core/waiting.js';
 import { mayBeTold } from './beside-stream.js';
 import type { Body } from './body.js';
 import { discard, giveUp } from './discard.js';
-import { withHeader } from './headers.js';
+import { hasHeader, withHeader } from './headers.js';
 import { hidesAnything } from './hidden.js';
 import type { Hold } from './hold.js';
 import { sendLent } from './lent-request.js';
@@ -199,8 +199,7 @@ export class Asking {
       throw outOfReach(this.at.url, lent.reach, lent.account);
     const { reply, server } = this;
     const { upstream, clock } = this.parts;
-    const quotaProject = quotaProjectOf(server, lent);
-    const all = quotaProject === undefined ? headers : withHeader(headers, quotaProjectHeader, quotaProject);
+    const all = charged(headers, server, lent);
     let { url } = place;
     // What goes into a stream of ours, or is looked at by us, must be readable.
     const isPlain = reply.mayBegin || (conditions !== undefined && hidesAnything(conditions.rules));
@@ -221,6 +220,13 @@ export class Asking {
       url = next;
     }
   }
+}
+
+/** `headers` with the project that is charged; a caller's own word gives way to nothing but the settings. */
+function charged(headers: readonly string[], server: Server, lent: LentToken): readonly string[] {
+  const project = quotaProjectOf(server, lent);
+  const isSaid = server.auth.quotaProject === undefined && hasHeader(headers, quotaProjectHeader);
+  return project === undefined || isSaid ? headers : withHeader(headers, quotaProjectHeader, project);
 }
 
 /** Whether `lent` may be sent to `address`. */

@@ -39,6 +39,10 @@ export function forwardedResponseHeaders(rawHeaders: readonly string[]): string[
   return without(rawHeaders, notForCaller);
 }
 
+/** Whether one of the pairs is called `name`, which is in lower case. */
+export const hasHeader = (headers: readonly string[], name: string): boolean =>
+  headers.some((one, at) => at % 2 === 0 && one.toLowerCase() === name);
+
 /** Flat name and value pairs, without the pairs that are called `name`, which is in lower case. */
 export const withoutHeader = (headers: readonly string[], name: string): string[] =>
   headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== name);

@@ -93,6 +93,8 @@ function limited(handle: Handle): Server {
     handle(request, response, (whose) => connections.welcome(request.socket, whose));
   const server = createServer(options, onRequest);
   server.maxConnections = connectionLimit;
+  // Their size is limited; of more than so many, the rest would be handed on without having been looked at.
+  server.maxHeadersCount = 0;
   server.on('connection', (socket) => connections.take(socket));
   // Before anybody is told to go on, it is looked at who it is.
   server.on('checkContinue', onRequest).on('checkExpectation', onRequest);

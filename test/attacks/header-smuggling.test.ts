@@ -26,6 +26,15 @@ describe('headers that a caller sends along', () => {
     assert.ok(!everything.includes(headers['Authorization'] ?? 'nothing'));
   });
 
+  it('are all looked at, also those behind more than a parser shows by itself', async () => {
+    const { resource, url, headers } = await ground.signedInForScripted();
+    const many = Object.fromEntries(Array.from({ length: 1_500 }, (_, n) => [`x${n}`, '1']));
+    const origin = 'https://attacker.example';
+    const answer = await rawRequest(url, { headers: { ...headers, ...many, origin }, body: ping });
+    assert.equal(answer.status, 404);
+    assert.deepEqual(resource.authorized, []);
+  });
+
   it('are dropped when Connection names them', async () => {
     const { resource, url, headers } = await ground.signedInForScripted();
     await rawRequest(url, {

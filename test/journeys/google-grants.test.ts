@@ -7,6 +7,7 @@ import { googleClient, type GoogleClient } from '../support/google/google-client
 import { googleWorld } from '../support/google/google-journeys.js';
 import { alice, bob } from '../support/google/google-users.js';
 import type { TestUser } from '../support/test-users.js';
+import { ping, rawRequest } from '../support/raw-request.js';
 import { scratchFolder } from '../support/scratch-folder.js';
 import { useGround } from '../support/ground.js';
 
@@ -102,6 +103,9 @@ describe('a server that uses what gcloud has signed in', () => {
       [await charged('tables'), await charged('charts'), await charged('sent')],
       ['of-the-file', 'ours-1', 'of-the-file'],
     );
+    const { url, headers } = await window.definition('tables');
+    await rawRequest(url, { headers: { ...headers, 'X-Goog-User-Project': 'ours-1' }, body: ping });
+    assert.equal(servers.tables.server.requests.at(-1)?.quotaProject, 'ours-1', 'The caller says so itself.');
     await window.close();
     const { window: later } = await open(servers, { stores: window.stores });
     await later.ready;

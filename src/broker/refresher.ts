@@ -84,7 +84,7 @@ export class Refresher {
    * @returns the credential that is held afterwards
    * @throws BrokerError `sign_in_required` when it is not held; `grant_refused`; `refresh_queue_full`;
    *   `issuer_unreachable`, `tls_untrusted`, `client_refused`, `token_refused`, `too_many_attempts`, `vault_write_failed`,
-   *   `renewed_elsewhere`: the credential is kept and another attempt is scheduled; `network_down`: at once, and it goes on when the network is back
+   *   `renewed_elsewhere`, `renewing_elsewhere`: the credential is kept and another attempt is scheduled; `network_down`: at once, and it goes on when the network is back
    */
   refresh(key: string, urgency: Urgency): Promise<LiveCredential> {
     const { holdings, queue } = this.parts;
@@ -133,8 +133,10 @@ export class Refresher {
   }
 
   async #renew(key: string, before: Held, lease: HeldLease): Promise<Outcome> {
-    const { clock, holdings } = this.parts;
+    const { clock, holdings, vault } = this.parts;
     const safekeeping = this.#safekeeping;
+    // Before it is read, so that whatever is saved after that is known to be newer.
+    const seen = await vault.newestGeneration(keyOf(before.credential));
     const stored = await safekeeping.reload(keyOf(before.credential));
     const credential = newest(safekeeping.present(key), stored);
     if (succeeds(credential, before.credential)) {
@@ -149,7 +151,7 @@ export class Refresher {
     if (!isAlive(credential)) throw refused(credential);
     if (!isRenewable(credential)) throw refused(credential);
     const asked = await this.#spending.upToDate(credential);
-    const answer = await this.#spending.ask(asked, lease);
+    const answer = await this.#spending.ask(asked, lease, seen);
     switch (answer.kind) {
       case 'granted': {
         const kept = await safekeeping.keep(asked, answer.tokens, lease);
@@ -160,7 +162,7 @@ export class Refresher {
       case 'refused':
         return { kind: 'renewed', credential: await safekeeping.bury(asked, answer) };
       case 'unavailable': {
-        const isElsewhere = hasCode(answer.error, 'renewed_elsewhere');
+        const isElsewhere = hasCode(answer.error, 'renewing_elsewhere');
         const saved = isElsewhere ? await safekeeping.reload(keyOf(credential)) : undefined;
         const present = newest(safekeeping.present(key), saved);
         if (!succeeds(present, credential)) return answer;

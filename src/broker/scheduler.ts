@@ -153,8 +153,11 @@ export class Scheduler implements Disposable {
 
 const cannotBeRenewed = ({ credential }: Held): boolean => isAlive(credential) && !isRenewable(credential);
 
+/** Another window takes over from one that has slept, and by then the network may be another one, too. */
 const isUnanswered = ({ activity }: Held): boolean =>
-  activity.kind === 'retrying' && activity.code === 'issuer_unreachable' && activity.isAskedToWait !== true;
+  activity.kind === 'retrying' &&
+  (activity.code === 'issuer_unreachable' || activity.code === 'renewing_elsewhere') &&
+  activity.isAskedToWait !== true;
 
 const waitsForNetwork = (held: Held): boolean =>
   isUnanswered(held) || (held.activity.kind === 'retrying' && held.activity.code === 'network_down');

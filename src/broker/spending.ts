@@ -67,18 +67,21 @@ export class Spending {
 
   /**
    * Asks for new tokens under `lease`. Never rejects: whatever kept us from asking says nothing about the grant.
+   * @param seen - the newest generation that was saved before `credential` was read, which is above that of `credential`
+   *   where nobody can read the newest any more. What is newer than both when the refresh token is to leave was got by
+   *   another window: nothing is spent, and the answer is `renewing_elsewhere`
    * @returns a refusal with the reason that is known here, where the refresh token had been spent before. That a client
    *   is not taken today which somebody looks after costs nobody the grant; the next sign-in asks for its secret. Nor does
    *   a refusal end a grant that can be repeated: its proof may only be stale, as after waking up
    */
-  async ask(credential: LiveCredential, lease: HeldLease): Promise<TokenAnswer> {
+  async ask(credential: LiveCredential, lease: HeldLease, seen: number): Promise<TokenAnswer> {
     const name = keyText(keyOf(credential));
     if (!this.#brake.admits(name))
       return { kind: 'unavailable', error: tooMany(this.#brake.opensAtMs(name)) };
     const { client, tokens } = credential;
     const said = await (tokens.refreshToken === undefined
       ? this.#repeat(credential)
-      : this.#spend(credential, tokens.refreshToken, lease));
+      : this.#spend(credential, tokens.refreshToken, lease, seen));
     if (said.kind !== 'refused') return said;
     const answer = { ...said, reason: this.#toldReason(said, credential) ?? said.reason };
     if (isRepeated(credential) && answer.reason !== 'client-gone')
@@ -163,12 +166,17 @@ export class Spending {
     return () => refreshTokens(fetch, server, credential, refreshToken, clock.nowMs());
   }
 
-  async #spend(credential: LiveCredential, refreshToken: Secret, lease: HeldLease): Promise<TokenAnswer> {
+  async #spend(
+    credential: LiveCredential,
+    refreshToken: Secret,
+    lease: HeldLease,
+    seen: number,
+  ): Promise<TokenAnswer> {
     const { vault, closing } = this.parts;
     const key = keyOf(credential);
     let spend: () => Promise<TokenAnswer>;
     let earlier: CutOff | undefined;
-    const last = await this.#lastGeneration(credential);
+    const newest = Math.max(seen, credential.generation);
     try {
       spend = await this.#howToSpend(credential, refreshToken);
       // Nobody may be there any more when the answer comes.
@@ -180,7 +188,7 @@ export class Spending {
     try {
       // Right before the request leaves, since it cannot be taken back. Whoever had the lease before may have stood still
       // with an answer in the hand, and have saved it since.
-      const isOurs = (await lease.isHeld()) && (await this.#lastGeneration(credential)) <= last;
+      const isOurs = (await lease.isHeld()) && (await vault.newestGeneration(key)) <= newest;
       if (!isOurs) return { kind: 'unavailable', error: tookOver() };
     } catch (error) {
       await vault.attempts.end(key, credential.generation, earlier);
@@ -203,16 +211,11 @@ export class Spending {
       return answer;
     }
     // A later one was stored, and nobody can read it any more.
-    const isBehind = (await this.#lastGeneration(credential)) > credential.generation;
+    const isBehind = (await vault.newestGeneration(key).catch(() => 0)) > credential.generation;
     return {
       ...answer,
       reason: explained(answer.reason, earlier ?? (isBehind ? 'secret-missing' : undefined)),
     };
-  }
-
-  /** The last one that was stored; 0 when that cannot be said. */
-  #lastGeneration(credential: LiveCredential): Promise<number> {
-    return this.parts.vault.lastGeneration(keyOf(credential)).catch(() => 0);
   }
 }
 
@@ -223,6 +226,7 @@ export function asBrokerError(error: unknown): BrokerError {
     'tls_untrusted',
     'record_elsewhere',
     'renewed_elsewhere',
+    'renewing_elsewhere',
     'vault_write_failed',
     'too_many_attempts',
     'token_file_unusable',
@@ -257,7 +261,7 @@ const tokenRefused = (
   });
 
 /** The note about the attempt stays: by now, it may be the other window's. */
-const tookOver = (): BrokerError => new BrokerError('renewed_elsewhere', 'Another window took over.');
+const tookOver = (): BrokerError => new BrokerError('renewing_elsewhere', 'Another window took over.');
 
 /** An answer that says "not now" was given instead of tokens; without one, they may have been on their way. */
 const mayBeSpent = ({ code, details }: BrokerError): boolean =>

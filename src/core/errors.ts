@@ -115,6 +115,8 @@ export type ErrorCode =
   | 'record_elsewhere'
   /** Another window has the right to renew it, and does not come to an end. */
   | 'renewed_elsewhere'
+  /** Another window has the right to renew it by now, or has just done so. */
+  | 'renewing_elsewhere'
   /** The storage did not take a credential. */
   | 'vault_write_failed'
   /** The encrypted file waits for its passphrase. */

@@ -289,6 +289,7 @@ const isPassing = (error: unknown): boolean =>
     'tls_untrusted',
     'refresh_queue_full',
     'renewed_elsewhere',
+    'renewing_elsewhere',
     'too_many_attempts',
   );
 

@@ -195,6 +195,23 @@ export class CredentialVault {
     return Math.max(latest?.generation ?? 0, stored?.generation ?? 0);
   }
 
+  /**
+   * As `lastGeneration`, for whoever must not miss that another window was faster: the journal is seen by all at once,
+   * so where it says something, a keyring that cannot be read is done without.
+   * @throws BrokerError `vault_write_failed` when nobody can be certain now
+   */
+  async newestGeneration(key: CredentialKey): Promise<number> {
+    await this.open();
+    const latest = await this.#standings.latest(key);
+    if (await this.#standings.isUncertain(latest)) throw unknownStanding();
+    const stored = await this.#records.get(key).catch((cause: unknown) => {
+      if (latest === undefined || latest.kind === 'unread')
+        throw new BrokerError('vault_write_failed', 'What is saved cannot be read now.', { cause });
+      return undefined;
+    });
+    return Math.max(latest?.generation ?? 0, stored?.generation ?? 0);
+  }
+
   /** The generation of what is granted anew: above every one there has been, also in a keyring that cannot be read now. */
   async newGeneration(key: CredentialKey): Promise<number> {
     try {

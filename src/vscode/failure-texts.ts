@@ -372,6 +372,8 @@ export function failureText(
         'Another window renews the sign-in for “{0}” and cannot store it. Make room on the disk or unlock the system’s keyring, then try again.',
         server,
       ),
+    renewing_elsewhere: () =>
+      l10n.t('Another window is renewing the token for “{0}”. Try again in a moment.', server),
     vault_write_failed: () =>
       error.details['nextAttemptAtMs'] === undefined
         ? l10n.t('The sign-in could not be saved in {0}.', placeText(l10n, place)) +

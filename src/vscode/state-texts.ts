@@ -145,6 +145,8 @@ function retryingText(l10n: L10n, code: ErrorCode): string {
       return l10n.t('another window has a newer sign-in; reload this window');
     case 'renewed_elsewhere':
       return l10n.t('another window renews it and cannot store it');
+    case 'renewing_elsewhere':
+      return l10n.t('another window is renewing it');
     case 'vault_write_failed':
       return l10n.t(
         'the storage takes nothing, so it is not renewed; make room on the disk or unlock the keyring',

@@ -363,7 +363,7 @@ describe('the refresher', () => {
     });
 
     it('a keyring that cannot be read: another window may have rotated, and nobody knows', async () => {
-      secrets.failNext('get');
+      secrets.failNext('get', 2);
       await fails(refresher.refresh(key, 'call'), 'issuer_unreachable');
       assert.equal(activity()?.kind, 'retrying');
       assert.equal(issuer.tokenRequests.length, 0);
@@ -790,6 +790,135 @@ describe('the refresher', () => {
       assert.equal(issuer.tokenRequests.length, 0);
       assert.deepEqual(tokensOf(holdings.get(key)?.credential), tokensOf(next));
       assert.deepEqual(activity(), { kind: 'idle' });
+    });
+
+    describe('spends nothing that the other one has got a successor for', () => {
+      const isCredential = (name: string) => name.startsWith('credential:');
+      const notes = () => [...journal.texts.keys()].filter((name) => name.endsWith('-attempt'));
+
+      /** Does `work` after the credential was read from the keyring for the `nth` time. */
+      function afterReading(nth: number, work: () => Promise<unknown> | undefined): void {
+        const get = secrets.get.bind(secrets);
+        let reads = 0;
+        secrets.get = async (name) => {
+          const text = await get(name);
+          if (isCredential(name) && ++reads === nth) await work();
+          return text;
+        };
+      }
+
+      /** A refresher for which `work` is done when everything is ready and only the last look is left. */
+      function beforeTheLastLook(work: () => Promise<unknown> | undefined): Refresher {
+        const looking = new KeptLeases({
+          hold: (name, inner, patienceMs) =>
+            window.hold(
+              name,
+              (lease) => {
+                let isFirst = true;
+                return inner({
+                  isHeld: async () => {
+                    if (isFirst) await work();
+                    isFirst = false;
+                    return lease.isHeld();
+                  },
+                });
+              },
+              patienceMs,
+            ),
+        });
+        return refresherOf(holdings, { leases: looking });
+      }
+
+      const isTaken = async (mine: Refresher, next: () => LiveCredential | undefined) => {
+        const work = await mine.refresh(key, 'call');
+        assert.deepEqual(tokensOf(work), tokensOf(next()));
+        assert.deepEqual(tokensOf(holdings.get(key)?.credential), tokensOf(next()));
+        assert.equal(issuer.tokenRequests.length, 0);
+        assert.deepEqual(activity(), { kind: 'idle' });
+      };
+
+      for (const nth of [1, 2])
+        it(`after this one has read the keyring for time ${nth}`, async () => {
+          let next: LiveCredential | undefined;
+          afterReading(nth, async () => (next = await renewedElsewhere()));
+          await isTaken(refresher, () => next);
+        });
+
+      it('while this one looked who its client is', async () => {
+        held = { ...held, generation: 2, client: { ...held.client, source: 'entered' } };
+        await vault.put(held);
+        holdings.take(held);
+        let next: LiveCredential | undefined;
+        const get = secrets.get.bind(secrets);
+        secrets.get = async (name) => {
+          if (name.startsWith('client:')) next ??= await renewedElsewhere({}, 3);
+          return get(name);
+        };
+        await isTaken(refresher, () => next);
+      });
+
+      it('though the keyring cannot be read at the last look, since the journal can', async () => {
+        let next: LiveCredential | undefined;
+        const mine = beforeTheLastLook(async () => {
+          next = await renewedElsewhere();
+          secrets.failNext('get');
+        });
+        await isTaken(mine, () => next);
+      });
+
+      it('or may have, where nothing can be read at the last look, and leaves no note about that', async () => {
+        const mine = beforeTheLastLook(async () => {
+          await renewedElsewhere();
+          journal.failNext('read');
+          secrets.failNext('get');
+          return undefined;
+        });
+        await fails(mine.refresh(key, 'call'), 'vault_write_failed');
+        assert.equal(issuer.tokenRequests.length, 0);
+        assert.deepEqual(notes(), []);
+        assert.deepEqual(tokensOf(holdings.get(key)?.credential), tokensOf(held));
+      });
+
+      it('or may have in the keyring, where that is all there is and it cannot be read', async () => {
+        journal.texts.clear();
+        const mine = beforeTheLastLook(() => void secrets.failNext('get'));
+        await fails(mine.refresh(key, 'call'), 'vault_write_failed');
+        assert.equal(issuer.tokenRequests.length, 0);
+        assert.deepEqual(notes(), []);
+        await refresher.refresh(key, 'call');
+        assert.equal(issuer.tokenRequests.length, 1);
+      });
+
+      it('and says so when another one has taken the lease over', async () => {
+        const lost = new KeptLeases({
+          hold: (name, inner) => window.hold(name, () => inner({ isHeld: () => Promise.resolve(false) })),
+        });
+        await fails(refresherOf(holdings, { leases: lost }).refresh(key, 'call'), 'renewing_elsewhere');
+        assert.equal(issuer.tokenRequests.length, 0);
+        const found = activity();
+        assert.equal(found?.kind === 'retrying' && found.code, 'renewing_elsewhere');
+      });
+
+      for (const [nth, requests] of [
+        [1, 1],
+        [2, 0],
+        [3, 1],
+      ] as const)
+        it(`but takes no keyring that fails at reading ${nth} for another window`, async () => {
+          const get = secrets.get.bind(secrets);
+          let reads = 0;
+          secrets.get = async (name) => {
+            if (isCredential(name) && ++reads === nth) throw new Error('The keyring is locked.');
+            return get(name);
+          };
+          const code = await refresher.refresh(key, 'call').then(
+            () => undefined,
+            (error: unknown) => hasCode(error, 'renewing_elsewhere', 'renewed_elsewhere'),
+          );
+          assert.notEqual(code, true);
+          assert.equal(issuer.tokenRequests.length, requests);
+          assert.deepEqual(notes(), []);
+        });
     });
 
     it('is not signed out by invalid_grant when the other one has rotated meanwhile', async () => {

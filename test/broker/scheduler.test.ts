@@ -219,14 +219,16 @@ describe('the scheduler', () => {
 
     it('has another one answer at once what the last one did not', () => {
       const key = take('alice', hour);
+      const taken = take('carol', hour);
       const distrusted = take('bob', hour);
       holdings.setActivity(key, retrying('issuer_unreachable', clock.nowMs() + 10 * minute));
+      holdings.setActivity(taken, retrying('renewing_elsewhere', clock.nowMs() + 10 * minute));
       holdings.setActivity(distrusted, retrying('tls_untrusted', clock.nowMs() + 10 * minute));
       clock.advance(minute);
       assert.deepEqual(refresher.asked, []);
       network.move();
       clock.advance(5 * second);
-      assert.deepEqual(refresher.asked, [key]);
+      assert.deepEqual(refresher.asked, [key, taken]);
     });
 
     it('does not shorten the wait that the issuer itself asked for', () => {

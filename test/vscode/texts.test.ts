@@ -111,6 +111,7 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
   record_damaged: [{}, runSignIn],
   record_elsewhere: [{}, /Reload this window/],
   renewed_elsewhere: [{}, /unlock the system’s keyring, then try again/],
+  renewing_elsewhere: [{}, /Another window is renewing .* Try again in a moment\.$/],
   vault_write_failed: [{}, /Check the system’s keyring, then sign in again/],
   storage_locked: [{}, /passphrase/],
   storage_unusable: [{ why: 'The folder takes nothing' }, /Correct/],
@@ -293,6 +294,10 @@ describe('the text of a state', () => {
     [
       { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 10_000, code: 'record_elsewhere' },
       'another window has a newer sign-in; reload this window',
+    ],
+    [
+      { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 10_000, code: 'renewing_elsewhere' },
+      'another window is renewing it; next attempt in 1 min',
     ],
     [
       { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs, code: 'network_down' },

@@ -797,7 +797,7 @@ describe('the refresher', () => {
       const notes = () => [...journal.texts.keys()].filter((name) => name.endsWith('-attempt'));
 
       /** Does `work` after the credential was read from the keyring for the `nth` time. */
-      function afterReading(nth: number, work: () => Promise<unknown> | undefined): void {
+      function afterReading(nth: number, work: () => unknown): void {
         const get = secrets.get.bind(secrets);
         let reads = 0;
         secrets.get = async (name) => {
@@ -808,7 +808,7 @@ describe('the refresher', () => {
       }
 
       /** A refresher for which `work` is done when everything is ready and only the last look is left. */
-      function beforeTheLastLook(work: () => Promise<unknown> | undefined): Refresher {
+      function beforeTheLastLook(work: () => unknown): Refresher {
         const looking = new KeptLeases({
           hold: (name, inner, patienceMs) =>
             window.hold(
@@ -871,7 +871,6 @@ describe('the refresher', () => {
           await renewedElsewhere();
           journal.failNext('read');
           secrets.failNext('get');
-          return undefined;
         });
         await fails(mine.refresh(key, 'call'), 'vault_write_failed');
         assert.equal(issuer.tokenRequests.length, 0);
@@ -881,7 +880,9 @@ describe('the refresher', () => {
 
       it('or may have in the keyring, where that is all there is and it cannot be read', async () => {
         journal.texts.clear();
-        const mine = beforeTheLastLook(() => void secrets.failNext('get'));
+        const mine = beforeTheLastLook(() => {
+          secrets.failNext('get');
+        });
         await fails(mine.refresh(key, 'call'), 'vault_write_failed');
         assert.equal(issuer.tokenRequests.length, 0);
         assert.deepEqual(notes(), []);
@@ -911,11 +912,8 @@ describe('the refresher', () => {
             if (isCredential(name) && ++reads === nth) throw new Error('The keyring is locked.');
             return get(name);
           };
-          const code = await refresher.refresh(key, 'call').then(
-            () => undefined,
-            (error: unknown) => hasCode(error, 'renewing_elsewhere', 'renewed_elsewhere'),
-          );
-          assert.notEqual(code, true);
+          const outcome = await refresher.refresh(key, 'call').catch((error: unknown) => error);
+          assert.ok(!hasCode(outcome, 'renewing_elsewhere', 'renewed_elsewhere'));
           assert.equal(issuer.tokenRequests.length, requests);
           assert.deepEqual(notes(), []);
         });

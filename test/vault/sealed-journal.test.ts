@@ -487,6 +487,23 @@ describe('the journal beside SecretStorage', () => {
       assert.equal((await vault.get(key, 'certain'))?.generation, 1);
     });
 
+    it('says what is newest only while somebody can: itself, or the keyring where it is broken for good', async () => {
+      await vault.put(alice(2));
+      secrets.failNext('get');
+      assert.equal(await vault.newestGeneration(key), 2);
+      journal.failNext('read');
+      await assert.rejects(vault.newestGeneration(key), (error) => hasCode(error, 'vault_write_failed'));
+      const other = opened();
+      await other.open();
+      for (const operation of ['read', 'write'] as const) journal.failNext(operation, -1);
+      const look = () => other.newestGeneration(key);
+      await assert.rejects(look, (error) => hasCode(error, 'vault_write_failed'));
+      clock.advance(30_000);
+      secrets.failNext('get');
+      await assert.rejects(look, (error) => hasCode(error, 'vault_write_failed'));
+      assert.equal(await look(), 2);
+    });
+
     it('counts the half minute anew when it has worked in between', async () => {
       await vault.put(alice(1));
       for (const advanceMs of [0, 40_000]) {

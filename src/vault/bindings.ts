@@ -36,7 +36,8 @@ const keepCount = 10_000;
 /**
  * The bindings of one workspace. A binding is made once and kept until the user signs in as somebody else or out, or
  * until nobody has used it for long. That of a server that was signed out stays for good, for nobody takes the place of
- * an account that has left because time goes by; it costs a line, and each is the work of a user.
+ * an account that has left because time goes by; it costs a line, and comes from a click of the user, or from a grant
+ * that ended for good and was forgotten long after.
  */
 export class Bindings {
   readonly #kept: LedgerMap<Binding>;
@@ -76,7 +77,10 @@ export class Bindings {
     this.#kept.set(this.#name(server), binding);
   }
 
-  /** Makes a binding that the user has not asked for. One that another window has made meanwhile for `server` stays. */
+  /**
+   * Makes a binding that the user has not asked for. What another window has set for `server` stays, unless it is what
+   * this one knows.
+   */
   infer(server: ServerId, binding: Binding): void {
     this.#kept.infer(this.#name(server), binding);
   }

@@ -36,8 +36,10 @@ export function apply<T>(entries: Map<string, Entry<T>>, change: Change<T>, wins
   // A key that is set or used again goes to the end, where the young ones are.
   entries.delete(key);
   if (value === undefined) return;
-  const lastUse = Math.max(usedAtMs ?? -Infinity, present?.usedAtMs ?? -Infinity);
-  entries.set(key, lastUse === -Infinity ? { value, atMs } : { value, atMs, usedAtMs: lastUse });
+  // What an earlier version has set since is in use as well, although it notes none.
+  const isDated = usedAtMs !== undefined || present?.usedAtMs !== undefined;
+  const lastUse = Math.max(usedAtMs ?? atMs, present?.usedAtMs ?? -Infinity);
+  entries.set(key, isDated ? { value, atMs, usedAtMs: lastUse } : { value, atMs });
 }
 
 /**

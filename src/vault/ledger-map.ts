@@ -27,6 +27,12 @@ const foldAfterLines = 1_000;
 /** Lines that wait for a ledger that takes none; those beyond are only in memory. */
 const unwrittenLimit = 10_000;
 
+/**
+ * By how much what is inferred from a value is younger than it: less than a millisecond, however often it goes on, so
+ * that what any window has set after the same value is younger still.
+ */
+const inferredAfterMs = 1 / 1024;
+
 /** A use within this time after one that is noted is not, so that no number of windows writes much. */
 const useNotedAfterMs = 24 * 3_600_000;
 
@@ -34,7 +40,7 @@ export interface LedgerMapRules<T = unknown> {
   /** What is kept, as a word for the log. */
   readonly what: string;
   readonly wins: Wins;
-  /** How long an entry is kept that was set, in milliseconds; read when the ledger is. */
+  /** How long an entry is kept that was set, or used where uses are noted, in milliseconds; read when the ledger is. */
   readonly keepMs: () => number;
   /** How many entries are kept; the oldest go first, or those that were used longest ago where uses are noted. */
   readonly keepCount: () => number;
@@ -60,8 +66,6 @@ export class LedgerMap<T> {
   #entries = new Map<string, Entry<T>>();
   /** The changes of this window until the ledger has been read. */
   #early: Change<T>[] | undefined = [];
-  /** When it was begun to read the ledger. */
-  readonly #readAtMs: number;
   #unwritten: string[] = [];
   #timer: Disposable | undefined;
   #writing = Promise.resolve();
@@ -78,7 +82,6 @@ export class LedgerMap<T> {
     private readonly rules: LedgerMapRules<T>,
   ) {
     this.#line = lineSchema(schema);
-    this.#readAtMs = parts.clock.nowMs();
     this.loaded = this.#load();
   }
 
@@ -114,13 +117,13 @@ export class LedgerMap<T> {
 
   /**
    * Sets what follows from what this window knows to be under `key`, or from that it knows of nothing. What another window
-   * has set since wins: this one could not know of that.
+   * has set after what is known here wins, whatever the clocks say: this one could not know of that. So what follows from
+   * nothing is older than anything that was ever set, and kept for its uses, which are to be noted.
    */
   infer(key: string, value: T): void {
-    const nowMs = this.parts.clock.nowMs();
     const known = this.#entries.get(key);
-    const atMs = known === undefined ? Math.min(nowMs, this.#readAtMs) : known.atMs + 1;
-    this.#change({ key, atMs, value, ...(this.#notesUses && { usedAtMs: nowMs }) });
+    const atMs = known === undefined ? 0 : inferredFrom(known);
+    this.#change({ key, atMs, value, ...(this.#notesUses && { usedAtMs: this.parts.clock.nowMs() }) });
     this.#dropSurplus(this.#entries);
   }
 
@@ -186,7 +189,7 @@ export class LedgerMap<T> {
 
   /** A clock that was set back must not make what is newer look older. */
   #laterThan(present: Entry<T> | undefined): number {
-    return Math.max(this.parts.clock.nowMs(), (present?.atMs ?? -Infinity) + 1);
+    return Math.max(this.parts.clock.nowMs(), nextMs(present?.atMs ?? -Infinity));
   }
 
   #change(change: Change<T>): void {
@@ -263,7 +266,7 @@ export class LedgerMap<T> {
   #live(changes: readonly Change<T>[]): Map<string, Entry<T>> {
     const nowMs = this.parts.clock.nowMs();
     const oldestMs = nowMs - this.rules.keepMs();
-    const young = changes.filter(({ atMs }) => atMs >= oldestMs);
+    const young = changes.filter((change) => usedAtMs(change) >= oldestMs);
     const left = replay(young, this.rules.wins);
     const entries = this.#notesUses ? inOrderOfUse(left, nowMs) : left;
     this.#dropSurplus(entries);
@@ -289,4 +292,10 @@ export class LedgerMap<T> {
   }
 }
 
-const usedAtMs = ({ atMs, usedAtMs: last = atMs }: Entry<unknown>): number => last;
+const usedAtMs = ({ atMs, usedAtMs: last = atMs }: Omit<Entry<unknown>, 'value'>): number => last;
+
+/** The first whole millisecond after `atMs`. */
+const nextMs = (atMs: number): number => Math.floor(atMs) + 1;
+
+const inferredFrom = ({ atMs }: Entry<unknown>): number =>
+  Math.min(atMs + inferredAfterMs, nextMs(atMs) - inferredAfterMs);

@@ -61,6 +61,51 @@ describe('bindings', () => {
     assert.equal(log.at('warn').length, 1);
   });
 
+  describe('that are inferred lose against a sign-out in another window of the workspace', () => {
+    const later = async () => (await opened()).get(id)?.kind;
+
+    it('that was not written yet when this one was opened, and knew of nothing', async () => {
+      const leaving = await opened();
+      leaving.set(id, { kind: 'signed-out' });
+      clock.advance(100);
+      const knowingNothing = await opened();
+      assert.equal(knowingNothing.get(id), undefined);
+      clock.advance(dayMs);
+      knowingNothing.infer(id, bound);
+      knowingNothing.infer(id, { ...bound, reachedAtMs: clock.nowMs() });
+      await Promise.all([knowingNothing.end(), leaving.end()]);
+      assert.equal(await later(), 'signed-out');
+    });
+
+    it('that was made while the clock was set back', async () => {
+      const before = await opened();
+      before.set(id, bound);
+      await before.end();
+      clock = new FakeClock(clock.nowMs() - dayMs);
+      const [going, leaving] = [await opened(), await opened()];
+      leaving.set(id, { kind: 'signed-out' });
+      await leaving.end();
+      for (let n = 0; n < 2_000; n++) going.infer(id, { ...bound, reachedAtMs: n });
+      await going.end();
+      for (const inOrder of [ledger.lines, ledger.lines.toReversed()]) {
+        ledger.lines = [...inOrder];
+        assert.equal(await later(), 'signed-out');
+      }
+    });
+  });
+
+  it('that are inferred from nothing are kept, and lose to what the user says next', async () => {
+    const before = await opened();
+    before.infer(id, bound);
+    await before.end();
+    clock.advance(300 * dayMs);
+    const after = await opened();
+    assert.deepEqual(after.get(id), bound);
+    after.set(id, { kind: 'signed-out' });
+    await after.end();
+    assert.equal((await opened()).get(id)?.kind, 'signed-out');
+  });
+
   describe('that nobody uses', () => {
     const names = async (workspace: string, ids: readonly string[]) => {
       const bindings = await opened(workspace);

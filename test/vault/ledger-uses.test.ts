@@ -208,6 +208,43 @@ describe('what is kept in a ledger, and how long ago it was used', () => {
     assert.equal(later.get('a'), undefined);
   });
 
+  it('is the time at which an earlier version has set it since, which notes no uses', async () => {
+    const line = { version: 1, key: 'a', atMs: clock.nowMs(), value: '1' };
+    const setAtMs = clock.nowMs() + 9 * dayMs;
+    ledger.lines = [
+      { ...line, usedAtMs: line.atMs },
+      { ...line, atMs: setAtMs, value: '2' },
+    ].map((one) => JSON.stringify(one));
+    clock.advance(10 * dayMs);
+    const kept = await opened();
+    await kept.dropUnused(setAtMs);
+    assert.deepEqual(await valuesOf('a'), ['2']);
+    await kept.dropUnused(setAtMs + 1);
+    assert.deepEqual(await valuesOf('a'), [undefined]);
+  });
+
+  it('counts for the age of what was inferred from nothing, where that has an end', async () => {
+    const limited = () =>
+      new LedgerMap<string>({ ledger, clock, log }, v.string(), {
+        what: 'things',
+        wins: 'last',
+        keepMs: () => 2 * dayMs,
+        keepCount: () => 100,
+        stays: () => false,
+      });
+    const kept = limited();
+    await kept.loaded;
+    kept.infer('a', 'the only one');
+    await kept.close();
+    for (const expected of ['the only one', undefined]) {
+      clock.advance(1.5 * dayMs);
+      const again = limited();
+      await again.loaded;
+      assert.equal(again.get('a'), expected);
+      await again.close();
+    }
+  });
+
   it('says what goes first when there are too many: what was used longest ago, and never what stays', async () => {
     const kept = await opened(3);
     kept.set('out', 'signed-out');

@@ -56,6 +56,11 @@ export class BoundServers {
     return [...this.#servers.values()];
   }
 
+  /** Whether any of them is bound in this workspace, whether its credential is there or not. */
+  get areBound(): boolean {
+    return this.all().some(({ id }) => this.lastBoundTo(id) !== undefined);
+  }
+
   /** Notes that they are there to be used: for as long as a window is open with them, their bindings are not unused. */
   noteUse(): void {
     for (const id of this.#servers.keys()) this.bindings.use(id);
@@ -204,7 +209,10 @@ export class BoundServers {
     if (before?.kind === 'bound' && isSameCredential(before, entry)) {
       // Another label, perhaps; the server has been reached as the same account.
       const { missing: _, ...others } = before;
-      this.#store(id, { ...others, account: entry.account, ...lacking });
+      const again: Bound = { ...others, account: entry.account, ...lacking };
+      const isByItself = reason === 'only' || (reason === 'signed-in' && this.#signsInByItself(id));
+      if (isByItself) this.#infer(id, again);
+      else this.#store(id, again);
       return;
     }
     const { account, clientId, resource } = entry;
@@ -264,15 +272,21 @@ export class BoundServers {
     return this.#decided.get(server.id) ?? nobody;
   }
 
+  /** By a grant that needs no user, and again as soon as its token has ended. */
+  #signsInByItself(id: ServerId): boolean {
+    return this.#servers.get(id)?.auth.grant !== undefined;
+  }
+
   /** Nobody has said so: what the user has said in another window of this workspace stays. */
   #infer(id: ServerId, bound: Bound): void {
     this.#decided.set(id, { kind: 'bound', bound });
-    this.bindings.infer(id, bound);
+    if (JSON.stringify(bound) !== JSON.stringify(this.bindings.get(id))) this.bindings.infer(id, bound);
   }
 
+  /** The user has said so, which is written although this window knows nothing else: another one may have written since. */
   #store(id: ServerId, binding: Binding): void {
     this.#decided.set(id, binding.kind === 'bound' ? { kind: 'bound', bound: binding } : nobody);
-    if (JSON.stringify(binding) !== JSON.stringify(this.bindings.get(id))) this.bindings.set(id, binding);
+    this.bindings.set(id, binding);
   }
 }
 

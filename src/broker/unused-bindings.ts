@@ -1,17 +1,14 @@
-import { isAlive } from '../core/credential.js';
 import type { Clock } from '../core/ports.js';
 import type { Bindings } from '../vault/bindings.js';
 import type { BoundServers } from './bound-servers.js';
 import type { Chore } from './chore.js';
-import type { Holdings } from './holdings.js';
 
 /** How often it is looked, and how long the clock has to go steadily before anything is dropped by it. */
 const lookEveryMs = 3_600_000;
 
 export interface UnusedBindingsParts {
   readonly clock: Pick<Clock, 'nowMs'>;
-  readonly servers: Pick<BoundServers, 'noteUse'>;
-  readonly holdings: Pick<Holdings, 'entries'>;
+  readonly servers: Pick<BoundServers, 'areBound' | 'noteUse'>;
   readonly bindings: Pick<Bindings, 'dropUnused'>;
   readonly rules: {
     /** How long a binding is kept that nobody uses, in milliseconds. */
@@ -38,9 +35,8 @@ export class UnusedBindings implements Chore {
     const lookAtMs = this.#lookedAtMs + lookEveryMs;
     const isDue = nowMs < this.#lookedAtMs || nowMs >= lookAtMs;
     if (isDue) return nowMs;
-    // A window in which nobody is signed in is not woken for it.
-    const isInUse = this.parts.holdings.entries().some(([, { credential }]) => isAlive(credential));
-    return isInUse ? lookAtMs : Infinity;
+    // A window without bindings has no use to note. One whose sign-ins have all ended has: they come back.
+    return this.parts.servers.areBound ? lookAtMs : Infinity;
   }
 
   begin(): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Broker } from '../../src/broker/broker.js';
 import { hasCode } from '../../src/core/errors.js';
+import { Secret } from '../../src/core/secret.js';
 import type { ServerId } from '../../src/core/server.js';
 import { UnusedBindings } from '../../src/broker/unused-bindings.js';
 import { FakeClock } from '../support/fake-clock.js';
@@ -14,15 +15,20 @@ const soon = () => new Promise((resolve) => setImmediate(resolve));
 describe('the look for unused bindings', () => {
   let clock: FakeClock;
   let uses: number;
+  let areBound: boolean;
   let dropped: number[];
   let chore: UnusedBindings;
 
   beforeEach(() => {
-    [clock, uses, dropped] = [new FakeClock(), 0, []];
+    [clock, uses, areBound, dropped] = [new FakeClock(), 0, false, []];
     chore = new UnusedBindings({
       clock: { nowMs: () => clock.nowMs() },
-      holdings: { entries: () => [] },
-      servers: { noteUse: () => void (uses += 1) },
+      servers: {
+        get areBound() {
+          return areBound;
+        },
+        noteUse: () => void (uses += 1),
+      },
       bindings: {
         dropUnused: (sinceMs) => {
           dropped.push(clock.nowMs() - sinceMs);
@@ -48,7 +54,9 @@ describe('the look for unused bindings', () => {
   const jump = (byMs: number) => (clock = new FakeClock(clock.nowMs() + byMs));
 
   it('is every hour, says what this window uses, and drops what the rule says', () => {
-    assert.equal(chore.dueAtMs(clock.nowMs()), Infinity, 'Nobody is signed in, so nobody is woken for it.');
+    assert.equal(chore.dueAtMs(clock.nowMs()), Infinity, 'No server is bound, so nobody is woken for it.');
+    areBound = true;
+    assert.equal(chore.dueAtMs(clock.nowMs()), clock.nowMs() + hour);
     goOn(3 * hour);
     assert.deepEqual([uses, dropped], [3, [180 * day, 180 * day, 180 * day]]);
   });
@@ -151,6 +159,26 @@ describe('a binding', () => {
     assert.equal(await broker.isUsedElsewhere(notes), true);
     assert.equal(await broker.signOut(notes, 'server'), 'left');
     assert.equal((await idle.accessToken(notes)).account.subject, 'alice');
+  });
+
+  it('of a window that is only open stays also when its sign-in has ended', async () => {
+    profile.rules = { ...profile.rules, bindingsKeepMs: () => 7 * day };
+    const { tokens: _, ...alice } = issuer.credential(profile.clock.nowMs());
+    const refused = { kind: 'refused', reason: 'revoked', refusedAtMs: profile.clock.nowMs() } as const;
+    const endless = { kind: 'alive', accessToken: new Secret('endless'), issuedAtMs: 0 } as const;
+    const elsewhere = 'https://elsewhere.example.com/mcp';
+    const ended = await opened('file:///ended');
+    await goOn(minute, ended);
+    await profile.keep({ ...alice, generation: 2, tokens: refused });
+    await until(ended, () => ended.state(notes).kind === 'needs-sign-in');
+    await profile.keep({ ...alice, resource: elsewhere, tokens: endless });
+    const broker = await opened('file:///here', [serverAt(elsewhere)]);
+    await broker.accessToken(notes);
+    for (let passed = 0; passed < 10; passed++) {
+      profile.clock.sleep(day - 2 * hour);
+      await goOn(2 * hour, broker, ended);
+    }
+    assert.ok(written().some(({ key }) => key.includes('file:///ended')));
   });
 
   it('that is bound is made anew without asking when the workspace is opened again', async () => {

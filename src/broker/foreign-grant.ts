@@ -14,6 +14,7 @@ const usualLifeMs = 3_600_000;
 /**
  * What another program has kept of a grant, as a credential here; its age is the least that it can be.
  * @param accessToken - what it has, or what stands in for it until there is one
+ * @param nowMs - when it is imported, which counts as a sign-in
  */
 export function credentialFrom(
   account: Account,
@@ -21,12 +22,14 @@ export function credentialFrom(
   resource: string,
   { refreshToken, scopes, expiresAtMs }: ForeignTokens,
   accessToken: Secret,
+  nowMs: number,
 ): LiveCredential {
   const tokens: Tokens = {
     kind: 'alive',
     accessToken,
     ...(refreshToken && { refreshToken }),
     issuedAtMs: expiresAtMs === undefined ? unknownAge : Math.max(0, expiresAtMs - usualLifeMs),
+    signedInAtMs: nowMs,
     ...(expiresAtMs !== undefined && { expiresAtMs }),
   };
   return { account, client, resource, generation: 1, scopes, tokens };

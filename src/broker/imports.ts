@@ -144,7 +144,7 @@ export class Imports {
     const nobody = { issuer, subject: `import ${label}`, label };
     // Only to be renewed with: whom it is for is known with the answer, and there may be no access token at all.
     const accessToken = tokens.accessToken ?? tokens.refreshToken;
-    const claimed = credentialFrom(nobody, client, issuer, tokens, accessToken);
+    const claimed = credentialFrom(nobody, client, issuer, tokens, accessToken, clock.nowMs());
     const key = keyOf(claimed);
     const answer = await leases.hold(keyText(key), async (lease) => {
       const said = await this.#spending.ask(claimed, lease, 0);
@@ -180,7 +180,7 @@ export class Imports {
     client: foreign,
     issuer: named,
   }: Extract<Importable, { kind: 'server' }>): Promise<ImportResult> {
-    const { fetch, questions, issuers, servers, closing } = this.parts;
+    const { fetch, clock, questions, issuers, servers, closing } = this.parts;
     const server = servers.all().find(({ url }) => isSameAddress(url, serverUrl));
     if (server === undefined) throw new BrokerError('server_unknown', 'The server is not in the settings.');
     const resource = await discoverResource(fetch, server.url, closing);
@@ -205,7 +205,8 @@ export class Imports {
       });
     }
     const client = clientFrom(foreign, metadata, 'dynamic');
-    const credential = credentialFrom(account, client, resource.resource, tokens, tokens.accessToken);
+    const { accessToken } = tokens;
+    const credential = credentialFrom(account, client, resource.resource, tokens, accessToken, clock.nowMs());
     return this.#keep(credential, credential.tokens.issuedAtMs, false);
   }
 

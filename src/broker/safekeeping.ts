@@ -113,10 +113,12 @@ export class Safekeeping {
       return current;
     }
     if (answer.reason === 'client-gone') await vault.forgetClient(asked.client);
+    const { signedInAtMs } = asked.tokens;
+    const since = signedInAtMs === undefined ? {} : { signedInAtMs };
     const buried: Credential = {
       ...asked,
       generation: asked.generation + 1,
-      tokens: { kind: 'refused', reason: answer.reason, refusedAtMs: clock.nowMs() },
+      tokens: { kind: 'refused', reason: answer.reason, refusedAtMs: clock.nowMs(), ...since },
     };
     // The user may sign out as soon as it is seen, and should still read why.
     notes.ended('refused', buried);

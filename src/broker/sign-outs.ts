@@ -19,10 +19,10 @@ import type { Loader } from './loader.js';
 
 /**
  * How far signing out came: `revoked` at the issuer too; only `forgotten` here, since the issuer could not be told; the
- * grant was `kept` there, on purpose; or the server alone has `left`, since others use the same credential, or somebody
- * has signed in anew meanwhile.
+ * grant was `kept` there, on purpose; the server alone has `left`, since others use the same credential; or what was to
+ * go is `superseded`, since somebody has signed in anew meanwhile.
  */
-export type SignOutResult = 'revoked' | 'forgotten' | 'kept' | 'left' | 'was-signed-out';
+export type SignOutResult = 'revoked' | 'forgotten' | 'kept' | 'left' | 'superseded' | 'was-signed-out';
 
 /**
  * How far it is to go: one `server` leaves its account, and the credential goes with its last user; the `account` is
@@ -107,7 +107,7 @@ export class SignOuts {
     );
     if (removed === undefined) {
       audit.record({ ...event, outcome: 'kept', generation });
-      return 'left';
+      return 'superseded';
     }
     await this.#forgetAllowed(account);
     const outcome = await this.#leave(removed, extent);

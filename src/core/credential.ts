@@ -43,8 +43,8 @@ export interface Tokens {
   readonly dpopKey?: Secret;
   readonly issuedAtMs: number;
   /**
-   * When the sign-in was, or the first grant without one, that they descend from: another value, another sign-in. Missing
-   * in records that are older than this, and where another program has signed in.
+   * When the sign-in was, or the import, or the first grant without either, that they descend from: another value,
+   * another sign-in. Missing in records that are older than this.
    */
   readonly signedInAtMs?: number;
   /** When the refresh token was given out; missing in records that are older than this. */
@@ -60,6 +60,8 @@ interface Refused {
   readonly kind: 'refused';
   readonly reason: RefusalReason;
   readonly refusedAtMs: number;
+  /** That of the tokens that were refused. */
+  readonly signedInAtMs?: number;
 }
 
 /** A credential whose tokens can be used. */
@@ -115,8 +117,7 @@ export function succeeds(one: Credential, other: Credential): boolean {
 }
 
 /** When the sign-in was that `credential` descends from, if that is known. */
-export const signInOf = ({ tokens }: Credential): number | undefined =>
-  tokens.kind === 'alive' ? tokens.signedInAtMs : undefined;
+export const signInOf = ({ tokens }: Credential): number | undefined => tokens.signedInAtMs;
 
 /** Whether `credential` is alive, and descends from another sign-in than that at `signedInAtMs`. */
 export const isOfAnotherSignIn = (credential: Credential, signedInAtMs: number | undefined): boolean =>

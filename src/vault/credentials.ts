@@ -315,7 +315,7 @@ export class CredentialVault {
     if (key === undefined)
       this.parts.log.warn('The sealing key is in another window; reload this one to share its records.');
     await this.#journal.open(key, this.parts.clock.nowMs());
-    await this.#removals.resume();
+    await this.#removals.resume(() => this.#sweep());
     await this.#sweep();
   }
 }

@@ -67,6 +67,7 @@ const tokensSchema = v.variant('kind', [
     // Earlier and later versions of us know reasons that this one does not.
     reason: v.fallback(v.picklist(refusalReasons), 'refused'),
     refusedAtMs: instant,
+    signedInAtMs: v.exactOptional(instant),
   }),
 ]);
 

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { isOfAnotherSignIn, keyText, type CredentialKey } from '../core/credential.js';
+import { isAlive, keyText, signInOf, type Credential, type CredentialKey } from '../core/credential.js';
 import { describeError } from '../core/errors.js';
 import type { Leases } from '../core/lease.js';
 import type { Clock, Log, Memento } from '../core/ports.js';
@@ -7,6 +7,7 @@ import { indexSchema, keyOfEntry } from './index-entry.js';
 import { Remembered } from './remembered.js';
 import type { Retries } from './retries.js';
 import type { SealedJournal } from './sealed-journal.js';
+import { unknownStanding } from './standing.js';
 
 const removalSchema = v.strictObject({
   ...indexSchema.entries,
@@ -69,13 +70,24 @@ export class Removals {
     }
   }
 
-  /** What an earlier run could not tell. */
-  async resume(): Promise<void> {
+  /**
+   * What an earlier run could not tell. It counts at once, and is told a moment later: whoever opens the vault may hold
+   * the lease that this waits for.
+   * @param told - is called after each that was told, and never rejects
+   */
+  async resume(told: () => Promise<void>): Promise<void> {
+    const { journal, retries } = this.parts;
     for (const [name, removal] of this.#remembered.entries()) {
-      const latest = await this.parts.journal.latest(keyOfEntry(removal));
-      // By now the newer one may be that of a sign-in.
-      if (latest !== undefined && latest.generation > removal.generation) await this.#forget(name);
-      else await this.tell(removal);
+      const latest = await journal.latest(keyOfEntry(removal));
+      if (latest?.kind === 'record' && isSignedInSince(latest.credential, removal)) {
+        await this.#forget(name);
+        continue;
+      }
+      this.#untold.set(name, removal);
+      retries.add(name, async () => {
+        await this.#again(name, removal);
+        await told();
+      });
     }
   }
 
@@ -101,7 +113,9 @@ export class Removals {
     await this.parts.leases.hold(name, async () => {
       if (this.#untold.get(name) !== removal) return;
       const latest = await this.parts.journal.latest(keyOfEntry(removal));
-      if (latest?.kind === 'record' && isOfAnotherSignIn(latest.credential, removal.signedInAtMs)) {
+      // It may be that of a new sign-in.
+      if (latest?.kind === 'unread') throw unknownStanding();
+      if (latest?.kind === 'record' && isSignedInSince(latest.credential, removal)) {
         await this.drop(keyOfEntry(removal));
         return;
       }
@@ -116,4 +130,15 @@ export class Removals {
     await this.parts.journal.remove(entry, Math.max(generation, 1), atMs);
     await this.drop(keyOfEntry(removal));
   }
+}
+
+/**
+ * Whether `credential` comes from a sign-in since `removal`, and not from what was removed, renewed or not. A window that
+ * does not know of the removal counts on from what it knows, so a new sign-in may have the generation that was removed.
+ */
+function isSignedInSince(credential: Credential, removal: Removal): boolean {
+  const signedInAtMs = signInOf(credential);
+  if (!isAlive(credential) || signedInAtMs === removal.signedInAtMs) return false;
+  const isLater = signedInAtMs !== undefined && signedInAtMs > (removal.signedInAtMs ?? removal.atMs);
+  return isLater || credential.generation > removal.generation;
 }

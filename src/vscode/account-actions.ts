@@ -198,13 +198,15 @@ export class AccountActions {
             )
           : result === 'left'
             ? leftText(l10n, account, id, others, isFromFile)
-            : result === 'kept'
-              ? keptText(l10n, account, id, isFromFile)
-              : l10n.t(
-                  'Signed out {0} of “{1}” on this computer. The authorization server could not be told; remove the access in your account there if you want it gone at once.',
-                  account,
-                  id,
-                );
+            : result === 'superseded'
+              ? supersededText(l10n, account, id, isFromFile)
+              : result === 'kept'
+                ? keptText(l10n, account, id, isFromFile)
+                : l10n.t(
+                    'Signed out {0} of “{1}” on this computer. The authorization server could not be told; remove the access in your account there if you want it gone at once.',
+                    account,
+                    id,
+                  );
       void vs.window.showInformationMessage(unlinked(text));
     } catch (error) {
       await this.#showFailure(id, error);
@@ -265,17 +267,22 @@ function leftText(
   isFromFile: boolean,
 ): string {
   if (isFromFile) return keptText(l10n, account, id, isFromFile);
-  if (others.length === 0)
-    return l10n.t(
-      'Signed out {0} of “{1}”. Somebody has signed in again in another window meanwhile; that sign-in is kept.',
-      account,
-      id,
-    );
   return l10n.t(
     'Signed out {0} of “{1}”. The sign-in is kept for {2}, and nothing was revoked.',
     account,
     id,
-    others.join(', '),
+    // Somebody may have begun to use it since it was looked who does.
+    others.length === 0 ? l10n.t('other servers') : others.join(', '),
+  );
+}
+
+/** What is there after somebody has signed in anew while the sign-out waited. */
+function supersededText(l10n: VSCode['l10n'], account: string, id: ServerId, isFromFile: boolean): string {
+  if (isFromFile) return keptText(l10n, account, id, isFromFile);
+  return l10n.t(
+    'Signed out {0} of “{1}”. Somebody has signed in again in another window meanwhile; that sign-in is kept, and nothing was revoked.',
+    account,
+    id,
   );
 }
 

@@ -428,6 +428,15 @@ describe('the refresher', () => {
       assert.equal(issuer.tokenRequests.length, 1);
     });
 
+    it('remembers which sign-in was refused, so that its removal is not taken for that of another', async () => {
+      const dated = { ...held, generation: 2, tokens: { ...held.tokens, signedInAtMs: 7 } };
+      await vault.put(dated);
+      holdings.take(dated);
+      issuer.refuseNext();
+      await fails(refresher.refresh(key, 'call'), 'grant_refused');
+      assert.equal((await stored())?.tokens.signedInAtMs, 7);
+    });
+
     it('forgets a registration that is gone, so that the next sign-in makes another, and no other one', async () => {
       await vault.putClient(held.client);
       issuer.refuseNext('invalid_client');

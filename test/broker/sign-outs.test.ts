@@ -169,12 +169,23 @@ describe('signing out', () => {
 
     for (const extent of ['server', 'account', 'grant'] as const)
       it(`leaves what somebody has signed in for since it was asked for (${extent})`, async () => {
-        assert.equal(await signOutDuring(extent, () => profile.keep(next(2_000))), 'left');
+        assert.equal(await signOutDuring(extent, () => profile.keep(next(2_000))), 'superseded');
         assert.deepEqual(issuer.revoked, []);
         const later = await reopened();
         assert.equal((await later.accessToken(notes)).token.reveal(), 'access-2');
         assert.equal(broker.account(notes), undefined);
       });
+
+    it('says that somebody has signed in since, and not that another server keeps it, which has been signed out, too', async () => {
+      await broker.setServers([serverAt(), serverAt(undefined, {}, other)]);
+      await broker.accessToken(other);
+      assert.equal(await signOutDuring('grant', () => profile.keep(next(2_000))), 'superseded');
+      assert.deepEqual(
+        [notes, other].map((id) => broker.state(id).kind),
+        ['signed-out', 'signed-out'],
+      );
+      assert.ok(profile.audit.events.some(({ kind, outcome }) => kind === 'sign-out' && outcome === 'kept'));
+    });
 
     it('takes what that has renewed', async () => {
       assert.equal(await signOutDuring('grant', () => profile.keep(next(1_000))), 'revoked');

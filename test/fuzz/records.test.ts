@@ -61,11 +61,15 @@ const credential: fc.Arbitrary<Credential> = fc.record({
       },
       { requiredKeys: ['kind', 'accessToken', 'issuedAtMs'] },
     ),
-    fc.record({
-      kind: fc.constant('refused'),
-      reason: fc.constantFrom(...refusalReasons),
-      refusedAtMs: instant,
-    }),
+    fc.record(
+      {
+        kind: fc.constant('refused'),
+        reason: fc.constantFrom(...refusalReasons),
+        refusedAtMs: instant,
+        signedInAtMs: instant,
+      },
+      { requiredKeys: ['kind', 'reason', 'refusedAtMs'] },
+    ),
   ),
 });
 

@@ -153,7 +153,7 @@ export class Judge implements IssuerEvents {
 
   signedOut(leaving: Leaving, result: SignOutResult): void {
     this.count(`sign-outs: ${result}`);
-    if (result === 'left' || result === 'was-signed-out') {
+    if (result === 'left' || result === 'superseded' || result === 'was-signed-out') {
       this.#book.isVoid(leaving);
       return;
     }

@@ -61,8 +61,11 @@ describe('the stored form of a credential', () => {
     assertSame(parseCredential(serializeCredential(least)), least));
   for (const reason of refusalReasons) {
     it(`comes back with the refusal "${reason}"`, () => {
-      const refused: Credential = { ...full, tokens: { kind: 'refused', reason, refusedAtMs: 5 } };
-      assertSame(parseCredential(serializeCredential(refused)), refused);
+      for (const since of [{}, { signedInAtMs: 3 }]) {
+        const tokens = { kind: 'refused', reason, refusedAtMs: 5, ...since } as const;
+        const refused: Credential = { ...full, tokens };
+        assertSame(parseCredential(serializeCredential(refused)), refused);
+      }
     });
   }
 

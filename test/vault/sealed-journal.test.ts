@@ -38,6 +38,14 @@ const credentialOf = (subject: string, generation: number): LiveCredential => ({
   },
 });
 const alice = (generation: number) => credentialOf('alice', generation);
+const aliceSince = (signedInAtMs: number, generation: number): LiveCredential => {
+  const { tokens, ...rest } = alice(generation);
+  return { ...rest, tokens: { ...tokens, signedInAtMs } };
+};
+const aliceRefused = (generation: number, since: { readonly signedInAtMs?: number } = {}): Credential => ({
+  ...alice(generation),
+  tokens: { kind: 'refused', reason: 'revoked', refusedAtMs: 1, ...since },
+});
 const key = keyOf(alice(1));
 const soon = () => new Promise((resolve) => setImmediate(resolve));
 const secretName = `credential:${keyText(key)}`;
@@ -303,8 +311,7 @@ describe('the journal beside SecretStorage', () => {
 
       it('but not against a sign-in in another window since', async () => {
         journal.failNext('write', -1);
-        const { tokens, ...rest } = alice(2);
-        await other.put({ ...rest, tokens: { ...tokens, signedInAtMs: 1 } });
+        await other.put(aliceSince(1, 2));
         clock.advance(200);
         while (/removal:/.test(memento.text)) await soon();
         assert.equal(await generation(other), 2);
@@ -316,9 +323,23 @@ describe('the journal beside SecretStorage', () => {
         journal.failNext('write', -1);
         assert.match(memento.text, /removal:/);
         assert.doesNotMatch(memento.text, /access-|refresh-/);
-        await opened().open();
-        assert.equal(await isTold(), true);
-        assert.doesNotMatch(memento.text, /removal:/);
+        const later = opened(secrets, new AbortController().signal);
+        await later.open();
+        assert.equal(await later.isRemoved(key), true);
+        clock.advance(200);
+        while (!(await isTold()) || /removal:/.test(memento.text)) await soon();
+      });
+
+      it('until the next start, which is not by whoever holds the lease that it waits for', async () => {
+        journal.failNext('write', -1);
+        const later = opened(secrets, new AbortController().signal);
+        await leases.window().hold(keyText(key), async () => {
+          assert.equal(await later.get(key), undefined);
+          clock.advance(200);
+          await soon();
+          assert.equal(await isTold(), false);
+        });
+        while (!(await isTold())) await soon();
       });
 
       it('unless somebody has signed in again in this window', async () => {
@@ -353,12 +374,105 @@ describe('the journal beside SecretStorage', () => {
 
       it('unless somebody has signed in again by the next start', async () => {
         journal.failNext('write', -1);
-        await opened().put(alice(2));
+        await other.put(aliceSince(1, 2));
         const later = opened();
         await later.open();
         assert.equal(await generation(later), 2);
         assert.doesNotMatch(memento.text, /removal:/);
       });
+    });
+
+    describe('that the journal did not take before its window was closed', () => {
+      let other: CredentialVault;
+      const later = () => opened(secrets, new AbortController().signal);
+      const removeUntold = async (credential: Credential) => {
+        journal.failNext('write');
+        await vault.remove(credential);
+      };
+      const untilTold = async () => {
+        clock.advance(200);
+        while (/removal:/.test(memento.text)) await soon();
+      };
+
+      beforeEach(async () => {
+        other = opened();
+        await other.open();
+        await vault.put(aliceSince(5, 1));
+      });
+
+      it('from a renewal by a window that could not know', async () => {
+        await removeUntold(aliceSince(5, 1));
+        assert.equal(await other.put(aliceSince(5, 2), 1), 'saved');
+        const next = later();
+        assert.equal(await next.get(key), undefined);
+        assert.deepEqual(next.list(), []);
+        await untilTold();
+        assert.equal(await other.get(key), undefined);
+        assert.equal(await opened().get(key), undefined);
+        while (secrets.values.has(secretName)) await soon();
+      });
+
+      it('but not from a sign-in of a generation that was renewed and removed, which that window could not know', async () => {
+        await removeUntold(aliceSince(5, 2));
+        assert.equal(await other.put(aliceSince(6, 2)), 'saved');
+        for (const next of [later(), opened()]) assert.equal(await generation(next), 2);
+        await untilTold();
+        assert.equal(await generation(other), 2);
+      });
+
+      it('but not from a sign-in that SecretStorage alone has taken', async () => {
+        await removeUntold(aliceSince(5, 1));
+        journal.failNext('write');
+        const saving = other.put(aliceSince(6, 2));
+        await clock.armed(1_000);
+        clock.advance(1_000);
+        await saving;
+        const next = later();
+        await next.open();
+        await untilTold();
+        while (next.list().length === 0) await soon();
+        assert.equal(await generation(next), 2);
+      });
+
+      it('but not while nobody can read what has been written since', async () => {
+        await removeUntold(aliceSince(5, 1));
+        const next = later();
+        await next.open();
+        await other.put(aliceSince(6, 2));
+        journal.failNext('read');
+        clock.advance(200);
+        await clock.armed(1_000);
+        assert.match(memento.text, /removal:/);
+        clock.advance(1_000);
+        while (/removal:/.test(memento.text)) await soon();
+        assert.equal(await generation(next), 2);
+      });
+    });
+
+    for (const since of [{ signedInAtMs: 5 }, {}])
+      it(`of what was refused, though the journal took neither (${'signedInAtMs' in since ? 'dated' : 'by an earlier version'})`, async () => {
+        vault = opened(secrets, new AbortController().signal);
+        await vault.put(aliceSince(5, 1));
+        journal.failNext('write');
+        await vault.remove(aliceRefused(2, since));
+        clock.advance(200);
+        while (/removal:/.test(memento.text)) await soon();
+        assert.equal(await vault.isRemoved(key), true);
+        assert.equal(await opened().get(key), undefined);
+      });
+
+    it('of what was refused, and not from a sign-in in another window since', async () => {
+      vault = opened(secrets, new AbortController().signal);
+      await vault.put(aliceSince(5, 1));
+      const other = opened(sealedBefore(new FakeSecretStore()));
+      await other.open();
+      journal.failNext('write');
+      await vault.remove(aliceRefused(2));
+      await other.put(aliceSince(clock.nowMs() + 1, 2));
+      clock.advance(200);
+      while (/removal:/.test(memento.text)) await soon();
+      assert.equal(await generation(other), 2);
+      assert.equal(await generation(), 2);
     });
   });
 

@@ -4,6 +4,8 @@ import type { RefusalReason } from '../../src/core/refusal.js';
 import { Secret } from '../../src/core/secret.js';
 import { mayReplace } from '../../src/broker/imports.js';
 import { googleScope, missingGoogleScopes } from '../../src/google/scopes.js';
+import { resource, ScriptedIssuer } from './scripted-issuer.js';
+import { notes, Profile, serverAt } from './window.js';
 
 const issuer = 'https://accounts.example.com';
 
@@ -69,4 +71,56 @@ describe('tokens of another program', () => {
   for (const [title, present, fresh, issuedAtMs, isProven, expected] of rows) {
     it(title, () => assert.equal(mayReplace(present, fresh, { issuedAtMs, isProven, covers }), expected));
   }
+});
+
+describe('an import', () => {
+  it('is a sign-in: that of the one before is what a sign-out ends which the journal takes later', async () => {
+    const issuer = await ScriptedIssuer.start();
+    const profile = new Profile();
+    const { clock, memento } = profile;
+    const metadata = { resource, authorization_servers: [issuer.issuer] };
+    profile.fetch = (url, init) =>
+      url.startsWith(new URL(resource).origin) ? Promise.resolve(Response.json(metadata)) : fetch(url, init);
+    try {
+      const opened = async (workspace: string) => {
+        const { broker } = profile.window(undefined, workspace);
+        await broker.setServers([serverAt()]);
+        return broker;
+      };
+      const [here, there] = [await opened('file:///here'), await opened('file:///there')];
+      const importInto = (broker: typeof here, token: string) =>
+        broker.importTogether(() =>
+          broker.import(
+            {
+              kind: 'server',
+              serverUrl: resource,
+              tokens: {
+                accessToken: new Secret(token),
+                refreshToken: new Secret('refresh-1'),
+                scopes: ['a'],
+                expiresAtMs: clock.nowMs() + 3_600_000,
+              },
+              client: { clientId: 'client-1' },
+              issuer: issuer.issuer,
+            },
+            issuer.issuer,
+          ),
+        );
+      assert.equal((await importInto(here, 'first')).kind, 'imported');
+      assert.equal((await here.accessToken(notes)).token.reveal(), 'first');
+      clock.advance(1_000);
+      profile.journal.failNext('write');
+      assert.equal(await here.signOut(notes, 'account'), 'kept');
+      assert.match(memento.text, /removal:/);
+      assert.equal((await importInto(there, 'second')).kind, 'imported');
+      clock.advance(200);
+      while (/removal:/.test(memento.text)) await new Promise((resolve) => setImmediate(resolve));
+      const later = await opened('file:///later');
+      for (const broker of [there, later])
+        assert.equal((await broker.accessToken(notes)).token.reveal(), 'second');
+    } finally {
+      await profile.close();
+      await issuer.close();
+    }
+  });
 });

@@ -196,17 +196,19 @@ export class AccountActions {
               account,
               id,
             )
-          : result === 'left'
-            ? leftText(l10n, account, id, others, isFromFile)
-            : result === 'superseded'
-              ? supersededText(l10n, account, id, isFromFile)
-              : result === 'kept'
-                ? keptText(l10n, account, id, isFromFile)
-                : l10n.t(
-                    'Signed out {0} of “{1}” on this computer. The authorization server could not be told; remove the access in your account there if you want it gone at once.',
-                    account,
-                    id,
-                  );
+          : result === 'forgotten'
+            ? l10n.t(
+                'Signed out {0} of “{1}” on this computer. The authorization server could not be told; remove the access in your account there if you want it gone at once.',
+                account,
+                id,
+              )
+            : isFromFile
+              ? l10n.t(
+                  'Signed out {0} of “{1}”. The credentials that it was given are kept where they are.',
+                  account,
+                  id,
+                )
+              : keptText(l10n, account, id, result, others);
       void vs.window.showInformationMessage(unlinked(text));
     } catch (error) {
       await this.#showFailure(id, error);
@@ -258,41 +260,27 @@ function addressOf({ issuer, subject, label }: Account, all: readonly Account[])
   return alike.length > 1 ? `${host} · ${iconless(subject)}` : host;
 }
 
-/** What is left after one server has left an account that others use. */
-function leftText(
+/** What is left after a sign-out that has told the authorization server nothing. */
+function keptText(
   l10n: VSCode['l10n'],
   account: string,
   id: ServerId,
+  result: 'left' | 'superseded' | 'kept',
   others: readonly string[],
-  isFromFile: boolean,
 ): string {
-  if (isFromFile) return keptText(l10n, account, id, isFromFile);
-  return l10n.t(
-    'Signed out {0} of “{1}”. The sign-in is kept for {2}, and nothing was revoked.',
-    account,
-    id,
-    // Somebody may have begun to use it since it was looked who does.
-    others.length === 0 ? l10n.t('other servers') : others.join(', '),
-  );
-}
-
-/** What is there after somebody has signed in anew while the sign-out waited. */
-function supersededText(l10n: VSCode['l10n'], account: string, id: ServerId, isFromFile: boolean): string {
-  if (isFromFile) return keptText(l10n, account, id, isFromFile);
-  return l10n.t(
-    'Signed out {0} of “{1}”. Somebody has signed in again in another window meanwhile; that sign-in is kept, and nothing was revoked.',
-    account,
-    id,
-  );
-}
-
-/** What is left after a sign-out that has told the authorization server nothing. */
-function keptText(l10n: VSCode['l10n'], account: string, id: ServerId, isFromFile: boolean): string {
-  if (isFromFile)
+  if (result === 'superseded')
     return l10n.t(
-      'Signed out {0} of “{1}”. The credentials that it was given are kept where they are.',
+      'Signed out {0} of “{1}”. Somebody has signed in again in another window meanwhile; that sign-in is kept, and nothing was revoked.',
       account,
       id,
+    );
+  if (result === 'left')
+    return l10n.t(
+      'Signed out {0} of “{1}”. The sign-in is kept for {2}, and nothing was revoked.',
+      account,
+      id,
+      // Somebody may have begun to use it since it was looked who does.
+      others.length === 0 ? l10n.t('other servers') : others.join(', '),
     );
   return l10n.t(
     'Signed out {0} of “{1}”; this editor has forgotten the sign-in. What was granted at Google is kept: to end it, remove the access in your Google Account.',

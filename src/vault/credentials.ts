@@ -62,7 +62,12 @@ export class CredentialVault {
     this.#registrations = new Registrations({ ...parts, quarantine });
     this.#journal = new SealedJournal(parts.journal, parts.log);
     this.#retries = new Retries(parts);
-    this.#removals = new Removals({ ...parts, journal: this.#journal, retries: this.#retries });
+    this.#removals = new Removals({
+      ...parts,
+      journal: this.#journal,
+      retries: this.#retries,
+      told: (key) => this.#sweep(key),
+    });
     const mine = { records: this.#records, journal: this.#journal, removals: this.#removals };
     this.#known = new KnownCredentials(mine);
     this.#standings = new Standings(this.#journal, this.#removals, parts.clock);
@@ -267,19 +272,17 @@ export class CredentialVault {
    * What a window could not forget before it was closed would be back as soon as its removal is told no longer. What was
    * signed in for since, when the journal took nothing, is told now.
    */
-  async #sweep(): Promise<void> {
-    for (const key of this.#journal.removed()) {
-      try {
-        const stored = await this.#records.get(key);
-        const latest = await this.#standings.latest(key);
-        if (latest?.kind !== 'removed' || stored === undefined) continue;
-        if (stored.generation > latest.generation) {
-          this.#known.isAlone(stored);
-          this.#writeLater(stored, undefined);
-        } else await this.#records.forget(key);
-      } catch (error) {
-        this.parts.log.warn(`A removed credential is still in SecretStorage: ${describeError(error)}`);
-      }
+  async #sweep(key: CredentialKey): Promise<void> {
+    try {
+      const stored = await this.#records.get(key);
+      const latest = await this.#standings.latest(key);
+      if (latest?.kind !== 'removed' || stored === undefined) return;
+      if (stored.generation > latest.generation) {
+        this.#known.isAlone(stored);
+        this.#writeLater(stored, undefined);
+      } else await this.#records.forget(key);
+    } catch (error) {
+      this.parts.log.warn(`A removed credential is still in SecretStorage: ${describeError(error)}`);
     }
   }
 
@@ -315,8 +318,8 @@ export class CredentialVault {
     if (key === undefined)
       this.parts.log.warn('The sealing key is in another window; reload this one to share its records.');
     await this.#journal.open(key, this.parts.clock.nowMs());
-    await this.#removals.resume(() => this.#sweep());
-    await this.#sweep();
+    await this.#removals.resume();
+    for (const key of this.#journal.removed()) await this.#sweep(key);
   }
 }
 

@@ -26,6 +26,8 @@ export interface RemovalParts {
   readonly leases: Leases;
   readonly clock: Clock;
   readonly log: Log;
+  /** Is called under the lease as soon as every window knows of a removal that had to wait for that; never rejects. */
+  readonly told: (key: CredentialKey) => Promise<void>;
 }
 
 /**
@@ -73,9 +75,8 @@ export class Removals {
   /**
    * What an earlier run could not tell. It counts at once, and is told a moment later: whoever opens the vault may hold
    * the lease that this waits for.
-   * @param told - is called after each that was told, and never rejects
    */
-  async resume(told: () => Promise<void>): Promise<void> {
+  async resume(): Promise<void> {
     const { journal, retries } = this.parts;
     for (const [name, removal] of this.#remembered.entries()) {
       const latest = await journal.latest(keyOfEntry(removal));
@@ -84,10 +85,7 @@ export class Removals {
         continue;
       }
       this.#untold.set(name, removal);
-      retries.add(name, async () => {
-        await this.#again(name, removal);
-        await told();
-      });
+      retries.add(name, () => this.#again(name, removal));
     }
   }
 
@@ -122,6 +120,7 @@ export class Removals {
       // What is newer by now was renewed by a window that could not know.
       const generation = Math.max(removal.generation, latest?.generation ?? 0);
       await this.#write({ ...removal, generation });
+      await this.parts.told(keyOfEntry(removal));
     });
   }
 

@@ -307,6 +307,7 @@ describe('the journal beside SecretStorage', () => {
         clock.advance(200);
         while (!(await isTold())) await soon();
         assert.equal(await other.lastGeneration(key), 2);
+        while (secrets.values.has(secretName)) await soon();
       });
 
       it('but not against a sign-in in another window since', async () => {

@@ -65,6 +65,7 @@ export class CredentialVault {
     this.#removals = new Removals({
       ...parts,
       journal: this.#journal,
+      records: this.#records,
       retries: this.#retries,
       told: (key) => this.#sweep(key),
     });

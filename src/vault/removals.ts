@@ -7,6 +7,7 @@ import { indexSchema, keyOfEntry } from './index-entry.js';
 import { Remembered } from './remembered.js';
 import type { Retries } from './retries.js';
 import type { SealedJournal } from './sealed-journal.js';
+import type { SecretRecords } from './secret-records.js';
 import { unknownStanding } from './standing.js';
 
 const removalSchema = v.strictObject({
@@ -22,6 +23,7 @@ export type Removal = v.InferOutput<typeof removalSchema>;
 export interface RemovalParts {
   readonly memento: Memento;
   readonly journal: SealedJournal;
+  readonly records: Pick<SecretRecords, 'get'>;
   readonly retries: Retries;
   readonly leases: Leases;
   readonly clock: Clock;
@@ -117,8 +119,10 @@ export class Removals {
         await this.drop(keyOfEntry(removal));
         return;
       }
-      // What is newer by now was renewed by a window that could not know.
-      const generation = Math.max(removal.generation, latest?.generation ?? 0);
+      // What is newer by now was renewed by a window that could not know, and the journal need not have taken that.
+      const stored = await this.parts.records.get(keyOfEntry(removal)).catch(() => undefined);
+      const renewed = stored !== undefined && !isSignedInSince(stored, removal) ? stored.generation : 0;
+      const generation = Math.max(removal.generation, latest?.generation ?? 0, renewed);
       await this.#write({ ...removal, generation });
       await this.parts.told(keyOfEntry(removal));
     });

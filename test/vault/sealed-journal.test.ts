@@ -413,6 +413,20 @@ describe('the journal beside SecretStorage', () => {
         while (secrets.values.has(secretName)) await soon();
       });
 
+      it('from a renewal that SecretStorage alone has taken', async () => {
+        await removeUntold(aliceSince(5, 1));
+        journal.failNext('write');
+        const saving = other.put(aliceSince(5, 2), 1);
+        await clock.armed(1_000);
+        clock.advance(1_000);
+        await saving;
+        const next = later();
+        await next.open();
+        await untilTold();
+        while (secrets.values.has(secretName)) await soon();
+        for (const window of [next, other, opened()]) assert.equal(await window.get(key), undefined);
+      });
+
       it('but not from a sign-in of a generation that was renewed and removed, which that window could not know', async () => {
         await removeUntold(aliceSince(5, 2));
         assert.equal(await other.put(aliceSince(6, 2)), 'saved');

@@ -147,7 +147,7 @@ export class Imports {
     const claimed = credentialFrom(nobody, client, issuer, tokens, accessToken, clock.nowMs());
     const key = keyOf(claimed);
     const answer = await leases.hold(keyText(key), async (lease) => {
-      const said = await this.#spending.ask(claimed, lease, 0);
+      const said = await this.#spending.ask(claimed, lease);
       // Nothing is stored under this key that would end the note, and the file may be tried once more.
       if (said.kind !== 'unavailable') await vault.attempts.end(key, claimed.generation);
       return said;

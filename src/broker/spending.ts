@@ -69,12 +69,12 @@ export class Spending {
    * Asks for new tokens under `lease`. Never rejects: whatever kept us from asking says nothing about the grant.
    * @param seen - the newest generation that was saved before `credential` was read, which is above that of `credential`
    *   where nobody can read the newest any more. What is newer than both when the refresh token is to leave was got by
-   *   another window: nothing is spent, and the answer is `renewing_elsewhere`
+   *   another window: nothing is spent, and the answer is `renewing_elsewhere`. Missing for what nobody has stored yet
    * @returns a refusal with the reason that is known here, where the refresh token had been spent before. That a client
    *   is not taken today which somebody looks after costs nobody the grant; the next sign-in asks for its secret. Nor does
    *   a refusal end a grant that can be repeated: its proof may only be stale, as after waking up
    */
-  async ask(credential: LiveCredential, lease: HeldLease, seen: number): Promise<TokenAnswer> {
+  async ask(credential: LiveCredential, lease: HeldLease, seen?: number): Promise<TokenAnswer> {
     const name = keyText(keyOf(credential));
     if (!this.#brake.admits(name))
       return { kind: 'unavailable', error: tooMany(this.#brake.opensAtMs(name)) };
@@ -170,13 +170,14 @@ export class Spending {
     credential: LiveCredential,
     refreshToken: Secret,
     lease: HeldLease,
-    seen: number,
+    seen: number | undefined,
   ): Promise<TokenAnswer> {
     const { vault, closing } = this.parts;
     const key = keyOf(credential);
     let spend: () => Promise<TokenAnswer>;
     let earlier: CutOff | undefined;
-    const newest = Math.max(seen, credential.generation);
+    const isOvertaken = async () =>
+      seen !== undefined && (await vault.newestGeneration(key)) > Math.max(seen, credential.generation);
     try {
       spend = await this.#howToSpend(credential, refreshToken);
       // Nobody may be there any more when the answer comes.
@@ -188,8 +189,7 @@ export class Spending {
     try {
       // Right before the request leaves, since it cannot be taken back. Whoever had the lease before may have stood still
       // with an answer in the hand, and have saved it since.
-      const isOurs = (await lease.isHeld()) && (await vault.newestGeneration(key)) <= newest;
-      if (!isOurs) return { kind: 'unavailable', error: tookOver() };
+      if (!(await lease.isHeld()) || (await isOvertaken())) return { kind: 'unavailable', error: tookOver() };
     } catch (error) {
       await vault.attempts.end(key, credential.generation, earlier);
       return { kind: 'unavailable', error: asBrokerError(error) };

@@ -44,6 +44,8 @@ export interface McpRequest {
   readonly refusal: Refusal | undefined;
   readonly status: number;
   readonly atMs: number;
+  /** Tells connections that are open at one time apart. */
+  readonly connection: number | undefined;
 }
 
 const mcpPath = '/mcp';
@@ -166,6 +168,7 @@ export class McpEndpoint {
       refusal,
       status,
       atMs,
+      connection: req.socket.remotePort,
     });
   }
 

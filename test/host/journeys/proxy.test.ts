@@ -44,6 +44,15 @@ describe('the proxy in the editor', () => {
     assert.equal(ground.server('tickets').sessions.length, 1);
   });
 
+  it('keeps its connection to the server from call to call', async () => {
+    const server = ground.server('tickets');
+    const before = server.requests.length;
+    for (let call = 0; call < 3; call++) assert.equal(await ground.editor.invokeTool(whoami), whoIsAlice);
+    const calls = server.requests.slice(before).filter(({ tool }) => tool === 'whoami');
+    assert.equal(calls.length, 3);
+    assert.equal(new Set(calls.map(({ connection }) => connection)).size, 1);
+  });
+
   it('serves a server of the older transport', async () => {
     const { editor, issuer } = ground;
     const resource = await ScriptedResource.start(issuer.issuer);

@@ -7,8 +7,7 @@ export const quotaProjectHeader = 'x-goog-user-project';
 
 /**
  * The project that is charged for a call to `server` with `lent`: the one of the settings; else the one that comes with
- * the credentials, which nobody was asked about and which is for the issuer's own addresses alone. What the caller
- * itself says counts more than that one.
+ * the credentials, which nobody was asked about and which is for the issuer's own addresses alone.
  */
 export function quotaProjectOf(
   { url, auth }: Pick<Server, 'url' | 'auth'>,

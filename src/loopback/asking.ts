@@ -225,8 +225,9 @@ export class Asking {
 /** `headers` with the project that is charged; a caller's own word gives way to nothing but the settings. */
 function charged(headers: readonly string[], server: Server, lent: LentToken): readonly string[] {
   const project = quotaProjectOf(server, lent);
+  if (project === undefined) return headers;
   const isSaid = server.auth.quotaProject === undefined && hasHeader(headers, quotaProjectHeader);
-  return project === undefined || isSaid ? headers : withHeader(headers, quotaProjectHeader, project);
+  return isSaid ? headers : withHeader(headers, quotaProjectHeader, project);
 }
 
 /** Whether `lent` may be sent to `address`. */

@@ -390,6 +390,13 @@ describe('the journal beside SecretStorage', () => {
         journal.failNext('write');
         await vault.remove(credential);
       };
+      const takenBySecretsAlone = async (...saved: Parameters<CredentialVault['put']>) => {
+        journal.failNext('write');
+        const saving = other.put(...saved);
+        await clock.armed(1_000);
+        clock.advance(1_000);
+        await saving;
+      };
       const untilTold = async () => {
         clock.advance(200);
         while (/removal:/.test(memento.text)) await soon();
@@ -415,11 +422,7 @@ describe('the journal beside SecretStorage', () => {
 
       it('from a renewal that SecretStorage alone has taken', async () => {
         await removeUntold(aliceSince(5, 1));
-        journal.failNext('write');
-        const saving = other.put(aliceSince(5, 2), 1);
-        await clock.armed(1_000);
-        clock.advance(1_000);
-        await saving;
+        await takenBySecretsAlone(aliceSince(5, 2), 1);
         const next = later();
         await next.open();
         await untilTold();
@@ -437,11 +440,7 @@ describe('the journal beside SecretStorage', () => {
 
       it('but not from a sign-in that SecretStorage alone has taken', async () => {
         await removeUntold(aliceSince(5, 1));
-        journal.failNext('write');
-        const saving = other.put(aliceSince(6, 2));
-        await clock.armed(1_000);
-        clock.advance(1_000);
-        await saving;
+        await takenBySecretsAlone(aliceSince(6, 2));
         const next = later();
         await next.open();
         await untilTold();

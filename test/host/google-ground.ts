@@ -9,7 +9,7 @@ import { type Editor, startEditor } from './editor.js';
 import { opened, startedTool, statusItem } from './ground.js';
 import type { HostOptions } from './host.js';
 import { until } from './until.js';
-import type { StatusBarItem } from './workbench.js';
+import type { StatusBarItem } from './workbench-items.js';
 
 /** A user of Google's accounts: Google under its real names, and an editor that finds it through the office's proxy. */
 export class GoogleGround {

@@ -8,7 +8,7 @@ import { Parties } from './parties.js';
 import { signInOnPage } from './sign-in-page.js';
 import type { TokenGate } from './token-gate.js';
 import { until } from './until.js';
-import type { StatusBarItem } from './workbench.js';
+import type { StatusBarItem } from './workbench-items.js';
 
 /** The broker, as the editor names its MCP servers. */
 const brokerId = 'mcp-credential-broker.mcp-credential-broker';

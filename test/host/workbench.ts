@@ -2,6 +2,13 @@ import { basename, dirname, join, sep } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { cacheDir } from './provision.js';
 import { until } from './until.js';
+import {
+  readNotifications,
+  readStatusBarItems,
+  type Element,
+  type Notification,
+  type StatusBarItem,
+} from './workbench-items.js';
 
 /**
  * How long a notification may take to come up. Looking behind the bell hides all toasts, so the user's way of
@@ -9,30 +16,17 @@ import { until } from './until.js';
  */
 const toastPatienceMs = 2_000;
 
+/** How long a button that is there may take to be pressed. */
+const pressPatienceMs = 5_000;
+
+/** How long a tooltip may take to come up under the mouse. */
+const tooltipPatienceMs = 3_000;
+
 /** Where pictures of the editor go, of failed tests above all. */
 const screenshotsDir = join(cacheDir, 'screenshots');
 
-/** A notification as the user reads it. */
-export type Notification = {
-  readonly text: string;
-  readonly severity: 'info' | 'warning' | 'error';
-  readonly buttons: readonly string[];
-};
-
-/** An item of the status bar. */
-export type StatusBarItem = {
-  readonly id: string;
-  readonly text: string;
-  /** What a screen reader says. */
-  readonly label: string;
-  readonly background: 'none' | 'warning' | 'error';
-};
-
 /** One message in the chat view. */
 export type ChatTurn = { readonly by: 'user' | 'participant'; readonly text: string };
-
-/** What is read of an element of the page; the project's types know no DOM. */
-type Element = { readonly ariaLabel: string | null };
 
 /** One window of the editor as a user sees and uses it; knows nothing but the page. */
 export class Workbench {
@@ -50,7 +44,7 @@ export class Workbench {
   /** The items of the open quick pick, each with its description as the screen reader reads it. */
   async quickPickItems(): Promise<string[]> {
     await this.#rows.first().waitFor();
-    return this.#labels();
+    return (await this.#ariaLabels()).map(withoutIcon);
   }
 
   /** Narrows the open quick pick to what fits a text. */
@@ -99,8 +93,7 @@ export class Workbench {
     const center = this.page.locator('.notifications-center');
     const wasOpen = await center.isVisible();
     if (!wasOpen) await this.#openCenter(center);
-    const items = await center.locator('.notification-list-item').all();
-    const notifications = await Promise.all(items.map(readNotification));
+    const notifications = await readNotifications(center.locator('.notification-list-item'));
     if (!wasOpen) await this.#pressBell();
     return notifications;
   }
@@ -111,12 +104,9 @@ export class Workbench {
       `notification with ${JSON.stringify(textPart)}`,
       async () => {
         const toast = this.#toast(textPart);
-        const isToast = await toast.waitFor({ timeout: toastPatienceMs }).then(
-          () => true,
-          () => false,
-        );
-        if (isToast) return readNotification(toast);
-        return (await this.notifications()).find(({ text }) => text.includes(textPart));
+        const isToast = await isDone(toast.waitFor({ timeout: toastPatienceMs }));
+        const shown = isToast ? await readNotifications(toast) : await this.notifications();
+        return shown.find(({ text }) => text.includes(textPart));
       },
       limitMs,
     );
@@ -124,29 +114,36 @@ export class Workbench {
 
   /** Presses a button of the notification whose text contains `textPart`. */
   async clickNotification(textPart: string, button: string): Promise<void> {
-    await this.notification(textPart);
-    if (!(await this.#toast(textPart).isVisible())) await this.#pressBell();
     const item = this.page.locator('.notification-list-item:visible', { hasText: textPart }).first();
-    await item.getByRole('button', { name: button, exact: true }).click();
+    // A toast may fade into the bell just before it is pressed.
+    await until(`${button} of a notification with ${JSON.stringify(textPart)}`, async () => {
+      await this.notification(textPart);
+      if (!(await this.#toast(textPart).isVisible())) await this.#pressBell();
+      return isDone(
+        item.getByRole('button', { name: button, exact: true }).click({ timeout: pressPatienceMs }),
+      );
+    });
   }
 
   /** Waits for the status bar item whose id or text contains `part`. */
   async statusBarItem(part: string): Promise<StatusBarItem> {
-    return readStatusBarItem(await this.#statusBarItem(part));
+    return this.#statusBarItem(part);
   }
 
   async clickStatusBarItem(part: string): Promise<void> {
-    await (await this.#statusBarItem(part)).click();
+    await this.#itemWithId(await this.#statusBarItem(part)).click();
   }
 
   /** The text of the tooltip that a status bar item shows under the mouse. */
   async hoverStatusBarItem(part: string): Promise<string> {
-    await (await this.#statusBarItem(part)).hover();
     const hover = this.page.locator('.monaco-hover:visible').last();
-    await hover.waitFor();
-    const text = await hover.innerText();
-    await this.#moveMouseAway();
-    return text;
+    // An item that another one pushes aside, or whose tooltip changes, before it shows, shows none.
+    return until(`tooltip of ${JSON.stringify(part)}`, async () => {
+      await this.#itemWithId(await this.#statusBarItem(part)).hover();
+      const read = await hover.innerText({ timeout: tooltipPatienceMs }).catch(() => undefined);
+      await this.#moveMouseAway();
+      return read;
+    });
   }
 
   /** The texts of the modal dialogs on the screen. */
@@ -221,10 +218,7 @@ export class Workbench {
   async #openCenter(center: Locator): Promise<void> {
     await until('list of notifications', async () => {
       await this.#pressBell();
-      return center.waitFor({ timeout: toastPatienceMs }).then(
-        () => true,
-        () => false,
-      );
+      return isDone(center.waitFor({ timeout: toastPatienceMs }));
     });
   }
 
@@ -251,25 +245,25 @@ export class Workbench {
     return this.#quickInput.locator('.quick-input-list .monaco-list-row');
   }
 
-  #labels(): Promise<string[]> {
-    return this.#rows.evaluateAll((rows: readonly Element[]) =>
-      // An icon before a label is read aloud by its name, with two spaces after it.
-      rows.map((row) => (row.ariaLabel ?? '').replace(/^[a-z-]+ {2}/, '')),
-    );
+  /** What is read aloud of each row. */
+  async #ariaLabels(): Promise<string[]> {
+    return this.#rows.evaluateAll((rows: readonly Element[]) => rows.map((row) => row.ariaLabel ?? ''));
   }
 
   async #row(matches: (label: string) => boolean, wanted: string): Promise<Locator> {
     let labels: string[] = [];
-    const at = await until(`item ${JSON.stringify(wanted)} in the quick pick`, async () => {
-      labels = await this.#labels();
-      const index = labels.findIndex(matches);
-      return index === -1 ? undefined : index;
+    const found = await until(`item ${JSON.stringify(wanted)} in the quick pick`, async () => {
+      labels = await this.#ariaLabels();
+      return labels.find((label) => matches(withoutIcon(label)));
     }).catch((cause: unknown) => {
       throw new Error(`The quick pick has no ${JSON.stringify(wanted)}, only ${JSON.stringify(labels)}.`, {
         cause,
       });
     });
-    return this.#rows.nth(at);
+    // By what it is called, since its place changes while the list still grows.
+    return this.#quickInput
+      .locator(`.quick-input-list .monaco-list-row[aria-label=${JSON.stringify(found)}]`)
+      .first();
   }
 
   #toast(textPart: string): Locator {
@@ -278,36 +272,25 @@ export class Workbench {
       .first();
   }
 
-  async #statusBarItem(part: string): Promise<Locator> {
+  async #statusBarItem(part: string): Promise<StatusBarItem> {
     return until(`status bar item ${JSON.stringify(part)}`, async () => {
-      for (const item of await this.page.locator('.statusbar-item:visible').all()) {
-        const { id, text } = await readStatusBarItem(item);
-        if (id.includes(part) || text.includes(part)) return item;
-      }
-      return undefined;
+      const items = await readStatusBarItems(this.page.locator('.statusbar-item:visible'));
+      return items.find(({ id, text }) => id.includes(part) || text.includes(part));
     });
+  }
+
+  /** By its id, since its place among the others changes as they come and go. */
+  #itemWithId({ id }: StatusBarItem): Locator {
+    return this.page.locator(`.statusbar-item[id=${JSON.stringify(id)}]`);
   }
 }
 
-async function readNotification(item: Locator): Promise<Notification> {
-  const icon = (await item.locator('.notification-list-item-icon').getAttribute('class')) ?? '';
-  return {
-    text: await item.locator('.notification-list-item-message').innerText(),
-    severity: icon.includes('error') ? 'error' : icon.includes('warning') ? 'warning' : 'info',
-    buttons: await item.locator('.notification-list-item-buttons-container .monaco-button').allInnerTexts(),
-  };
-}
+/** An icon before a label is read aloud by its name, with two spaces after it. */
+const withoutIcon = (label: string) => label.replace(/^[a-z-]+ {2}/, '');
 
-async function readStatusBarItem(item: Locator): Promise<StatusBarItem> {
-  const classes = (await item.getAttribute('class')) ?? '';
-  return {
-    id: (await item.getAttribute('id')) ?? '',
-    text: (await item.innerText()).trim(),
-    label: (await item.getAttribute('aria-label')) ?? '',
-    background: classes.includes('error-kind')
-      ? 'error'
-      : classes.includes('warning-kind')
-        ? 'warning'
-        : 'none',
-  };
-}
+/** Whether the editor did in time what was waited for. */
+const isDone = (waited: Promise<void>) =>
+  waited.then(
+    () => true,
+    () => false,
+  );

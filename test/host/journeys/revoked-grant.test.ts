@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { alice } from '../../support/test-users.js';
 import { Ground } from '../ground.js';
 import { until } from '../until.js';
-import type { StatusBarItem } from '../workbench.js';
+import type { StatusBarItem } from '../workbench-items.js';
 
 describe('a grant that is revoked while the editor runs', () => {
   const ground = new Ground();

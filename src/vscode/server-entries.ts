@@ -4,7 +4,7 @@ import type { Clock, Log } from '../core/ports.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { VSCode } from './api.js';
 import { isRecord } from './setting-values.js';
-import { openSettings } from './status-menu.js';
+import { openSettings } from './open-settings.js';
 import { unlinked } from './unlinked.js';
 
 /** The editor tells of a changed setting within moments; of one that another setting hides, never. */

@@ -1,7 +1,7 @@
 import { Announcer, type Disposable } from '../core/announcer.js';
 import type { Log } from '../core/ports.js';
 import type { VSCode } from './api.js';
-import { openSettings } from './status-menu.js';
+import { openSettings } from './open-settings.js';
 import { unlinked } from './unlinked.js';
 
 /** A mistake in the settings. */

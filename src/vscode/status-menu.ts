@@ -9,6 +9,7 @@ import type { ConfiguredServers } from './configured-servers.js';
 import type { GoogleClients } from './google-clients.js';
 import { choose, type Choice } from './menu.js';
 import type { Storage } from '../core/storage.js';
+import { openSettings } from './open-settings.js';
 import type { SettingsProblems } from './settings-problems.js';
 import { healthText, setAsideText } from './storage-texts.js';
 import { stateText } from './state-texts.js';
@@ -175,13 +176,4 @@ export class StatusMenu {
     const state = stateText(vs.l10n, broker.state(id), clock.nowMs());
     return account === undefined ? state : `${account} – ${state}`;
   }
-}
-
-/**
- * Shows settings of ours.
- * @param place - the one to show, else the one that all of this is about; all of them when it is none of ours
- */
-export async function openSettings(vs: VSCode, place = 'mcpCredentials.servers'): Promise<void> {
-  const query = place.startsWith('mcpCredentials.') ? place : 'mcpCredentials';
-  await vs.commands.executeCommand('workbench.action.openSettings', query);
 }

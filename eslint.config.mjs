@@ -4,7 +4,8 @@ import prettier from 'eslint-config-prettier';
 import tseslint from 'typescript-eslint';
 
 /**
- * Who may import whom: a folder of `src` sees itself and the folders in its row, never sideways, never up.
+ * Who may import whom: a folder of `src` sees itself, all that is inside of it, and the folders in its row, never
+ * sideways, never up.
  * `src/extension.ts`, the composition root, is in no row and sees everything.
  * @type {Record<string, readonly string[]>}
  */
@@ -24,18 +25,19 @@ export const sees = {
 /** The folders that decide: they know neither the editor nor the operating system. */
 export const deciding = ['core', 'oauth', 'vault', 'broker'];
 
-function layer(folder) {
+/** @param up - how a file gets to `src`, which tells the level that it is on */
+function layer(folder, up) {
   const decides = deciding.includes(folder);
   const paths = [{ name: 'vscode', allowTypeImports: !decides, message: 'Take the editor as an argument.' }];
   const patterns = [
     {
-      group: ['../**/*.js', ...sees[folder].map((name) => `!../${name}/*`)],
+      group: [`${up}/**/*.js`, ...sees[folder].map((name) => `!${up}/${name}/**`)],
       message: `src/${folder} sees only: ${sees[folder].join(', ') || 'itself'}.`,
     },
   ];
   if (decides) patterns.push({ regex: '^node:', message: 'Ask for a port instead.' });
   return {
-    files: [`src/${folder}/**`],
+    files: [up === '..' ? `src/${folder}/*` : `src/${folder}/*/*`],
     rules: { '@typescript-eslint/no-restricted-imports': ['error', { paths, patterns }] },
   };
 }
@@ -65,6 +67,6 @@ export default defineConfig(
     files: ['**/*.mjs'],
     languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } },
   },
-  ...Object.keys(sees).map(layer),
+  ...Object.keys(sees).flatMap((folder) => [layer(folder, '..'), layer(folder, '../..')]),
   prettier,
 );

@@ -7,9 +7,9 @@ import type { ServerPreset } from './core/server-preset.js';
 import type { GoogleEndpoints } from './google/endpoints.js';
 import type { ScryptCost } from './node/store-header.js';
 import type { Web } from './node/web.js';
-import type { VSCode } from './vscode/api.js';
-import type { Variables } from './vscode/environment.js';
-import type { Settings } from './vscode/settings.js';
+import type { VSCode } from './vscode/editor/api.js';
+import type { Variables } from './vscode/settings/environment.js';
+import type { Settings } from './vscode/settings/settings.js';
 
 /** What the window takes from the system it runs on. */
 export interface SystemParts {

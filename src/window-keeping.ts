@@ -11,9 +11,9 @@ import { LedgerFiles } from './node/ledger-files.js';
 import { Profile } from './node/profile.js';
 import type { Files } from './storage/place-finder.js';
 import { WindowStorage, type StorageSettings } from './storage/window-storage.js';
-import { HostMemento } from './vault/host-memento.js';
-import { ProfileSecrets } from './vault/profile-secrets.js';
-import { sessionName } from './vscode/session.js';
+import { HostMemento } from './vault/ledgers/host-memento.js';
+import { ProfileSecrets } from './vault/secrets/profile-secrets.js';
+import { sessionName } from './vscode/editor/session.js';
 import type { WindowFrame } from './window-frame.js';
 
 /** What outlives a window: its storage, and the trail of what happened. */

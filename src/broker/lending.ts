@@ -8,16 +8,16 @@ import type { Secret } from '../core/secret.js';
 import type { LentToken } from '../core/token-source.js';
 import { missingScopes } from '../oauth/challenge.js';
 import { resourceProof } from '../oauth/dpop.js';
-import type { Sessions } from '../vault/sessions.js';
-import type { BoundServers } from './bound-servers.js';
-import { Brake } from './brake.js';
-import { nobody, notNow, refused } from './failures.js';
-import type { Held, Holdings } from './holdings.js';
-import type { Loader } from './loader.js';
-import type { Reaches } from './reaches.js';
-import type { Refresher } from './refresher.js';
-import { attemptAtMs, isUsable } from './schedule.js';
-import { forbidden, type StepUps } from './step-ups.js';
+import type { Sessions } from '../vault/ledgers/sessions.js';
+import type { BoundServers } from './servers/bound-servers.js';
+import { Brake } from './state/brake.js';
+import { nobody, notNow, refused } from './state/failures.js';
+import type { Held, Holdings } from './state/holdings.js';
+import type { Loader } from './servers/loader.js';
+import type { Reaches } from './state/reaches.js';
+import type { Refresher } from './refresh/refresher.js';
+import { attemptAtMs, isUsable } from './state/schedule.js';
+import { forbidden, type StepUps } from './state/step-ups.js';
 
 /** So many servers that refuse the token they share are believed. */
 const refusalsBelieved = 2;

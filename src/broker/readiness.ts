@@ -6,13 +6,13 @@ import type { Clock } from '../core/ports.js';
 import type { Server, ServerId } from '../core/server.js';
 import { isSignedIn, needsUser, type CredentialState } from '../core/state.js';
 import { until } from '../core/waiting.js';
-import { keyOfEntry } from '../vault/index-entry.js';
-import type { BoundServers } from './bound-servers.js';
-import type { Clients } from './clients.js';
-import { stateOf, type Holdings } from './holdings.js';
-import type { Issuers } from './issuers.js';
-import type { Loader } from './loader.js';
-import type { SignIns } from './sign-ins.js';
+import { keyOfEntry } from '../vault/records/index-entry.js';
+import type { BoundServers } from './servers/bound-servers.js';
+import type { Clients } from './sign-in/clients.js';
+import { stateOf, type Holdings } from './state/holdings.js';
+import type { Issuers } from './state/issuers.js';
+import type { Loader } from './servers/loader.js';
+import type { SignIns } from './sign-in/sign-ins.js';
 import type { Wants } from './wants.js';
 
 export interface ReadinessParts {

@@ -3,11 +3,11 @@ import { keyOf, keyText } from '../core/credential.js';
 import type { Clock } from '../core/ports.js';
 import type { ServerId } from '../core/server.js';
 import { needsUser } from '../core/state.js';
-import { keyOfEntry } from '../vault/index-entry.js';
-import type { BoundServers } from './bound-servers.js';
-import { stateOf, type Holdings } from './holdings.js';
-import type { SignOuts } from './sign-outs.js';
-import type { StepUps } from './step-ups.js';
+import { keyOfEntry } from '../vault/records/index-entry.js';
+import type { BoundServers } from './servers/bound-servers.js';
+import { stateOf, type Holdings } from './state/holdings.js';
+import type { SignOuts } from './sign-in/sign-outs.js';
+import type { StepUps } from './state/step-ups.js';
 
 /** Something in this window needs the user to sign in for `server`, or to choose an account. */
 export interface SignInWanted {

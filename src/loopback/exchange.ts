@@ -3,24 +3,30 @@ import { BrokerError, canUserHelp, describeError, hasCode } from '../core/errors
 import type { Server } from '../core/server.js';
 import type { LentToken } from '../core/token-source.js';
 import { pause } from '../core/waiting.js';
-import { Asking, mayBecomeStream, type Answered, type AskingParts, type Call } from './asking.js';
-import type { BeforeSignIn } from './before-sign-in.js';
-import { readBody, type Body } from './body.js';
-import { replyWithFailure, type FailureParts } from './failure-reply.js';
-import { forwardedRequestHeaders, withoutHeader } from './headers.js';
-import { hidingFilter, shown } from './hidden.js';
-import { mayInquire, readInquiry, recordOf, type Inquiry } from './inquiry.js';
-import { legacyStream, type LegacyParts } from './legacy-opening.js';
-import type { LegacyEndpoint } from './legacy-sse.js';
-import { acknowledgment, listChanges, listeningIn, listenMethod, type Listening } from './listening.js';
-import { LocalSessions, type LocalSession } from './local-sessions.js';
-import type { Memory } from './memory.js';
-import { requirePassable } from './passable.js';
-import type { ProtocolVersions } from './protocol-versions.js';
-import { Reply } from './reply.js';
-import { conditionsOf } from './rule-pass.js';
-import { takesTrailers, teHeaders } from './trailers.js';
-import { headersInSession, type Tying } from './tying.js';
+import { Asking, mayBecomeStream, type Answered, type AskingParts, type Call } from './calls/asking.js';
+import type { BeforeSignIn } from './sessions/before-sign-in.js';
+import { readBody, type Body } from './http/body.js';
+import { replyWithFailure, type FailureParts } from './calls/failure-reply.js';
+import { forwardedRequestHeaders, withoutHeader } from './http/headers.js';
+import { hidingFilter, shown } from './rules/hidden.js';
+import { mayInquire, readInquiry, recordOf, type Inquiry } from './messages/inquiry.js';
+import { legacyStream, type LegacyParts } from './legacy/legacy-opening.js';
+import type { LegacyEndpoint } from './legacy/legacy-sse.js';
+import {
+  acknowledgment,
+  listChanges,
+  listeningIn,
+  listenMethod,
+  type Listening,
+} from './sessions/listening.js';
+import { LocalSessions, type LocalSession } from './sessions/local-sessions.js';
+import type { Memory } from './sessions/memory.js';
+import { requirePassable } from './calls/passable.js';
+import type { ProtocolVersions } from './messages/protocol-versions.js';
+import { Reply } from './http/reply.js';
+import { conditionsOf } from './rules/rule-pass.js';
+import { takesTrailers, teHeaders } from './http/trailers.js';
+import { headersInSession, type Tying } from './sessions/tying.js';
 
 /** A server that is restarted is back within seconds; one that stays away is asked now and then. */
 const firstRetryMs = 1_000;

@@ -7,16 +7,16 @@ import { Secret } from '../core/secret.js';
 import type { Server, ServerId } from '../core/server.js';
 import type { ServerMemory } from '../core/server-memory.js';
 import { Exchange, type ExchangeParts } from './exchange.js';
-import { BeforeSignIn } from './before-sign-in.js';
-import { stampOfCapability, isAdmitted } from './guard.js';
-import { Hold, type HoldParts } from './hold.js';
-import { LegacyEndpoints } from './legacy-sse.js';
-import { listen, listenOnSocket, type Handle, type Listener, type Welcome } from './listener.js';
-import { LocalSessions } from './local-sessions.js';
-import { Memory } from './memory.js';
-import { ProtocolVersions } from './protocol-versions.js';
-import { Tying } from './tying.js';
-import { Upstream } from './upstream.js';
+import { BeforeSignIn } from './sessions/before-sign-in.js';
+import { stampOfCapability, isAdmitted } from './http/guard.js';
+import { Hold, type HoldParts } from './calls/hold.js';
+import { LegacyEndpoints } from './legacy/legacy-sse.js';
+import { listen, listenOnSocket, type Handle, type Listener, type Welcome } from './http/listener.js';
+import { LocalSessions } from './sessions/local-sessions.js';
+import { Memory } from './sessions/memory.js';
+import { ProtocolVersions } from './messages/protocol-versions.js';
+import { Tying } from './sessions/tying.js';
+import { Upstream } from './http/upstream.js';
 
 const capabilityBytes = 32;
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { BrokerError } from '../core/errors.js';
 import type { RedirectReceiver, RedirectWait, SignInOutcome } from '../core/ports.js';
-import { listen, listenOn, type PortListener } from './listener.js';
+import { listen, listenOn, type PortListener } from './http/listener.js';
 
 const usualPath = '/callback';
 

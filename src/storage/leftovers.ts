@@ -9,8 +9,8 @@ import { encryptedIn, eraseFiles } from '../node/storage-folders.js';
 import { unlessMissing } from '../node/unless-missing.js';
 import { indexedNames } from '../vault/moving.js';
 import { clearJournal, stampDeleted } from '../vault/place.js';
-import { copyOf, namesSetAside } from '../vault/quarantine.js';
-import { clientSecretNames, notedRegistrations } from '../vault/registrations.js';
+import { copyOf, namesSetAside } from '../vault/records/quarantine.js';
+import { clientSecretNames, notedRegistrations } from '../vault/records/registrations.js';
 import {
   firstPlace,
   recordedStorage,
@@ -18,7 +18,7 @@ import {
   samePlace,
   usedDirectories,
   type StorageWish,
-} from '../vault/storage-record.js';
+} from '../vault/records/storage-record.js';
 import type { Files } from './place-finder.js';
 
 /** That the user wants to keep what is left behind while nothing new is stored. */

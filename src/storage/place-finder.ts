@@ -20,7 +20,7 @@ import {
   recordStorage,
   samePlace,
   type StorageWish,
-} from '../vault/storage-record.js';
+} from '../vault/records/storage-record.js';
 
 /** The editor keeps what it is given a moment later than it says so. */
 const editorKeepsAfterMs = 1_000;

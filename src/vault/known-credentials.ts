@@ -1,8 +1,8 @@
 import { keyOf, keyText, type Credential } from '../core/credential.js';
-import { keyOfEntry, type ListedCredential } from './index-entry.js';
-import type { Removals } from './removals.js';
-import type { SealedJournal } from './sealed-journal.js';
-import type { SecretRecords } from './secret-records.js';
+import { keyOfEntry, type ListedCredential } from './records/index-entry.js';
+import type { Removals } from './journal/removals.js';
+import type { SealedJournal } from './journal/sealed-journal.js';
+import type { SecretRecords } from './records/secret-records.js';
 
 export interface KnownParts {
   readonly records: Pick<SecretRecords, 'list' | 'changes'>;

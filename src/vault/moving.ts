@@ -3,13 +3,13 @@ import { BrokerError, hasCode } from '../core/errors.js';
 import type { Clock, Log, Memento } from '../core/ports.js';
 import type { Counters } from '../core/counters.js';
 import { CredentialVault } from './credentials.js';
-import { keyOfEntry } from './index-entry.js';
+import { keyOfEntry } from './records/index-entry.js';
 import { holdBoth, readStamp, type Place } from './place.js';
-import { copyOf, namesSetAside } from './quarantine.js';
-import { serializeCredential } from './record.js';
-import { clientSecretNames } from './registrations.js';
-import { journalName } from './sealed-journal.js';
-import { secretName as sealingKeyName } from './sealing-key.js';
+import { copyOf, namesSetAside } from './records/quarantine.js';
+import { serializeCredential } from './records/record.js';
+import { clientSecretNames } from './records/registrations.js';
+import { journalName } from './journal/sealed-journal.js';
+import { secretName as sealingKeyName } from './journal/sealing-key.js';
 
 export interface MovingParts {
   readonly from: Place;

@@ -3,8 +3,8 @@ import type { Journal } from '../core/journal.js';
 import type { HeldLease, Leases } from '../core/lease.js';
 import type { Ledger, Ledgers } from '../core/ledger.js';
 import type { SecretStore } from '../core/ports.js';
-import { memoryJournal, memorySecrets, OwnLeases } from './in-memory.js';
-import { MemoryLedger } from './memory-ledger.js';
+import { memoryJournal, memorySecrets, OwnLeases } from './secrets/in-memory.js';
+import { MemoryLedger } from './ledgers/memory-ledger.js';
 
 /** All that a backend consists of. */
 export interface Place {

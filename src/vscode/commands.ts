@@ -1,13 +1,13 @@
 import type { Broker } from '../broker/broker.js';
 import type { Disposable } from '../core/announcer.js';
 import type { ServerId } from '../core/server.js';
-import type { AccountActions } from './account-actions.js';
-import type { AddServer } from './add-server.js';
-import type { VSCode } from './api.js';
-import type { GoogleClients } from './google-clients.js';
-import type { ImportCredentials } from './import-credentials.js';
-import { choose } from './menu.js';
-import type { StatusMenu } from './status-menu.js';
+import type { AccountActions } from './accounts/account-actions.js';
+import type { AddServer } from './accounts/add-server.js';
+import type { VSCode } from './editor/api.js';
+import type { GoogleClients } from './accounts/google-clients.js';
+import type { ImportCredentials } from './accounts/import-credentials.js';
+import { choose } from './editor/menu.js';
+import type { StatusMenu } from './attention/status-menu.js';
 
 export interface CommandParts {
   readonly vs: VSCode;

@@ -12,7 +12,7 @@ import { LeaseFiles } from '../../src/node/lease-file.js';
 import { LedgerFiles } from '../../src/node/ledger-files.js';
 import { ServerMemoryFiles } from '../../src/node/server-memory-files.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
-import { Sessions } from '../../src/vault/sessions.js';
+import { Sessions } from '../../src/vault/ledgers/sessions.js';
 import { BrokerWindow, Stores } from '../support/broker-window.js';
 import { defaultRules } from '../support/default-rules.js';
 import { FakeNetwork } from '../support/fake-network.js';

@@ -5,7 +5,7 @@ import type { Account } from '../../src/core/account.js';
 import type { ServerId } from '../../src/core/server.js';
 import { LeaseFiles } from '../../src/node/lease-file.js';
 import { LedgerFiles } from '../../src/node/ledger-files.js';
-import { Sessions } from '../../src/vault/sessions.js';
+import { Sessions } from '../../src/vault/ledgers/sessions.js';
 import { defaultRules } from '../support/default-rules.js';
 import { scratchFolder } from '../support/scratch-folder.js';
 import { CountingClock } from './counting-clock.js';

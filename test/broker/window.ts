@@ -11,7 +11,7 @@ import type { Credential } from '../../src/core/credential.js';
 import { readTokenFile } from '../../src/node/token-file.js';
 import { redirectReceiver } from '../../src/loopback/redirect-receiver.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
-import { MemoryLedger } from '../../src/vault/memory-ledger.js';
+import { MemoryLedger } from '../../src/vault/ledgers/memory-ledger.js';
 import { defaultRules } from '../support/default-rules.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeMemento } from '../support/fake-memento.js';

@@ -3,8 +3,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BrokerError, type ErrorCode, type ErrorDetails } from '../../src/core/errors.js';
 import type { ServerId } from '../../src/core/server.js';
-import type { VSCode } from '../../src/vscode/api.js';
-import { failureText } from '../../src/vscode/failure-texts.js';
+import type { VSCode } from '../../src/vscode/editor/api.js';
+import { failureText } from '../../src/vscode/texts/failure-texts.js';
 import { translate } from '../support/editor-values.js';
 import { WindowCrowd } from '../support/window-crowd.js';
 

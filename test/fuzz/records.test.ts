@@ -10,7 +10,7 @@ import {
   parseCredential,
   serializeClient,
   serializeCredential,
-} from '../../src/vault/record.js';
+} from '../../src/vault/records/record.js';
 import { holds } from './fuzz.js';
 import { resultOf } from './outcome.js';
 import { anyText, damaged, documentText } from './texts.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { AuthorizationRequest } from '../../src/oauth/authorization.js';
 import { readAuthorizationResponse } from '../../src/oauth/authorization.js';
-import { PastedRedirect } from '../../src/broker/pasted-redirect.js';
+import { PastedRedirect } from '../../src/broker/sign-in/pasted-redirect.js';
 import { hasCode } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 import { redirectReceiver } from '../../src/loopback/redirect-receiver.js';

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { isAlive, type LiveCredential } from '../../src/core/credential.js';
 import { Secret } from '../../src/core/secret.js';
-import { renewed } from '../../src/broker/generation.js';
+import { renewed } from '../../src/broker/state/generation.js';
 import { isFinal } from '../../src/oauth/refusal.js';
 import { refreshTokens } from '../../src/oauth/token-request.js';
-import { parseCredential, serializeCredential } from '../../src/vault/record.js';
+import { parseCredential, serializeCredential } from '../../src/vault/records/record.js';
 import { holds } from './fuzz.js';
 import { anyText, damaged, documentText } from './texts.js';
 

@@ -1,4 +1,4 @@
-import type { SignOutExtent, SignOutResult } from '../../src/broker/sign-outs.js';
+import type { SignOutExtent, SignOutResult } from '../../src/broker/sign-in/sign-outs.js';
 import { nameOf, type Asked, type Asker, type Family } from './issuer.js';
 import type { Issuer, IssuerEvents, RefreshToken } from './issuer.js';
 import { unsealed } from './quick-crypto.js';

@@ -1,12 +1,12 @@
 import { keyText } from '../../src/core/credential.js';
 import { isAlive } from '../../src/core/credential.js';
 import { revokeGrant } from '../../src/oauth/revocation.js';
-import { keyOfEntry } from '../../src/vault/index-entry.js';
-import { BoundServers } from '../../src/broker/bound-servers.js';
-import { SignOuts } from '../../src/broker/sign-outs.js';
-import { Spending } from '../../src/broker/spending.js';
-import { KeptLeases } from '../../src/broker/kept-leases.js';
-import { Safekeeping } from '../../src/broker/safekeeping.js';
+import { keyOfEntry } from '../../src/vault/records/index-entry.js';
+import { BoundServers } from '../../src/broker/servers/bound-servers.js';
+import { SignOuts } from '../../src/broker/sign-in/sign-outs.js';
+import { Spending } from '../../src/broker/refresh/spending.js';
+import { KeptLeases } from '../../src/broker/state/kept-leases.js';
+import { Safekeeping } from '../../src/broker/refresh/safekeeping.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
 
 /** Ways to break the broker, each of which a month has to find. */

@@ -1,4 +1,4 @@
-import type { SignOutExtent } from '../../src/broker/sign-outs.js';
+import type { SignOutExtent } from '../../src/broker/sign-in/sign-outs.js';
 import { nameOf, type Asker, type Family } from './issuer.js';
 
 /** A sign-out, from when the user has asked for it. */

@@ -1,4 +1,4 @@
-import type { SignOutExtent, SignOutResult } from '../../src/broker/sign-outs.js';
+import type { SignOutExtent, SignOutResult } from '../../src/broker/sign-in/sign-outs.js';
 import type { Log } from '../../src/core/ports.js';
 import type { ServerId } from '../../src/core/server.js';
 import type { MonthWindow } from './month-window.js';

@@ -1,6 +1,6 @@
 import type { IssuerDriver } from '../../src/core/issuer-driver.js';
 import type { ServerAuth } from '../../src/core/server.js';
-import { MemoryLedger } from '../../src/vault/memory-ledger.js';
+import { MemoryLedger } from '../../src/vault/ledgers/memory-ledger.js';
 import { DesktopSecrets } from '../support/desktop-secrets.js';
 import { FakeMemento } from '../support/fake-memento.js';
 import { MemoryJournal } from '../support/memory-journal.js';

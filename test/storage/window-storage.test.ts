@@ -7,7 +7,7 @@ import { Secret } from '../../src/core/secret.js';
 import { JournalFiles } from '../../src/node/journal-files.js';
 import { LeaseFiles } from '../../src/node/lease-file.js';
 import { WindowStorage, type StorageSettings } from '../../src/storage/window-storage.js';
-import { MemoryLedger } from '../../src/vault/memory-ledger.js';
+import { MemoryLedger } from '../../src/vault/ledgers/memory-ledger.js';
 import { cheap } from '../support/encrypted.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeMemento } from '../support/fake-memento.js';

@@ -1,5 +1,5 @@
 import type { LedgerContent } from '../../src/core/ledger.js';
-import { MemoryLedger } from '../../src/vault/memory-ledger.js';
+import { MemoryLedger } from '../../src/vault/ledgers/memory-ledger.js';
 
 type Operation = 'load' | 'append' | 'fold';
 

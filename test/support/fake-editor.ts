@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
-import type { VSCode } from '../../src/vscode/api.js';
+import type { VSCode } from '../../src/vscode/editor/api.js';
 import { EditorSettings, manifest, type Settings } from './editor-settings.js';
 import {
   FakeEventEmitter,

@@ -4,9 +4,9 @@ import { keyOf, keyText, type LiveCredential } from '../../src/core/credential.j
 import { hasCode } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
-import { namesSetAside } from '../../src/vault/quarantine.js';
-import { keyOfEntry } from '../../src/vault/index-entry.js';
-import { notedRegistrations } from '../../src/vault/registrations.js';
+import { namesSetAside } from '../../src/vault/records/quarantine.js';
+import { keyOfEntry } from '../../src/vault/records/index-entry.js';
+import { notedRegistrations } from '../../src/vault/records/registrations.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeMemento } from '../support/fake-memento.js';
 import { FakeSecretStore } from '../support/fake-secret-store.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as v from 'valibot';
-import { LedgerMap } from '../../src/vault/ledger-map.js';
+import { LedgerMap } from '../../src/vault/ledgers/ledger-map.js';
 import { FailingLedger } from '../support/failing-ledger.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { RecordingLog } from '../support/recording-log.js';

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { KeptLeases } from '../../src/broker/kept-leases.js';
+import { KeptLeases } from '../../src/broker/state/kept-leases.js';
 import { Counters } from '../../src/core/counters.js';
 import { keyOf, keyText, type Credential, type LiveCredential } from '../../src/core/credential.js';
 import { hasCode } from '../../src/core/errors.js';
 import type { Clock } from '../../src/core/ports.js';
 import { Secret } from '../../src/core/secret.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
-import { MemoryLedger } from '../../src/vault/memory-ledger.js';
+import { MemoryLedger } from '../../src/vault/ledgers/memory-ledger.js';
 import { Moving } from '../../src/vault/moving.js';
 import { leasesUntilMoved, readStamp, stamp, type Place } from '../../src/vault/place.js';
 import { FakeClock } from '../support/fake-clock.js';

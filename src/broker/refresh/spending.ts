@@ -1,0 +1,274 @@
+import { sameAccount } from '../../core/account.js';
+import { isLookedAfter } from '../../core/client.js';
+import { keyOf, keyText, type LiveCredential } from '../../core/credential.js';
+import { BrokerError, describeError, hasCode } from '../../core/errors.js';
+import type { IssuerGrant } from '../../core/grant.js';
+import type { HeldLease } from '../../core/lease.js';
+import type { Clock, Fetch, Log } from '../../core/ports.js';
+import type { CutOff, RefusalReason } from '../../core/refusal.js';
+import type { Secret } from '../../core/secret.js';
+import type { TokenAnswer } from '../../oauth/token-answer.js';
+import { refreshTokens } from '../../oauth/token-request.js';
+import { askWhoItIs } from '../../oauth/userinfo.js';
+import type { CredentialVault } from '../../vault/credentials.js';
+import { Brake } from '../state/brake.js';
+import { refused, tooMany } from '../state/failures.js';
+import { asTokenAnswer, type Grants } from '../state/grants.js';
+import type { Issuers } from '../state/issuers.js';
+
+/**
+ * Tokens of five seconds are legitimate and need fifteen; more than this is a loop, whatever its cause. Each window counts
+ * for itself: what another one has renewed is found in the vault and not asked for again, so that the counts add up only
+ * where a call in each window has every new token refused, and those have a brake of their own.
+ */
+const renewalsPerMinute = 20;
+
+export interface SpendingParts {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly vault: CredentialVault;
+  readonly issuers: Issuers;
+  readonly grants: Grants;
+  /** The end of this window. */
+  readonly closing: AbortSignal;
+}
+
+/**
+ * Spends refresh tokens. Before one leaves, the storage has to show that it takes what will come back: where it takes
+ * nothing, the refresh token is not spent, even when the access token has ended. A call that fails now can be made
+ * again as soon as there is room on the disk; a grant whose newest token is lost costs a sign-in in every window.
+ */
+export class Spending {
+  readonly #brake: Brake;
+
+  constructor(private readonly parts: SpendingParts) {
+    this.#brake = new Brake(parts.clock, renewalsPerMinute, 60_000);
+  }
+
+  /**
+   * What is to be asked with: `credential`, with its client as it is known now. Somebody may have entered a new secret
+   * when signing in with another account.
+   */
+  async upToDate(credential: LiveCredential): Promise<LiveCredential> {
+    const { vault, log } = this.parts;
+    const { client } = credential;
+    if (!isLookedAfter(client)) return credential;
+    const { issuer, clientId, source } = client;
+    try {
+      const byId = await vault.client(issuer, clientId);
+      const known = byId ?? (source === 'configured' ? undefined : await vault.client(issuer));
+      return known?.clientId === clientId ? { ...credential, client: known } : credential;
+    } catch (error) {
+      log.warn(`Whether a client has changed cannot be read: ${describeError(error)}`);
+      return credential;
+    }
+  }
+
+  /**
+   * Asks for new tokens under `lease`. Never rejects: whatever kept us from asking says nothing about the grant.
+   * @param seen - the newest generation that was saved before `credential` was read, which is above that of `credential`
+   *   where nobody can read the newest any more. What is newer than both when the refresh token is to leave was got by
+   *   another window: nothing is spent, and the answer is `renewing_elsewhere`. Missing for what nobody has stored yet
+   * @returns a refusal with the reason that is known here, where the refresh token had been spent before. That a client
+   *   is not taken today which somebody looks after costs nobody the grant; the next sign-in asks for its secret. Nor does
+   *   a refusal end a grant that can be repeated: its proof may only be stale, as after waking up
+   */
+  async ask(credential: LiveCredential, lease: HeldLease, seen?: number): Promise<TokenAnswer> {
+    const name = keyText(keyOf(credential));
+    if (!this.#brake.admits(name))
+      return { kind: 'unavailable', error: tooMany(this.#brake.opensAtMs(name)) };
+    const { client, tokens } = credential;
+    const said = await (tokens.refreshToken === undefined
+      ? this.#repeat(credential)
+      : this.#spend(credential, tokens.refreshToken, lease, seen));
+    if (said.kind !== 'refused') return said;
+    const answer = { ...said, reason: this.#toldReason(said, credential) ?? said.reason };
+    if (isRepeated(credential) && answer.reason !== 'client-gone')
+      return { kind: 'unavailable', error: tokenRefused(client.issuer, answer) };
+    if (!this.#isMendable(said, credential)) return answer;
+    if (!this.parts.issuers.isIrreplaceable(client))
+      await this.parts.vault.forgetClient(client).catch((error: unknown) => {
+        this.parts.log.warn(`The secret of a client was not forgotten: ${describeError(error)}`);
+      });
+    return { kind: 'unavailable', error: clientRefused(client.issuer, answer) };
+  }
+
+  /** Whether it is the client that was refused, and somebody looks after it. */
+  #isMendable(said: Extract<TokenAnswer, { kind: 'refused' }>, credential: LiveCredential): boolean {
+    const reason = this.#toldReason(said, credential) ?? said.reason;
+    return reason === 'client-gone' && isLookedAfter(credential.client);
+  }
+
+  /** Why the issuer refused, where its own words or the age of the grant say more than the protocol. */
+  #toldReason(
+    { error, description }: Extract<TokenAnswer, { kind: 'refused' }>,
+    { account, tokens }: LiveCredential,
+  ): RefusalReason | undefined {
+    const { issuers, clock } = this.parts;
+    const { issuedAtMs: renewedAtMs, grantedAtMs, grantEndsAtMs } = tokens;
+    return issuers.driverOf(account.issuer)?.refusalReason({
+      error,
+      description,
+      nowMs: clock.nowMs(),
+      renewedAtMs,
+      ...(grantedAtMs !== undefined && { grantedAtMs }),
+      ...(grantEndsAtMs !== undefined && { grantEndsAtMs }),
+    });
+  }
+
+  /** Nothing is spent by a grant that can be repeated, so nothing has to be ready for the answer. */
+  async #repeat(credential: LiveCredential): Promise<TokenAnswer> {
+    const { issuers, grants } = this.parts;
+    const { account, resource, scopes, client, grant, tokens } = credential;
+    const wishes = { resource, scopes, ...(tokens.dpopKey && { dpopKey: tokens.dpopKey }) };
+    try {
+      if (grant === undefined) throw refused(credential);
+      if (grant.kind === 'google') return await this.#issue(credential, grant);
+      return await grants.request(await issuers.metadata(account.issuer, resource), client, grant, wishes);
+    } catch (error) {
+      return { kind: 'unavailable', error: asBrokerError(error) };
+    }
+  }
+
+  /** By now, somebody else may have logged in to the file. Nothing of theirs is lent as this account's. */
+  async #issue({ account, scopes, tokens: held }: LiveCredential, grant: IssuerGrant): Promise<TokenAnswer> {
+    const { fetch, issuers, grants, closing } = this.parts;
+    const { issuer } = account;
+    const { refreshToken, loginDigest } = held;
+    // A credential of an earlier version says nothing of what its tokens allow.
+    const isUnsaid = scopes.length === 0 && grant.audience === undefined;
+    const asked = isUnsaid ? issuers.usualScopes(issuer) : scopes;
+    const wishes = {
+      scopes: asked,
+      ...(refreshToken && { refreshToken }),
+      ...(loginDigest && { loginDigest }),
+    };
+    const answer = await grants.issue(issuer, grant, wishes);
+    if (answer.kind !== 'granted') return answer;
+    const { token } = answer;
+    const isSameLogin = loginDigest !== undefined && token.loginDigest === loginDigest;
+    const named =
+      token.account ??
+      (isSameLogin
+        ? account
+        : await askWhoItIs(fetch, await issuers.metadata(issuer, issuer), token.accessToken, closing));
+    if (sameAccount(named, account)) return asTokenAnswer({ ...answer, token: { scopes: asked, ...token } });
+    return { kind: 'refused', reason: 'other-account', error: 'wrong_account', description: named.label };
+  }
+
+  /** How `refreshToken` is to be spent, once everything is known that has to be. */
+  async #howToSpend(credential: LiveCredential, refreshToken: Secret): Promise<() => Promise<TokenAnswer>> {
+    const { fetch, clock, issuers } = this.parts;
+    const { account, resource, grant } = credential;
+    if (grant?.kind === 'google') return () => this.#issue(credential, grant);
+    const server = await issuers.metadata(account.issuer, resource);
+    return () => refreshTokens(fetch, server, credential, refreshToken, clock.nowMs());
+  }
+
+  async #spend(
+    credential: LiveCredential,
+    refreshToken: Secret,
+    lease: HeldLease,
+    seen: number | undefined,
+  ): Promise<TokenAnswer> {
+    const { vault, closing } = this.parts;
+    const key = keyOf(credential);
+    let spend: () => Promise<TokenAnswer>;
+    let earlier: CutOff | undefined;
+    const isOvertaken = async () =>
+      seen !== undefined && (await vault.newestGeneration(key)) > Math.max(seen, credential.generation);
+    try {
+      spend = await this.#howToSpend(credential, refreshToken);
+      // Nobody may be there any more when the answer comes.
+      if (closing.aborted) throw new BrokerError('issuer_unreachable', 'The window is closing.');
+      earlier = await vault.attempts.begin(key, credential.generation);
+    } catch (error) {
+      return { kind: 'unavailable', error: asBrokerError(error) };
+    }
+    try {
+      // Right before the request leaves, since it cannot be taken back. Whoever had the lease before may have stood still
+      // with an answer in the hand, and have saved it since.
+      if (!(await lease.isHeld()) || (await isOvertaken())) return { kind: 'unavailable', error: tookOver() };
+    } catch (error) {
+      await vault.attempts.end(key, credential.generation, earlier);
+      return { kind: 'unavailable', error: asBrokerError(error) };
+    }
+    const answer = await spend().catch((error: unknown): TokenAnswer => ({
+      kind: 'unavailable',
+      error: asBrokerError(error),
+    }));
+    if (answer.kind === 'unavailable')
+      await vault.attempts.end(
+        key,
+        credential.generation,
+        mayBeSpent(answer.error) ? 'answer-lost' : earlier,
+      );
+    if (answer.kind !== 'refused') return answer;
+    if (this.#isMendable(answer, credential)) {
+      // Who is asking was looked at, and the refresh token was not.
+      await vault.attempts.end(key, credential.generation, earlier);
+      return answer;
+    }
+    // A later one was stored, and nobody can read it any more.
+    const isBehind = (await vault.newestGeneration(key).catch(() => 0)) > credential.generation;
+    return {
+      ...answer,
+      reason: explained(answer.reason, earlier ?? (isBehind ? 'secret-missing' : undefined)),
+    };
+  }
+}
+
+/** What kept a renewal from coming to an end, as the code that callers get. */
+export function asBrokerError(error: unknown): BrokerError {
+  const known = [
+    'issuer_unreachable',
+    'tls_untrusted',
+    'record_elsewhere',
+    'renewed_elsewhere',
+    'renewing_elsewhere',
+    'vault_write_failed',
+    'too_many_attempts',
+    'token_file_unusable',
+    'client_key_unusable',
+    'client_refused',
+    'token_refused',
+    'delegation_missing',
+    'clock_wrong',
+  ] as const;
+  if (hasCode(error, ...known)) return error;
+  return new BrokerError('issuer_unreachable', 'The token could not be renewed.', { cause: error });
+}
+
+const clientRefused = (
+  issuer: string,
+  { error, description }: Extract<TokenAnswer, { kind: 'refused' }>,
+): BrokerError =>
+  new BrokerError('client_refused', 'The issuer does not take the client.', {
+    details: { error, reason: JSON.stringify(description), issuer },
+  });
+
+/** Whether there is nothing to spend: whoever refuses today may give a token tomorrow, without the user. */
+const isRepeated = ({ grant, tokens }: LiveCredential): boolean =>
+  grant !== undefined && grant.kind !== 'google' && tokens.refreshToken === undefined;
+
+const tokenRefused = (
+  issuer: string,
+  { error, description }: Extract<TokenAnswer, { kind: 'refused' }>,
+): BrokerError =>
+  new BrokerError('token_refused', 'The issuer gives no token now.', {
+    details: { error, reason: JSON.stringify(description === '' ? error : description), issuer },
+  });
+
+/** The note about the attempt stays: by now, it may be the other window's. */
+const tookOver = (): BrokerError => new BrokerError('renewing_elsewhere', 'Another window took over.');
+
+/** An answer that says "not now" was given instead of tokens; without one, they may have been on their way. */
+const mayBeSpent = ({ code, details }: BrokerError): boolean =>
+  code !== 'tls_untrusted' &&
+  code !== 'token_file_unusable' &&
+  (details['status'] === undefined || details['status'] === 200);
+
+/** A token that comes twice is refused in words that say "expired" or "revoked", if anything. */
+const explained = (reason: RefusalReason, known: RefusalReason | undefined): RefusalReason =>
+  known !== undefined && ['refused', 'revoked', 'expired', 'untold'].includes(reason) ? known : reason;

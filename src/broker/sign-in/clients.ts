@@ -1,0 +1,285 @@
+import type { Account } from '../../core/account.js';
+import type { Client, ClientAuthMethod } from '../../core/client.js';
+import { ruleFor } from '../../core/client-rule.js';
+import { covers } from '../../core/address.js';
+import { BrokerError, describeError, hasCode } from '../../core/errors.js';
+import type { Fetch, Log, RedirectWait } from '../../core/ports.js';
+import type { Questions } from '../../core/questions.js';
+import type { Server } from '../../core/server.js';
+import type { AuthorizationServer } from '../../oauth/authorization-server.js';
+import { metadataDocumentClient } from '../../oauth/client-document.js';
+import { deleteRegistration } from '../../oauth/registration-management.js';
+import { registerClient } from '../../oauth/registration.js';
+import type { CredentialVault } from '../../vault/credentials.js';
+import type { IndexEntry } from '../../vault/records/index-entry.js';
+import { cancelled } from '../state/failures.js';
+import type { Issuers } from '../state/issuers.js';
+import { noClientFor, type FoundClient, type OwnClients } from '../state/own-clients.js';
+import type { Reaches } from '../state/reaches.js';
+
+export interface ClientsParts {
+  readonly rules: {
+    /** The address of the document that describes us; empty when there is none. */
+    readonly clientMetadataUrl: () => string;
+  };
+  readonly fetch: Fetch;
+  readonly log: Log;
+  readonly vault: CredentialVault;
+  /** Those that the user has brought for issuers which register none. */
+  readonly own: OwnClients;
+  readonly issuers: Pick<Issuers, 'clientlessAt' | 'driverOf' | 'isIrreplaceable'>;
+  readonly reaches: Pick<Reaches, 'signedInAt'>;
+}
+
+/** Who wants a client, and whom to ask where only the user has one. */
+interface ClientWish {
+  readonly server: Server;
+  readonly questions: Questions;
+  readonly signal: AbortSignal;
+}
+
+/** Who may come back, by e-mail address. */
+interface Expected {
+  readonly wanted?: string | undefined;
+  readonly likely?: string | undefined;
+}
+
+/**
+ * Which client we are at an issuer, in the order in which MCP prefers them: one of the settings, our metadata document,
+ * a registration that there is already, a new one, and at last one that the user types in.
+ * @see MCP authorization 2026-07-28, "Client Registration Approaches"
+ */
+export class Clients {
+  constructor(private readonly parts: ClientsParts) {}
+
+  /**
+   * The client that needs no registration; undefined when there is none.
+   * @param who.wanted - the e-mail address of whoever is to sign in, where nobody else may
+   * @param who.likely - of whoever may be expected, which counts only where no client is for everybody: a client that is
+   *   for them may keep out whoever else comes
+   * @throws BrokerError `sign_in_cancelled` when the user was asked for its secret and left; `client_rule_missing`
+   */
+  async known(
+    server: Server,
+    issuer: AuthorizationServer,
+    questions: Questions,
+    { wanted, likely }: Expected = {},
+  ): Promise<FoundClient | undefined> {
+    const { rules, vault, own, issuers } = this.parts;
+    const { clientId } = server.auth;
+    if (clientId !== undefined)
+      return { client: await this.#configured(server, issuer, clientId, questions) };
+    const document = metadataDocumentClient(issuer, rules.clientMetadataUrl());
+    if (document !== undefined) return { client: document };
+    const found = await own.clientFor(issuer.issuer, wanted).catch((error: unknown) => {
+      const mayFall = wanted === undefined && likely !== undefined && hasCode(error, 'client_rule_missing');
+      if (mayFall) return own.clientFor(issuer.issuer, likely);
+      throw error;
+    });
+    if (found !== undefined) return found;
+    const client = await vault.client(issuer.issuer);
+    // Whoever needs more than the protocol registers nobody.
+    const registersNone = issuers.driverOf(issuer.issuer) !== undefined;
+    if (client === undefined && registersNone) throw noClientFor(issuer.issuer, wanted ?? likely);
+    return client && { client };
+  }
+
+  /**
+   * The id of the client that has to be used for `account`, by the rules that `client` was found by; undefined when
+   * `client` was not found by any.
+   * @param account - called by an address only if the issuer has verified that
+   * @throws BrokerError `client_rule_missing` when no rule is for them
+   */
+  requiredFor({ issuer, source }: Client, account: Account): string | undefined {
+    const rules = this.parts.own.list(issuer);
+    if (source !== 'entered' || rules.length === 0) return undefined;
+    const found = ruleFor(rules, account.label);
+    if (found === undefined) throw noClientFor(issuer, account.label);
+    return found.rule.clientId;
+  }
+
+  /** Whether whoever is to sign in for `server` needs a client of the user's own, and none is for them. */
+  isLackingFor({ url, auth }: Server): boolean {
+    const { own, issuers } = this.parts;
+    if (auth.clientId !== undefined || auth.grant !== undefined) return false;
+    const issuer = issuers.clientlessAt(url, auth.issuer);
+    return (
+      issuer !== undefined && ruleFor(own.list(issuer), auth.account ?? this.#likelyAt(issuer)) === undefined
+    );
+  }
+
+  /** Who is likely to sign in at `issuer`: the only one who has. */
+  #likelyAt(issuer: string): string | undefined {
+    const { reaches, vault } = this.parts;
+    const known = reaches.signedInAt(vault.list(), issuer);
+    return known.length === 1 ? known[0]?.account.label : undefined;
+  }
+
+  /**
+   * Registers us at `issuer`; where that is not offered, the user is asked for a client.
+   * @param redirect - where the browser comes back; undefined where none does
+   * @throws BrokerError as `registerClient`; `sign_in_cancelled` when the user leaves the question
+   */
+  async register(
+    { server, questions, signal }: ClientWish,
+    issuer: AuthorizationServer,
+    redirect?: Pick<RedirectWait, 'redirectUri' | 'registrableUri'>,
+  ): Promise<Client> {
+    const { fetch } = this.parts;
+    const registering = registerClient(fetch, issuer, redirect?.redirectUri, signal);
+    const client = await registering.catch((error: unknown) => {
+      if (hasCode(error, 'registration_unsupported'))
+        return entered(server, issuer, questions, redirect?.registrableUri);
+      throw error;
+    });
+    await this.#save(client);
+    return client;
+  }
+
+  /**
+   * Forgets `client` when `error` says that the issuer does not take it, so that the next sign-in registers or asks
+   * anew. An authorization server that does not know a client tells the browser and nobody else (RFC 6749 §4.1.2.1),
+   * which to us looks like a sign-in that nobody finished; what somebody has typed in is not given up for that.
+   */
+  async forgetIfUnknown(client: Client, error: unknown): Promise<void> {
+    const { vault, log } = this.parts;
+    const isTold = hasCode(error, 'client_refused');
+    const mayBe = client.source === 'dynamic' && hasCode(error, 'sign_in_timeout');
+    if (this.parts.issuers.isIrreplaceable(client) || (!isTold && !mayBe)) return;
+    await vault.forgetClient(client).catch((failure: unknown) => {
+      log.warn(
+        `Our registration at ${JSON.stringify(client.issuer)} was not forgotten: ${describeError(failure)}`,
+      );
+    });
+  }
+
+  /**
+   * Deletes the registration `clientId` that `server` made for us when no account uses it any more, there and here.
+   * Where it is left there it is kept here, for the next sign-in.
+   * @throws BrokerError as `deleteRegistration`
+   * @see RFC 7592 §2.3
+   */
+  async leave(server: AuthorizationServer, clientId: string): Promise<void> {
+    const { fetch, vault, log } = this.parts;
+    const { issuer } = server;
+    const client = await vault.client(issuer);
+    if (client?.management === undefined || client.clientId !== clientId) return;
+    await vault.look();
+    if (this.isUsed(client)) return;
+    if (!(await deleteRegistration(fetch, server, client.management))) return;
+    await vault.forgetClient(client);
+    log.info(`Our registration at ${JSON.stringify(issuer)} is deleted.`);
+  }
+
+  /**
+   * Deletes the registration `before` there, whose place a new one has taken, unless an account still uses it. Never
+   * rejects: what is left there does no harm.
+   * @see RFC 7592 §2.3
+   */
+  async leaveBehind(server: AuthorizationServer, before: Client): Promise<void> {
+    const { fetch, vault, log } = this.parts;
+    const { issuer } = server;
+    if (before.source !== 'dynamic' || before.management === undefined) return;
+    try {
+      await vault.look();
+      const isStored = (await vault.client(issuer))?.clientId === before.clientId;
+      if (isStored || this.isUsed(before)) return;
+      if (await deleteRegistration(fetch, server, before.management))
+        log.info(`An earlier registration at ${JSON.stringify(issuer)} is deleted.`);
+    } catch (error) {
+      log.warn(`An earlier registration at ${JSON.stringify(issuer)} is left: ${describeError(error)}`);
+    }
+  }
+
+  /** Whether a stored credential was granted to `client`. */
+  isUsed({ issuer, clientId }: Pick<Client, 'issuer' | 'clientId'>): boolean {
+    return this.parts.vault.list().some((one) => one.account.issuer === issuer && one.clientId === clientId);
+  }
+
+  async #configured(
+    server: Server,
+    issuer: AuthorizationServer,
+    clientId: string,
+    questions: Questions,
+  ): Promise<Client> {
+    const { vault } = this.parts;
+    const stored = await vault.client(issuer.issuer, clientId);
+    const mustProve = server.auth.grant?.kind === 'client_credentials';
+    const authMethod = server.auth.clientAuthentication ?? methodFor(issuer, stored, mustProve);
+    const client: Client = { issuer: issuer.issuer, clientId, authMethod, source: 'configured' };
+    if (authMethod === 'none') return client;
+    const isKey = authMethod === 'private_key_jwt';
+    const known = isKey ? stored?.privateKey : stored?.clientSecret;
+    const what = isKey ? 'private key' : 'client secret';
+    const proof = known ?? (await questions.proof(server.id, issuer.issuer, clientId, what));
+    if (proof === undefined) throw cancelled();
+    const complete = { ...client, ...(isKey ? { privateKey: proof } : { clientSecret: proof }) };
+    if (known === undefined) await this.#save(complete);
+    return complete;
+  }
+
+  /** Without it the credential is still complete; the next sign-in registers or asks once more. */
+  async #save(client: Client): Promise<void> {
+    const { vault, log } = this.parts;
+    await vault.putClient(client).catch((error: unknown) => {
+      log.warn(`Our registration at ${JSON.stringify(client.issuer)} was not saved: ${describeError(error)}`);
+    });
+  }
+}
+
+async function entered(
+  server: Server,
+  { issuer, token_endpoint_auth_methods_supported: offered }: AuthorizationServer,
+  questions: Questions,
+  redirectUri: string | undefined,
+) {
+  const entered = await questions.client(server.id, issuer, redirectUri);
+  if (entered === undefined) throw cancelled();
+  const { clientId, clientSecret } = entered;
+  const authMethod = clientSecret === undefined ? 'none' : secretMethod(offered);
+  return {
+    issuer,
+    clientId,
+    ...(clientSecret !== undefined && { clientSecret }),
+    authMethod,
+    source: 'entered',
+  } satisfies Client;
+}
+
+/** A client of the settings is public where that is possible, unless its secret is known already. */
+function methodFor(
+  { token_endpoint_auth_methods_supported: offered = ['none'] }: AuthorizationServer,
+  stored: Client | undefined,
+  mustProve: boolean,
+): ClientAuthMethod {
+  if (stored?.clientSecret !== undefined) return secretMethod(offered);
+  if (stored?.privateKey !== undefined) return 'private_key_jwt';
+  if (offered.includes('none') && !mustProve) return 'none';
+  const isKeyAlone =
+    offered.includes('private_key_jwt') && !offered.some((one) => one.startsWith('client_secret'));
+  return isKeyAlone ? 'private_key_jwt' : secretMethod(offered);
+}
+
+/** RFC 6749 §2.3.1: Basic is what every server with secrets serves. */
+const secretMethod = (offered: readonly string[] = []): ClientAuthMethod =>
+  offered.includes('client_secret_post') && !offered.includes('client_secret_basic')
+    ? 'client_secret_post'
+    : 'client_secret_basic';
+
+/**
+ * Refuses to take a client of the settings to an authorization server that has come in the place of its own.
+ * @param stored - what was granted so far, which says where the client is at home
+ * @throws BrokerError `client_elsewhere`
+ * @see MCP authorization 2026-07-28, "Authorization Server Binding": pre-registered credentials must not be reused
+ */
+export function requireOwnIssuer({ auth, url }: Server, stored: readonly IndexEntry[], issuer: string): void {
+  if (auth.clientId === undefined || auth.issuer !== undefined) return;
+  const homes = stored
+    .filter(({ clientId, resource }) => clientId === auth.clientId && covers(resource, url))
+    .map(({ account }) => account.issuer);
+  const [before] = homes;
+  if (before === undefined || homes.includes(issuer)) return;
+  throw new BrokerError('client_elsewhere', 'The configured client belongs to another issuer.', {
+    details: { before, issuer, clientId: auth.clientId },
+  });
+}

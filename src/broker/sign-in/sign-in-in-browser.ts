@@ -1,0 +1,137 @@
+import { isLoopback } from '../../core/address.js';
+import type { Client } from '../../core/client.js';
+import { BrokerError } from '../../core/errors.js';
+import type { Clock, Fetch, OpenBrowser, RedirectReceiver, RedirectWait } from '../../core/ports.js';
+import { withinLimit } from '../../core/waiting.js';
+import { authorizationRequest, newState, readAuthorizationResponse } from '../../oauth/authorization.js';
+import { pushIfRequired } from '../../oauth/pushed-request.js';
+import { exchangeCode } from '../../oauth/token-request.js';
+import type { CredentialVault } from '../../vault/credentials.js';
+import type { Clients } from './clients.js';
+import type { Finished, Flow, SignInWish } from './sign-in.js';
+import type { Grant } from './sign-in-by-code.js';
+
+/** Time to find a password and a second factor; after that the tab has been forgotten. */
+const browserLimitMs = 5 * 60_000;
+
+export interface BrowserParts {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly openBrowser: OpenBrowser;
+  readonly redirects: RedirectReceiver;
+  readonly vault: CredentialVault;
+  readonly clients: Clients;
+}
+
+/**
+ * Sends the user to the browser and waits for the redirect: an address to come back to → a client that may → request →
+ * redirect → exchange.
+ * @param finish - makes an account of what was granted, and keeps it; the browser's tab waits for it
+ * @returns what `finish` did
+ * @throws BrokerError as `signIn`
+ */
+export async function signInInBrowser(
+  parts: BrowserParts,
+  wish: SignInWish,
+  flow: Flow,
+  finish: (client: Client, granted: Grant) => Promise<Finished>,
+): Promise<Finished> {
+  const { clients } = parts;
+  const { server, signal } = wish;
+  const { authorizationServer, likely } = flow;
+  const wanted = wish.account?.label ?? server.auth.account;
+  const found = await clients.known(server, authorizationServer, wish.questions, { wanted, likely });
+  const known = found?.client;
+  signal.throwIfAborted();
+  const state = newState();
+  // Where no registration is offered, the user will type in a client that was registered by hand.
+  const isToBeEntered = known === undefined && authorizationServer.registration_endpoint === undefined;
+  const wait = await parts.redirects.open(state, isToBeEntered ? { source: 'entered' } : known);
+  let client: Client | undefined;
+  try {
+    client =
+      known !== undefined && mayReturnTo(known, wait.redirectUri)
+        ? known
+        : await clients.register(wish, authorizationServer, wait);
+    // Whoever is only likely to come does not keep others out.
+    const domain = client === known && wanted !== undefined ? found?.domain : undefined;
+    const granted = await authorize(parts, wish, { ...flow, client, state, wait, ...(domain && { domain }) });
+    // One that nobody uses yet may be that of a sign-in in another window, which is still in the browser.
+    const before = known !== undefined && client !== known && clients.isUsed(known) ? known : undefined;
+    const finished = await finish(client, granted);
+    if (before !== undefined) void clients.leaveBehind(authorizationServer, before);
+    const { account, missing = [], lost = [], again } = finished;
+    const about = { account: account.label, server: server.id };
+    wait.answer(
+      again === undefined ? { kind: 'signed-in', ...about, missing, lost } : { kind: 'once-more', ...about },
+    );
+    return finished;
+  } catch (error) {
+    wait.answer({ kind: 'failed', error, server: server.id });
+    if (client !== undefined) await clients.forgetIfUnknown(client, error);
+    throw error;
+  } finally {
+    wait.dispose();
+  }
+}
+
+/**
+ * Whether `client` may come back to `redirectUri`. What somebody has registered by hand is theirs to say; a client that
+ * registers itself does so anew for another place, but not for another port of this computer.
+ * @see RFC 8252 §7.3
+ */
+export function mayReturnTo({ source, redirectUri: registered }: Client, redirectUri: string): boolean {
+  if (source !== 'dynamic' || registered === redirectUri) return true;
+  if (registered === undefined) return false;
+  const [before, now] = [new URL(registered), new URL(redirectUri)];
+  const isHere = [before, now].every((url) => url.protocol === 'http:' && isLoopback(url));
+  return isHere && (['hostname', 'pathname', 'search'] as const).every((part) => before[part] === now[part]);
+}
+
+async function authorize(
+  { fetch, clock, openBrowser, vault }: BrowserParts,
+  wish: SignInWish,
+  flow: Flow & {
+    readonly client: Client;
+    readonly state: string;
+    readonly wait: RedirectWait;
+    readonly domain?: string;
+  },
+): Promise<Grant> {
+  const { signal } = wish;
+  const { authorizationServer, client, resource, scopes, isCovered, state, wait, domain, dpopKey } = flow;
+  const loginHint = hintFor(wish);
+  const built = await authorizationRequest(authorizationServer, client, {
+    resource: resource.resource,
+    redirectUri: wait.redirectUri,
+    state,
+    ...(scopes && { scopes }),
+    ...(loginHint !== undefined && { loginHint }),
+    ...(domain !== undefined && { domain }),
+    chooseAccount: loginHint === undefined && knowsSomebodyAt(vault, authorizationServer.issuer),
+    ...(isCovered === true && { mustConsent: false }),
+    ...(dpopKey && { dpopKey }),
+  });
+  const request = await pushIfRequired(fetch, built, signal);
+  signal.throwIfAborted(); // No browser for a sign-in that was given up meanwhile.
+  wish.pasted.expect(wait.redirectUri, state);
+  if (!(await openBrowser(request.url, authorizationServer.issuer))) {
+    throw new BrokerError('browser_unavailable', 'The browser could not be opened.');
+  }
+  const arrived = () => Promise.race([wait.arrived, wish.pasted.arrived]);
+  const redirect = await withinLimit(clock, browserLimitMs, nobodyCameBack(), arrived, signal);
+  const code = readAuthorizationResponse(request, redirect);
+  const tokens = await exchangeCode(fetch, request, code, clock.nowMs(), signal, dpopKey);
+  return { tokens, scopes: request.scopes };
+}
+
+/** An account without a subject has no name that the authorization server would know. */
+function hintFor({ account, server }: SignInWish): string | undefined {
+  return account === undefined || account.subject === '' ? server.auth.account : account.label;
+}
+
+const knowsSomebodyAt = (vault: CredentialVault, issuer: string): boolean =>
+  vault.list().some(({ account }) => account.issuer === issuer);
+
+const nobodyCameBack = (): BrokerError =>
+  new BrokerError('sign_in_timeout', 'Nobody came back from the browser.');

@@ -1,0 +1,66 @@
+import { succeeds, type Credential, type LiveCredential, type Tokens } from '../../core/credential.js';
+import type { GrantedTokens } from '../../oauth/token-answer.js';
+
+/** The stored form of a credential when it takes the place of the one that is held. */
+export const newest = (held: Credential, stored: Credential | undefined): Credential =>
+  stored !== undefined && succeeds(stored, held) ? stored : held;
+
+/** What `asked` becomes with the tokens that were granted for it. */
+export function renewed(
+  asked: LiveCredential,
+  granted: GrantedTokens,
+  generation: number,
+  nowMs: number,
+): LiveCredential {
+  return {
+    ...asked,
+    generation,
+    scopes: granted.scopes ?? asked.scopes,
+    tokens: tokensFrom(granted, nowMs, asked.tokens),
+  };
+}
+
+/**
+ * The tokens of a grant as they are held. One that comes unbound in the place of a bound one is over at once: it could be
+ * used by whoever has it. The key stays, since the refresh token may be bound to it.
+ * @param previous - whose refresh token stays in use when the answer brings none (RFC 6749 §6)
+ * @param dpopKey - the key that was proved with the request
+ */
+export function tokensFrom(
+  granted: GrantedTokens,
+  nowMs: number,
+  previous?: Tokens,
+  dpopKey = previous?.dpopKey,
+): Tokens {
+  const { loginDigest, quotaProject } = granted;
+  // One of another login may be somebody else's.
+  const inherited = previous?.loginDigest === loginDigest ? previous?.refreshToken : undefined;
+  const refreshToken = granted.refreshToken ?? inherited;
+  const isNew =
+    granted.refreshToken !== undefined && previous?.refreshToken?.equals(granted.refreshToken) !== true;
+  const grantedAtMs = isNew ? nowMs : previous?.grantedAtMs;
+  const signedInAtMs = previous === undefined ? nowMs : previous.signedInAtMs;
+  const grantEndsAtMs =
+    granted.grantLifetimeSeconds === undefined
+      ? previous?.grantEndsAtMs
+      : nowMs + granted.grantLifetimeSeconds * 1000;
+  const key = granted.isBound === true ? dpopKey : previous?.dpopKey;
+  const lifetimeSeconds = isUnbound(granted, previous) ? 0 : granted.lifetimeSeconds;
+  return {
+    kind: 'alive',
+    accessToken: granted.accessToken,
+    ...(refreshToken !== undefined && { refreshToken }),
+    ...(loginDigest !== undefined && { loginDigest }),
+    ...(quotaProject !== undefined && { quotaProject }),
+    ...(key !== undefined && { dpopKey: key }),
+    issuedAtMs: nowMs,
+    ...(signedInAtMs !== undefined && { signedInAtMs }),
+    ...(grantedAtMs !== undefined && { grantedAtMs }),
+    ...(grantEndsAtMs !== undefined && { grantEndsAtMs }),
+    ...(lifetimeSeconds !== undefined && { expiresAtMs: nowMs + lifetimeSeconds * 1000 }),
+  };
+}
+
+/** Whether a token came unbound where the one before was bound to a key (RFC 9449 §5). */
+export const isUnbound = ({ isBound }: GrantedTokens, previous: Tokens | undefined): boolean =>
+  previous?.dpopKey !== undefined && isBound !== true;

@@ -1,0 +1,96 @@
+import type { Client } from '../../core/client.js';
+import { BrokerError } from '../../core/errors.js';
+import type { IssuerGrant, ProtocolGrant } from '../../core/grant.js';
+import type { IssuerAnswer, IssuerGrantWishes } from '../../core/issuer-driver.js';
+import type { Clock, Fetch, ReadTokenFile } from '../../core/ports.js';
+import { guardedFetch } from '../../oauth/guarded-fetch.js';
+import type { AuthorizationServer } from '../../oauth/authorization-server.js';
+import {
+  assertionGrant,
+  clientCredentials,
+  exchangeGrant,
+  identityAssertion,
+  requestGrant,
+  type GrantWishes,
+} from '../../oauth/repeatable-grant.js';
+import type { TokenAnswer } from '../../oauth/token-answer.js';
+import type { Issuers } from './issuers.js';
+
+export interface GrantsParts {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly issuers: Issuers;
+  readonly readTokenFile: ReadTokenFile;
+}
+
+/** The grants that need no user, for the first token and for every one after it. */
+export class Grants {
+  constructor(private readonly parts: GrantsParts) {}
+
+  /**
+   * Asks for a token by `grant`.
+   * @throws BrokerError `token_file_unusable`; as `requestGrant`, and for an identity provider as `Issuers.metadata`
+   */
+  async request(
+    server: AuthorizationServer,
+    client: Client,
+    grant: ProtocolGrant,
+    wishes: GrantWishes,
+  ): Promise<TokenAnswer> {
+    const { fetch, clock, readTokenFile } = this.parts;
+    const ask = (request: Parameters<typeof requestGrant>[3]) =>
+      requestGrant(fetch, server, client, request, wishes, clock.nowMs());
+    switch (grant.kind) {
+      case 'client_credentials':
+        return ask(clientCredentials());
+      case 'jwt_bearer':
+        return ask(assertionGrant(await readTokenFile(grant.tokenFile)));
+      case 'token_exchange':
+        return ask(exchangeGrant(await readTokenFile(grant.tokenFile), grant.tokenType));
+      case 'identity_assertion': {
+        const vouched = await this.#vouched(server, grant, wishes.resource);
+        return vouched.kind === 'granted' ? ask(assertionGrant(vouched.tokens.accessToken)) : vouched;
+      }
+    }
+  }
+
+  /**
+   * Asks for a token by a grant that only `issuer` has.
+   * @throws BrokerError as `IssuerDriver.request`; `metadata_missing` when nothing is known about such grants of it
+   */
+  issue(issuer: string, grant: IssuerGrant, wishes: Omit<IssuerGrantWishes, 'nowMs'>): Promise<IssuerAnswer> {
+    const { fetch, clock, issuers } = this.parts;
+    const driver = issuers.driverOf(issuer);
+    if (driver === undefined) {
+      throw new BrokerError('metadata_missing', `${JSON.stringify(issuer)} has no such grant.`, {
+        details: { issuer },
+      });
+    }
+    return driver.request(grant, { ...wishes, nowMs: clock.nowMs() }, guardedFetch(fetch));
+  }
+
+  /** The assertion of the identity provider about its user, for `server`. */
+  async #vouched(
+    server: AuthorizationServer,
+    { idpIssuer, idpClientId, tokenFile }: Extract<ProtocolGrant, { kind: 'identity_assertion' }>,
+    resource: string,
+  ): Promise<TokenAnswer> {
+    const { fetch, clock, issuers, readTokenFile } = this.parts;
+    const idp = await issuers.metadata(idpIssuer, resource);
+    const client: Client = {
+      issuer: idp.issuer,
+      clientId: idpClientId,
+      authMethod: 'none',
+      source: 'configured',
+    };
+    const request = identityAssertion(await readTokenFile(tokenFile), server.issuer);
+    return requestGrant(fetch, idp, client, request, { resource, scopes: [] }, clock.nowMs());
+  }
+}
+
+/** An issuer's own answer in the form of a token endpoint's. */
+export function asTokenAnswer(answer: IssuerAnswer): TokenAnswer {
+  if (answer.kind !== 'granted') return answer;
+  const { account: _, ...tokens } = answer.token;
+  return { kind: 'granted', tokens };
+}

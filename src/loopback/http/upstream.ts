@@ -1,0 +1,95 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { isUntrustedCertificate } from '../../core/certificate.js';
+import { BrokerError } from '../../core/errors.js';
+import type { Secret } from '../../core/secret.js';
+import type { Body } from './body.js';
+
+/** One request to an MCP server. */
+export interface UpstreamRequest {
+  readonly url: URL;
+  readonly method: string;
+  /** Flat name and value pairs, without a credential. */
+  readonly headers: readonly string[];
+  readonly token: Secret;
+  /** The proof that goes with a bound token; a bearer token has none. */
+  readonly proof?: string;
+  readonly body: Body;
+  readonly signal: AbortSignal;
+}
+
+/** Connections to MCP servers, kept open between calls. */
+export class Upstream {
+  readonly #http = new HttpAgent({ keepAlive: true });
+  readonly #https = new HttpsAgent({ keepAlive: true });
+
+  /**
+   * Sends one request with its token.
+   * @returns the answer as soon as its headers are there
+   * @throws BrokerError `server_unreachable`, `tls_untrusted`; or the signal's reason
+   */
+  send({ url, method, headers, token, proof, body, signal }: UpstreamRequest): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      const length = framing(method, body.length);
+      const credential =
+        proof === undefined
+          ? ['authorization', `Bearer ${token.reveal()}`]
+          : ['authorization', `DPoP ${token.reveal()}`, 'dpop', proof];
+      const lasting = headers.includes('connection') ? [] : keptOpen;
+      const all = ['host', url.host, ...headers, ...lasting, ...credential, ...length];
+      const { protocol, hostname, port, pathname, search } = url;
+      const isEncrypted = protocol === 'https:';
+      const outgoing = (isEncrypted ? httpsRequest : httpRequest)({
+        protocol,
+        hostname: hostname.replace(/^\[|\]$/g, ''),
+        port,
+        path: `${pathname}${search}`,
+        method,
+        headers: all,
+        agent: isEncrypted ? this.#https : this.#http,
+      });
+      let isAnswered = false;
+      outgoing.on('response', (answer) => {
+        isAnswered = true;
+        resolve(answer);
+      });
+      // Not sent again by us: the server may have acted on it before the connection broke.
+      outgoing.on('error', (error) =>
+        reject(signal.aborted ? (signal.reason as Error) : unreachable(url, error)),
+      );
+      const hangUp = () => outgoing.destroy();
+      signal.addEventListener('abort', hangUp);
+      outgoing.on('close', () => {
+        signal.removeEventListener('abort', hangUp);
+        // An answer that is none, such as 101, ends a request without one and without an error.
+        if (!isAnswered) reject(unreachable(url, new Error('It was closed without an answer.')));
+      });
+      body.sendTo(outgoing);
+    });
+  }
+
+  close(): void {
+    this.#http.destroy();
+    this.#https.destroy();
+  }
+}
+
+/**
+ * The editor puts an agent of its own in the place of ours, of which Node believes that it keeps no connection unless
+ * the request says so; every call would then begin with a new one, and a handshake.
+ */
+const keptOpen = ['connection', 'keep-alive'];
+
+/** What says where a body ends (RFC 9112 §6.3): nothing where there is none and none is expected (RFC 9110 §8.6). */
+function framing(method: string, length: number | undefined): readonly string[] {
+  if (length === undefined) return ['transfer-encoding', 'chunked'];
+  return length === 0 && method !== 'POST' ? [] : ['content-length', String(length)];
+}
+
+function unreachable(url: URL, cause: unknown): BrokerError {
+  const details = { host: url.host };
+  return isUntrustedCertificate(cause)
+    ? new BrokerError('tls_untrusted', `The certificate of ${url.host} is not trusted.`, { cause, details })
+    : new BrokerError('server_unreachable', `No answer from ${url.host}.`, { cause, details });
+}

@@ -1,0 +1,150 @@
+import { Transform } from 'node:stream';
+import type { RuleSet } from '../../core/rule.js';
+import type { Conditions } from './rule-pass.js';
+import { decide, hides } from './tool-rule.js';
+
+/** Larger lists, and larger events of a stream, go by as they are: what is hidden cannot be used all the same. */
+const lookLimitBytes = 2_097_152;
+
+/** Where a list stands in a result, what it lists, and by what. */
+const lists = [
+  { member: 'tools', capability: 'tools', name: 'name' },
+  { member: 'prompts', capability: 'prompts', name: 'name' },
+  { member: 'resources', capability: 'resources', name: 'uri' },
+  { member: 'resourceTemplates', capability: 'resources', name: 'uriTemplate' },
+] as const;
+
+const eventEnds = ['\n\n', '\r\n\r\n', '\r\r'].map((end) => Buffer.from(end));
+
+type Members = Readonly<Record<string, unknown>>;
+
+/**
+ * Leaves out of lists what a rule says never to, so that no model tries it. Everything else goes by byte by byte, and
+ * each event of a stream as soon as it is whole.
+ * @param contentType - of the answer
+ * @returns undefined where there is nothing to leave out
+ */
+export function hidingFilter(
+  { rules, lists: asked }: Pick<Conditions, 'rules' | 'lists'>,
+  contentType = '',
+): Transform | undefined {
+  // The answer to any request may come in any stream (MCP, "Resumability and Redelivery").
+  if (/^text\/event-stream\b/i.test(contentType)) return hidesAnything(rules) ? ofEvents(rules) : undefined;
+  const isList = asked.some((capability) => hides(rules, capability));
+  return isList && /^application\/json\b/i.test(contentType) ? ofWhole(rules) : undefined;
+}
+
+/** Whether answers have to be read, and so must not be compressed. */
+export const hidesAnything = (rules: readonly RuleSet[]): boolean =>
+  lists.some(({ capability }) => hides(rules, capability));
+
+const ofWhole = (rules: readonly RuleSet[]): Transform =>
+  pieceByPiece(
+    () => undefined,
+    (whole) => shown(whole.toString('utf8'), rules) ?? whole,
+  );
+
+const ofEvents = (rules: readonly RuleSet[]): Transform =>
+  pieceByPiece(endOfEvent, (event) => shownEvent(event, rules));
+
+/**
+ * @param endOf - where the first whole piece ends, looking from `from` on; undefined when more has to come. What is
+ *   left when the stream ends is a piece, too.
+ */
+function pieceByPiece(
+  endOf: (kept: Buffer, from: number) => number | undefined,
+  edit: (piece: Buffer) => Buffer | string,
+): Transform {
+  let kept: Buffer = Buffer.alloc(0);
+  let isTooLarge = false;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      if (isTooLarge) {
+        done(null, chunk);
+        return;
+      }
+      let from = Math.max(0, kept.length - 3);
+      kept = kept.length === 0 ? chunk : Buffer.concat([kept, chunk]);
+      try {
+        for (let end = endOf(kept, from); end !== undefined; end = endOf(kept, from)) {
+          this.push(edit(kept.subarray(0, end)));
+          kept = kept.subarray(end);
+          from = 0;
+        }
+      } catch (error) {
+        // What is nested too deeply can be read, and not be written again.
+        done(error as Error);
+        return;
+      }
+      isTooLarge = kept.length > lookLimitBytes;
+      if (!isTooLarge) {
+        done();
+        return;
+      }
+      done(null, kept);
+      kept = Buffer.alloc(0);
+    },
+    flush(done) {
+      try {
+        const last = kept.length === 0 ? undefined : edit(kept);
+        done(null, last);
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+  });
+}
+
+function endOfEvent(kept: Buffer, from: number): number | undefined {
+  const ends = eventEnds.flatMap((end) => {
+    const at = kept.indexOf(end, from);
+    return at === -1 ? [] : [at + end.length];
+  });
+  return ends.length === 0 ? undefined : Math.min(...ends);
+}
+
+/** WHATWG HTML §9.2.6: the lines of `data` belong together, the order of the others does not matter. */
+function shownEvent(event: Buffer, rules: readonly RuleSet[]): Buffer | string {
+  if (!lists.some(({ member }) => event.includes(`"${member}"`))) return event;
+  const lines = event.toString('utf8').split(/\r\n|\n|\r/);
+  const isData = (line: string) => line.startsWith('data:');
+  const data = lines.filter(isData).map((line) => line.slice(5).replace(/^ /, ''));
+  const edited = shown(data.join('\n'), rules);
+  if (edited === undefined) return event;
+  return [...lines.filter((line) => line !== '' && !isData(line)), `data: ${edited}`, '', ''].join('\n');
+}
+
+/**
+ * The message, or the batch of messages, without what rules say never to.
+ * @returns undefined when nothing of it is hidden, or it is no message
+ */
+export function shown(text: string, rules: readonly RuleSet[]): string | undefined {
+  let message: unknown;
+  try {
+    message = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const messages: readonly unknown[] = Array.isArray(message) ? message : [message];
+  const edited = messages.map((one) => withoutHidden(one, rules));
+  if (edited.every((one, at) => one === messages[at])) return undefined;
+  return JSON.stringify(Array.isArray(message) ? edited : edited[0]);
+}
+
+function withoutHidden(message: unknown, rules: readonly RuleSet[]): unknown {
+  if (!isObject(message) || !isObject(message['result'])) return message;
+  let result: Members = message['result'];
+  for (const { member, capability, name } of lists) {
+    const listed = result[member];
+    if (!Array.isArray(listed)) continue;
+    const kept = listed.filter((item: unknown) => {
+      const named = isObject(item) ? item[name] : undefined;
+      return typeof named !== 'string' || decide(rules, { capability, name: named }).effect !== 'never';
+    });
+    if (kept.length < listed.length) result = { ...result, [member]: kept };
+  }
+  return result === message['result'] ? message : { ...message, result };
+}
+
+const isObject = (value: unknown): value is Members =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

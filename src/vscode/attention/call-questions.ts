@@ -1,0 +1,111 @@
+import { assertNever } from '../../core/assert-never.js';
+import type { Clock } from '../../core/ports.js';
+import type { AskAboutCall, CallQuestion } from '../../core/rule.js';
+import type { VSCode } from '../editor/api.js';
+import { inLine } from '../texts/text-table.js';
+import { unlinked } from '../editor/unlinked.js';
+
+/** By then the editor has put a notification that nobody answers behind the bell, and the next one may be shown. */
+const patienceMs = 30_000;
+
+/** Longer names are cut: the buttons must stay in sight. */
+const nameLimit = 80;
+
+const flashMs = 10_000;
+
+interface Waiting {
+  readonly question: CallQuestion;
+  readonly signal: AbortSignal;
+  readonly answer: (answer: 'allowed' | 'denied') => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/**
+ * Asks the user about calls for which a rule wants it: one notification at a time and one for each call. What a call
+ * sends along is not shown: whoever writes it could make it look like words of ours. The chat shows it.
+ */
+export class CallQuestions {
+  readonly #waiting: Waiting[] = [];
+  #isShowing = false;
+
+  constructor(
+    private readonly vs: VSCode,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Closing the notification is a no: what nobody wants to think about is not to happen. */
+  readonly ask: AskAboutCall = (question, signal) =>
+    new Promise((resolve, reject) => {
+      const onAbort = () => reject(signal.reason as Error);
+      signal.addEventListener('abort', onAbort, { once: true });
+      if (signal.aborted) {
+        onAbort();
+        return;
+      }
+      this.#waiting.push({ question, signal, answer: resolve, fail: reject });
+      if (!this.#isShowing) void this.#showAll();
+    });
+
+  async #showAll(): Promise<void> {
+    this.#isShowing = true;
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      if (!next.signal.aborted) await this.#show(next);
+    }
+    this.#isShowing = false;
+  }
+
+  /** Resolves when the notification is out of the way of the next. */
+  #show({ question, signal, answer, fail }: Waiting): Promise<void> {
+    const { l10n, window } = this.vs;
+    const [allow, deny] = [l10n.t('Allow'), l10n.t('Don’t Allow')];
+    return new Promise((resolve) => {
+      const done = () => {
+        timer.dispose();
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = this.clock.after(patienceMs, done);
+      signal.addEventListener('abort', done, { once: true });
+      // What the editor cannot show fails its call, and no other.
+      const show = async () => window.showWarningMessage(unlinked(textFor(l10n, question)), allow, deny);
+      show()
+        .then((choice) => {
+          done();
+          answer(choice === allow ? 'allowed' : 'denied');
+          if (signal.aborted && choice === allow)
+            window.setStatusBarMessage(l10n.t('The call had ended before you allowed it.'), flashMs);
+        })
+        .catch((error: unknown) => {
+          done();
+          fail(error);
+        });
+    });
+  }
+}
+
+function textFor(l10n: VSCode['l10n'], { server, account, use }: CallQuestion): string {
+  const name = quoted(use.name);
+  const who = account.label;
+  switch (use.capability) {
+    case 'tools':
+      return l10n.t('Run the tool {0} of the MCP server “{1}” as {2}? Your rules ask.', name, server, who);
+    case 'resources':
+      return l10n.t(
+        'Read the resource {0} of the MCP server “{1}” as {2}? Your rules ask.',
+        name,
+        server,
+        who,
+      );
+    case 'prompts':
+      return l10n.t('Get the prompt {0} of the MCP server “{1}” as {2}? Your rules ask.', name, server, who);
+    default:
+      return assertNever(use.capability);
+  }
+}
+
+/** The model or a server has chosen the name. */
+function quoted(name: string): string {
+  const characters = Array.from(inLine(name));
+  const short = characters.length > nameLimit ? [...characters.slice(0, nameLimit - 1), '…'] : characters;
+  return JSON.stringify(short.join(''));
+}

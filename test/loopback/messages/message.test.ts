@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { findId, isRequest, parseMessages } from '../../../src/loopback/messages/message.js';
+
+describe('the id of a message that is too large to be read', () => {
+  const filler = 'x'.repeat(5_000);
+  const rows: readonly (readonly [string, string, string | number | undefined])[] = [
+    ['written first', `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"a":"${filler}"}}`, 7],
+    ['written first, as text', `{"id":"a\\"b","method":"x","params":{"a":"${filler}"}}`, 'a"b'],
+    ['after the method', ` { "method" : "tools/call" , "id" : -3 , "params":{"a":"${filler}"}}`, -3],
+    ['written last', `{"method":"tools/call","params":{"a":"${filler}"},"jsonrpc":"2.0","id":12}`, 12],
+    ['written last but one', `{"method":"x","params":{"a":"${filler}"},"id":"z","jsonrpc":"2.0"} \n`, 'z'],
+    ['of something within', `{"params":{"id":5,"a":"${filler}","b":{"id":6}}}`, undefined],
+    ['in a text', `{"params":"${filler},\\"id\\":5}"}`, undefined],
+    ['in the middle', `{"params":{"a":"${filler}"},"id":4,"more":{"a":"${filler}"}}`, undefined],
+    ['that is no number and no text', `{"id":[1],"params":{"a":"${filler}"}}`, undefined],
+    ['that is a fraction', `{"id":1.5,"params":{"a":"${filler}"}}`, undefined],
+    ['of nobody, in a notification', `{"method":"x","params":{"a":"${filler}"}}`, undefined],
+    ['in a batch', `[{"id":1,"method":"x"},{"a":"${filler}","id":2}]`, undefined],
+  ];
+  for (const [where, text, id] of rows) {
+    it(`${id === undefined ? 'is not taken from one' : 'is found when it is'} ${where}`, () => {
+      const bytes = Buffer.from(text);
+      assert.equal(findId(bytes.subarray(0, 1_024), bytes.subarray(-1_024)), id);
+    });
+  }
+});
+
+describe('a message', () => {
+  it('is a request when it has an id and a method', () => {
+    const rows = [
+      [{ id: 0, method: 'a' }, true],
+      [{ method: 'a' }, false],
+      [{ id: 1, result: {} }, false],
+      [{ id: null, method: 'a' }, true],
+    ] as const;
+    for (const [message, expected] of rows) assert.equal(isRequest(message), expected);
+  });
+
+  it('is read from what is JSON, and nothing else', () => {
+    assert.deepEqual(parseMessages(Buffer.from('[{"id":1},2]')), [{ id: 1 }, { id: null }]);
+    assert.deepEqual(parseMessages(Buffer.from('3')), { id: null });
+    assert.equal(parseMessages(Buffer.from('{')), undefined);
+  });
+});

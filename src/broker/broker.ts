@@ -79,7 +79,11 @@ export class Broker implements TokenSource {
     const renewals = new Renewals({ ...parts, ...held, bindings, grants, closing });
     const { refresher } = renewals;
     const restored: LoaderParts['restored'] = (...read) => renewals.restored(...read);
-    const loader = new Loader({ ...parts, vault, servers, holdings, restored, loaded: changed });
+    const used = () => {
+      renewals.look();
+      changed();
+    };
+    const loader = new Loader({ ...parts, vault, servers, holdings, restored, loaded: used });
     const own = new OwnClients({ ...parts, vault, changed });
     const clients = new Clients({ ...parts, vault, own, issuers, reaches });
     const signOuts = new SignOuts({ ...parts, ...held, clients, loader, allowedOrigins, changed });
@@ -105,7 +109,7 @@ export class Broker implements TokenSource {
       signInSilently: (id) => this.#signIns.signInSilently(id),
     });
     const asking = { ...parts, leases, vault, issuers, clients, grants, reaches, allowedOrigins };
-    this.#signIns = new SignIns({ ...asking, servers, holdings, stepUps, closing, changed });
+    this.#signIns = new SignIns({ ...asking, servers, holdings, stepUps, closing, changed: used });
     this.#imports = new Imports({ ...asking, servers, holdings, loader, own, closing });
     this.#signOuts = signOuts;
     this.#issuers = issuers;

@@ -53,7 +53,7 @@ export class Renewals {
   readonly #scheduler: Scheduler;
 
   constructor(parts: RenewalsParts) {
-    const changed = () => this.#scheduler.look();
+    const changed = () => this.look();
     const leads = new Leads(parts.rules.refreshLeadMs, parts.random);
     const queue = new RefreshQueue(parts.counters, parts.log);
     const unsaved = new Unsaved({ ...parts, changed });
@@ -72,6 +72,11 @@ export class Renewals {
   /** To be called with each credential that has just been read from the storage. */
   restored(credential: Credential, key: string): void {
     this.#recovery.restored(credential, key);
+  }
+
+  /** To be called when this window may use more than before, which its one timer then looks after. */
+  look(): void {
+    this.#scheduler.look();
   }
 
   /** Begins nothing more. Resolves when what has left is saved: a renewal cannot be taken back. */

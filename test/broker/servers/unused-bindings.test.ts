@@ -181,6 +181,24 @@ describe('a binding', () => {
     assert.ok(written().some(({ key }) => key.includes('file:///ended')));
   });
 
+  it('of a window that is only open stays also when its sign-in was gone before it was opened', async () => {
+    profile.rules = { ...profile.rules, bindingsKeepMs: () => 7 * day };
+    const elsewhere = 'https://elsewhere.example.com/mcp';
+    const bob = issuer.credential(profile.clock.nowMs(), { resource: elsewhere });
+    await profile.keep({ ...bob, tokens: { ...bob.tokens, expiresAtMs: profile.clock.nowMs() + year } });
+    await (await opened('file:///gone')).close();
+    const here = [serverAt(), serverAt(elsewhere, {}, other)];
+    const broker = await opened('file:///here', here);
+    assert.equal(await broker.signOut(notes, 'account'), 'kept');
+    const gone = await opened('file:///gone');
+    assert.equal(gone.state(notes).kind, 'signed-out');
+    for (let passed = 0; passed < 10; passed++) {
+      profile.clock.sleep(day - 2 * hour);
+      await goOn(2 * hour, broker, gone);
+    }
+    assert.ok(written().some(({ key }) => key.includes('file:///gone')));
+  });
+
   it('that is bound is made anew without asking when the workspace is opened again', async () => {
     await (await opened('file:///gone')).close();
     const broker = await opened('file:///here');

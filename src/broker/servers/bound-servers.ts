@@ -21,6 +21,8 @@ type Decision =
 
 const nobody: Decision = { kind: 'open', candidates: [] };
 
+const signedOut: Binding = { kind: 'signed-out' };
+
 /**
  * The servers of this window, and which credential each of them uses. A binding is decided once and then looked up,
  * since every call asks for it.
@@ -237,7 +239,12 @@ export class BoundServers {
 
   /** Leaves `id` with nobody, until somebody signs in for it. */
   signOut(id: ServerId): void {
-    this.#store(id, { kind: 'signed-out' });
+    this.#store(id, signedOut);
+  }
+
+  /** Does the same though the user has not said so: where they have said something in another window, that stays. */
+  unbind(id: ServerId): void {
+    this.#infer(id, signedOut);
   }
 
   #decision(id: ServerId): Decision {
@@ -278,17 +285,20 @@ export class BoundServers {
   }
 
   /** Nobody has said so: what the user has said in another window of this workspace stays. */
-  #infer(id: ServerId, bound: Bound): void {
-    this.#decided.set(id, { kind: 'bound', bound });
-    if (JSON.stringify(bound) !== JSON.stringify(this.bindings.get(id))) this.bindings.infer(id, bound);
+  #infer(id: ServerId, binding: Binding): void {
+    this.#decided.set(id, decisionOf(binding));
+    if (JSON.stringify(binding) !== JSON.stringify(this.bindings.get(id))) this.bindings.infer(id, binding);
   }
 
   /** The user has said so, which is written although this window knows nothing else: another one may have written since. */
   #store(id: ServerId, binding: Binding): void {
-    this.#decided.set(id, binding.kind === 'bound' ? { kind: 'bound', bound: binding } : nobody);
+    this.#decided.set(id, decisionOf(binding));
     this.bindings.set(id, binding);
   }
 }
+
+const decisionOf = (binding: Binding): Decision =>
+  binding.kind === 'bound' ? { kind: 'bound', bound: binding } : nobody;
 
 const isSameCredential = (bound: IndexEntry | undefined, entry: IndexEntry): boolean =>
   bound !== undefined && keyText(keyOfEntry(bound)) === keyText(keyOfEntry(entry));

@@ -60,7 +60,7 @@ export class DeadAccounts {
       const { account, resource, generation } = stored;
       const users = servers.using({ ...key, account });
       // Unbound first, so that nobody else silently takes the place.
-      for (const { id } of users) servers.signOut(id);
+      for (const { id } of users) servers.unbind(id);
       holdings.remove(keyText(key));
       await vault.remove(stored);
       const event = { kind: 'sign-out', outcome: 'expired', account, resource, generation } as const;

@@ -253,6 +253,47 @@ describe('recovery', () => {
       });
     }
 
+    describe('while another account is there', () => {
+      const bob = (): Credential => {
+        const credential = heard(0);
+        return {
+          ...credential,
+          account: { ...credential.account, subject: 'bob', label: 'bob@example.com' },
+        };
+      };
+
+      it('gives its place to nobody by itself', async () => {
+        await profile.keep(dead(90 * day));
+        const { broker } = await start();
+        await profile.keep(bob());
+        profile.clock.advance(startDelayMs);
+        await happens(() => signOuts().length > 0);
+        assert.equal(broker.account(notes), undefined);
+        await broker.close();
+        const next = await start();
+        assert.deepEqual(
+          [next.broker.account(notes), next.broker.otherAccounts(notes).length],
+          [undefined, 1],
+        );
+      });
+
+      it('leaves the server to whom the user has chosen in another window meanwhile', async () => {
+        await profile.keep(dead(90 * day));
+        await (await start()).broker.close();
+        await profile.keep(bob());
+        const forgetting = await start();
+        profile.clock.advance(second);
+        const choosing = await start();
+        await choosing.broker.useAccount(notes, bob().account);
+        await choosing.broker.close();
+        assert.deepEqual(signOuts(), []);
+        profile.clock.advance(startDelayMs - second);
+        await happens(() => signOuts().length > 0);
+        await forgetting.broker.close();
+        assert.equal((await start()).broker.account(notes)?.subject, 'bob');
+      });
+    });
+
     it('keeps one that another window has signed in again meanwhile', async () => {
       await profile.keep(dead(90 * day));
       const { broker, counts } = await start();

@@ -7,7 +7,7 @@ import { startMcpServer, type TestMcpServer } from '../support/mcp-server.js';
 import { noQuestions } from '../support/no-questions.js';
 import { notes, Profile, serverAt } from './window.js';
 
-const [minute, day] = [60_000, 86_400_000];
+const [minute, hour, day] = [60_000, 3_600_000, 86_400_000];
 const soon = () => new Promise((resolve) => setImmediate(resolve));
 const secret = 'the-secret-of-our-service';
 
@@ -45,6 +45,18 @@ describe('a sign-in by a grant that needs no user', () => {
     ]);
     return broker;
   }
+
+  it('is what the user has said last, also after a sign-out in another window', async () => {
+    await (await opened()).signIn(notes, 'any');
+    const [leaving, staying] = [await opened(), await opened()];
+    profile.clock.sleep(hour);
+    assert.equal(await leaving.signOut(notes, 'server'), 'kept');
+    profile.clock.sleep(hour);
+    await staying.signIn(notes, 'any');
+    await leaving.close();
+    await staying.close();
+    assert.equal((await opened()).account(notes)?.label, 'our-service');
+  });
 
   it('notes each day that it is in use, also when its token has no end', async () => {
     profile.fetch = withoutEnds(profile.fetch);

@@ -11,8 +11,11 @@ import { Fitting, oneOfEachAccount } from './fitting.js';
 import type { Issuers } from '../state/issuers.js';
 import type { Reaches } from '../state/reaches.js';
 
-/** How a binding came about: the user signed in or chose, or there was only one account that fitted. */
-type Reason = 'signed-in' | 'chosen' | 'only';
+/**
+ * How a binding came about: the user signed in or chose; or nobody said so, since a grant needs no user, or there was
+ * only one account that fitted.
+ */
+type Reason = 'signed-in' | 'chosen' | 'granted' | 'only';
 
 type Decision =
   | { readonly kind: 'bound'; readonly bound: Bound }
@@ -33,6 +36,7 @@ export class BoundServers {
   readonly #reserved = new Set<ServerId>();
   readonly #fitting: Fitting;
   #awaited = 0;
+
   constructor(
     private readonly bindings: Bindings,
     private readonly vault: CredentialVault,
@@ -206,22 +210,19 @@ export class BoundServers {
       const isShared = decision.kind === 'bound' && isSameCredential(decision.bound, entry);
       if (decision.kind === 'open' || isShared) this.#decided.delete(other);
     }
-    const lacking = missing.length === 0 ? {} : { missing };
     const before = this.bindings.get(id);
-    if (before?.kind === 'bound' && isSameCredential(before, entry)) {
-      // Another label, perhaps; the server has been reached as the same account.
-      const { missing: _, ...others } = before;
-      const again: Bound = { ...others, account: entry.account, ...lacking };
-      const isByItself = reason === 'only' || (reason === 'signed-in' && this.#signsInByItself(id));
-      if (isByItself) this.#infer(id, again);
-      else this.#store(id, again);
-      return;
-    }
+    const isKnown = before?.kind === 'bound' && isSameCredential(before, entry);
     const { account, clientId, resource } = entry;
-    const bound: Bound = { kind: 'bound', account, clientId, resource, ...lacking };
-    if (reason === 'only') this.#infer(id, bound);
-    else this.#store(id, bound);
-    this.audit.record({ kind: 'binding', outcome: reason, server: id, account, resource });
+    // Another label, perhaps; the server has been reached as the same account.
+    const reachedAtMs = isKnown ? before.reachedAtMs : undefined;
+    const bound: Bound = {
+      ...{ kind: 'bound', account, clientId, resource },
+      ...(reachedAtMs !== undefined && { reachedAtMs }),
+      ...(missing.length > 0 && { missing }),
+    };
+    if (reason === 'signed-in' || reason === 'chosen') this.#store(id, bound);
+    else this.#infer(id, bound);
+    if (!isKnown) this.audit.record({ kind: 'binding', outcome: reason, server: id, account, resource });
   }
 
   /** Notes that a session with `id` has been open as `account`. */
@@ -277,11 +278,6 @@ export class BoundServers {
     if (this.#reserved.has(server.id) || this.#awaited > 0) return nobody;
     this.bind(server.id, only, 'only');
     return this.#decided.get(server.id) ?? nobody;
-  }
-
-  /** By a grant that needs no user, and again as soon as its token has ended. */
-  #signsInByItself(id: ServerId): boolean {
-    return this.#servers.get(id)?.auth.grant !== undefined;
   }
 
   /** Nobody has said so: what the user has said in another window of this workspace stays. */

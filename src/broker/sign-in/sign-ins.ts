@@ -36,6 +36,8 @@ export interface SignInsParts extends SignInParts {
 interface Running {
   readonly giveUp: AbortController;
   readonly pasted: PastedRedirect;
+  /** Whether a user wants it, or it goes on by itself. */
+  readonly reason: 'signed-in' | 'granted';
 }
 
 /** For what goes on without the user. */
@@ -92,7 +94,7 @@ export class SignIns {
   async #begin(id: ServerId): Promise<Account> {
     if (this.isUnderWay(id)) throw cancelled();
     if (!this.#silentBrake.admits(id)) throw tooMany(this.#silentBrake.opensAtMs(id));
-    return this.#signIn(id, undefined, 'browser', nobodyToAsk);
+    return this.#signIn(id, undefined, 'browser', 'silent');
   }
 
   /**
@@ -113,19 +115,22 @@ export class SignIns {
     const { servers } = this.parts;
     servers.get(id);
     if (!this.#brake.admits(id)) throw tooMany(this.#brake.opensAtMs(id));
-    return this.#signIn(id, same, way, this.parts.questions, manner);
+    return this.#signIn(id, same, way, manner);
   }
 
   async #signIn(
     id: ServerId,
     same: Account | undefined,
     way: SignInWay,
-    questions: Questions,
-    manner?: 'held' | 'another',
+    manner?: 'held' | 'another' | 'silent',
   ): Promise<Account> {
     const { servers, counters, audit, stepUps, closing, changed } = this.parts;
     const server = servers.get(id);
-    const running = { giveUp: new AbortController(), pasted: new PastedRedirect() };
+    const running: Running = {
+      giveUp: new AbortController(),
+      pasted: new PastedRedirect(),
+      reason: manner === 'silent' ? 'granted' : 'signed-in',
+    };
     const begin = () => {
       if (this.#preparing.get(id) === running) this.#preparing.delete(id);
       this.cancel(id);
@@ -141,7 +146,7 @@ export class SignIns {
         server,
         way,
         pasted,
-        questions,
+        questions: manner === 'silent' ? nobodyToAsk : this.parts.questions,
         begin: () => {
           if (this.#running.get(id) !== running) begin();
         },
@@ -221,7 +226,7 @@ export class SignIns {
     // The news of what is saved may be faster than the end of the saving.
     const credential = await servers.reserveFor(id, async () => {
       const saved = await leases.holdOrDoWithout(keyText(key), save);
-      servers.bind(id, entry, 'signed-in', missing);
+      servers.bind(id, entry, running.reason, missing);
       return saved;
     });
     if (this.#running.get(id) === running) this.#running.delete(id); // The state is that of the credential from now on.
@@ -245,7 +250,7 @@ export class SignIns {
   async #use(id: ServerId, credential: Credential, running: Running): Promise<void> {
     const { servers, holdings, log } = this.parts;
     const { account, client, resource } = credential;
-    servers.bind(id, { account, clientId: client.clientId, resource }, 'signed-in');
+    servers.bind(id, { account, clientId: client.clientId, resource }, running.reason);
     if (this.#running.get(id) === running) this.#running.delete(id);
     holdings.take(credential);
     log.info(`${JSON.stringify(id)} uses what ${JSON.stringify(account.label)} has granted already.`);

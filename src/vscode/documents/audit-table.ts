@@ -117,6 +117,7 @@ function outcomeText(l10n: L10n, outcome: string): string {
     forgotten: () => l10n.t('forgotten here only'),
     'signed-in': () => l10n.t('by signing in'),
     chosen: () => l10n.t('by the user'),
+    granted: () => l10n.t('by a grant that needs no user'),
     only: () => l10n.t('the only one that fits'),
     imported: () => l10n.t('done'),
     kept: () => l10n.t('forgotten here, access not revoked'),

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { BoundServers } from '../../../src/broker/servers/bound-servers.js';
 import { Issuers } from '../../../src/broker/state/issuers.js';
 import { Reaches } from '../../../src/broker/state/reaches.js';
-import type { ServerAuth } from '../../../src/core/server.js';
 import { AllowedOrigins } from '../../../src/vault/records/allowed-origins.js';
 import { Bindings } from '../../../src/vault/ledgers/bindings.js';
 import { CredentialVault } from '../../../src/vault/credentials.js';
@@ -24,7 +23,7 @@ describe('the servers of a window, when another window of the workspace has chan
     await profile.close();
   });
 
-  async function opened(auth: ServerAuth = {}) {
+  async function opened() {
     const { clock, log, memento, audit, fetch, ledgers } = profile;
     const { signal } = closing;
     const bindings = new Bindings({ ledger: ledgers.bindings, clock, log }, 'file:///a');
@@ -33,11 +32,11 @@ describe('the servers of a window, when another window of the workspace has chan
     const reaches = new Reaches(issuers, new AllowedOrigins(memento, log));
     const servers = new BoundServers(bindings, vault, audit, reaches, issuers);
     await servers.loaded;
-    servers.replace([serverAt(resource, auth)]);
+    servers.replace([serverAt()]);
     return { servers, end: () => bindings.end() };
   }
-  async function doing(what: (servers: BoundServers) => void, auth?: ServerAuth) {
-    const { servers, end } = await opened(auth);
+  async function doing(what: (servers: BoundServers) => void) {
+    const { servers, end } = await opened();
     what(servers);
     await end();
     profile.clock.advance(1_000);
@@ -69,16 +68,21 @@ describe('the servers of a window, when another window of the workspace has chan
     assert.equal(await isSignedOutNext(), true);
   });
 
-  it('write nothing that undoes a sign-out there when a sign-in that needs no user is repeated', async () => {
-    const auth: ServerAuth = { grant: { kind: 'client_credentials' } };
-    await doing(signIn, auth);
-    const { servers, end } = await opened(auth);
-    await doing(signOut, auth);
-    const { length } = profile.ledgers.bindings.lines;
-    signIn(servers);
-    servers.bind(notes, { ...entry, account: { ...alice, label: 'Alice' } }, 'signed-in');
-    await end();
-    assert.equal(await isSignedOutNext(), true);
-    assert.ok(profile.ledgers.bindings.lines.length <= length + 1, 'The same is written once.');
-  });
+  for (const [what, again] of [
+    ['repeated', entry],
+    ['made with another client', { ...entry, clientId: 'another' }],
+  ] as const)
+    it(`write nothing that undoes a sign-out there when a sign-in that needs no user is ${what}`, async () => {
+      await doing(signIn);
+      const { servers, end } = await opened();
+      await doing(signOut);
+      const { length } = profile.ledgers.bindings.lines;
+      servers.bind(notes, again, 'granted');
+      servers.bind(notes, { ...again, account: { ...alice, label: 'Alice' } }, 'granted');
+      servers.bind(notes, { ...again, account: { ...alice, label: 'Alice' } }, 'granted');
+      await end();
+      const written = profile.ledgers.bindings.lines.length - length;
+      assert.equal(written, again === entry ? 1 : 2, 'The same is written once.');
+      assert.equal(await isSignedOutNext(), true);
+    });
 });

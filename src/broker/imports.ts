@@ -230,7 +230,7 @@ export class Imports {
       isCovered = present !== undefined && isAlive(present) && covers(present.scopes, scopes);
       if (!mayReplace(present, fresh, { issuedAtMs, isProven, covers })) return undefined;
       const after = (present?.generation ?? 0) + 1;
-      const next = { ...fresh, generation: Math.max(after, await vault.newGeneration(key)) };
+      const next = { ...fresh, generation: Math.max(after, await vault.generations.next(key)) };
       return (await patiently(clock, () => vault.put(next))) === 'saved' ? next : undefined;
     });
     const about = { kind: 'import', account, resource } as const;

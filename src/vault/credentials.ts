@@ -8,6 +8,7 @@ import type { Leases } from '../core/lease.js';
 import type { Clock, Log, Memento, SecretStore } from '../core/ports.js';
 import { pause } from '../core/waiting.js';
 import { Attempts } from './journal/attempts.js';
+import { Generations } from './journal/generations.js';
 import type { ListedCredential } from './records/index-entry.js';
 import { KnownCredentials } from './known-credentials.js';
 import { Quarantine } from './records/quarantine.js';
@@ -35,9 +36,6 @@ export interface VaultParts {
 /** `store` resolves before its value is durable, or visible to another window. */
 const editorKeepsAfterMs = 1_000;
 
-/** More renewals than there can be of a credential that no journal knows of any more. */
-const unseenGenerations = 1_000_000;
-
 /**
  * The credentials and registrations that are kept, in SecretStorage. Beside it the sealed journal, which is durable at
  * once and seen by every window: the newer of the two counts.
@@ -45,6 +43,7 @@ const unseenGenerations = 1_000_000;
 export class CredentialVault {
   /** What is known of renewals whose outcome was never saved. */
   readonly attempts: Attempts;
+  readonly generations: Generations;
   readonly #records: SecretRecords;
   readonly #journal: SealedJournal;
   readonly #standings: Standings;
@@ -57,22 +56,22 @@ export class CredentialVault {
 
   constructor(private readonly parts: VaultParts) {
     const quarantine = new Quarantine(parts);
+    const records = new SecretRecords({ ...parts, quarantine });
+    const journal = new SealedJournal(parts.journal, parts.log);
+    const retries = new Retries(parts);
+    const told = (key: CredentialKey) => this.#sweep(key);
+    const removals = new Removals({ ...parts, journal, records, retries, told });
+    const standings = new Standings(journal, removals, parts.clock);
+    this.attempts = new Attempts({ ...parts, canSeal: () => journal.canSeal });
+    this.generations = new Generations({ open: () => this.open(), records, standings });
+    this.#records = records;
+    this.#journal = journal;
+    this.#standings = standings;
+    this.#known = new KnownCredentials({ records, journal, removals });
+    this.#retries = retries;
+    this.#removals = removals;
     this.#quarantine = quarantine;
-    this.#records = new SecretRecords({ ...parts, quarantine });
     this.#registrations = new Registrations({ ...parts, quarantine });
-    this.#journal = new SealedJournal(parts.journal, parts.log);
-    this.#retries = new Retries(parts);
-    this.#removals = new Removals({
-      ...parts,
-      journal: this.#journal,
-      records: this.#records,
-      retries: this.#retries,
-      told: (key) => this.#sweep(key),
-    });
-    const mine = { records: this.#records, journal: this.#journal, removals: this.#removals };
-    this.#known = new KnownCredentials(mine);
-    this.#standings = new Standings(this.#journal, this.#removals, parts.clock);
-    this.attempts = new Attempts({ ...parts, canSeal: () => this.#journal.canSeal });
   }
 
   /**
@@ -193,40 +192,6 @@ export class CredentialVault {
     return (await this.#standings.latest(key))?.kind === 'removed' && (await this.get(key)) === undefined;
   }
 
-  /** The highest generation that is known, of a removed credential too; 0 when there has been none. */
-  async lastGeneration(key: CredentialKey): Promise<number> {
-    await this.open();
-    const latest = await this.#standings.latest(key);
-    const stored = await this.#records.get(key);
-    return Math.max(latest?.generation ?? 0, stored?.generation ?? 0);
-  }
-
-  /**
-   * As `lastGeneration`, for whoever must not miss that another window was faster: the journal is seen by all at once,
-   * so where it says something, a keyring that cannot be read is done without.
-   * @throws BrokerError `vault_write_failed` when nobody can be certain now
-   */
-  async newestGeneration(key: CredentialKey): Promise<number> {
-    await this.open();
-    const latest = await this.#standings.latest(key);
-    if (await this.#standings.isUncertain(latest)) throw unknownStanding();
-    const stored = await this.#records.get(key).catch((cause: unknown) => {
-      if (latest === undefined || latest.kind === 'unread')
-        throw new BrokerError('vault_write_failed', 'What is saved cannot be read now.', { cause });
-      return undefined;
-    });
-    return Math.max(latest?.generation ?? 0, stored?.generation ?? 0);
-  }
-
-  /** The generation of what is granted anew: above every one there has been, also in a keyring that cannot be read now. */
-  async newGeneration(key: CredentialKey): Promise<number> {
-    try {
-      return (await this.lastGeneration(key)) + 1;
-    } catch {
-      return ((await this.#standings.latest(key))?.generation ?? 0) + unseenGenerations;
-    }
-  }
-
   /** Forgets a credential, in all windows. Only for what the user asked to be removed. */
   async remove(credential: Credential): Promise<void> {
     await this.open();
@@ -237,7 +202,7 @@ export class CredentialVault {
     const entry = { account, clientId: client.clientId, resource, ...since };
     this.#retries.drop(storingOf(key));
     // What is removed may be older than what another window has saved and this one cannot read.
-    const last = (await this.newGeneration(key)) - 1;
+    const last = (await this.generations.next(key)) - 1;
     const generation = Math.max(credential.generation, last);
     await this.#removals.tell({ ...entry, generation, atMs: this.parts.clock.nowMs() });
     await this.attempts.end(key, generation);

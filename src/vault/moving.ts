@@ -123,7 +123,7 @@ export class Moving {
     const key = keyOf(credential);
     const name = credentialName(key);
     if (!this.#areSecretsShared && (await secrets.get(name)) === serializeCredential(credential)) return;
-    const seen = await this.#to.lastGeneration(key);
+    const seen = await this.#to.generations.newest(key);
     const isHidden = seen > credential.generation || (await this.#to.isRemoved(key));
     const brought = isHidden ? { ...credential, generation: seen + 1 } : credential;
     await this.#to.put(brought);

@@ -249,10 +249,10 @@ describe('the vault', () => {
     journal.texts.clear();
     const later = opened();
     secrets.failNext('get', 1);
-    const generation = await later.newGeneration(keyOf(alice));
+    const generation = await later.generations.next(keyOf(alice));
     await later.put({ ...alice, scopes: ['b'], generation });
     assert.deepEqual((await opened().get(keyOf(alice)))?.scopes, ['b']);
-    assert.equal(await opened().newGeneration(keyOf(alice)), generation + 1);
+    assert.equal(await opened().generations.next(keyOf(alice)), generation + 1);
   });
 
   it('keeps our registration per issuer, and sets a damaged one aside', async () => {

@@ -136,7 +136,7 @@ export class Refresher {
     const { clock, holdings, vault } = this.parts;
     const safekeeping = this.#safekeeping;
     // Before it is read, so that whatever is saved after that is known to be newer.
-    const seen = await vault.newestGeneration(keyOf(before.credential));
+    const seen = await vault.generations.newest(keyOf(before.credential));
     const stored = await safekeeping.reload(keyOf(before.credential));
     const credential = newest(safekeeping.present(key), stored);
     if (succeeds(credential, before.credential)) {

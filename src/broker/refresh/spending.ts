@@ -177,7 +177,7 @@ export class Spending {
     let spend: () => Promise<TokenAnswer>;
     let earlier: CutOff | undefined;
     const isOvertaken = async () =>
-      seen !== undefined && (await vault.newestGeneration(key)) > Math.max(seen, credential.generation);
+      seen !== undefined && (await vault.generations.newest(key)) > Math.max(seen, credential.generation);
     try {
       spend = await this.#howToSpend(credential, refreshToken);
       // Nobody may be there any more when the answer comes.
@@ -211,7 +211,7 @@ export class Spending {
       return answer;
     }
     // A later one was stored, and nobody can read it any more.
-    const isBehind = (await vault.newestGeneration(key).catch(() => 0)) > credential.generation;
+    const isBehind = (await vault.generations.newest(key).catch(() => 0)) > credential.generation;
     return {
       ...answer,
       reason: explained(answer.reason, earlier ?? (isBehind ? 'secret-missing' : undefined)),

@@ -218,7 +218,7 @@ export class SignIns {
     const key = keyOf(fresh);
     const save = async () => {
       const held = holdings.get(keyText(key))?.credential.generation ?? 0;
-      const next = { ...fresh, generation: Math.max(held + 1, await vault.newGeneration(key)) };
+      const next = { ...fresh, generation: Math.max(held + 1, await vault.generations.next(key)) };
       await vault.put(next);
       return next;
     };

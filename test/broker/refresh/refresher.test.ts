@@ -1113,7 +1113,7 @@ describe('the refresher', () => {
       await request.arrived;
       holdings.remove(key);
       await vault.remove({ ...held, generation: 7 });
-      const fresh = await signIn((await vault.lastGeneration(keyOf(held))) + 1);
+      const fresh = await signIn((await vault.generations.newest(keyOf(held))) + 1);
       request.answer();
       assert.equal(await work, fresh);
       assert.equal(holdings.get(key)?.credential, fresh);

@@ -218,7 +218,7 @@ describe('the journal beside SecretStorage', () => {
     it('until there is a newer sign-in, which counts on', async () => {
       await vault.put(alice(4));
       await vault.remove(alice(4));
-      assert.equal(await opened().lastGeneration(key), 4);
+      assert.equal(await opened().generations.newest(key), 4);
       await vault.put(alice(5));
       const other = opened();
       assert.equal(await generation(other), 5);
@@ -284,7 +284,7 @@ describe('the journal beside SecretStorage', () => {
         assert.equal(await vault.get(key), undefined);
         assert.equal(await vault.isRemoved(key), true);
         assert.deepEqual(vault.list(), []);
-        assert.equal(await vault.lastGeneration(key), 1);
+        assert.equal(await vault.generations.newest(key), 1);
         await vault.put(alice(1));
         assert.equal(await vault.get(key), undefined);
       });
@@ -306,7 +306,7 @@ describe('the journal beside SecretStorage', () => {
         assert.equal(await vault.get(key), undefined);
         clock.advance(200);
         while (!(await isTold())) await soon();
-        assert.equal(await other.lastGeneration(key), 2);
+        assert.equal(await other.generations.newest(key), 2);
         while (secrets.values.has(secretName)) await soon();
       });
 
@@ -574,7 +574,7 @@ describe('the journal beside SecretStorage', () => {
       journal.failNext('read', 3);
       await assert.rejects(vault.get(key), (error) => hasCode(error, 'record_elsewhere'));
       assert.equal(await vault.isRemoved(key), false);
-      assert.equal(await vault.lastGeneration(key), 2);
+      assert.equal(await vault.generations.next(key), 3);
       assert.equal(await generation(), 2);
     });
 
@@ -618,13 +618,13 @@ describe('the journal beside SecretStorage', () => {
     it('says what is newest only while somebody can: itself, or the keyring where it is broken for good', async () => {
       await vault.put(alice(2));
       secrets.failNext('get');
-      assert.equal(await vault.newestGeneration(key), 2);
+      assert.equal(await vault.generations.newest(key), 2);
       journal.failNext('read');
-      await assert.rejects(vault.newestGeneration(key), (error) => hasCode(error, 'vault_write_failed'));
+      await assert.rejects(vault.generations.newest(key), (error) => hasCode(error, 'vault_write_failed'));
       const other = opened();
       await other.open();
       for (const operation of ['read', 'write'] as const) journal.failNext(operation, -1);
-      const look = () => other.newestGeneration(key);
+      const look = () => other.generations.newest(key);
       await assert.rejects(look, (error) => hasCode(error, 'vault_write_failed'));
       clock.advance(30_000);
       secrets.failNext('get');
@@ -708,7 +708,7 @@ describe('the journal beside SecretStorage', () => {
       journal.texts.set('sealing-key', JSON.stringify({ fingerprint: 'other', madeAtMs: clock.nowMs() }));
       const other = tab();
       await assert.rejects(other.get(key), (error) => hasCode(error, 'record_elsewhere'));
-      assert.equal(await other.lastGeneration(key), 2);
+      assert.equal(await other.generations.newest(key), 2);
       assert.equal(await other.isRemoved(key), false);
     });
 
@@ -725,7 +725,7 @@ describe('the journal beside SecretStorage', () => {
       clock.advance(60_000);
       const later = opened();
       assert.equal(await later.get(key), undefined, 'Not elsewhere: it is nowhere.');
-      assert.equal(await later.lastGeneration(key), 3);
+      assert.equal(await later.generations.newest(key), 3);
       await later.put(alice(4));
       assert.equal(await generation(opened()), 4);
     });
@@ -795,7 +795,7 @@ describe('the journal beside SecretStorage', () => {
       journal.texts.set(entry().name, bob.text);
       const other = opened();
       assert.equal(refreshToken(await other.get(key)), 'refresh-alice-1');
-      assert.equal(await other.lastGeneration(key), 1);
+      assert.equal(await other.generations.newest(key), 1);
     });
 
     it('the removal of somebody else under our name', async () => {

@@ -7,6 +7,7 @@ import type { Log } from '../../core/ports.js';
 import { digest } from './digest.js';
 import { keyOfEntry, listedSchema, type IndexEntry, type ListedCredential } from '../records/index-entry.js';
 import { parseCredential, serializeCredential } from '../records/record.js';
+import { JournalHealth } from './journal-health.js';
 import { newestKey, type SealingKey } from './sealing-key.js';
 
 /** What the journal knows last about a credential. */
@@ -20,14 +21,6 @@ export type Latest = { readonly generation: number } & (
   /** Damaged, or sealed with a key that this window's key has replaced: nobody will ever read it. */
   | { readonly kind: 'lost' }
 );
-
-const probeName = 'probe';
-
-/** SecretStorage has what a window wrote about a second later; a write of it that failed is made up within seconds. */
-const givenUpAfterMs = 30_000;
-
-/** Failures further apart say nothing of the time between them; the tries of a renewal are closer to each other. */
-const sameTroubleMs = 180_000;
 
 /** That a credential was removed is told to every window for this long; none runs longer with an old copy. */
 const keepRemovedForMs = 90 * 24 * 3_600_000;
@@ -62,20 +55,19 @@ interface Known {
  * in the clear, like in the index; tokens and client secrets do not.
  */
 export class SealedJournal {
+  readonly health: JournalHealth;
   readonly #known = new Map<string, Known>();
   /** What was digested once: each look at a credential asks for its name. */
   readonly #fileNames = new Map<string, Promise<string>>();
   #changes = 0;
-  /** Whether a text has come out of it, or gone into it. */
-  #hasWorked = false;
-  /** When it was found unusable, first and last, if nothing has worked since. */
-  #broken: { readonly sinceMs: number; readonly lastMs: number } | undefined;
   #key: SealingKey | undefined;
 
   constructor(
     private readonly journal: Journal,
     private readonly log: Log,
-  ) {}
+  ) {
+    this.health = new JournalHealth(journal);
+  }
 
   /** Reads again what is there, for whoever may have missed news. */
   async look(): Promise<void> {
@@ -120,30 +112,6 @@ export class SealedJournal {
   /** Whether this window sees the key that `write` needs. */
   get canSeal(): boolean {
     return this.#key !== undefined;
-  }
-
-  /** Whether it takes nothing, either, when it cannot be read. */
-  async isUnusable(nowMs: number): Promise<boolean> {
-    try {
-      await this.journal.write(probeName, '');
-      this.#worked();
-      await this.journal.remove(probeName);
-      return false;
-    } catch {
-      const before = this.#broken;
-      const isSame = before !== undefined && Math.abs(nowMs - before.lastMs) <= sameTroubleMs;
-      this.#broken = { sinceMs: isSame ? before.sinceMs : nowMs, lastMs: nowMs };
-      return true;
-    }
-  }
-
-  /**
-   * Whether it has been unusable for so long that whatever another window wrote into it before is in SecretStorage, too.
-   * Where it has never worked, as in a folder without rights, that is so at once.
-   */
-  async isGivenUp(nowMs: number): Promise<boolean> {
-    if (!(await this.isUnusable(nowMs))) return false;
-    return !this.#hasWorked || nowMs - (this.#broken?.sinceMs ?? nowMs) >= givenUpAfterMs;
   }
 
   /** Reads what the journal has now, whichever window wrote it. */
@@ -255,7 +223,7 @@ export class SealedJournal {
       onHidden();
     }
     if (text === undefined) return undefined;
-    this.#worked();
+    this.health.worked();
     try {
       const value: unknown = JSON.parse(text);
       const entry = v.safeParse(entrySchema, value);
@@ -278,7 +246,7 @@ export class SealedJournal {
     } catch (cause) {
       throw new BrokerError('vault_write_failed', 'The journal takes nothing.', { cause });
     }
-    this.#worked();
+    this.health.worked();
     this.#remember(entry);
   }
 
@@ -291,11 +259,6 @@ export class SealedJournal {
     const isListedAsBefore =
       before?.isRemoved === known.isRemoved && JSON.stringify(before.listed) === JSON.stringify(listed);
     if (!isListedAsBefore) this.#changes += 1;
-  }
-
-  #worked(): void {
-    this.#hasWorked = true;
-    this.#broken = undefined;
   }
 
   #report(error: unknown): void {

@@ -28,7 +28,7 @@ export class Standings {
    * broken for long.
    */
   async isUncertain(latest: Latest | undefined): Promise<boolean> {
-    return latest?.kind === 'unread' && !(await this.journal.isGivenUp(this.clock.nowMs()));
+    return latest?.kind === 'unread' && !(await this.journal.health.isGivenUp(this.clock.nowMs()));
   }
 
   /** @param renewedFrom - the generation whose removal counts against `credential` */
@@ -36,7 +36,8 @@ export class Standings {
     const latest = await this.latest(keyOf(credential));
     if (isOvertaken(credential, latest, renewedFrom)) return 'overtaken';
     // What has been granted must be durable somewhere, and a journal that takes nothing will not be that.
-    const isUnknown = latest?.kind === 'unread' && !(await this.journal.isUnusable(this.clock.nowMs()));
+    const isUnknown =
+      latest?.kind === 'unread' && !(await this.journal.health.isUnusable(this.clock.nowMs()));
     return isUnknown ? 'unknown' : 'newest';
   }
 }

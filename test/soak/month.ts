@@ -3,9 +3,10 @@ import { Dice } from './dice.js';
 import { MonthWindow } from './month-window.js';
 import { plant, type Mutation } from './mutations.js';
 import { useQuickCrypto, useRealCrypto } from './quick-crypto.js';
-import { anyWindow, type Seat } from './seat.js';
+import type { Seat } from './seat.js';
+import { Unrest } from './unrest.js';
 import { User } from './user.js';
-import { troubles, World, type Place } from './world.js';
+import { World, type Place } from './world.js';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -42,6 +43,7 @@ export class Month {
   readonly #seats: readonly Seat[];
   readonly #log: Log;
   readonly #user: User;
+  readonly #unrest: Unrest;
 
   private constructor(private readonly options: MonthOptions) {
     this.#dice = new Dice(options.seed);
@@ -57,6 +59,9 @@ export class Month {
       runs: 0,
     }));
     this.#user = new User(this.#world, this.#seats, this.#log);
+    const close = (seat: Seat) => this.#close(seat);
+    const { haste = 1 } = options;
+    this.#unrest = new Unrest({ world: this.#world, seats: this.#seats, user: this.#user, close, haste });
   }
 
   static async run(options: MonthOptions): Promise<MonthReport> {
@@ -84,7 +89,7 @@ export class Month {
   }
 
   async #live(): Promise<void> {
-    const { clock } = this.#world;
+    const { clock, faults, judge } = this.#world;
     const endAtMs = clock.nowMs() + this.options.days * dayMs;
     for (const seat of this.#seats) this.#open(seat);
     await this.#goOn(() => this.#seats.every(({ window }) => window?.isQuiet === true), hourMs);
@@ -95,8 +100,12 @@ export class Month {
       if (first !== undefined) this.#user.signIn(first, place);
     }
     await this.#goOn(() => !this.#user.isSigningIn, hourMs);
-    this.#user.isCalm = false;
-    this.#unrest();
+    this.#unrest.begin();
+    this.#unrest.again(24 * 4, () => this.#lookAtQuietWindows());
+    this.#unrest.again(48, () => judge.lookForLeftovers(this.#world.inUse(), hourMs / 3));
+    this.#unrest.again(12, () => {
+      if (!faults.journalWritesFail && !faults.journalReadsFail) judge.lookForUndoneRemovals(hourMs);
+    });
     await this.#goOn(() => clock.nowMs() >= endAtMs);
     if (!this.#isOver()) await this.#calmDown();
   }
@@ -191,143 +200,12 @@ export class Month {
     this.#reopen(seat);
   }
 
-  // What goes wrong.
-
-  /** Plans everything that happens again and again, each at its own times. */
-  #unrest(): void {
-    const { faults, clock, judge, issuers } = this.#world;
-    const dice = this.#dice;
-    const { haste = 1 } = this.options;
-    const forAWhile = (lowMs: number, highMs: number, begin: () => () => void) => () => {
-      clock.after(dice.between(lowMs, highMs), begin());
-    };
-    this.#again(400, () => this.#user.call());
-    this.#again(16, () =>
-      anyWindow(this.#seats, this.#dice)?.window.gate.dieIn(1 + Math.floor(dice.next() * 60)),
-    );
-    this.#again(8, () =>
-      anyWindow(this.#seats, this.#dice)?.window.gate.freezeIn(1 + Math.floor(dice.next() * 60)),
-    );
-    this.#again(4, () => {
-      const open = anyWindow(this.#seats, this.#dice);
-      judge.count('reloads');
-      if (open !== undefined) void this.#close(open.seat);
-    });
-    this.#again(5 * haste, () => this.#user.signOut());
-    this.#again(0.5, () => {
-      const open = anyWindow(this.#seats, this.#dice);
-      if (open !== undefined) this.#user.signIn(open.seat, dice.pick(open.seat.places));
-    });
-    this.#again(0.3, () => {
-      const family = dice.pick(issuers).families.findLast(({ deathCause }) => deathCause === undefined);
-      if (family !== undefined) family.issuer.end(family, 'revoked');
-    });
-    this.#again(
-      2,
-      forAWhile(minuteMs, 2 * hourMs, () => {
-        faults.isOffline = true;
-        faults.isKnownToBeOffline = dice.chance(0.5);
-        return () => {
-          faults.isOffline = false;
-          faults.isKnownToBeOffline = false;
-        };
-      }),
-    );
-    this.#again(
-      8 * haste,
-      forAWhile(minuteMs, 2 * hourMs, () => {
-        const issuer = dice.pick(issuers);
-        faults.troubles.set(issuer, dice.pick(troubles));
-        return () => faults.troubles.delete(issuer);
-      }),
-    );
-    this.#again(
-      2,
-      forAWhile(minuteMs, 20 * minuteMs, () => {
-        faults.lostAnswers = 0.1;
-        return () => (faults.lostAnswers = 0);
-      }),
-    );
-    const storageFaults = ['secretsFail', 'journalWritesFail', 'journalReadsFail'] as const;
-    for (const fault of storageFaults) {
-      this.#again(
-        3,
-        forAWhile(500, 5 * minuteMs, () => {
-          faults[fault] = true;
-          return () => (faults[fault] = false);
-        }),
-      );
-    }
-    this.#again(3 * haste, () => (faults.storageFailsNextForMs = dice.between(1_000, 5 * minuteMs)));
-    this.#again(
-      2,
-      forAWhile(minuteMs, hourMs, () => {
-        faults.lostNews = 0.5;
-        return () => (faults.lostNews = 0);
-      }),
-    );
-    this.#again(2, () => this.#sleep(dice.between(10 * minuteMs, 10 * hourMs)));
-    this.#again(
-      1,
-      forAWhile(10 * minuteMs, 6 * hourMs, () => {
-        judge.count('clock jumps');
-        this.#world.clockIsAheadMs += (dice.chance(0.5) ? 1 : -1) * dice.between(10_000, 3 * dayMs);
-        return () => (this.#world.clockIsAheadMs = 0);
-      }),
-    );
-    this.#again(1 / 20, () => void this.#forget());
-    this.#again(24 * 4, () => this.#lookAtQuietWindows());
-    this.#again(48, () => judge.lookForLeftovers(this.#world.inUse(), hourMs / 3));
-    this.#again(12, () => {
-      if (!faults.journalWritesFail && !faults.journalReadsFail) judge.lookForUndoneRemovals(hourMs);
-    });
-  }
-
-  #again(timesPerDay: number, happen: () => void): void {
-    this.#world.clock.after(Math.min(this.#dice.until(timesPerDay), 24 * dayMs), () => {
-      if (this.#user.isCalm) return;
-      happen();
-      this.#again(timesPerDay, happen);
-    });
-  }
-
-  #sleep(forMs: number): void {
-    this.#world.judge.count('sleeps');
-    this.#world.clock.sleep(forMs);
-  }
-
-  /** A computer without a keyring: when the editor is closed, SecretStorage is gone. */
-  async #forget(): Promise<void> {
-    const { judge, secrets } = this.#world;
-    judge.count('times that SecretStorage forgot everything');
-    await Promise.all(this.#seats.map((seat) => this.#close(seat)));
-    secrets.durable.clear();
-    judge.forgot();
-  }
-
   // The end of the month.
 
   /** Everything works again: what can be used must be used, by every window. */
   async #calmDown(): Promise<void> {
-    const { faults, clock, judge, places } = this.#world;
-    this.#user.isCalm = true;
-    Object.assign(faults, {
-      isOffline: false,
-      isKnownToBeOffline: false,
-      secretsFail: false,
-      journalWritesFail: false,
-      journalReadsFail: false,
-      storageFailsNextForMs: 0,
-      lostAnswers: 0,
-      lostNews: 0,
-      slowRequests: 0,
-    });
-    faults.troubles.clear();
-    this.#world.clockIsAheadMs = 0;
-    for (const { window } of this.#seats) {
-      window?.gate.dieIn(Infinity);
-      window?.thaw();
-    }
+    const { clock, judge, places } = this.#world;
+    this.#unrest.end();
     const from = clock.nowMs();
     await this.#goOn(() => clock.nowMs() - from > 2 * hourMs);
     for (const seat of this.#seats) void this.#close(seat);

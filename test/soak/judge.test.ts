@@ -183,7 +183,7 @@ describe('the judge of a month', () => {
   });
 
   it('leaves the probes and notes alone that lie beside the entries of the journal', () => {
-    for (const name of ['probe', 'storage', `${'0'.repeat(32)}-attempt`]) judge.journalled(name, '');
+    for (const name of ['probe', 'storage', `${'0'.repeat(32)}-attempt`]) judge.kept.journalled(name, '');
     assert.deepEqual(judge.violations, []);
   });
 
@@ -195,7 +195,7 @@ describe('the judge of a month', () => {
     function store(kept: RefreshToken | undefined, generation = 1): void {
       const name = `credential:${JSON.stringify([issuer.origin, clientId, 'alice', resource])}`;
       const tokens = { kind: 'alive', refreshToken: kept?.text };
-      judge.stored(name, kept && JSON.stringify({ generation, tokens }));
+      judge.kept.stored(name, kept && JSON.stringify({ generation, tokens }));
     }
 
     function revoke(by: Asker): void {
@@ -258,7 +258,7 @@ describe('the judge of a month', () => {
 
     it('finds that a grant lives on that is said to be revoked', () => {
       const asked = judge.signsOut(credential, 'grant', first().one, []);
-      judge.journalled('0'.repeat(32), removal());
+      judge.kept.journalled('0'.repeat(32), removal());
       judge.signedOut(asked, 'revoked');
       assert.equal(judge.violations.length, 1);
     });

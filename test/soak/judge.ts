@@ -1,22 +1,13 @@
 import type { SignOutExtent, SignOutResult } from '../../src/broker/sign-in/sign-outs.js';
 import { nameOf, type Asked, type Asker, type Family } from './issuer.js';
 import type { Issuer, IssuerEvents, RefreshToken } from './issuer.js';
-import { unsealed } from './quick-crypto.js';
+import { credentialOf, KeptRecords } from './kept-records.js';
+import { causeOf } from './presented-again.js';
 import { hasStoodStill, SignOutBook, type Leaving } from './sign-out-book.js';
 import type { Place } from './world.js';
 
-/** What is kept about one credential, where a crash of all windows would leave it. */
-interface Kept {
-  readonly generation: number;
-  readonly kind: 'alive' | 'refused' | 'removed';
-  readonly refreshToken?: RefreshToken;
-}
-
 /** How long the news of a sign-in may take to every window. */
 const newsTakeMs = 60_000;
-
-/** A window stands still for a minute at most, and its request may take as long again. */
-const takeoverTakesMs = 150_000;
 
 /** How long after a window moves again what it had begun to write may become durable. */
 const saveTakesMs = 5_000;
@@ -24,9 +15,8 @@ const saveTakesMs = 5_000;
 /** Knows the truth from the issuers, looks at everything that is kept, and says what should not have happened. */
 export class Judge implements IssuerEvents {
   readonly violations: string[] = [];
+  readonly kept: KeptRecords;
   readonly #counts = new Map<string, number>();
-  readonly #journal = new Map<string, Kept>();
-  readonly #secrets = new Map<string, Kept>();
   readonly #book = new SignOutBook();
   /** How much has gone wrong outside of the windows. */
   #troubles = 0;
@@ -40,7 +30,9 @@ export class Judge implements IssuerEvents {
   constructor(
     private readonly nowMs: () => number,
     private readonly issuers: readonly Issuer[],
-  ) {}
+  ) {
+    this.kept = new KeptRecords(issuers, (key, change) => this.#look(key, change));
+  }
 
   count(what: string, by = 1): void {
     this.#counts.set(what, (this.#counts.get(what) ?? 0) + by);
@@ -97,47 +89,9 @@ export class Judge implements IssuerEvents {
 
   // What is kept.
 
-  /** The journal's text under `name`, after it was written. Notes and probes beside the entries keep nothing. */
-  journalled(name: string, text: string): void {
-    if (!/^[0-9a-f]{32}$/.test(name)) return;
-    const entry = JSON.parse(text) as {
-      readonly generation: number;
-      readonly account: { readonly subject: string };
-      readonly resource: string;
-      readonly clientId: string;
-      readonly content: { readonly kind: string; readonly data: string };
-    };
-    const { generation, clientId, content } = entry;
-    const key = JSON.stringify([clientId, nameOf({ ...entry, ...entry.account })]);
-    const kept: Kept =
-      content.kind === 'removed'
-        ? { generation, kind: 'removed' }
-        : this.#kept(JSON.parse(unsealed(content.data) ?? '{}') as StoredRecord);
-    this.#change(key, () => this.#journal.set(key, kept));
-  }
-
-  /** SecretStorage's value under `name`, after it has become durable. */
-  stored(name: string, value: string | undefined): void {
-    if (!name.startsWith('credential:')) return;
-    const [, clientId, subject = '', resource = ''] = JSON.parse(
-      name.slice('credential:'.length),
-    ) as string[];
-    const key = JSON.stringify([clientId, nameOf({ subject, resource })]);
-    this.#change(key, () => {
-      if (value === undefined) this.#secrets.delete(key);
-      else this.#secrets.set(key, this.#kept(JSON.parse(value) as StoredRecord));
-    });
-  }
-
   /** SecretStorage has lost everything, the key of the journal included. */
   forgot(): void {
-    for (const [key, { kind }] of [...this.#journal, ...this.#secrets]) {
-      if (kind !== 'removed') this.#forgotten.add(credentialOf(key));
-    }
-    // The entries are still there, and nobody can read them any more.
-    for (const [key, kept] of this.#journal)
-      if (kept.kind === 'alive') this.#journal.set(key, { generation: kept.generation, kind: 'refused' });
-    this.#secrets.clear();
+    for (const credential of this.kept.forgot()) this.#forgotten.add(credential);
     this.#usableSinceMs.clear();
   }
 
@@ -188,7 +142,7 @@ export class Judge implements IssuerEvents {
     return [...this.#usableSinceMs].some(
       ([key, sinceMs]) =>
         credentialOf(key) === credential &&
-        this.#usable(key) !== undefined &&
+        this.kept.usable(key) !== undefined &&
         this.nowMs() - sinceMs >= forMs,
     );
   }
@@ -198,7 +152,7 @@ export class Judge implements IssuerEvents {
     for (const leaving of this.#book.all()) {
       const { credential, endedAtMs } = leaving;
       if (endedAtMs === undefined || this.nowMs() - endedAtMs < afterMs) continue;
-      const kept = this.#keysOf(credential).map((key) => this.#newest(key));
+      const kept = this.kept.keysOf(credential).map((key) => this.kept.newest(key));
       // What another registration was granted has not gone with it.
       const clientId = leaving.gone?.family.clientId;
       const back = kept.find(
@@ -221,7 +175,7 @@ export class Judge implements IssuerEvents {
    */
   lookForLeftovers(inUse: ReadonlySet<string>, afterMs: number): void {
     for (const credential of new Set([...this.#usableSinceMs.keys()].map(credentialOf))) {
-      const families = this.#keysOf(credential).map((key) => this.#usable(key)?.family);
+      const families = this.kept.keysOf(credential).map((key) => this.kept.usable(key)?.family);
       // A window that died in a sign-out has left everything where it was, and in a sign-in nobody to use it.
       const isCutShort =
         this.#book.of(credential).some(({ endedAtMs }) => endedAtMs === undefined) ||
@@ -281,7 +235,7 @@ export class Judge implements IssuerEvents {
       return;
     }
     // A window that died between saving a sign-in and removing what it replaces leaves two grants for one account.
-    const present = this.#keysOf(credential).filter((key) => this.#newest(key)?.kind !== 'removed');
+    const present = this.kept.keysOf(credential).filter((key) => this.kept.newest(key)?.kind !== 'removed');
     if (present.length > 1) {
       this.count('sign-ins asked although another registration has a grant');
       return;
@@ -303,22 +257,18 @@ export class Judge implements IssuerEvents {
     return this.issuers.flatMap(({ families }) => families.filter((family) => nameOf(family) === credential));
   }
 
-  #keysOf(credential: string): readonly string[] {
-    const keys = new Set([...this.#journal.keys(), ...this.#secrets.keys()]);
-    return [...keys].filter((key) => credentialOf(key) === credential);
-  }
-
-  #change(key: string, change: () => void): void {
+  /** What is kept under `key` changes by `change`. */
+  #look(key: string, change: () => void): void {
     const credential = credentialOf(key);
-    const before = this.#usable(key);
-    const family = this.#newest(key)?.refreshToken?.family;
+    const before = this.kept.usable(key);
+    const family = this.kept.newest(key)?.refreshToken?.family;
     change();
-    const kept = this.#newest(key);
+    const kept = this.kept.newest(key);
     if (kept?.refreshToken !== undefined) this.#saved(kept.refreshToken);
     if (kept?.kind === 'removed' && family !== undefined)
       for (const leaving of this.#book.of(credential))
         if (leaving.endedAtMs === undefined) leaving.gone ??= { family, atMs: this.nowMs() };
-    const after = this.#usable(key);
+    const after = this.kept.usable(key);
     if (after !== undefined) {
       if (before === undefined) this.#usableSinceMs.set(key, this.nowMs());
       return;
@@ -356,53 +306,4 @@ export class Judge implements IssuerEvents {
     this.#book.signedIn(family);
     this.#forgotten.delete(nameOf(family));
   }
-
-  /** The refresh token that is kept, when the issuer would take it. */
-  #usable(key: string): RefreshToken | undefined {
-    const token = this.#newest(key)?.refreshToken;
-    const isTaken =
-      token !== undefined && token.family.deathCause === undefined && token.presentations.length === 0;
-    return isTaken ? token : undefined;
-  }
-
-  #newest(key: string): Kept | undefined {
-    const [journal, secret] = [this.#journal.get(key), this.#secrets.get(key)];
-    if (journal === undefined || secret === undefined) return journal ?? secret;
-    return secret.generation > journal.generation ? secret : journal;
-  }
-
-  #kept({ generation = 0, tokens }: StoredRecord): Kept {
-    if (tokens?.kind !== 'alive') return { generation, kind: 'refused' };
-    const refreshToken = this.issuers
-      .map((issuer) => issuer.refreshToken(tokens.refreshToken ?? ''))
-      .find((found) => found !== undefined);
-    return { generation, kind: 'alive', ...(refreshToken !== undefined && { refreshToken }) };
-  }
-}
-
-interface StoredRecord {
-  readonly generation?: number;
-  readonly tokens?: { readonly kind: string; readonly refreshToken?: string };
-}
-
-const credentialOf = (key: string): string => (JSON.parse(key) as string[])[1] ?? '';
-
-/** Why a token had to be presented although it had been: nobody could know `successor`. Undefined when somebody could. */
-function causeOf(
-  { given, wasSaved }: RefreshToken,
-  { by, leftAtMs }: Asked,
-  nowMs: number,
-): string | undefined {
-  // Whoever has taken over from it has been faster than its request; what left later should have known.
-  const stoodStill = 'its window stood still while it asked';
-  if (leftAtMs <= given.atMs && by.isGone) return 'its window died while its request was on its way';
-  if (leftAtMs <= given.atMs && by.isFrozen) return stoodStill;
-  // Either had looked before it stood still, and went on where it was when it had been given up.
-  const sinceMs = nowMs - takeoverTakesMs;
-  if (given.atMs > sinceMs && (by.thawedAtMs > sinceMs || given.by.thawedAtMs > sinceMs)) return stoodStill;
-  if (wasSaved) return undefined;
-  if (given.answer === 'lost') return 'the answer was lost';
-  if (given.by.isGone) return 'its window died before the answer was saved';
-  if (given.by.isFrozen || given.by.thawedAtMs >= given.atMs) return stoodStill;
-  return undefined;
 }

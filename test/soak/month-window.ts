@@ -227,7 +227,7 @@ export class MonthWindow implements Asker {
           if (faults.journalWritesFail) this.saveFailedAtMs = this.world.clock.nowMs();
           failing(() => faults.journalWritesFail, 'journal takes nothing');
           await journal.write(name, text);
-          judge.journalled(name, text);
+          judge.kept.journalled(name, text);
         }),
       remove: (name) => this.#disk('journal entry removed', () => journal.remove(name)),
       watch: (listener) => {

@@ -128,7 +128,7 @@ export class World {
   ) {
     const nowMs = () => this.clock.nowMs();
     this.judge = new Judge(nowMs, this.issuers);
-    this.secrets = new WatchedSecrets(this.clock, (name, value) => this.judge.stored(name, value));
+    this.secrets = new WatchedSecrets(this.clock, (name, value) => this.judge.kept.stored(name, value));
     for (const [n, seconds] of lifetimesSeconds.entries())
       this.issuers.push(new Issuer(`https://as${n}.example`, seconds, nowMs, dice, this.judge));
     const sharedCount = Math.floor(credentialCount / 5);

@@ -35,8 +35,6 @@ import { Wants, type SignInWanted } from './wants.js';
 /**
  * The one place that decides: which credential a server uses, whether it is good, when it is renewed, and when only
  * the user can help. The proxy sees it as a `TokenSource`; the user interface renders its states.
- *
- * This file is a long one, since all that a window may ask of the broker is promised here; it is kept in the others.
  */
 export class Broker implements TokenSource {
   /** The clients that the user has made at issuers which register none, and for whom each is used. */

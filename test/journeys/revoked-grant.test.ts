@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { useGround } from '../support/ground.js';
+import { until } from '../support/broker-window.js';
+import { useGround, userOf } from '../support/ground.js';
 
 const pastTheEndMs = 55_000;
 const pastTheWaitMs = 121_000;
@@ -63,6 +64,20 @@ describe('a grant that was revoked', () => {
     const first = call('whoami');
     (await window.editor.window.message(/waits for you/)).close();
     await window.waiting(1);
+    const second = call('whoami');
+    (await window.editor.window.message(/waits for you/)).press('Sign In');
+    assert.deepEqual(await Promise.all([first, second]), Array(2).fill('alice@example.com (Alice)'));
+  });
+
+  it('asks again for the next call when the click on Sign In led to a no in the browser', async () => {
+    const { window, browser, call } = await revoked();
+    browser.user = userOf('alice', 'deny');
+    const first = call('whoami');
+    (await window.editor.window.message(/waits for you/)).press('Sign In');
+    await until(() => window.log(/was given up/) !== undefined);
+    await window.waiting(1);
+    assert.equal(window.editor.window.messages.length, 1, 'Nobody asks by itself.');
+    browser.user = userOf('alice');
     const second = call('whoami');
     (await window.editor.window.message(/waits for you/)).press('Sign In');
     assert.deepEqual(await Promise.all([first, second]), Array(2).fill('alice@example.com (Alice)'));

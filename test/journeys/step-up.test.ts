@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { serversSetting, useGround } from '../support/ground.js';
+import { until } from '../support/broker-window.js';
+import { serversSetting, useGround, userOf } from '../support/ground.js';
 
 describe('a call that needs more permissions than were granted', () => {
   const ground = useGround();
@@ -52,6 +53,22 @@ describe('a call that needs more permissions than were granted', () => {
     (await window.editor.window.message(wanted)).press('Allow…');
     await later;
     assert.equal(server.notes.length, 1);
+  });
+
+  it('is asked about again by the next call when the click led to a no in the browser', async () => {
+    const { server, window, browser } = await signedIn();
+    const { call } = await window.connect('tickets');
+    browser.user = userOf('alice', 'deny');
+    const first = call('note', { text: 'one' });
+    (await window.editor.window.message(wanted)).press('Allow…');
+    await until(() => window.log(/was given up/) !== undefined);
+    await window.waiting(1);
+    assert.equal(window.editor.window.messages.length, 1);
+    browser.user = userOf('alice');
+    const second = call('note', { text: 'two' });
+    (await window.editor.window.message(wanted)).press('Allow…');
+    await Promise.all([first, second]);
+    assert.equal(server.notes.length, 2);
   });
 
   it('is asked about once when the server is not content with what it asked for', async () => {

@@ -13,12 +13,13 @@ const patienceMs = 30_000;
 
 /**
  * Asks for a sign-in, or for a choice of account, when something waits for it: one notification at a time, once for
- * each cause. One that was closed without an answer comes again with the next call that waits, which there would be
- * no way to help otherwise; nothing else brings it back.
+ * each cause. One that was closed without an answer, or whose click has led to nothing, comes again with the next call
+ * that waits, which there would be no way to help otherwise; nothing else brings it back.
  */
 export class SignInNotifications implements Disposable {
   readonly #asked = new Set<string>();
-  readonly #dismissed = new Set<string>();
+  /** Those of which nothing is open any more: neither the notification nor what a click on it has led to. */
+  readonly #over = new Set<string>();
   readonly #waiting: SignInWanted[] = [];
   readonly #listening: Disposable;
   #isOpen = false;
@@ -42,7 +43,7 @@ export class SignInNotifications implements Disposable {
 
   #take(wanted: SignInWanted): void {
     const once = nameOf(wanted);
-    const isAgain = wanted.isCall && this.#dismissed.delete(once);
+    const isAgain = wanted.isCall && this.#over.delete(once);
     if (this.#asked.has(once) && !isAgain) return;
     this.#asked.add(once);
     this.#waiting.push(wanted);
@@ -69,12 +70,17 @@ export class SignInNotifications implements Disposable {
     const button = this.#mustChoose(wanted) ? choose : this.broker.stepUp(wanted.server) ? allow : signIn;
     const hasGone = this.#gone(wanted);
     const isAnswered = Promise.resolve(window.showWarningMessage(unlinked(text), button)).then((choice) => {
-      if (choice === undefined) this.#dismissed.add(nameOf(wanted));
       if (choice === undefined && button === allow) this.broker.declineStepUp(wanted.server);
+      const isOver = () => this.#over.add(nameOf(wanted));
+      if (choice !== button || this.#textFor(wanted) === undefined) {
+        isOver();
+        return;
+      }
+      const { actions } = this;
+      const action =
+        choice === choose ? actions.chooseAccount(wanted.server) : actions.signIn(wanted.server, 'same');
       // The browser takes over from here; whoever else waits for the user is next.
-      if (choice !== button || this.#textFor(wanted) === undefined) return;
-      if (choice === choose) void this.actions.chooseAccount(wanted.server);
-      else void this.actions.signIn(wanted.server, 'same');
+      void action.finally(isOver);
     });
     await Promise.race([isAnswered, hasGone.happened]);
     hasGone.dispose();

@@ -47,6 +47,9 @@ describe('the notification that asks for a sign-in', () => {
     const signedIn: ServerId[] = [];
     const clock = new FakeClock();
     const chosen: ServerId[] = [];
+    // What a click leads to goes on until the test ends it.
+    const underWay: (() => void)[] = [];
+    const begin = () => new Promise<void>((resolve) => underWay.push(resolve));
     const storage = {
       health: { backend: 'secretStorage', condition: { kind: 'works' }, setAside: 0 },
     } as const;
@@ -54,14 +57,18 @@ describe('the notification that asks for a sign-in', () => {
       signIn: (server, who) => {
         assert.equal(who, 'same');
         signedIn.push(server);
-        return Promise.resolve();
+        return begin();
       },
       chooseAccount: (server) => {
         chosen.push(server);
-        return Promise.resolve();
+        return begin();
       },
     });
-    return { editor, states, signedIn, chosen, notifications, clock };
+    const endAction = async () => {
+      underWay.shift()?.();
+      await aMoment();
+    };
+    return { editor, states, signedIn, chosen, notifications, clock, endAction };
   };
 
   it('comes once for each cause', async () => {
@@ -116,6 +123,47 @@ describe('the notification that asks for a sign-in', () => {
     call();
     await aMoment();
     assert.deepEqual([editor.window.messages.length, signedIn], [2, [tickets]]);
+  });
+
+  for (const [button, state] of [
+    ['Sign In', dead],
+    ['Choose Account…', { kind: 'signed-out', mustChoose: true }],
+  ] as const) {
+    it(`comes again when one more call waits and the click on “${button}” has come to nothing, and not before`, async () => {
+      const { editor, states, endAction } = setUp();
+      const call = () => states.want(tickets, 'the first failure', true);
+      states.become(tickets, state);
+      call();
+      (await editor.window.message(/“tickets”/)).press(button);
+      await aMoment();
+      call();
+      await aMoment();
+      assert.equal(editor.window.messages.length, 1, 'What the click has led to goes on.');
+      await endAction();
+      states.want(tickets);
+      await aMoment();
+      assert.equal(editor.window.messages.length, 1, 'No call waits.');
+      call();
+      call();
+      (await editor.window.message(/“tickets”/)).press(button);
+      await endAction();
+      assert.equal(editor.window.messages.length, 2);
+    });
+  }
+
+  it('comes again after it was pressed while another sign-in was under way, when that has come to nothing', async () => {
+    const { editor, states, signedIn } = setUp();
+    const call = () => states.want(tickets, 'the first failure', true);
+    states.become(tickets, dead);
+    call();
+    const first = await editor.window.message(/“tickets” waits/);
+    states.become(tickets, { kind: 'signing-in' });
+    first.press('Sign In');
+    await aMoment();
+    states.become(tickets, dead);
+    call();
+    (await editor.window.message(/“tickets” waits/)).close();
+    assert.deepEqual(signedIn, []);
   });
 
   it('names the permissions that a call needs, quoted, and asks to allow them', async () => {

@@ -98,6 +98,7 @@ export class Broker implements TokenSource {
     this.#renewals = renewals;
     this.#loader = loader;
     const stepUps = new StepUps({
+      hasServer: (id) => servers.has(id),
       want: (id) => this.#wants.want(id, true),
       onDidChange: (listener) => this.onDidChange(listener),
       changed,

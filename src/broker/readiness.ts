@@ -62,8 +62,8 @@ export class Readiness {
   }
 
   /** As `TokenSource.signedIn`. */
-  signedIn(id: ServerId, signal: AbortSignal, manner?: 'quietly'): Promise<void> {
-    const { lock, loader, wants, onDidChange } = this.parts;
+  async signedIn(id: ServerId, signal: AbortSignal, manner?: 'quietly'): Promise<void> {
+    const { lock, loader, servers, wants, onDidChange } = this.parts;
     const isAsking = manner !== 'quietly';
     let hasAsked = false;
     let hasNeededUser = false;
@@ -80,7 +80,9 @@ export class Readiness {
       return false;
     };
     if (isAsking && !signal.aborted && loader.isLocked) lock.ask();
-    return until(onDidChange, isIn, signal);
+    await until(onDidChange, () => !servers.has(id) || isIn(), signal);
+    // Nobody can sign in any more for what is taken out of the settings.
+    servers.get(id);
   }
 
   /** Lets the user know that a start found nobody signed in, or the lock closed; asked about once for each cause. */

@@ -64,6 +64,7 @@ export interface TokenSource {
    * credential is.
    * @param signal - ends the wait, with the signal's reason
    * @param manner - asks for it in a notification meanwhile, unless `quietly`: what nobody waits for disturbs nobody
+   * @throws BrokerError `server_unknown` when it is not in the settings, or not any more
    */
   signedIn(server: ServerId, signal: AbortSignal, manner?: 'quietly'): Promise<void>;
 

@@ -71,9 +71,11 @@ describe('a grant that was revoked', () => {
 
   it('asks again for the next call when the click on Sign In led to a no in the browser', async () => {
     const { window, browser, call } = await revoked();
-    browser.user = userOf('alice', 'deny');
+    browser.user = userOf('alice', 'cancel');
     const first = call('whoami');
-    (await window.editor.window.message(/waits for you/)).press('Sign In');
+    const notice = await window.editor.window.message(/waits for you/);
+    await window.waiting(1);
+    notice.press('Sign In');
     await until(() => window.log(/was given up/) !== undefined);
     await window.waiting(1);
     assert.equal(window.editor.window.messages.length, 1, 'Nobody asks by itself.');
@@ -81,6 +83,19 @@ describe('a grant that was revoked', () => {
     const second = call('whoami');
     (await window.editor.window.message(/waits for you/)).press('Sign In');
     assert.deepEqual(await Promise.all([first, second]), Array(2).fill('alice@example.com (Alice)'));
+  });
+
+  it('ends a call at once whose server is taken out of the settings, and asks nobody to sign in for it', async () => {
+    const { window, call } = await revoked();
+    const answer = call('whoami').catch(String);
+    const notice = await window.editor.window.message(/waits for you/);
+    await window.waiting(1);
+    window.editor.settings.set('user', 'mcpCredentials.servers', {});
+    assert.match(await answer, /There is no MCP server “tickets” in the setting/);
+    notice.press('Sign In');
+    await window.waiting(0);
+    assert.equal(window.editor.window.messages.length, 1);
+    assert.equal(window.editor.opened.length, 1);
   });
 
   it('ends initialize with a JSON-RPC error that names the command, when nothing is remembered for it', async () => {

@@ -58,7 +58,7 @@ describe('a call that needs more permissions than were granted', () => {
   it('is asked about again by the next call when the click led to a no in the browser', async () => {
     const { server, window, browser } = await signedIn();
     const { call } = await window.connect('tickets');
-    browser.user = userOf('alice', 'deny');
+    browser.user = userOf('alice', 'cancel');
     const first = call('note', { text: 'one' });
     (await window.editor.window.message(wanted)).press('Allow…');
     await until(() => window.log(/was given up/) !== undefined);
@@ -69,6 +69,16 @@ describe('a call that needs more permissions than were granted', () => {
     (await window.editor.window.message(wanted)).press('Allow…');
     await Promise.all([first, second]);
     assert.equal(server.notes.length, 2);
+  });
+
+  it('ends at once when the server is taken out of the settings', async () => {
+    const { window } = await signedIn();
+    const { call } = await window.connect('tickets');
+    const answer = call('note', { text: 'one' }).catch(String);
+    await window.editor.window.message(wanted);
+    await window.waiting(1);
+    window.editor.settings.set('user', 'mcpCredentials.servers', {});
+    assert.match(await answer, /There is no MCP server “tickets” in the setting/);
   });
 
   it('is asked about once when the server is not content with what it asked for', async () => {

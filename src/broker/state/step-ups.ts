@@ -20,6 +20,7 @@ interface Wanted extends StepUp {
 }
 
 export interface StepUpsParts {
+  readonly hasServer: (id: ServerId) => boolean;
   /** Lets the user know that something waits for `id`. */
   readonly want: (id: ServerId) => void;
   readonly onDidChange: (listener: () => void) => Disposable;
@@ -47,7 +48,7 @@ export class StepUps {
   }
 
   /**
-   * Resolves when the user has signed in with `missing` for `id`.
+   * Resolves when the user has signed in with `missing` for `id`, or `id` is no server any more.
    * @throws BrokerError `access_forbidden` when that was done before and did not help; `scope_required` when the user
    *   says no, or has before; or the signal's reason
    */
@@ -109,8 +110,8 @@ export class StepUps {
   }
 
   #answered(id: ServerId, signal: AbortSignal): Promise<void> {
-    const { want, onDidChange, changed } = this.parts;
-    const answered = until(onDidChange, () => !this.#wanted.has(id), signal);
+    const { hasServer, want, onDidChange, changed } = this.parts;
+    const answered = until(onDidChange, () => !this.#wanted.has(id) || !hasServer(id), signal);
     changed();
     if (!signal.aborted) want(id);
     return answered;

@@ -110,6 +110,7 @@ export class SignInNotifications implements Disposable {
   /** @returns undefined when nothing is wanted any more */
   #textFor({ server }: SignInWanted): string | undefined {
     const { l10n } = this.vs;
+    if (!this.broker.servers().some(({ id }) => id === server)) return undefined;
     const state = this.broker.state(server);
     switch (state.kind) {
       case 'needs-sign-in':

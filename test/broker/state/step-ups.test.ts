@@ -21,16 +21,23 @@ describe('permissions that calls wait for (MCP authorization, "Scope Challenge H
   let wanted: ServerId[];
   let gone: AbortController;
   let signIn: () => void;
+  let remove: () => void;
 
   beforeEach(() => {
     const changes = new Announcer<undefined>((error) => assert.fail(String(error)));
     wanted = [];
     gone = new AbortController();
+    let isThere = true;
     stepUps = new StepUps({
+      hasServer: () => isThere,
       want: (id) => wanted.push(id),
       onDidChange: (listener) => changes.listen(listener),
       changed: () => changes.announce(undefined),
     });
+    remove = () => {
+      isThere = false;
+      changes.announce(undefined);
+    };
     signIn = () => {
       stepUps.signedIn(notes);
       changes.announce(undefined);
@@ -40,6 +47,12 @@ describe('permissions that calls wait for (MCP authorization, "Scope Challenge H
   const ask = (...missing: string[]) => stepUps.allowed(notes, credential, missing, gone.signal);
   const isForbidden = (work: Promise<void>) =>
     assert.rejects(work, (error) => hasCode(error, 'access_forbidden'));
+
+  it('are waited for no longer than the server is in the settings', async () => {
+    const waiting = ask('write');
+    remove();
+    await waiting;
+  });
 
   it('are asked for together with what was granted before (SEP-2350)', async () => {
     const waiting = Promise.all([ask('write'), ask('delete')]);

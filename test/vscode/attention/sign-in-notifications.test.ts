@@ -20,6 +20,7 @@ class States {
   readonly #wants = new Announcer<SignInWanted>(assert.ifError);
 
   readonly broker = {
+    servers: () => this.servers.map((id) => ({ id })),
     state: (id: ServerId) => this.#states.get(id) ?? { kind: 'signed-out' },
     stepUp: (id: ServerId) => this.stepUps.get(id),
     onDidChange: (listener: () => void) => this.#changes.listen(listener),
@@ -27,6 +28,12 @@ class States {
   } as unknown as Broker;
 
   readonly stepUps = new Map<ServerId, StepUp>();
+  servers: readonly ServerId[] = [tickets, wiki];
+
+  configure(...servers: readonly ServerId[]): void {
+    this.servers = servers;
+    this.#changes.announce(undefined);
+  }
 
   become(id: ServerId, state: CredentialState): void {
     this.#states.set(id, state);
@@ -204,6 +211,23 @@ describe('the notification that asks for a sign-in', () => {
     first.press('Sign In');
     await aMoment();
     assert.deepEqual(signedIn, []);
+  });
+
+  it('makes room when its server is taken out of the settings, and signs in for nothing then', async () => {
+    const { editor, states, signedIn } = setUp();
+    states.want(tickets);
+    states.want(wiki);
+    const first = await editor.window.message(/“tickets”/);
+    states.configure(wiki);
+    (await editor.window.message(/“wiki”/)).close();
+    first.press('Sign In');
+    await aMoment();
+    assert.deepEqual(signedIn, []);
+    states.configure(tickets, wiki);
+    states.want(tickets, undefined, true);
+    (await editor.window.message(/“tickets”/)).press('Sign In');
+    await aMoment();
+    assert.deepEqual(signedIn, [tickets]);
   });
 
   it('makes room when nobody answers it, and can still be answered', async () => {

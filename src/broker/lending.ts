@@ -177,8 +177,9 @@ export class Lending {
     if (!isAlive(credential) || activity.kind === 'ended') throw refused(credential);
     if (isUsable(credential.tokens, nowMs)) return credential;
     if (activity.kind === 'retrying' && nowMs < attemptAtMs(activity, nowMs)) {
-      const cause = new BrokerError(activity.code, 'The last attempt to renew the token failed.');
-      throw notNow(cause, activity.nextAttemptAtMs);
+      const { code, details = {}, nextAttemptAtMs } = activity;
+      const cause = new BrokerError(code, 'The last attempt to renew the token failed.', { details });
+      throw notNow(cause, nextAttemptAtMs);
     }
     return refresher.refresh(key, 'call');
   }

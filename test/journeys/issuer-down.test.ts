@@ -63,6 +63,23 @@ describe('an issuer that is down', () => {
     await until(() => window.log(/Renewed/) !== undefined);
   });
 
+  it('is named to every call, also to those that do not try themselves, when its certificate is not trusted', async () => {
+    let isTrusted = true;
+    const untrusted = Object.assign(new Error('self-signed'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+    const { issuer, window } = await ground.signedIn({
+      window: {
+        fetch: (url, init) =>
+          isTrusted ? fetch(url, init) : Promise.reject(new TypeError('fetch failed', { cause: untrusted })),
+      },
+    });
+    const { call } = await window.connect('tickets');
+    isTrusted = false;
+    window.clock.leap(dueMs + pastTheEndMs);
+    const { host } = new URL(issuer.issuer);
+    const texts = [await call('whoami').catch(String), await call('whoami').catch(String)];
+    for (const text of texts) assert.ok(text.includes(`The certificate of ${host} is not trusted`), text);
+  });
+
   it('is also one whose metadata cannot be had after a reload', async () => {
     const { issuer, server, window } = await ground.signedIn();
     await window.close();

@@ -215,6 +215,7 @@ export class Refresher {
       sinceMs,
       nextAttemptAtMs,
       code: error.code,
+      details: error.details,
       ...(retryAfterMs > 0 && { isAskedToWait: true }),
     });
     const outcome = isBraked ? 'braked' : 'unavailable';

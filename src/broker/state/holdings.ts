@@ -1,7 +1,7 @@
 import type { Disposable } from '../../core/announcer.js';
 import { Announcer } from '../../core/announcer.js';
 import { isOlder, isRenewable, keyOf, keyText, type Credential } from '../../core/credential.js';
-import type { ErrorCode } from '../../core/errors.js';
+import type { ErrorCode, ErrorDetails } from '../../core/errors.js';
 import type { CredentialState } from '../../core/state.js';
 import { elsewhere } from '../../oauth/audience.js';
 import { isSpent } from './schedule.js';
@@ -18,6 +18,8 @@ export type Activity =
       readonly sinceMs: number;
       readonly nextAttemptAtMs: number;
       readonly code: ErrorCode;
+      /** The facts about the failure, for the calls that fail until the next attempt. */
+      readonly details?: ErrorDetails;
       /** The issuer itself said when to come again (RFC 9110 §10.2.3), so another network changes nothing. */
       readonly isAskedToWait?: true;
     };

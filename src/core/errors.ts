@@ -107,6 +107,8 @@ export type ErrorCode =
   | 'socket_unusable'
   /** The token is bound to a key of ours, so that a header alone is worth nothing. */
   | 'token_bound'
+  /** The editor would send the requests, and the header with the token, to another address than the one in the settings. */
+  | 'address_changed'
   /** There is no such server in the settings, or it is not allowed yet. */
   | 'server_unknown'
   /** A stored record is damaged or of a version we do not know. */

@@ -104,6 +104,35 @@ describe('a token that is delivered in a header', () => {
     (await window.editor.window.message(/needs you to sign in/)).close();
   });
 
+  /** Signed in for a server whose address ends with `path`. */
+  async function signedInAt(path: string) {
+    const issuer = await ground.issuer();
+    const resource = await ground.resource(issuer);
+    const entry = { type: 'http', url: resource.url + path, delivery: 'header' };
+    const { window } = ground.window({ user: { 'mcpCredentials.servers': { tickets: entry } } });
+    await window.signIn();
+    return { resource, window };
+  }
+
+  for (const [configured, asked] of [
+    ['/group%2Fname', '/group/name'],
+    ['/group?filter=a%26b%3D1', '/group?filter=a&b=1'],
+  ] as const) {
+    it(`goes nowhere when the editor would ask ${asked} in the place of ${configured}`, async () => {
+      const { resource, window } = await signedInAt(configured);
+      await assert.rejects(window.editor.resolve('tickets'), (error: Error) => {
+        assert.ok(error.message.includes(` to ${resource.url}${asked}, `), error.message);
+        return /Take "delivery" out of its entry/.test(error.message);
+      });
+    });
+  }
+
+  it('reaches an address that the editor only writes in another way', async () => {
+    const { window } = await signedInAt('/t%C3%A9am%20a?q=a+b%23c');
+    const { headers } = await window.editor.resolve('tickets');
+    assert.match(headers['Authorization'] ?? '', /^Bearer ./);
+  });
+
   it('cannot be one that is bound to a key: that needs a proof with each request', async () => {
     const issuer = await ground.issuer({ bindsTokens: true });
     const resource = await ground.resource(issuer);

@@ -61,8 +61,15 @@ export class FakeUri {
     return fileURLToPath(this.text);
   }
 
-  toString(): string {
-    return this.text;
+  /**
+   * @param skipEncoding - as the editor itself asks a server: what was encoded is so no more, but for what would end a
+   *   part of the address
+   */
+  toString(skipEncoding = false): string {
+    if (!skipEncoding) return this.text;
+    const { protocol, host, pathname, search } = new URL(this.text);
+    const plain = (part: string) => decodeURIComponent(part).replaceAll(/[#?]/g, encodeURIComponent);
+    return `${protocol}//${host}${plain(pathname)}${search && `?${plain(search.slice(1))}`}`;
   }
 
   toJSON(): string {

@@ -107,6 +107,7 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
     /set “mcpCredentials\.proxy\.transport” to "port"/,
   ],
   token_bound: [{}, /Take "delivery" out of its entry/],
+  address_changed: [{ address: 'https://mcp.example.com/group/name' }, /Take "delivery" out of its entry/],
   server_unknown: [{}, /in the setting “mcpCredentials\.servers”/],
   record_damaged: [{}, runSignIn],
   record_elsewhere: [{}, /Reload this window/],

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Event, EventEmitter, McpHttpServerDefinition, McpServerDefinitionProvider } from 'vscode';
+import type { Event, EventEmitter, McpHttpServerDefinition, McpServerDefinitionProvider, Uri } from 'vscode';
 import type { Broker } from '../../broker/broker.js';
 import type { Disposable } from '../../core/announcer.js';
 import { BrokerError, canUserHelp } from '../../core/errors.js';
@@ -128,10 +128,11 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
 
   /**
    * Puts the token of the moment into what is resolved, which the editor does not store.
-   * @throws BrokerError as `accessToken`; `resource_mismatch`, `origin_not_allowed`, `token_bound`
+   * @throws BrokerError as `accessToken`; `resource_mismatch`, `origin_not_allowed`, `token_bound`, `address_changed`
    */
   async #withToken(server: Server, resolved: McpHttpServerDefinition): Promise<McpHttpServerDefinition> {
     const { id, url } = server;
+    requireUnchanged(url, resolved.uri);
     const lent = await this.parts.broker.accessToken(id);
     const { token, account, reach, prove, expiresAtMs } = lent;
     if (!reaches(reach, url)) throw outOfReach(url, reach, account);
@@ -183,6 +184,15 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
     this.#offered = summary;
     this.#changed.fire();
   }
+}
+
+/** The editor decodes what it asks, so that an encoded slash leads to another place, for which the token is not. */
+function requireUnchanged(url: string, uri: Uri): void {
+  const asked = uri.toString(true);
+  if (URL.canParse(asked) && new URL(asked).href === new URL(url).href) return;
+  throw new BrokerError('address_changed', 'The editor would ask another address.', {
+    details: { address: asked },
+  });
 }
 
 const slowIssuer = (): BrokerError =>

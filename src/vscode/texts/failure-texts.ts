@@ -359,6 +359,12 @@ export function failureText(
         'The token for “{0}” is bound to a key of this extension, so it cannot be delivered in a header. Take "delivery" out of its entry in the settings.',
         server,
       ),
+    address_changed: () =>
+      l10n.t(
+        'The editor changes the address of “{0}” to {1}, so its token cannot be delivered in a header. Take "delivery" out of its entry in the settings.',
+        server,
+        detail('address'),
+      ),
     server_unknown: () =>
       l10n.t('There is no MCP server “{0}” in the setting “mcpCredentials.servers”.', server),
     record_damaged: () => l10n.t('What was stored for “{0}” is damaged.', server) + ' ' + signIn,

@@ -157,6 +157,19 @@ describe('the text of a failure', () => {
     assert.doesNotMatch(text, /just issued/);
   });
 
+  it('does not call a status a failure that is none, and says what may have come in the place of an answer', () => {
+    const textOf = (status: number) => {
+      const error = new BrokerError('server_failed', '', { details: { status } });
+      return failureText(l10n, error, tickets, nowMs, editor);
+    };
+    for (const status of [200, 204]) {
+      assert.match(textOf(status), /is no answer to the call.*login page.*Check its URL in the settings/);
+      assert.doesNotMatch(textOf(status), /answered with HTTP status/);
+    }
+    for (const status of [199, 300, 404, 503])
+      assert.match(textOf(status), new RegExp(`answered with HTTP status ${status}\\. Try again`));
+  });
+
   it('says of a token that is not given now what was heard, and nothing in its place', () => {
     const details = { nextAttemptAtMs: nowMs + 90_000 };
     const textOf = (more: object) => {

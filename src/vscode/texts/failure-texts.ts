@@ -306,11 +306,16 @@ export function failureText(
         detail('host'),
       ),
     server_failed: () =>
-      l10n.t(
-        'The MCP server “{0}” answered with HTTP status {1}. Try again; if this goes on, ask who runs the server.',
-        server,
-        detail('status'),
-      ),
+      isSuccess(Number(error.details['status']))
+        ? l10n.t(
+            'What the MCP server “{0}” sent is no answer to the call: perhaps a login page of the network, or a packed answer. Check its URL in the settings, then try again; if this goes on, ask who runs the server.',
+            server,
+          )
+        : l10n.t(
+            'The MCP server “{0}” answered with HTTP status {1}. Try again; if this goes on, ask who runs the server.',
+            server,
+            detail('status'),
+          ),
     too_many_waiting: () =>
       l10n.t('Many calls wait for you already, so this one to “{0}” did not.', server) + ' ' + signIn,
     redirect_refused: () =>
@@ -414,6 +419,8 @@ export function failureText(
   };
   return texts[error.code]();
 }
+
+const isSuccess = (status: number): boolean => status >= 200 && status < 300;
 
 /** @param lost - the id of the client that the storage does not have any more */
 function clientMissingText(l10n: L10n, who: string, lost: string): string {

@@ -79,7 +79,7 @@ export class Readiness {
       }
       return false;
     };
-    if (isAsking && !signal.aborted && loader.isLocked) lock.ask();
+    if (isAsking && !signal.aborted && loader.isLocked) lock.ask(true);
     await until(onDidChange, () => !servers.has(id) || isIn(), signal);
     // Nobody can sign in any more for what is taken out of the settings.
     servers.get(id);
@@ -88,7 +88,7 @@ export class Readiness {
   /** Lets the user know that a start found nobody signed in, or the lock closed; asked about once for each cause. */
   wantSignIn(id: ServerId): void {
     const { lock, loader, wants } = this.parts;
-    if (loader.isLocked) lock.ask();
+    if (loader.isLocked) lock.ask(false);
     else wants.want(id, false);
   }
 }

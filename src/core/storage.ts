@@ -33,8 +33,8 @@ export interface StorageHealth {
 export interface Storage extends Lock {
   readonly health: StorageHealth;
   onDidChange(listener: () => void): Disposable;
-  /** @param listener - is called when something needs what is locked */
-  onDidAsk(listener: () => void): Disposable;
+  /** @param listener - is called as `ask` is */
+  onDidAsk(listener: (isCall: boolean) => void): Disposable;
   /** Whether there is no passphrase yet, so that one is to be chosen. */
   isPassphraseNew(): Promise<boolean>;
   /**

@@ -42,7 +42,7 @@ export class WindowStorage implements Storage, Disposable {
   /** globalState, or what stands in for it where nothing is to be left behind. */
   readonly memento: Memento;
   readonly #changes: Announcer<undefined>;
-  readonly #asks: Announcer<undefined>;
+  readonly #asks: Announcer<boolean>;
   readonly #unlocks: Announcer<undefined>;
   readonly #closing = new AbortController();
   readonly #watched: WatchedSecrets;
@@ -127,11 +127,11 @@ export class WindowStorage implements Storage, Disposable {
     return this.#opening.state.kind === 'locked';
   }
 
-  ask(): void {
-    this.#asks.announce(undefined);
+  ask(isCall: boolean): void {
+    this.#asks.announce(isCall);
   }
 
-  onDidAsk(listener: () => void): Disposable {
+  onDidAsk(listener: (isCall: boolean) => void): Disposable {
     return this.#asks.listen(listener);
   }
 

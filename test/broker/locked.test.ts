@@ -30,7 +30,7 @@ describe('the broker behind a lock', () => {
   it('says so, knows the account, and asks for nothing by itself', () => {
     assert.deepEqual(broker.state(notes), { kind: 'locked' });
     assert.equal(broker.account(notes)?.label, 'alice@example.com');
-    assert.deepEqual([profile.lock.asked, wanted], [0, []]);
+    assert.deepEqual([profile.lock.asked, wanted], [[], []]);
     assert.equal(profile.log.at('error').length, 0, 'That it is locked is no trouble.');
   });
 
@@ -40,9 +40,14 @@ describe('the broker behind a lock', () => {
     await fails(broker.signOut(notes), 'storage_locked');
   });
 
+  it('tells a start that meets it apart from a call that waits for it', () => {
+    broker.wantSignIn(notes);
+    assert.deepEqual([profile.lock.asked, wanted], [[false], []]);
+  });
+
   it('loads everything when it opens, and lets those who waited go on', async () => {
     const waiting = broker.signedIn(notes, new AbortController().signal);
-    assert.equal(profile.lock.asked, 1);
+    assert.deepEqual(profile.lock.asked, [true]);
     profile.lock.unlock();
     await waiting;
     assert.equal(broker.state(notes).kind, 'ready');
@@ -60,6 +65,6 @@ describe('the broker behind a lock', () => {
     await until(broker, () => wanted.length > 0);
     end.abort(new Error('The caller has gone.'));
     await waiting;
-    assert.deepEqual([wanted.length, profile.lock.asked], [1, 1]);
+    assert.deepEqual([wanted.length, profile.lock.asked], [1, [true]]);
   });
 });

@@ -181,9 +181,32 @@ describe('a storage', () => {
       const told = () => whoami(window).catch(String);
       const instructions = /locked.*“MCP Credentials: Show Status”.*passphrase/;
       assert.match(await told(), instructions);
-      (await window.editor.window.message(/are locked/)).close();
+      const first = await window.editor.window.message(/are locked/);
       assert.match(await told(), instructions);
       assert.equal(window.editor.window.messages.length, 1, 'Said once.');
+      first.close();
+    });
+
+    it('is mentioned again to the next call when the notification was closed, or the passphrase not entered', async () => {
+      const { window } = await locked();
+      const { call } = await window.connect('tickets');
+      const messages = () => window.editor.window.messages.length;
+      const calls = [call('whoami')];
+      (await window.editor.window.message(/are locked/)).close();
+      await window.waiting(1);
+      assert.equal(messages(), 1, 'Nobody asks by itself.');
+      calls.push(call('whoami'));
+      (await window.editor.window.message(/are locked/)).press('Unlock');
+      const box = await window.editor.window.input(/passphrase of your stored/);
+      calls.push(call('whoami'));
+      await window.waiting(3);
+      assert.equal(messages(), 2, 'The box is open.');
+      box.hide();
+      calls.push(call('whoami'));
+      (await window.editor.window.message(/are locked/)).press('Unlock');
+      (await window.editor.window.input(/passphrase of your stored/)).enter(sesame);
+      assert.deepEqual(await Promise.all(calls), Array(4).fill(alice));
+      assert.equal(messages(), 3);
     });
 
     it('is opened by a wrong passphrase of the environment no more than by a wrong one that is typed', async () => {

@@ -5,12 +5,12 @@ import type { SecretStore } from '../../src/core/ports.js';
 /** A lock that a test closes and opens, and a secret store behind it. */
 export class FakeLock implements Lock {
   isLocked = false;
-  /** How often somebody wanted it open. */
-  asked = 0;
+  /** For each time that somebody wanted it open, whether it was for a call. */
+  readonly asked: boolean[] = [];
   readonly #listeners = new Set<() => void>();
 
-  ask(): void {
-    this.asked += 1;
+  ask(isCall: boolean): void {
+    this.asked.push(isCall);
   }
 
   onDidUnlock(listener: () => void) {

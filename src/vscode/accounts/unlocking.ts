@@ -10,10 +10,15 @@ import { unlinked } from '../editor/unlinked.js';
 /** NIST SP 800-63B asks for 15 where a passphrase is all there is; scrypt makes up for some of it. */
 const shortest = 12;
 
-/** Opens what is locked: says in one notification that something waits for it, and asks for the passphrase on a click. */
+/**
+ * Opens what is locked: says in one notification that something waits for it, and asks for the passphrase on a click.
+ * One that was closed, or whose click has opened nothing, comes again with the next call that waits, and with nothing else.
+ */
 export class Unlocking implements Disposable {
   readonly #listening: Disposable;
   #hasAsked = false;
+  /** Whether the notification is open, or what a click on it has led to. */
+  #isOpen = false;
   readonly #closing = new AbortController();
 
   constructor(
@@ -21,7 +26,7 @@ export class Unlocking implements Disposable {
     private readonly storage: Storage,
     private readonly log: Log,
   ) {
-    this.#listening = storage.onDidAsk(() => void this.#offer());
+    this.#listening = storage.onDidAsk((isCall) => void this.#offer(isCall));
   }
 
   dispose(): void {
@@ -53,11 +58,16 @@ export class Unlocking implements Disposable {
     }
   }
 
-  async #offer(): Promise<void> {
+  async #offer(isCall: boolean): Promise<void> {
+    if (this.#isOpen || (this.#hasAsked && !isCall)) return;
+    this.#hasAsked = true;
+    this.#isOpen = true;
+    await this.#notify().finally(() => (this.#isOpen = false));
+  }
+
+  async #notify(): Promise<void> {
     const { vs, storage } = this;
     const { l10n, window } = vs;
-    if (this.#hasAsked) return;
-    this.#hasAsked = true;
     const isNew = await storage.isPassphraseNew().catch(() => false);
     const [text, button] = isNew
       ? [

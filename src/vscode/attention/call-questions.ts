@@ -1,4 +1,5 @@
 import { assertNever } from '../../core/assert-never.js';
+import type { Disposable } from '../../core/announcer.js';
 import type { Clock } from '../../core/ports.js';
 import type { AskAboutCall, CallQuestion } from '../../core/rule.js';
 import type { VSCode } from '../editor/api.js';
@@ -18,15 +19,19 @@ interface Waiting {
   readonly signal: AbortSignal;
   readonly answer: (answer: 'allowed' | 'denied') => void;
   readonly fail: (error: unknown) => void;
+  /** Until it is its turn at the latest. */
+  readonly turn: Disposable;
 }
 
 /**
- * Asks the user about calls for which a rule wants it: one notification at a time and one for each call. What a call
- * sends along is not shown: whoever writes it could make it look like words of ours. The chat shows it.
+ * Asks the user about calls for which a rule wants it: one notification for each call, and one at a time. But a call
+ * waits from the start, and is not to end unasked behind others: nobody waits for a turn for longer than the editor
+ * leaves a notification in sight. What a call sends along is not shown: whoever writes it could make it look like words
+ * of ours. The chat shows it.
  */
 export class CallQuestions {
-  readonly #waiting: Waiting[] = [];
-  #isShowing = false;
+  readonly #waiting = new Set<Waiting>();
+  #inSight = 0;
 
   constructor(
     private readonly vs: VSCode,
@@ -36,50 +41,61 @@ export class CallQuestions {
   /** Closing the notification is a no: what nobody wants to think about is not to happen. */
   readonly ask: AskAboutCall = (question, signal) =>
     new Promise((resolve, reject) => {
-      const onAbort = () => reject(signal.reason as Error);
-      signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) {
-        onAbort();
+        reject(signal.reason as Error);
         return;
       }
-      this.#waiting.push({ question, signal, answer: resolve, fail: reject });
-      if (!this.#isShowing) void this.#showAll();
+      const turn = this.clock.after(patienceMs, () => this.#show(waiting));
+      const waiting: Waiting = { question, signal, answer: resolve, fail: reject, turn };
+      this.#waiting.add(waiting);
+      const onAbort = () => {
+        this.#endWait(waiting);
+        reject(signal.reason as Error);
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#showNext();
     });
 
-  async #showAll(): Promise<void> {
-    this.#isShowing = true;
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      if (!next.signal.aborted) await this.#show(next);
-    }
-    this.#isShowing = false;
+  #endWait(waiting: Waiting): void {
+    waiting.turn.dispose();
+    this.#waiting.delete(waiting);
   }
 
-  /** Resolves when the notification is out of the way of the next. */
-  #show({ question, signal, answer, fail }: Waiting): Promise<void> {
+  #showNext(): void {
+    const [next] = this.#waiting;
+    if (this.#inSight === 0 && next !== undefined) this.#show(next);
+  }
+
+  #show(waiting: Waiting): void {
+    const { question, signal, answer, fail } = waiting;
     const { l10n, window } = this.vs;
     const [allow, deny] = [l10n.t('Allow'), l10n.t('Don’t Allow')];
-    return new Promise((resolve) => {
-      const done = () => {
-        timer.dispose();
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = this.clock.after(patienceMs, done);
-      signal.addEventListener('abort', done, { once: true });
-      // What the editor cannot show fails its call, and no other.
-      const show = async () => window.showWarningMessage(unlinked(textFor(l10n, question)), allow, deny);
-      show()
-        .then((choice) => {
-          done();
-          answer(choice === allow ? 'allowed' : 'denied');
-          if (signal.aborted && choice === allow)
-            window.setStatusBarMessage(l10n.t('The call had ended before you allowed it.'), flashMs);
-        })
-        .catch((error: unknown) => {
-          done();
-          fail(error);
-        });
-    });
+    this.#endWait(waiting);
+    this.#inSight += 1;
+    let isInSight = true;
+    const outOfSight = () => {
+      if (!isInSight) return;
+      isInSight = false;
+      timer.dispose();
+      signal.removeEventListener('abort', outOfSight);
+      this.#inSight -= 1;
+      this.#showNext();
+    };
+    const timer = this.clock.after(patienceMs, outOfSight);
+    signal.addEventListener('abort', outOfSight, { once: true });
+    // What the editor cannot show fails its call, and no other.
+    const show = async () => window.showWarningMessage(unlinked(textFor(l10n, question)), allow, deny);
+    show()
+      .then((choice) => {
+        outOfSight();
+        answer(choice === allow ? 'allowed' : 'denied');
+        if (signal.aborted && choice === allow)
+          window.setStatusBarMessage(l10n.t('The call had ended before you allowed it.'), flashMs);
+      })
+      .catch((error: unknown) => {
+        outOfSight();
+        fail(error);
+      });
   }
 }
 

@@ -8,6 +8,8 @@ import { FakeEditor } from '../../support/fake-editor.js';
 const account = { issuer: 'https://login.example.com', subject: 'alice', label: 'alice@example.com' };
 const server = 'mail' as ServerId;
 
+const aMoment = () => new Promise((resolve) => setImmediate(resolve));
+
 describe('the question about a call', () => {
   const setUp = () => {
     const [editor, clock] = [new FakeEditor(), new FakeClock()];
@@ -82,6 +84,27 @@ describe('the question about a call', () => {
     assert.deepEqual(await Promise.all(answers), ['allowed', 'allowed']);
   });
 
+  it('waits for its turn no longer than half a minute, since its call waits no longer for a late one', async () => {
+    const { editor, clock, ask } = setUp();
+    const shown = () => editor.window.messages.map(({ text }) => /"(\d)"/.exec(text)?.[1]).join('');
+    const answers = ['1', '2', '3', '4'].map((name) => ask(name));
+    const first = await editor.window.message(/"1"/);
+    clock.advance(20_000);
+    first.press('Allow');
+    await aMoment();
+    answers.push(ask('5'));
+    assert.equal(shown(), '12');
+    clock.advance(9_999);
+    assert.equal(shown(), '12', 'One at a time while somebody answers.');
+    clock.advance(1);
+    assert.equal(shown(), '1234');
+    clock.advance(20_000);
+    assert.equal(shown(), '12345');
+    for (const notice of editor.window.messages) if (notice.isOpen) notice.press('Allow');
+    assert.deepEqual(await Promise.all(answers), Array(5).fill('allowed'));
+    assert.deepEqual(clock.pending, []);
+  });
+
   it('is not asked for a call that has ended, and an answer that comes too late says so', async () => {
     const { editor, clock, ask } = setUp();
     const [first, second] = [new AbortController(), new AbortController()];
@@ -94,7 +117,7 @@ describe('the question about a call', () => {
     (await editor.window.message(/"three"/)).press('Allow');
     assert.equal(await answers[2], 'allowed');
     notice.press('Allow');
-    await new Promise((resolve) => setImmediate(resolve));
+    await aMoment();
     assert.deepEqual(editor.window.flashes, ['The call had ended before you allowed it.']);
     assert.equal(editor.window.messages.length, 2);
     assert.deepEqual(clock.pending, []);

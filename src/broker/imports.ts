@@ -2,11 +2,11 @@ import type { Account } from '../core/account.js';
 import { isSameIssuer } from '../core/address.js';
 import type { Audit } from '../core/audit.js';
 import type { Client } from '../core/client.js';
-import { isAlive, keyOf, keyText, type Credential, type LiveCredential } from '../core/credential.js';
+import { isRenewable, keyOf, keyText, type CredentialKey, type LiveCredential } from '../core/credential.js';
 import { BrokerError, hasCode } from '../core/errors.js';
-import type { ForeignClient, ForeignTokens, FoundContent } from '../core/importing.js';
+import type { ForeignClient, FoundContent, RenewableTokens } from '../core/importing.js';
+import type { HeldLease } from '../core/lease.js';
 import type { RefusalReason } from '../core/refusal.js';
-import type { Secret } from '../core/secret.js';
 import type { AuthorizationServer } from '../oauth/authorization-server.js';
 import { identify } from '../oauth/identity.js';
 import { discoverResource } from '../oauth/protected-resource.js';
@@ -14,14 +14,15 @@ import { askWhoItIs } from '../oauth/userinfo.js';
 import { Spending, type SpendingParts } from './refresh/spending.js';
 import type { BoundServers } from './servers/bound-servers.js';
 import { cancelled } from './state/failures.js';
-import { clientFrom, credentialFrom } from './sign-in/foreign-grant.js';
-import { newest, renewed } from './state/generation.js';
+import { claimFrom, clientFrom, issuedByGoogleAtMs } from './sign-in/foreign-grant.js';
+import { renewed } from './state/generation.js';
 import type { Holdings } from './state/holdings.js';
 import { chooseIssuer } from './sign-in/issuer-choice.js';
+import { ImportedGrants, type Imported, type Kept } from './sign-in/imported-grants.js';
 import type { KeptLeases } from './state/kept-leases.js';
 import type { Loader } from './servers/loader.js';
 import type { OwnClients } from './state/own-clients.js';
-import { patiently, readPatiently } from './state/patience.js';
+import { patiently } from './state/patience.js';
 import { Permission, type PermissionParts } from './sign-in/permission.js';
 import type { Questions } from '../core/questions.js';
 
@@ -30,20 +31,19 @@ export type Importable = Extract<FoundContent, { kind: 'google' | 'server' }>;
 
 /** How an import ended. */
 export type ImportResult =
-  | { readonly kind: 'imported'; readonly account: Account }
-  /** What is here already is newer, or as new, or allows more, and stays. */
-  | {
-      readonly kind: 'kept';
-      readonly account: Account;
-      /** Whether it is alive, and allows all that was found. */
-      readonly isCovered: boolean;
-    }
+  | Imported
+  | Kept
   /** The tokens speak for somebody else than the file says. */
   | { readonly kind: 'another-person'; readonly named: string; readonly actual: string }
-  /** The issuer does not take the refresh token any more. */
-  | { readonly kind: 'ended'; readonly reason: RefusalReason }
+  | Ended
   /** The server now leads to another issuer than the one that gave out the tokens. */
   | { readonly kind: 'another-issuer'; readonly issuer: string };
+
+/** The issuer does not take the refresh token any more. */
+export interface Ended {
+  readonly kind: 'ended';
+  readonly reason: RefusalReason;
+}
 
 export interface ImportsParts extends Omit<SpendingParts, 'closing'>, PermissionParts {
   readonly audit: Audit;
@@ -59,7 +59,7 @@ export interface ImportsParts extends Omit<SpendingParts, 'closing'>, Permission
 
 /** What another program says about tokens that name no audience. */
 interface Claim {
-  readonly tokens: ForeignTokens & { readonly refreshToken: Secret };
+  readonly tokens: RenewableTokens;
   readonly client: ForeignClient;
   /** What they are called until it is known whose they are. */
   readonly label: string;
@@ -71,9 +71,11 @@ interface Claim {
  */
 export class Imports {
   readonly #spending: Spending;
+  readonly #grants: ImportedGrants;
 
   constructor(private readonly parts: ImportsParts) {
     this.#spending = new Spending(parts);
+    this.#grants = new ImportedGrants(parts);
   }
 
   /**
@@ -142,23 +144,24 @@ export class Imports {
     const { issuer } = server;
     const client = clientFrom(foreign, server, 'entered');
     const nobody = { issuer, subject: `import ${label}`, label };
-    // Only to be renewed with: whom it is for is known with the answer, and there may be no access token at all.
-    const accessToken = tokens.accessToken ?? tokens.refreshToken;
-    const claimed = credentialFrom(nobody, client, issuer, tokens, accessToken, clock.nowMs());
-    const key = keyOf(claimed);
-    const answer = await leases.hold(keyText(key), async (lease) => {
-      const said = await this.#spending.ask(claimed, lease);
+    const issuedAtMs = issuedByGoogleAtMs(tokens, clock.nowMs());
+    // Only to be renewed with: whom it is for is known with the answer.
+    const claimed = claimFrom(nobody, client, issuer, tokens, clock.nowMs(), issuedAtMs);
+    const fresh = await leases.hold(keyText(keyOf(claimed)), async (lease) => {
+      const said = await this.#renew(claimed, lease);
       // Nothing is stored under this key that would end the note, and the file may be tried once more.
-      if (said.kind !== 'unavailable') await vault.attempts.end(key, claimed.generation);
+      await vault.attempts.end(keyOf(claimed), claimed.generation);
       return said;
     });
-    if (answer.kind === 'unavailable') throw answer.error;
-    if (answer.kind === 'refused') return { kind: 'ended', reason: answer.reason };
-    const fresh = renewed(claimed, answer.tokens, 1, clock.nowMs());
+    if ('kind' in fresh) return fresh;
     const account = await askWhoItIs(fetch, server, fresh.tokens.accessToken, closing);
     const objection = await admit(account, fresh.scopes);
     if (objection !== undefined) return objection;
-    const result = await this.#keep({ ...fresh, account }, claimed.tokens.issuedAtMs, true);
+    const owned = { ...fresh, account };
+    const outcome =
+      (await this.#grants.covered(owned)) ??
+      (await leases.hold(keyText(keyOf(owned)), () => this.#grants.keep(owned, issuedAtMs)));
+    const result = await this.#grants.conclude(outcome, owned);
     await patiently(clock, () => this.#keepClient(client, account));
     return result;
   }
@@ -195,74 +198,61 @@ export class Imports {
       if (confirmed === undefined) throw cancelled();
     }
     if (issuers.audienceless(metadata.issuer) !== undefined) {
-      const { refreshToken } = tokens;
-      // As with files of that issuer: what could not be renewed ends within the hour.
-      if (refreshToken === undefined) return { kind: 'ended', reason: 'not-renewable' };
-      const claim = { tokens: { ...tokens, refreshToken }, client: foreign, label: server.url };
+      const claim = { tokens, client: foreign, label: server.url };
       return this.#shared(metadata, claim, async (owner, scopes) => {
         await new Permission(this.parts, server, questions, metadata.issuer, scopes).keepFor(owner, scopes);
         return undefined;
       });
     }
     const client = clientFrom(foreign, metadata, 'dynamic');
-    const { accessToken } = tokens;
-    const credential = credentialFrom(account, client, resource.resource, tokens, accessToken, clock.nowMs());
-    return this.#keep(credential, credential.tokens.issuedAtMs, false);
+    return this.#proven(claimFrom(account, client, resource.resource, tokens, clock.nowMs()));
   }
 
   /**
-   * Under the lease, so that a renewal of what is here comes to its end first.
-   * @param issuedAtMs - when the other program got its tokens
-   * @param isProven - whether the issuer has just renewed them
+   * Tokens for one server are renewed, too, which shows that they are good; from then on the refresh token is ours alone.
+   * What is here and alive stays unasked: it may descend from the same refresh token, and whoever spends that twice ends
+   * the grant of both (RFC 9700 §4.14.2). What comes back is saved before the lease is given up.
    */
-  async #keep(fresh: LiveCredential, issuedAtMs: number, isProven: boolean): Promise<ImportResult> {
-    const { clock, vault, leases, holdings, audit, issuers } = this.parts;
-    const { account, resource, scopes, tokens } = fresh;
-    const key = keyOf(fresh);
-    const covers: Covers = (...asked) => issuers.missingScopes(account.issuer, ...asked).length === 0;
-    let isCovered = false;
-    const kept = await leases.hold(keyText(key), async () => {
-      // Nobody can say of what cannot be read that it is older.
-      const stored = await readPatiently(this.parts, key, 'certain');
-      const held = holdings.get(keyText(key))?.credential;
-      // News of another window may have got lost.
-      const present = held === undefined ? stored : newest(held, stored);
-      isCovered = present !== undefined && isAlive(present) && covers(present.scopes, scopes);
-      if (!mayReplace(present, fresh, { issuedAtMs, isProven, covers })) return undefined;
-      const after = (present?.generation ?? 0) + 1;
-      const next = { ...fresh, generation: Math.max(after, await vault.generations.next(key)) };
-      return (await patiently(clock, () => vault.put(next))) === 'saved' ? next : undefined;
-    });
-    const about = { kind: 'import', account, resource } as const;
-    if (kept === undefined) {
-      audit.record({ ...about, outcome: 'not-newer' });
-      return { kind: 'kept', account, isCovered };
-    }
-    if (holdings.get(keyText(key)) !== undefined) holdings.take(kept);
-    const { generation } = kept;
-    audit.record({ ...about, outcome: 'imported', generation, scopes, token: tokens.accessToken });
-    return { kind: 'imported', account };
+  async #proven(claim: LiveCredential): Promise<ImportResult> {
+    const { leases } = this.parts;
+    const outcome =
+      (await this.#grants.covered(claim)) ??
+      (await leases.hold(keyText(keyOf(claim)), (lease) => this.#prove(claim, lease)));
+    if ('reason' in outcome) return outcome;
+    return this.#grants.conclude(outcome, claim);
   }
-}
 
-/** Whether `granted` allows all of `wanted`, as their issuer understands scopes. */
-type Covers = (granted: readonly string[], wanted: readonly string[]) => boolean;
+  async #prove(claim: LiveCredential, lease: HeldLease): Promise<LiveCredential | Kept | Ended> {
+    const { vault } = this.parts;
+    const key = keyOf(claim);
+    const present = await this.#grants.present(key);
+    if (present !== undefined && isRenewable(present)) return this.#grants.kept(present, claim);
+    const claimed = { ...claim, generation: await vault.generations.next(key) };
+    const fresh = await this.#renew(claimed, lease);
+    // Who it is says the issuer, and not the file.
+    const outcome =
+      'kind' in fresh
+        ? fresh
+        : await this.#keepUnder(key, { ...fresh, account: identify(claim.account.issuer, fresh.tokens) });
+    await vault.attempts.end(key, claimed.generation);
+    return outcome;
+  }
 
-/**
- * Whether tokens of another program take the place of what is here: of nothing; of a grant that was refused, if they
- * are known to be good or were given out later; of older tokens that allow no more than they do.
- * @param about.issuedAtMs - when the other program got its tokens
- * @param about.isProven - whether the issuer has just renewed them
- */
-export function mayReplace(
-  present: Credential | undefined,
-  fresh: Credential,
-  about: { readonly issuedAtMs: number; readonly isProven: boolean; readonly covers: Covers },
-): boolean {
-  const { issuedAtMs, isProven, covers } = about;
-  if (present === undefined) return true;
-  if (present.tokens.kind === 'refused') return isProven || present.tokens.refusedAtMs < issuedAtMs;
-  return covers(fresh.scopes, present.scopes) && present.tokens.issuedAtMs < issuedAtMs;
+  /** @throws BrokerError what keeps `claimed` from being renewed now */
+  async #renew(claimed: LiveCredential, lease: HeldLease): Promise<LiveCredential | Ended> {
+    const answer = await this.#spending.ask(claimed, lease);
+    if (answer.kind === 'unavailable') throw answer.error;
+    if (answer.kind === 'refused') return { kind: 'ended', reason: answer.reason };
+    return renewed(claimed, answer.tokens, claimed.generation, this.parts.clock.nowMs());
+  }
+
+  /** Keeps `fresh` under the lease of `key`, which is its own unless the file has named somebody else. */
+  #keepUnder(key: CredentialKey, fresh: LiveCredential): Promise<LiveCredential | Kept> {
+    const own = keyText(keyOf(fresh));
+    return own === keyText(key)
+      ? this.#grants.keep(fresh)
+      : this.parts.leases.hold(own, () => this.#grants.keep(fresh));
+  }
 }
 
 const isSameAddress = (a: string, b: string): boolean => a.replace(/\/$/, '') === b.replace(/\/$/, '');

@@ -26,11 +26,13 @@ export interface ForeignTokens {
   readonly expiresAtMs?: number;
 }
 
+/** Those that can be renewed; nothing else is worth taking over. */
+export type RenewableTokens = ForeignTokens & { readonly refreshToken: Secret };
+
 /** The client for which they were issued. */
 export interface ForeignClient {
   readonly clientId: string;
   readonly clientSecret?: Secret;
-  readonly redirectUri?: string;
 }
 
 /** Why an entry cannot be imported, as far as its files say. */
@@ -57,7 +59,7 @@ export type FoundContent =
       readonly kind: 'google';
       /** Whose it is, if the file's name is right. */
       readonly email: string;
-      readonly tokens: ForeignTokens & { readonly refreshToken: Secret };
+      readonly tokens: RenewableTokens;
       readonly client: ForeignClient;
     }
   /** Application default credentials, which stay where they are and are used there. */
@@ -71,7 +73,7 @@ export type FoundContent =
   | {
       readonly kind: 'server';
       readonly serverUrl: string;
-      readonly tokens: ForeignTokens & { readonly accessToken: Secret };
+      readonly tokens: RenewableTokens & { readonly accessToken: Secret };
       readonly client: ForeignClient;
       /** Who issued the tokens; missing where nobody wrote it down. */
       readonly issuer?: string;

@@ -454,7 +454,7 @@ describe('tokens of mcp-remote', () => {
     assert.equal(window.editor.visits.length, 0);
   });
 
-  it('serve the server that they are for, and are renewed by the broker', async () => {
+  it('serve the server that they are for, and are renewed at once, and then by the broker', async () => {
     const { issuer, server, window: source } = await ground.signedIn();
     const [key = ''] = source.stores.credentialKeys;
     const record = JSON.parse((await source.stores.secrets.get(key)) ?? '') as {
@@ -497,6 +497,6 @@ describe('tokens of mcp-remote', () => {
     assert.equal(await call('whoami'), 'alice@example.com (Alice)');
     window.clock.leap(55_000);
     assert.equal(await call('whoami'), 'alice@example.com (Alice)');
-    assert.deepEqual([issuer.counts().refreshes, window.editor.opened.length], [1, 0]);
+    assert.deepEqual([issuer.counts().refreshes, window.editor.opened.length], [2, 0]);
   });
 });

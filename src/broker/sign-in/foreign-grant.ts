@@ -1,36 +1,43 @@
 import type { Account } from '../../core/account.js';
 import type { Client } from '../../core/client.js';
 import type { LiveCredential, Tokens } from '../../core/credential.js';
-import type { ForeignClient, ForeignTokens } from '../../core/importing.js';
-import type { Secret } from '../../core/secret.js';
+import type { ForeignClient, ForeignTokens, RenewableTokens } from '../../core/importing.js';
 import type { AuthorizationServer } from '../../oauth/authorization-server.js';
 
-/** Without an end of their own, tokens are taken to have been given out when time began: anything is newer. */
+/** Tokens of which nobody knows when they were given out: anything is newer. */
 const unknownAge = 0;
 
 /** How long Google's access tokens live; what a file says is their end alone. */
 const usualLifeMs = 3_600_000;
 
 /**
- * What another program has kept of a grant, as a credential here; its age is the least that it can be.
- * @param accessToken - what it has, or what stands in for it until there is one
- * @param nowMs - when it is imported, which counts as a sign-in
+ * When Google gave out what another program has kept, as far as that can be told from the end that it names.
+ * @returns 0 when it cannot: there is none, or it is further away than it can be
  */
-export function credentialFrom(
+export function issuedByGoogleAtMs({ expiresAtMs }: ForeignTokens, nowMs: number): number {
+  const issuedAtMs = expiresAtMs === undefined ? unknownAge : expiresAtMs - usualLifeMs;
+  return issuedAtMs > nowMs ? unknownAge : Math.max(unknownAge, issuedAtMs);
+}
+
+/**
+ * What another program has kept of a grant, as a credential that is good for nothing but being renewed.
+ * @param nowMs - when it is imported, which counts as a sign-in
+ * @param issuedAtMs - when its tokens were given out, if that is known
+ */
+export function claimFrom(
   account: Account,
   client: Client,
   resource: string,
-  { refreshToken, scopes, expiresAtMs }: ForeignTokens,
-  accessToken: Secret,
+  { accessToken, refreshToken, scopes }: RenewableTokens,
   nowMs: number,
+  issuedAtMs = unknownAge,
 ): LiveCredential {
   const tokens: Tokens = {
     kind: 'alive',
-    accessToken,
-    ...(refreshToken && { refreshToken }),
-    issuedAtMs: expiresAtMs === undefined ? unknownAge : Math.max(0, expiresAtMs - usualLifeMs),
+    accessToken: accessToken ?? refreshToken,
+    refreshToken,
+    issuedAtMs,
     signedInAtMs: nowMs,
-    ...(expiresAtMs !== undefined && { expiresAtMs }),
   };
   return { account, client, resource, generation: 1, scopes, tokens };
 }

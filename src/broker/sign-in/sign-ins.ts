@@ -1,9 +1,8 @@
-import { sameAccount, type Account } from '../../core/account.js';
+import type { Account } from '../../core/account.js';
 import { keyOf, keyText, type Credential } from '../../core/credential.js';
 import type { Audit } from '../../core/audit.js';
 import type { Counters } from '../../core/counters.js';
-import { BrokerError, describeError, hasCode } from '../../core/errors.js';
-import { isSameGrant } from '../../core/grant.js';
+import { BrokerError, hasCode } from '../../core/errors.js';
 import type { Questions } from '../../core/questions.js';
 import type { ServerId } from '../../core/server.js';
 import { keyOfEntry } from '../../vault/records/index-entry.js';
@@ -12,6 +11,7 @@ import { Brake } from '../state/brake.js';
 import { cancelled, tooMany } from '../state/failures.js';
 import type { Holdings } from '../state/holdings.js';
 import type { KeptLeases } from '../state/kept-leases.js';
+import { replaceOthers } from './other-grants.js';
 import { PastedRedirect } from './pasted-redirect.js';
 import { signIn, type SignInParts, type SignInWay } from './sign-in.js';
 import type { StepUps } from '../state/step-ups.js';
@@ -258,34 +258,17 @@ export class SignIns {
   }
 
   /**
-   * What the same account was granted under an earlier registration of ours is not used any more. Removed, it tells the
-   * windows that are bound to it to look for the account anew. A client of the settings makes no other one obsolete, nor
-   * does a grant of another kind; and of tokens that serve all servers, those stay that allow more.
+   * What the same account was granted under an earlier registration of ours is not used any more; of tokens that serve
+   * all servers, those stay that allow more.
    */
-  async #replaceOthers(credential: Credential): Promise<void> {
-    const { leases, vault, log, issuers } = this.parts;
-    const { account, client, resource, grant, scopes } = credential;
-    if (client.source === 'configured') return;
+  #replaceOthers(credential: Credential): Promise<void> {
+    const { issuers } = this.parts;
+    const { account, scopes } = credential;
     const isShared = issuers.audienceless(account.issuer) !== undefined;
-    await vault.look();
-    const others = vault
-      .list()
-      .filter((entry) => sameAccount(entry.account, account) && entry.resource === resource)
-      .filter((entry) => entry.clientId !== client.clientId && isSameGrant(entry.grant, grant))
-      .filter(
-        (entry) => !isShared || issuers.missingScopes(account.issuer, scopes, entry.scopes).length === 0,
-      );
-    for (const key of others.map(keyOfEntry)) {
-      try {
-        await leases.hold(keyText(key), async () => {
-          const other = await vault.get(key);
-          if (other?.client.source === 'configured') return;
-          const gone = { ...credential, client: { ...client, clientId: key.clientId }, generation: 1 };
-          await vault.remove(other ?? gone);
-        });
-      } catch (error) {
-        log.warn(`A credential of an earlier registration is left: ${describeError(error)}`);
-      }
-    }
+    return replaceOthers(
+      this.parts,
+      credential,
+      (entry) => !isShared || issuers.missingScopes(account.issuer, scopes, entry.scopes).length === 0,
+    );
   }
 }

@@ -1,0 +1,57 @@
+import { sameAccount } from '../../core/account.js';
+import { keyOf, keyText, type Credential } from '../../core/credential.js';
+import { describeError } from '../../core/errors.js';
+import { isSameGrant } from '../../core/grant.js';
+import type { Log } from '../../core/ports.js';
+import type { CredentialVault } from '../../vault/credentials.js';
+import { keyOfEntry, type ListedCredential } from '../../vault/records/index-entry.js';
+import type { KeptLeases } from '../state/kept-leases.js';
+
+export interface OtherGrantsParts {
+  readonly leases: KeptLeases;
+  readonly vault: CredentialVault;
+  readonly log: Log;
+}
+
+/** What the account of `credential` was granted for the same resource, and in the same way, by other clients. */
+export function otherGrants(
+  { vault }: Pick<OtherGrantsParts, 'vault'>,
+  credential: Credential,
+): readonly ListedCredential[] {
+  const { account, resource, grant } = credential;
+  const own = keyText(keyOf(credential));
+  return vault
+    .list()
+    .filter((entry) => sameAccount(entry.account, account) && entry.resource === resource)
+    .filter((entry) => isSameGrant(entry.grant, grant) && keyText(keyOfEntry(entry)) !== own);
+}
+
+/**
+ * Removes those of the other grants that `credential`, which has just been saved, makes obsolete. Removed, they tell the
+ * windows that are bound to them to look for the account anew. A client of the settings makes no other one obsolete, nor
+ * does any other one make its own. Never rejects because of one of them: it is used no longer, and does no harm.
+ * @param isObsolete - is given what is stored of it; undefined when that cannot be read
+ */
+export async function replaceOthers(
+  parts: OtherGrantsParts,
+  credential: Credential,
+  isObsolete: (entry: ListedCredential, stored: Credential | undefined) => boolean,
+): Promise<void> {
+  const { leases, vault, log } = parts;
+  const { client } = credential;
+  if (client.source === 'configured') return;
+  await vault.look();
+  for (const entry of otherGrants(parts, credential)) {
+    const key = keyOfEntry(entry);
+    try {
+      await leases.hold(keyText(key), async () => {
+        const other = await vault.get(key);
+        if (other?.client.source === 'configured' || !isObsolete(entry, other)) return;
+        const gone = { ...credential, client: { ...client, clientId: key.clientId }, generation: 1 };
+        await vault.remove(other ?? gone);
+      });
+    } catch (error) {
+      log.warn(`A credential of an earlier registration is left: ${describeError(error)}`);
+    }
+  }
+}

@@ -16,7 +16,7 @@ import { newest } from '../state/generation.js';
 import type { Holdings } from '../state/holdings.js';
 import type { Issuers } from '../state/issuers.js';
 import { patiently, readPatiently } from '../state/patience.js';
-import { otherGrants, replaceOthers, type OtherGrantsParts } from './other-grants.js';
+import { listed, otherGrants, replaceOthers, type OtherGrantsParts } from './other-grants.js';
 
 /** It is here now. */
 export interface Imported {
@@ -50,7 +50,7 @@ export class ImportedGrants {
     // Of those without a name nobody knows whether they are one; and a server may want this very client.
     if (fresh.account.subject === '' || this.#isWanted(fresh.client.clientId)) return undefined;
     await vault.look();
-    for (const entry of otherGrants(this.parts, fresh)) {
+    for (const entry of otherGrants(this.parts, listed(fresh))) {
       const other = await readPatiently(this.parts, keyOfEntry(entry));
       if (other === undefined || !isRenewable(other) || !lastsAsLong(other, fresh)) continue;
       const kept = this.kept(other, fresh);

@@ -1,5 +1,5 @@
 import { sameAccount } from '../../core/account.js';
-import { keyOf, keyText, type Credential } from '../../core/credential.js';
+import { keyText, type Credential } from '../../core/credential.js';
 import { describeError } from '../../core/errors.js';
 import { isSameGrant } from '../../core/grant.js';
 import type { Log } from '../../core/ports.js';
@@ -13,18 +13,25 @@ export interface OtherGrantsParts {
   readonly log: Log;
 }
 
-/** What the account of `credential` was granted for the same resource, and in the same way, by other clients. */
+/** What the account of a credential was granted for the same resource, and in the same way, for other clients of ours. */
 export function otherGrants(
   { vault }: Pick<OtherGrantsParts, 'vault'>,
-  credential: Credential,
+  { account, clientId, resource, grant }: Omit<ListedCredential, 'scopes'>,
 ): readonly ListedCredential[] {
-  const { account, resource, grant } = credential;
-  const own = keyText(keyOf(credential));
   return vault
     .list()
     .filter((entry) => sameAccount(entry.account, account) && entry.resource === resource)
-    .filter((entry) => isSameGrant(entry.grant, grant) && keyText(keyOfEntry(entry)) !== own);
+    .filter((entry) => entry.clientId !== clientId && isSameGrant(entry.grant, grant));
 }
+
+/** `credential` as it is listed. */
+export const listed = ({ account, client, resource, scopes, grant }: Credential): ListedCredential => ({
+  account,
+  clientId: client.clientId,
+  resource,
+  scopes,
+  ...(grant && { grant }),
+});
 
 /**
  * Removes those of the other grants that `credential`, which has just been saved, makes obsolete. Removed, they tell the
@@ -41,7 +48,7 @@ export async function replaceOthers(
   const { client } = credential;
   if (client.source === 'configured') return;
   await vault.look();
-  for (const entry of otherGrants(parts, credential)) {
+  for (const entry of otherGrants(parts, listed(credential))) {
     const key = keyOfEntry(entry);
     try {
       await leases.hold(keyText(key), async () => {

@@ -45,10 +45,12 @@ export async function signInShared(
   const { issuer } = flow.authorizationServer;
   const { issuers, clients } = parts;
   const { scopes: own = [] } = flow;
-  const known = knownAccounts(parts, wish, issuer);
+  const known = knownCredentials(parts, wish, issuer);
+  const accounts = known.map(({ account }) => account);
   const ready = await readyAmong(parts, known, own);
-  const [only, ...others] = ready;
-  if (wish.mayReuse && only !== undefined && others.length === 0) {
+  // Of an account that has several, the one that came last, as everywhere.
+  const only = areOne(ready.map(({ account }) => account)) ? ready.at(-1) : undefined;
+  if (wish.mayReuse && only !== undefined) {
     const permission = new Permission(parts, wish.server, wish.questions, issuer, only.scopes);
     await permission.keepFor(only.account, only.scopes);
     // The user may have taken their time to answer.
@@ -58,10 +60,11 @@ export async function signInShared(
       return { account: still.account };
     }
   }
-  const expected = known.length === 1 && !wish.isAnother ? known[0] : undefined;
-  const first = together(issuers, issuer, expected?.scopes ?? [], own);
+  const expected = areOne(accounts) && !wish.isAnother ? accounts.at(-1) : undefined;
+  // What it was granted for another client, too: whoever signs in has one credential in the end.
+  const [granted = [], ...more] = expected === undefined ? [] : known.map(({ scopes }) => scopes);
+  const first = [...more, own].reduce((all, scopes) => together(issuers, issuer, all, scopes), granted);
   const permission = new Permission(parts, wish.server, wish.questions, issuer, first);
-  const accounts = known.map(({ account }) => account);
   await permission.ask(wish.account?.label ?? wish.server.auth.account, accounts);
 
   // Each of the two is asked for once more at most; nobody who reads a code off a screen types a second one for scopes.
@@ -102,7 +105,7 @@ export async function signInShared(
       const missing = issuers.missingScopes(issuer, fresh.scopes, own);
       await wish.keep(isUnrenewable && before !== undefined ? carriedOn(fresh, before) : fresh, missing);
       // What was asked for beside the server's own had been granted before, to whoever was expected.
-      const isExpected = isOf(fresh, now) || isOf(fresh, expected);
+      const isExpected = isOf(fresh, now.account) || isOf(fresh, expected);
       const used = [...(isExpected ? scopes : []), ...(before?.scopes ?? [])];
       const others = issuers.missingScopes(issuer, [...fresh.scopes, ...own], used);
       return {
@@ -111,11 +114,13 @@ export async function signInShared(
         lost: issuers.scopeTexts(issuer, others),
       };
     };
-    const likely = expected?.account.label;
+    const likely = expected?.label;
     return way(now, { ...flow, scopes, isCovered, ...(likely !== undefined && { likely }) }, finish);
   };
   // A grant that ends by itself begins anew only with a consent.
-  const isCovered = ready.some((one) => isOf(one, expected) && one.tokens.grantEndsAtMs === undefined);
+  const isCovered = ready.some(
+    (one) => isOf(one, expected) && one.tokens.grantEndsAtMs === undefined && isReady(issuers, one, first),
+  );
   let finished = await round(wish, first, isCovered);
   while (finished.again !== undefined)
     finished = await round({ ...wish, account: finished.account }, finished.again, false);
@@ -129,7 +134,7 @@ const narrower = (account: Account, lost: readonly string[]): BrokerError =>
   });
 
 /** The credentials of those who may come back. */
-function knownAccounts(
+function knownCredentials(
   { vault, reaches }: SharedSignInParts,
   { account, server }: SignInWish,
   issuer: string,
@@ -178,5 +183,9 @@ const together = (
   wanted: readonly string[],
 ): readonly string[] => [...granted, ...issuers.missingScopes(issuer, granted, wanted)];
 
-const isOf = ({ account }: Credential, expected: { readonly account?: Account } | undefined): boolean =>
-  expected?.account !== undefined && sameAccount(account, expected.account);
+const isOf = ({ account }: Credential, expected: Account | undefined): boolean =>
+  expected !== undefined && sameAccount(account, expected);
+
+/** Whether they all are one account, which may have a credential for each of several clients. */
+const areOne = ([first, ...others]: readonly Account[]): boolean =>
+  first !== undefined && others.every((other) => sameAccount(other, first));

@@ -4,7 +4,7 @@ import type { Counters } from '../../../src/core/counters.js';
 import { hasCode } from '../../../src/core/errors.js';
 import type { ServerId } from '../../../src/core/server.js';
 import { clientIdOfGrant } from '../../../src/core/grant.js';
-import { keyOf, keyText } from '../../../src/core/credential.js';
+import { keyOf, keyText, type LiveCredential } from '../../../src/core/credential.js';
 import type { SignOutExtent } from '../../../src/broker/sign-in/sign-outs.js';
 import { Secret } from '../../../src/core/secret.js';
 import { CredentialVault } from '../../../src/vault/credentials.js';
@@ -124,6 +124,73 @@ describe('signing out', () => {
       assert.deepEqual(results, ['left', 'was-signed-out']);
       assert.equal(broker.account(other)?.subject, 'alice');
       assert.equal((await broker.accessToken(other)).token.reveal(), 'access-1');
+    });
+  });
+
+  describe('of an account that has credentials for several clients of ours', () => {
+    const clientOf = (clientId: string) => ({
+      issuer: issuer.issuer,
+      clientId,
+      authMethod: 'none' as const,
+      source: 'dynamic' as const,
+    });
+    const more = (changed: Partial<LiveCredential>) => {
+      const { tokens, ...credential } = issuer.credential(profile.clock.nowMs(), changed);
+      const name = `${credential.client.clientId} ${credential.account.subject} ${credential.resource}`;
+      return { ...credential, tokens: { ...tokens, refreshToken: new Secret(name) } };
+    };
+    const subjectAt = (subject: string) => ({ issuer: issuer.issuer, subject, label: subject });
+    const left = async () => {
+      const vault = new CredentialVault({ ...profile.vaultParts(), closing: AbortSignal.abort() });
+      await vault.open();
+      return vault.list().map((entry) => `${entry.clientId} ${entry.account.subject}`);
+    };
+
+    for (const [extent, outcome, revoked] of [
+      ['account', 'kept', []],
+      ['grant', 'revoked', ['refresh-1', 'access-1', `client-2 alice ${resource}`, 'access-1']],
+    ] as const) {
+      it(`ends all of them (${extent}), and nobody else’s, nor those for another resource or by a grant`, async () => {
+        const others = [
+          more({ client: clientOf('client-3'), account: subjectAt('bob') }),
+          more({ client: clientOf('client-4'), resource: 'https://mcp.example.com/other' }),
+          more({ client: clientOf('client-5'), grant: { kind: 'client_credentials' } }),
+        ];
+        for (const one of [more({ client: clientOf('client-2') }), ...others]) await profile.keep(one);
+        assert.equal(await broker.signOut(notes, extent), outcome);
+        assert.deepEqual(issuer.revoked, revoked);
+        assert.deepEqual((await left()).sort(), ['client-3 bob', 'client-4 alice', 'client-5 alice']);
+        const later = await reopened();
+        assert.equal(later.account(notes)?.subject, 'bob');
+      });
+    }
+
+    it('leaves those that a server of another workspace uses, when one server alone is signed out', async () => {
+      const { broker: elsewhere } = profile.window(undefined, 'file:///b');
+      await profile.keep(more({ client: clientOf('client-2') }));
+      await elsewhere.setServers([serverAt(undefined, { clientId: 'client-2' })]);
+      await elsewhere.accessToken(notes);
+      await elsewhere.close();
+      assert.equal(await broker.isUsedElsewhere(notes), true);
+      assert.equal(await broker.signOut(notes, 'server'), 'left');
+      assert.deepEqual(await left(), ['client-2 alice']);
+    });
+
+    it('ends with the last server those that nobody uses', async () => {
+      await profile.keep(more({ client: clientOf('client-2') }));
+      assert.equal(await broker.signOut(notes, 'server'), 'kept');
+      assert.deepEqual(await left(), []);
+    });
+
+    it('leaves those of somebody without a name, who may be anybody', async () => {
+      const nameless = subjectAt('');
+      const own = more({ client: clientOf('client-2'), account: nameless });
+      await profile.keep(more({ client: clientOf('client-3'), account: nameless }));
+      await profile.keep(own);
+      const server = serverAt(undefined, { clientId: 'client-2' }, other);
+      await broker.setServers([server]);
+      assert.equal(await broker.signOut(other, 'account'), 'kept');
+      assert.deepEqual((await left()).sort(), ['client-1 alice', 'client-3 ']);
     });
   });
 

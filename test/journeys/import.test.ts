@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { googleEndpoints, type GoogleEndpoints } from '../../src/google/endpoints.js';
 import { Stores, type BrokerWindow } from '../support/broker-window.js';
@@ -386,6 +386,53 @@ describe('“Import Credentials…”', () => {
   });
 });
 
+/** What is stored of a sign-in, as far as another program would keep it. */
+interface Kept {
+  readonly tokens: {
+    readonly accessToken: string;
+    readonly refreshToken: string;
+    readonly expiresAtMs: number;
+  };
+  readonly scopes: readonly string[];
+  readonly client: { readonly clientId: string; readonly clientSecret?: string };
+}
+
+async function recordOf({ stores }: BrokerWindow): Promise<Kept> {
+  const [key = ''] = stores.credentialKeys;
+  return JSON.parse((await stores.secrets.get(key)) ?? '') as Kept;
+}
+
+/** Writes what mcp-remote keeps about a server. @returns the files */
+function writeRemote(
+  home: string,
+  url: string,
+  { tokens, scopes, client, issuer }: Kept & { readonly issuer: string },
+): readonly string[] {
+  const folder = join(home, '.mcp-auth', 'mcp-remote-v1');
+  mkdirSync(folder, { recursive: true });
+  const hash = createHash('md5').update(url).digest('hex');
+  const contents = {
+    tokens: {
+      access_token: tokens.accessToken,
+      refresh_token: tokens.refreshToken,
+      token_type: 'Bearer',
+      scope: scopes.join(' '),
+      expires_at: tokens.expiresAtMs,
+      issuer,
+    },
+    client_info: {
+      client_id: client.clientId,
+      ...(client.clientSecret !== undefined && { client_secret: client.clientSecret }),
+      redirect_uris: [],
+    },
+  };
+  return Object.entries(contents).map(([what, content]) => {
+    const path = join(folder, `${hash}_${what}.json`);
+    writeFileSync(path, JSON.stringify(content));
+    return path;
+  });
+}
+
 describe('tokens of mcp-remote', () => {
   const ground = useGround();
 
@@ -404,25 +451,12 @@ describe('tokens of mcp-remote', () => {
     };
     await source.close();
     const home = scratchFolder();
-    const folder = join(home, '.mcp-auth', 'mcp-remote-v1');
-    mkdirSync(folder, { recursive: true });
-    const path = join(folder, createHash('md5').update(mine.url).digest('hex'));
-    const { accessToken, refreshToken, expiresAtMs } = tokens;
-    writeFileSync(
-      `${path}_tokens.json`,
-      JSON.stringify({
-        access_token: accessToken,
-        refresh_token: refreshToken,
-        token_type: 'Bearer',
-        scope: scopes.join(' '),
-        expires_at: expiresAtMs,
-        issuer: google.issuer,
-      }),
-    );
-    writeFileSync(
-      `${path}_client_info.json`,
-      JSON.stringify({ client_id: client.id, client_secret: client.secret, redirect_uris: [] }),
-    );
+    writeRemote(home, mine.url, {
+      tokens,
+      scopes,
+      issuer: google.issuer,
+      client: { clientId: client.id, clientSecret: client.secret },
+    });
     const { window } = await open(
       { mine: { server: mine, auth: { scopes: gmail } } },
       { own: [], environment: { HOME: home } },
@@ -456,30 +490,10 @@ describe('tokens of mcp-remote', () => {
 
   it('serve the server that they are for, and are renewed at once, and then by the broker', async () => {
     const { issuer, server, window: source } = await ground.signedIn();
-    const [key = ''] = source.stores.credentialKeys;
-    const record = JSON.parse((await source.stores.secrets.get(key)) ?? '') as {
-      tokens: { accessToken: string; refreshToken: string; expiresAtMs: number };
-      client: { clientId: string };
-    };
+    const record = await recordOf(source);
     await source.close();
     const home = scratchFolder();
-    const folder = join(home, '.mcp-auth', 'mcp-remote-v1');
-    mkdirSync(folder, { recursive: true });
-    const hash = createHash('md5').update(server.url).digest('hex');
-    const files = [join(folder, `${hash}_tokens.json`), join(folder, `${hash}_client_info.json`)];
-    const { accessToken, refreshToken, expiresAtMs } = record.tokens;
-    writeFileSync(
-      files[0] ?? '',
-      JSON.stringify({
-        access_token: accessToken,
-        refresh_token: refreshToken,
-        token_type: 'Bearer',
-        scope: 'openid',
-        expires_at: expiresAtMs,
-        issuer: issuer.issuer,
-      }),
-    );
-    writeFileSync(files[1] ?? '', JSON.stringify({ client_id: record.client.clientId, redirect_uris: [] }));
+    const files = writeRemote(home, server.url, { ...record, issuer: issuer.issuer });
 
     const { window } = ground.window({ user: serversSetting([server]), environment: { HOME: home } });
     await window.ready;
@@ -492,11 +506,56 @@ describe('tokens of mcp-remote', () => {
     (await window.editor.window.message(/2 files are deleted/)).close();
     await work;
     const names = files.map((path) => `• ${basename(path)}`);
-    assert.deepEqual(window.editor.window.modals[0]?.detail.split('\n'), [`${folder}/`, ...names]);
+    assert.deepEqual(window.editor.window.modals[0]?.detail.split('\n'), [
+      `${dirname(files[0] ?? '')}/`,
+      ...names,
+    ]);
     const { call } = await window.connect('tickets');
     assert.equal(await call('whoami'), 'alice@example.com (Alice)');
     window.clock.leap(55_000);
     assert.equal(await call('whoami'), 'alice@example.com (Alice)');
     assert.deepEqual([issuer.counts().refreshes, window.editor.opened.length], [2, 0]);
+  });
+
+  it('are those that the file has when they are imported, though they were renewed while the list was open', async () => {
+    const { issuer, server, window: source } = await ground.signedIn();
+    const home = scratchFolder();
+    const save = async () =>
+      writeRemote(home, server.url, { ...(await recordOf(source)), issuer: issuer.issuer });
+    const [path = ''] = await save();
+    const { window } = ground.window({ user: serversSetting([server]), environment: { HOME: home } });
+    await window.ready;
+    window.editor.window.planPick(found);
+    window.editor.window.planTicks(/tickets|http/);
+    window.editor.window.whileTicking = async () => {
+      await source.run('refreshNow');
+      await save();
+    };
+    const work = window.run('importCredentials');
+    (await window.editor.window.message(/alice@example\.com is imported/)).close();
+    await work;
+    assert.equal(await (await window.connect('tickets')).call('whoami'), 'alice@example.com (Alice)');
+    assert.equal(issuer.counts().refusedRefreshes, 0);
+    assert.ok(existsSync(path));
+    await source.close();
+  });
+
+  it('are not imported when their file has gone while the list was open', async () => {
+    const { issuer, server, window: source } = await ground.signedIn();
+    const home = scratchFolder();
+    const files = writeRemote(home, server.url, { ...(await recordOf(source)), issuer: issuer.issuer });
+    await source.close();
+    const { window } = ground.window({ user: serversSetting([server]), environment: { HOME: home } });
+    await window.ready;
+    window.editor.window.planPick(found);
+    window.editor.window.planTicks(/tickets|http/);
+    window.editor.window.whileTicking = () => {
+      for (const path of files) rmSync(path);
+      return Promise.resolve();
+    };
+    const work = window.run('importCredentials');
+    (await window.editor.window.message(/is not imported: its file has gone since it was found/)).close();
+    await work;
+    assert.deepEqual(window.stores.credentialKeys, []);
   });
 });

@@ -100,6 +100,8 @@ export class EditorWindow {
   readonly logLines: string[] = [];
   readonly inputs: ShownInputBox[] = [];
   logShown = 0;
+  /** What happens elsewhere while a list is open in which several can be ticked. */
+  whileTicking: () => Promise<void> = () => Promise.resolve();
   readonly #plannedPicks: (RegExp | undefined | readonly RegExp[])[] = [];
   readonly #plannedPaths: (string | undefined)[] = [];
   readonly #plannedModals: { readonly text: RegExp; readonly button: string | undefined }[] = [];
@@ -225,7 +227,7 @@ export class EditorWindow {
     const choices = items.filter(({ kind }) => kind !== separator);
     if (this.#plannedPicks.length === 0) throw this.mistake(`Nobody planned to answer the menu: ${title}`);
     const wanted = this.#plannedPicks.shift();
-    if (canPickMany) return Promise.resolve(this.#tick(title, choices, wanted));
+    if (canPickMany) return this.whileTicking().then(() => this.#tick(title, choices, wanted));
     if (wanted !== undefined && !(wanted instanceof RegExp))
       throw this.mistake(`Only one can be chosen in: ${title}`);
     const choice = wanted && choices.find(({ label }) => wanted.test(label));

@@ -38,6 +38,9 @@ export interface ImportCredentialsParts {
   readonly showLog: () => void;
 }
 
+/** Looks where the entries are from, again. */
+type Look = () => Promise<readonly FoundCredential[]>;
+
 /** What came of the entries that were ticked. */
 interface Outcome {
   readonly sentences: readonly string[];
@@ -53,13 +56,14 @@ export class ImportCredentials {
   async run(): Promise<void> {
     const { vs, broker, foreign } = this.parts;
     const { l10n, window } = vs;
-    const found = await foreign.find(broker.servers().map(({ url }) => url));
+    const look = () => foreign.find(broker.servers().map(({ url }) => url));
+    const found = await look();
     if (found.length > 0) {
       await choose(vs, this.#title, l10n.t('From where?'), [
         {
           label: l10n.t('$(search) What Was Found on This Computer'),
           description: this.#countText(found),
-          run: () => this.#offer(found),
+          run: () => this.#offer(found, look),
         },
         { label: l10n.t('$(folder-opened) Another Folder…'), run: () => this.#fromFolder() },
       ]);
@@ -95,15 +99,16 @@ export class ImportCredentials {
         canSelectMany: false,
       })) ?? [];
     if (folder === undefined) return;
-    const found = await foreign.findIn(folder.fsPath);
-    if (found.length > 0) return this.#offer(found);
+    const look = () => foreign.findIn(folder.fsPath);
+    const found = await look();
+    if (found.length > 0) return this.#offer(found, look);
     void window.showInformationMessage(
       l10n.t('There are no credential files of google_workspace_mcp in this folder.'),
     );
   }
 
   /** A list with a tick for whatever can be imported; what cannot is below, with its reason. */
-  async #offer(found: readonly FoundCredential[]): Promise<void> {
+  async #offer(found: readonly FoundCredential[], look: Look): Promise<void> {
     const { vs, broker } = this.parts;
     const { l10n, window } = vs;
     const usable = found.filter(({ content }) => content.kind !== 'unusable');
@@ -129,7 +134,7 @@ export class ImportCredentials {
     );
     const chosen = (ticked ?? []).flatMap(({ entry }) => entry ?? []);
     if (chosen.length === 0) return;
-    const outcome = await broker.importTogether(() => this.#import(chosen));
+    const outcome = await broker.importTogether(() => this.#import(chosen, look));
     await this.#askWhoIsUsed(outcome);
     await this.#report(outcome);
   }
@@ -149,16 +154,25 @@ export class ImportCredentials {
     };
   }
 
-  /** One after the other: each asks its issuer, and may have something to ask the user. */
-  async #import(chosen: readonly FoundCredential[]): Promise<Outcome> {
+  /**
+   * One after the other: each asks its issuer, and may have something to ask the user. Each is read again right before,
+   * since the program that it belongs to may have renewed it while the list was open.
+   */
+  async #import(chosen: readonly FoundCredential[], look: Look): Promise<Outcome> {
     const { vs, broker, defaultCredentials, issuer, storage, clock, log } = this.parts;
     const { l10n } = vs;
     const sentences: string[] = [];
     const files: PlaintextFile[] = [];
     const imported: Account[] = [];
-    for (const entry of chosen) {
-      const { content, name } = entry;
+    for (const ticked of chosen) {
+      const { name } = ticked;
       try {
+        const entry = (await look()).find((one) => isSameEntry(one, ticked));
+        if (entry === undefined) {
+          sentences.push(l10n.t('“{0}” is not imported: its file has gone since it was found.', name));
+          continue;
+        }
+        const { content } = entry;
         if (content.kind === 'unusable') {
           sentences.push(l10n.t('“{0}” is not imported: it {1}.', name, unusableText(l10n, content.why)));
           continue;
@@ -236,6 +250,13 @@ export class ImportCredentials {
     if (left.length > 0) void window.showWarningMessage(unlinked(left.join(' ')));
     else void window.showInformationMessage(deletedText(l10n, removed));
   }
+}
+
+/** Whether both were found in the same place; what cannot be read is told apart by its name alone. */
+function isSameEntry(one: FoundCredential, other: FoundCredential): boolean {
+  if (one.origin !== other.origin) return false;
+  if (one.files.length === 0 || other.files.length === 0) return one.name === other.name;
+  return one.files.some(({ path }) => other.files.some((file) => file.path === path));
 }
 
 const deletedText = (l10n: VSCode['l10n'], count: number): string =>

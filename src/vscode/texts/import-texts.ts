@@ -102,7 +102,11 @@ export function resultText(
         result.actual,
       );
     case 'ended':
-      return l10n.t('“{0}” is not imported:', name) + ' ' + reasonText(l10n, result.reason, name, place);
+      return [
+        l10n.t('“{0}” is not imported:', name),
+        reasonText(l10n, result.reason, name, place),
+        l10n.t('To use it here, run “MCP Credentials: Sign In”.'),
+      ].join(' ');
     case 'another-issuer':
       return l10n.t(
         '“{0}” is not imported: its server now signs in at {1}, and these tokens are of another authorization server.',

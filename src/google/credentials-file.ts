@@ -23,7 +23,8 @@ export async function readCredentialsFile(
   const text = await readTextFile(path);
   let members: unknown;
   try {
-    members = JSON.parse(text.reveal());
+    // Some editors begin a file with a mark that JSON does not have.
+    members = JSON.parse(text.reveal().replace(/^\uFEFF/, ''));
   } catch {
     // The parser's message quotes the text, which is secret.
     throw unusable(path, 'is no JSON');

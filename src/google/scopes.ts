@@ -79,7 +79,6 @@ export const googleServices: readonly GoogleService[] = [
       'read, change and delete all files',
       'drive.readonly',
       'drive.file',
-      'drive.appdata',
       'drive.metadata',
       'drive.metadata.readonly',
       'documents',

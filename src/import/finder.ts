@@ -18,7 +18,7 @@ import {
   namesIn,
   readForeign,
   removeForeign,
-  type ForeignFile,
+  type ForeignRead,
 } from '../node/foreign-files.js';
 import { parseDefaultCredentials } from './default-credentials.js';
 import { isRemoteFolder, parseRemoteFiles, parseRemoteName } from './remote-files.js';
@@ -87,7 +87,8 @@ async function remote(
   { environment, homeFolder: home }: FinderParts,
   serverUrls: readonly string[],
 ): Promise<readonly FoundCredential[]> {
-  const base = environment['MCP_REMOTE_CONFIG_DIR'] ?? join(home, '.mcp-auth');
+  const named = environment['MCP_REMOTE_CONFIG_DIR'];
+  const base = named === undefined || named === '' ? join(home, '.mcp-auth') : named;
   const urls = new Map(serverUrls.flatMap(spellings).map((url) => [md5(url), url]));
   const copies = new Map<string, RemoteCopy[]>();
   for (const folder of (await namesIn(base)).filter(isRemoteFolder)) {
@@ -95,24 +96,38 @@ async function remote(
       copies.set(hash, [...(copies.get(hash) ?? []), copy]);
   }
   return [...copies].flatMap(([hash, ofServer]) => {
+    // One that cannot be read may be the one that counts: nothing older is taken in its place.
     const [newest] = ofServer
       .filter(({ tokens }) => tokens !== undefined)
-      .sort((a, b) => (b.tokens?.modifiedAtMs ?? 0) - (a.tokens?.modifiedAtMs ?? 0));
+      .sort((a, b) => modifiedAtMs(b) - modifiedAtMs(a));
     if (newest?.tokens === undefined) return [];
+    const { tokens, client } = newest;
     const url = urls.get(hash);
     return {
       origin: 'mcp-remote' as const,
-      name: url ?? newest.tokens.file.path,
+      name: url ?? ('why' in tokens ? tokens.path : tokens.file.path),
       files: ofServer.flatMap(filesOf),
-      content: parseRemoteFiles(url, newest.tokens.text, newest.client?.text),
+      content: contentOf(url, tokens, client),
     };
   });
 }
 
 /** What one version has about one server. */
 interface RemoteCopy {
-  readonly tokens?: ForeignFile;
-  readonly client?: ForeignFile;
+  readonly tokens?: ForeignRead;
+  readonly client?: ForeignRead;
+}
+
+const modifiedAtMs = ({ tokens }: RemoteCopy): number => tokens?.modifiedAtMs ?? 0;
+
+function contentOf(
+  url: string | undefined,
+  tokens: ForeignRead,
+  client: ForeignRead | undefined,
+): FoundContent {
+  if ('why' in tokens) return { kind: 'unusable', why: tokens.why };
+  if (client !== undefined && 'why' in client) return { kind: 'unusable', why: client.why };
+  return parseRemoteFiles(url, tokens.text, client?.text);
 }
 
 async function remoteCopies(folder: string): Promise<ReadonlyMap<string, RemoteCopy>> {
@@ -122,14 +137,14 @@ async function remoteCopies(folder: string): Promise<ReadonlyMap<string, RemoteC
     const parsed = parseRemoteName(name);
     if (parsed === undefined) continue;
     const read = await readForeign(join(folder, name));
-    if (read === undefined || 'why' in read) continue;
+    if (read === undefined) continue;
     copies.set(parsed.hash, { ...copies.get(parsed.hash), [parsed.what]: read });
   }
   return copies;
 }
 
 const filesOf = ({ tokens, client }: RemoteCopy): readonly PlaintextFile[] =>
-  [tokens, client].flatMap((read) => (read === undefined ? [] : [read.file]));
+  [tokens, client].flatMap((read) => (read === undefined || 'why' in read ? [] : [read.file]));
 
 /** The same server may have been written with and without the slash at its end. */
 const spellings = (url: string): readonly string[] =>

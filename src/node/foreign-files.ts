@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
 import { link, lstat, open, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { PlaintextFile, Removal } from '../core/importing.js';
@@ -17,7 +18,15 @@ export interface ForeignFile {
   readonly modifiedAtMs: number;
 }
 
-export type ForeignRead = ForeignFile | { readonly path: string; readonly why: 'unreadable' | 'too-large' };
+export type ForeignRead = ForeignFile | UnreadFile;
+
+/** One that is there, and cannot be read. */
+export interface UnreadFile {
+  readonly path: string;
+  readonly why: 'unreadable' | 'too-large';
+  /** Infinity when nobody can say. */
+  readonly modifiedAtMs: number;
+}
 
 /** The names of what is in `folder`, sorted; none when it cannot be read. */
 export async function namesIn(folder: string): Promise<readonly string[]> {
@@ -33,18 +42,17 @@ export async function namesIn(folder: string): Promise<readonly string[]> {
  * @returns undefined when there is none
  */
 export async function readForeign(path: string): Promise<ForeignRead | undefined> {
+  let modifiedAtMs = Infinity;
   try {
     const isLink = (await lstat(path)).isSymbolicLink();
-    // What is behind it is looked at before it is opened: opening a pipe would wait for somebody.
     const target = await realpath(path);
-    if (!(await lstat(target)).isFile()) return { path, why: 'unreadable' };
-    const content = await readBounded(target);
-    if (content === undefined) return { path, why: 'too-large' };
-    const { bytes, modifiedAtMs } = content;
+    modifiedAtMs = (await lstat(target)).mtimeMs;
+    const bytes = await readBounded(target);
+    if (bytes === undefined) return { path, why: 'too-large', modifiedAtMs };
     const file = { path, digest: digestOf(bytes), ...(isLink && { leadsTo: target }) };
     return { file, text: bytes.toString('utf8'), modifiedAtMs };
   } catch (error) {
-    return codeOf(error) === 'ENOENT' ? undefined : { path, why: 'unreadable' };
+    return codeOf(error) === 'ENOENT' ? undefined : { path, why: 'unreadable', modifiedAtMs };
   }
 }
 
@@ -85,8 +93,8 @@ async function finishRemoval(aside: string): Promise<'removed' | 'changed' | und
   const [, name, digest] = /^\.(.+)\.([0-9a-f]{16})\.removing$/.exec(basename(aside)) ?? [];
   if (name === undefined || digest === undefined) return undefined;
   try {
-    const content = await readBounded(aside);
-    if (content !== undefined && digestOf(content.bytes).startsWith(digest)) {
+    const bytes = await readBounded(aside);
+    if (bytes !== undefined && digestOf(bytes).startsWith(digest)) {
       await rm(aside);
       return 'removed';
     }
@@ -111,15 +119,14 @@ async function putBack(aside: string, path: string): Promise<void> {
   await rm(aside);
 }
 
-async function readBounded(
-  path: string,
-): Promise<{ readonly bytes: Buffer; readonly modifiedAtMs: number } | undefined> {
-  const file = await open(path, 'r');
+/** @returns undefined when it is too large. @throws also when it is no file */
+async function readBounded(path: string): Promise<Buffer | undefined> {
+  // A pipe with nobody at its other end would keep whoever opens it waiting. Windows knows neither such pipes nor the flag.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const { mtimeMs } = await file.stat();
+    if (!(await file.stat()).isFile()) throw new Error('It is no file.');
     const { buffer, bytesRead } = await file.read(Buffer.alloc(fileLimitBytes + 1), 0, fileLimitBytes + 1, 0);
-    if (bytesRead > fileLimitBytes) return undefined;
-    return { bytes: buffer.subarray(0, bytesRead), modifiedAtMs: mtimeMs };
+    return bytesRead > fileLimitBytes ? undefined : buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
   }

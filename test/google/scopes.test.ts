@@ -18,6 +18,7 @@ describe('Google’s scopes', () => {
     ['https://mail.google.com/', 'gmail.modify', true],
     ['drive', 'drive.file', true],
     ['drive', 'spreadsheets', true],
+    ['drive', 'drive.appdata', false],
     ['drive.file', 'drive.readonly', false],
     ['drive.readonly', 'documents.readonly', true],
     ['drive.readonly', 'documents', false],

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -147,6 +148,65 @@ describe('the credentials of other programs', () => {
     );
     const moved = await finder({ MCP_REMOTE_CONFIG_DIR: join(home, '.mcp-auth') }).find([serverUrl]);
     assert.equal(moved.length, 2);
+  });
+
+  describe('of mcp-remote that cannot be read', () => {
+    const hash = md5(serverUrl);
+    const tokens = JSON.stringify({ access_token: 'old', refresh_token: 'r' });
+    const client = JSON.stringify({ client_id: 'c' });
+    const large = 'x'.repeat(70_000);
+    const whyOf = async () => {
+      const [found, ...others] = await finder().find([serverUrl]);
+      assert.deepEqual(others, []);
+      assert.equal(found?.name, serverUrl);
+      return found.content.kind === 'unusable' ? found.content.why : found.content.kind;
+    };
+
+    it('say so, when it is the tokens', async () => {
+      write(`.mcp-auth/mcp-remote-v1/${hash}_tokens.json`, large);
+      write(`.mcp-auth/mcp-remote-v1/${hash}_client_info.json`, client);
+      assert.equal(await whyOf(), 'too-large');
+    });
+
+    it('say so, when it is the client', async () => {
+      write(`.mcp-auth/mcp-remote-v1/${hash}_tokens.json`, tokens);
+      write(`.mcp-auth/mcp-remote-v1/${hash}_client_info.json`, large);
+      assert.equal(await whyOf(), 'too-large');
+    });
+
+    it('say so, and nothing older is taken in their place', async () => {
+      const old = write(`.mcp-auth/mcp-remote-0.1.37/${hash}_tokens.json`, tokens);
+      write(`.mcp-auth/mcp-remote-0.1.37/${hash}_client_info.json`, client);
+      utimesSync(old, 1_000, 1_000);
+      const now = write(`.mcp-auth/mcp-remote-v1/${hash}_tokens.json`, large);
+      assert.equal(await whyOf(), 'too-large');
+      utimesSync(now, 500, 500);
+      assert.equal(await whyOf(), 'server');
+    });
+  });
+
+  it('of mcp-remote are in the usual place where its variable is empty', async () => {
+    write(
+      `.mcp-auth/mcp-remote-v1/${md5(serverUrl)}_tokens.json`,
+      JSON.stringify({ access_token: 'a', refresh_token: 'r' }),
+    );
+    assert.equal((await finder({ MCP_REMOTE_CONFIG_DIR: '' }).find([serverUrl])).length, 1);
+  });
+
+  it('are found beside pipes, which keep nobody waiting', async function () {
+    if (process.platform === 'win32') this.skip();
+    const path = write('c/alice@example.com.json', person);
+    const pipes = ['bob@example.com.json', '.alice@example.com.json.0123456789abcdef.removing'];
+    for (const name of pipes) execFileSync('mkfifo', [join(dirname(path), name)]);
+    const found = await finder().findIn(dirname(path));
+    assert.deepEqual(
+      found.map(({ name, content }) => [name, content.kind]),
+      [
+        ['alice@example.com', 'google'],
+        ['bob@example.com', 'unusable'],
+      ],
+    );
+    assert.deepEqual(readdirSync(dirname(path)).sort(), [...pipes, 'alice@example.com.json'].sort());
   });
 
   describe('that are to be deleted', () => {

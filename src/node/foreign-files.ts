@@ -12,7 +12,7 @@ const fileLimitBytes = 65_536;
 const folderLimit = 1_000;
 
 /** A file of another program, with its text when it has one that can be read. */
-export interface ForeignFile {
+interface ForeignFile {
   readonly file: PlaintextFile;
   readonly text: string;
   readonly modifiedAtMs: number;
@@ -21,7 +21,7 @@ export interface ForeignFile {
 export type ForeignRead = ForeignFile | UnreadFile;
 
 /** One that is there, and cannot be read. */
-export interface UnreadFile {
+interface UnreadFile {
   readonly path: string;
   readonly why: 'unreadable' | 'too-large';
   /** Infinity when nobody can say. */

@@ -309,6 +309,10 @@ export class Broker implements TokenSource {
     void this.#sessions.open(id, session, account);
   }
 
+  async owns(id: ServerId, session: string, { account }: LentToken): Promise<boolean> {
+    return sameAccount(await this.#sessions.open(id, session, account), account);
+  }
+
   sessionClosed(id: ServerId, session: string): void {
     void this.#sessions.close(id, session);
   }

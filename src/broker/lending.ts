@@ -186,8 +186,9 @@ export class Lending {
 
   async #requireOwner(id: ServerId, session: string | undefined, account: Account): Promise<void> {
     if (session === undefined) return;
-    const owner = await this.parts.sessions.accountOf(id, session);
-    if (owner === undefined || sameAccount(owner, account)) return;
+    // One that nobody knows, or that is no longer remembered, belongs to whoever comes with it first.
+    const owner = await this.parts.sessions.open(id, session, account);
+    if (sameAccount(owner, account)) return;
     this.parts.audit.record({ kind: 'refusal', server: id, account, code: 'session_account_changed' });
     throw new BrokerError('session_account_changed', 'The session belongs to another account.', {
       details: { owner: owner.label, account: account.label },

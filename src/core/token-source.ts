@@ -74,9 +74,15 @@ export interface TokenSource {
   /** Whether a session with `server` has been open before, with the account that it has now. */
   wasReached(server: ServerId): boolean;
 
-  /** `server` opened `session` for a request that carried `lent`: from now on it belongs to that account. */
+  /** `server` named `session` to a request that carried `lent`: it belongs to that account, if it was nobody's before. */
   sessionOpened(server: ServerId, session: string, lent: LentToken): void;
 
-  /** The session has ended and may be forgotten. */
+  /** Whether `session` belongs to the account of `lent`, to which it is tied if it was nobody's before. */
+  owns(server: ServerId, session: string, lent: LentToken): Promise<boolean>;
+
+  /**
+   * `session` has ended and may be forgotten. Only for an id that was made here: one of a server's may be in use by
+   * another client, or be given again.
+   */
   sessionClosed(server: ServerId, session: string): void;
 }

@@ -103,7 +103,7 @@ export class Exchange {
       // A client that has begun waits for this before it does anything else; what the server says of it comes later.
       if (told) this.#reply.announce([acknowledgment(listening)]);
       const { answer, lent } = await (this.#isBackChannel ? this.#stream(call) : this.#answered(call));
-      this.#noteEnd(call, answer);
+      this.#noteEnd(answer);
       const { hasBegun } = this.#reply;
       await requirePassable(
         answer,
@@ -113,7 +113,7 @@ export class Exchange {
         parts.clock,
       );
       if (told) this.#reply.announce(listChanges(listening, told));
-      this.#noteSession(call, answer, lent);
+      await this.#noteSession(call, answer, lent);
       if (inquiry !== undefined) void this.#learn(inquiry, answer, lent);
       this.#reply.handOn(answer, {
         session: this.#local?.id,
@@ -171,7 +171,7 @@ export class Exchange {
 
   async #learn(inquiry: Inquiry, answer: IncomingMessage, lent: LentToken): Promise<void> {
     const { memory, versions } = this.parts;
-    const session = single(answer.headers['mcp-session-id']);
+    const session = this.#local?.id ?? single(answer.headers['mcp-session-id']);
     const result = await memory.listen(this.server, inquiry, answer, lent);
     const { protocolVersion } = recordOf(result);
     if (inquiry.method === 'initialize' && session !== undefined && typeof protocolVersion === 'string')
@@ -244,28 +244,40 @@ export class Exchange {
     }
   }
 
-  #noteSession({ session: known }: Call, answer: IncomingMessage, lent: LentToken): void {
-    if (this.entrance.legacy !== undefined) return;
-    const opened = single(answer.headers['mcp-session-id']);
-    if (known === undefined && opened !== undefined)
-      this.parts.tokens.sessionOpened(this.server.id, opened, lent);
+  /**
+   * Ties a session that the server names, at its beginning or later, to the account that it was named to. Whoever is
+   * given one that is another account's gets an id of ours for it, so that neither session ever changes its account.
+   * @throws BrokerError `server_failed` when the answer broke off meanwhile
+   */
+  async #noteSession(
+    { session, headers, body }: Call,
+    answer: IncomingMessage,
+    lent: LentToken,
+  ): Promise<void> {
+    const named = single(answer.headers['mcp-session-id']);
+    const known = this.#local === undefined ? session : this.#local.tie?.session;
+    if (named === undefined || named === known || this.entrance.legacy !== undefined) return;
+    const { tokens, sessions } = this.parts;
+    const { id: server } = this.server;
+    tokens.sessionOpened(server, named, lent);
+    const { statusCode: status = 502 } = answer;
+    const isBeginning = session === undefined && status < 300 && !this.#reply.hasBegun;
+    if (!isBeginning) return;
+    const isOwn = await tokens.owns(server, named, lent);
+    if (answer.destroyed && !answer.complete)
+      throw new BrokerError('server_failed', 'The answer broke off.', { details: { status } });
+    if (isOwn) return;
+    const initialize = { headers, body: body.whole ?? Buffer.alloc(0) };
+    this.#local = sessions.open({ server, initialize, told: {} }, named);
+    tokens.sessionOpened(server, this.#local.id, lent);
   }
 
-  /** Whether or not the caller can be told with a status. */
-  #noteEnd({ session: known }: Call, { statusCode = 502 }: IncomingMessage): void {
-    if (this.entrance.legacy !== undefined) return;
-    // A server may keep its own after that; ours is then of no more use to anybody.
-    const isEnded = this.#method === 'DELETE' && (statusCode < 300 || this.#local !== undefined);
-    const isOver = statusCode === 404 || isEnded;
-    if (!isOver) return;
-    const session = this.#local === undefined ? known : this.#local.tie?.name;
-    if (session !== undefined) this.#closed(session);
-    if (this.#local !== undefined) this.parts.sessions.close(this.#local);
-  }
-
-  #closed(session: string): void {
-    this.parts.tokens.sessionClosed(this.server.id, session);
-    this.parts.versions.forget(this.server.id, session);
+  /** Whether or not the caller can be told with a status. What is not a session of ours is left: only the server knows. */
+  #noteEnd({ statusCode = 502 }: IncomingMessage): void {
+    if (this.#local === undefined) return;
+    // A server may keep its own after a DELETE; ours is then of no more use to anybody. One without a stream says 404 too.
+    const isOver = this.#method === 'DELETE' || (this.#method === 'POST' && statusCode === 404);
+    if (isOver) this.parts.sessions.close(this.#local);
   }
 
   async #fail(body: Body | undefined, error: unknown): Promise<void> {

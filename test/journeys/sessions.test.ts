@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Stores } from '../support/broker-window.js';
 import { serversSetting, useGround, userOf } from '../support/ground.js';
+import { answerRpc } from '../support/scripted-resource.js';
 
 describe('what is remembered of sessions and bindings', () => {
   const ground = useGround();
@@ -47,5 +48,108 @@ describe('what is remembered of sessions and bindings', () => {
     await window.signIn(/Another Account/);
     await assert.rejects(call('whoami'), { status: 404 });
     assert.match(window.log(/The sessions cannot be read/) ?? '', /^warn /);
+  });
+
+  describe('lets sessions keep their account at a server that', () => {
+    const initialize = {
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'initialize',
+      params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'c', version: '1' } },
+    };
+    const call = { jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name: 'x' } };
+
+    /** A server whose sessions have the ids that `idFor` says, and whose GET is answered with `getStatus`. */
+    async function careless(idFor: (body: string) => string, getStatus = 405) {
+      const scripted = await ground.signedInForScripted();
+      const { resource, browser, window, url, headers } = scripted;
+      const result = {
+        protocolVersion: '2025-11-25',
+        capabilities: {},
+        serverInfo: { name: 'x', version: '1' },
+      };
+      resource.handle = (req, res, body) => {
+        if (req.method === 'POST') answerRpc(res, body, result, { 'mcp-session-id': idFor(body) });
+        else res.writeHead(req.method === 'GET' ? getStatus : 200).end();
+      };
+      const accept = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' };
+      const ask = async (body?: object, session = '', method = 'POST') => {
+        const named = session === '' ? {} : { 'mcp-session-id': session };
+        const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+        const answer = await fetch(url, { method, headers: { ...headers, ...accept, ...named }, ...sent });
+        await answer.text();
+        return { status: answer.status, session: answer.headers.get('mcp-session-id') ?? '' };
+      };
+      const becomeBob = async () => {
+        browser.user = userOf('bob');
+        await window.signIn(/Another Account/);
+        resource.seen.length = 0;
+      };
+      return { resource, ask, becomeBob };
+    }
+
+    for (const status of [404, 405])
+      it(`answers GET with ${status}`, async () => {
+        const { resource, ask, becomeBob } = await careless(() => 'of-alice', status);
+        const { session } = await ask(initialize);
+        assert.equal((await ask(undefined, session, 'GET')).status, status);
+        assert.equal((await ask(call, session)).status, 200);
+        await becomeBob();
+        assert.equal((await ask(call, session)).status, 404);
+        assert.deepEqual(resource.seen, []);
+      });
+
+    it('renames them', async () => {
+      const { ask, becomeBob } = await careless((body) => (body.includes('initialize') ? 'first' : 'second'));
+      const { session } = await ask(initialize);
+      const renamed = await ask(call, session);
+      assert.deepEqual([session, renamed.session], ['first', 'second']);
+      await becomeBob();
+      for (const id of ['first', 'second']) assert.equal((await ask(call, id)).status, 404);
+    });
+
+    it('names another account’s in answer to a call', async () => {
+      const { ask, becomeBob } = await careless((body) => (body.includes('tools/call') ? 'alices' : 'b'));
+      await ask(call);
+      await becomeBob();
+      const { session } = await ask(initialize);
+      assert.equal((await ask(call, session)).status, 200);
+      assert.equal((await ask(call, 'alices')).status, 404);
+    });
+
+    it('gives all of them the same id, with which each account can work', async () => {
+      const { resource, ask, becomeBob } = await careless(() => 'default');
+      const alices = (await ask(initialize)).session;
+      assert.equal((await ask(call, alices)).status, 200);
+      await becomeBob();
+      for (let times = 0; times < 2; times++) {
+        const { status, session } = await ask(initialize);
+        assert.equal(status, 200);
+        assert.equal((await ask(call, session)).status, 200);
+        assert.equal((await ask(undefined, session, 'GET')).status, 405);
+        assert.equal((await ask(call, session)).session, session);
+        assert.equal((await ask(call, alices)).status, 404);
+        assert.equal((await ask(undefined, session, 'DELETE')).status, 200);
+        assert.equal((await ask(call, session)).status, 404);
+      }
+      const ids = resource.authorized.flatMap(({ headers }) => headers['mcp-session-id'] ?? []);
+      assert.deepEqual(new Set(ids), new Set(['default']));
+    });
+
+    it('was not seen to open them', async () => {
+      const { ask, becomeBob } = await careless(() => 'elsewhere');
+      assert.equal((await ask(call, 'elsewhere')).status, 200);
+      await becomeBob();
+      assert.equal((await ask(call, 'elsewhere')).status, 404);
+    });
+
+    it('lets one of two clients end the session of both', async () => {
+      const { ask, becomeBob } = await careless(() => 'default');
+      const { session } = await ask(initialize);
+      assert.equal((await ask(undefined, session, 'DELETE')).status, 200);
+      assert.equal((await ask(call, session)).status, 200);
+      await becomeBob();
+      assert.equal((await ask(call, session)).status, 404);
+    });
   });
 });

@@ -214,13 +214,23 @@ describe('the MCP proxy', () => {
       ]);
     });
 
-    it('that the server no longer knows, and that the client ends', async () => {
-      rig.handle = (req, res) => res.writeHead(req.method === 'DELETE' ? 204 : 404).end();
+    it('that the server names later, for the account whose token that request carried', async () => {
+      rig.handle = (_req, res) => res.writeHead(200, { 'mcp-session-id': 's-2' }).end('{}');
       await send(toolCall, { 'mcp-session-id': 's-1' });
-      await send(undefined, { 'mcp-session-id': 's-2' }, 'DELETE');
+      await send(toolCall, { 'mcp-session-id': 's-2' });
       assert.deepEqual(
-        rig.tokens.asked.filter((line) => line.startsWith('sessionClosed')),
-        [`sessionClosed ${id} s-1`, `sessionClosed ${id} s-2`],
+        rig.tokens.asked.filter((line) => line.startsWith('session')),
+        [`sessionOpened ${id} s-2 alice@example.com`],
+      );
+    });
+
+    it('and forgets none, since only the server knows which is over for all of its clients', async () => {
+      rig.handle = (req, res) => res.writeHead(req.method === 'DELETE' ? 204 : 404).end();
+      const inSession = { 'mcp-session-id': 's-1' };
+      for (const method of ['POST', 'GET', 'DELETE']) await send(toolCall, inSession, method);
+      assert.deepEqual(
+        rig.tokens.asked,
+        [1, 2, 3].map(() => `accessToken ${id} s-1`),
       );
     });
 

@@ -118,7 +118,7 @@ export class RememberedRig extends ProxyRig {
       () => Object.keys(this.memory.kept).length === beginnings + Math.ceil(this.tools.length / 2),
     );
     // Whoever signs in later may be somebody else, and the server gives the same name again.
-    this.tokens.sessionClosed(this.id, 'up-1');
+    this.tokens.forgetSessions();
     this.tokens.asked.length = 0;
     this.seen.length = 0;
   }

@@ -67,6 +67,15 @@ export class TokensOnTable implements TokenSource {
     if (!this.#sessions.has(session)) this.#sessions.set(session, account);
   }
 
+  owns(_server: ServerId, session: string, { account }: LentToken): Promise<boolean> {
+    return Promise.resolve(sameAccount(this.#sessions.get(session) ?? account, account));
+  }
+
+  /** As a window that has never heard of them. */
+  forgetSessions(): void {
+    this.#sessions.clear();
+  }
+
   sessionClosed(server: ServerId, session: string): void {
     this.asked.push(`sessionClosed ${server} ${session}`);
     this.#sessions.delete(session);

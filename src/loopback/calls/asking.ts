@@ -68,7 +68,11 @@ export class Asking {
     private readonly parts: AskingParts,
     private readonly server: Server,
     /** Where the server is asked: its own address, or one that it named. */
-    private readonly at: { readonly url: string; readonly stream?: string },
+    private readonly at: {
+      readonly url: string;
+      readonly stream?: string;
+      readonly isOver?: () => boolean;
+    },
     private readonly reply: Reply,
     /** Whether it is for a stream on which the server speaks first: nobody waits for that. */
     private readonly isForStream: () => boolean,
@@ -76,7 +80,7 @@ export class Asking {
 
   /**
    * What the server says to `call`, asked again with a newer or a wider token when it wants one.
-   * @throws BrokerError as `TokenSource`, `Upstream.send`, `Hold.wait` and `permit`; `resource_mismatch`, `origin_not_allowed`; `token_rejected`
+   * @throws BrokerError as `TokenSource`, `Upstream.send`, `Hold.wait` and `permit`; `resource_mismatch`, `origin_not_allowed`; `token_rejected`; `session_lost`
    */
   async answered(call: Call): Promise<Answered> {
     let lent = await this.token(call);
@@ -193,6 +197,8 @@ export class Asking {
     { method, headers, body, conditions, limitMs }: Call,
     lent: LentToken,
   ): Promise<IncomingMessage> {
+    // Its session is forgotten with the stream, and with it whose token it gets.
+    if (this.at.isOver?.() === true) throw new BrokerError('session_lost', 'The stream has ended.');
     // The settings may have changed while the call waited; a token for the new address is not for the old one.
     const place = Place.at(this.at.url);
     if (!place.isWithin(lent.reach) && !this.#isNamed(lent))

@@ -10,6 +10,8 @@ export interface LegacyEndpoint extends NamedEndpoint {
   readonly server: ServerId;
   /** Names the session that the stream is; one account for as long as it lives. */
   readonly session: string;
+  /** Whether the stream has ended, after which nobody hears an answer. */
+  readonly isOver: () => boolean;
   /** Gives the client an answer of ours, which it expects on its stream. */
   readonly say: (json: string) => void;
 }
@@ -55,7 +57,11 @@ export class LegacyEndpoints {
         return undefined;
       }
       const isNew = !this.#endpoints.has(key);
-      this.#endpoints.set(key, { server, session, url, stream: address, say: (json) => stream.say(json) });
+      this.#endpoints.set(key, {
+        ...{ server, session, url, stream: address },
+        isOver: () => stream.destroyed,
+        say: (json) => stream.say(json),
+      });
       if (isNew) opened(session);
       return pathOf(key);
     });

@@ -20,10 +20,6 @@ export class ProtocolVersions {
   of(server: ServerId, session: string): string | undefined {
     return this.#versions.get(keyOf(server, session));
   }
-
-  forget(server: ServerId, session: string): void {
-    this.#versions.delete(keyOf(server, session));
-  }
 }
 
 /** Two servers may choose the same id. */

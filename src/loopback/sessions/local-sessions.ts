@@ -7,7 +7,10 @@ const prefix = 'mcp-credentials-local-';
 /** More than any editor opens; the oldest has long been left by then. */
 const sessionsKept = 100;
 
-/** A session that began with what its server said before, and the server's own that it is tied to later. */
+/**
+ * A session with an id of ours, and the server's own that it is tied to: later, when it began with what the server said
+ * before; or from the beginning, when the server gave it an id that is another account's session.
+ */
 export interface LocalSession {
   readonly id: string;
   readonly server: ServerId;
@@ -33,10 +36,10 @@ export interface LocalSession {
 export interface Tie {
   /** Undefined for a server that has none. */
   readonly session: string | undefined;
-  /** What its account is known by: the same, or the local session's id for a server that has none. */
+  /** What its account is known by: the same, or the local session's id where that is none or somebody else's. */
   readonly name: string;
-  /** Of the protocol, which both speak. */
-  readonly version: string;
+  /** Of the protocol, which both speak; undefined where the client has heard it from the server itself. */
+  readonly version: string | undefined;
 }
 
 /** The local sessions of a window. */
@@ -48,8 +51,10 @@ export class LocalSessions {
     return session?.startsWith(prefix) === true;
   }
 
-  open(parts: Pick<LocalSession, 'server' | 'initialize' | 'told'>): LocalSession {
+  /** @param named - the session of the server, whose id is somebody else's, where there is one already */
+  open(parts: Pick<LocalSession, 'server' | 'initialize' | 'told'>, named?: string): LocalSession {
     const id = prefix + randomUUID();
+    const tie = named === undefined ? undefined : { session: named, name: id, version: undefined };
     const session: LocalSession = {
       ...parts,
       id,
@@ -57,8 +62,8 @@ export class LocalSessions {
       logLevel: undefined,
       streams: 0,
       news: [],
-      tying: undefined,
-      tie: undefined,
+      tying: tie && { tie: Promise.resolve(tie), isByStream: false },
+      tie,
     };
     this.#sessions.set(id, session);
     const [oldest] = this.#sessions.keys();

@@ -39,7 +39,7 @@ const answerLimitBytes = 4_194_304;
 const pagesCompared = 50;
 
 export interface TyingParts {
-  readonly tokens: Pick<TokenSource, 'sessionOpened'>;
+  readonly tokens: Pick<TokenSource, 'sessionOpened' | 'owns'>;
   readonly memory: Memory;
   readonly sessions: LocalSessions;
   readonly clock: Clock;
@@ -82,8 +82,9 @@ export class Tying {
     if (answer.statusCode !== 200 || inquiry === undefined || Object.keys(result).length === 0)
       throw failed(answer, 'The server opens no session.');
     const session = [answer.headers['mcp-session-id']].flat()[0];
-    // Where the server has no sessions, ours is what keeps its account.
-    const name = session ?? local.id;
+    // Where the server has no sessions, or names one that is somebody else's, ours is what keeps its account.
+    const isOwn = session !== undefined && (await tokens.owns(server.id, session, lent));
+    const name = isOwn ? session : local.id;
     tokens.sessionOpened(server.id, name, lent);
     await memory.keep(server, inquiry, result, lent);
     if (!isSameServer(local.told, result)) {

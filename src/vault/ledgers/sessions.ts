@@ -15,8 +15,9 @@ export interface SessionRules {
 const digestsLimit = 1_000;
 
 /**
- * Which account each MCP session belongs to. The first binding wins, also among windows. Session ids are stored as
- * SHA-256 digests, since whoever has an id may be taken for its owner by a careless server.
+ * Which account each MCP session belongs to. The first binding wins, also among windows, for as long as it is kept: a
+ * server may give an id again that it has given to somebody else, and only it knows whether that session is over.
+ * Session ids are stored as SHA-256 digests, since whoever has an id may be taken for its owner by a careless server.
  */
 export class Sessions {
   readonly #kept: LedgerMap<Account>;
@@ -62,11 +63,18 @@ export class Sessions {
     return key === undefined ? undefined : this.#kept.get(key);
   }
 
-  /** Ties `session` to `account`, unless it belongs to somebody already. */
-  open(server: ServerId, session: string, account: Account): Promise<void> {
-    return this.#change(server, session, (key) => this.#kept.set(key, account));
+  /**
+   * Ties `session` to `account`, unless it belongs to somebody already.
+   * @returns whose it is
+   */
+  async open(server: ServerId, session: string, account: Account): Promise<Account> {
+    await this.#change(server, session, (key) => this.#kept.set(key, account));
+    // The ledger may name somebody who was there before.
+    await this.#kept.loaded;
+    return this.#kept.get(await this.#digestOf(server, session)) ?? account;
   }
 
+  /** Forgets `session`, whose id must be one that nobody can come back with. */
   close(server: ServerId, session: string): Promise<void> {
     return this.#change(server, session, (key) => this.#kept.delete(key));
   }

@@ -51,14 +51,14 @@ describe('a session that began before anybody had signed in', () => {
       assert.deepEqual(rig.seen, []);
     });
 
-    it('is forgotten when the client ends it', async () => {
+    it('has ended when the client says so', async () => {
       const inSession = await rig.beginLocally();
       rig.handle = serve;
       rig.signIn();
       await rig.send(toolCall, inSession);
       rig.handle = (_req, res) => res.writeHead(204).end();
       await rig.send('', inSession, 'DELETE');
-      assert.ok(rig.tokens.asked.includes(`sessionClosed ${rig.id} ${inSession['mcp-session-id'] ?? ''}`));
+      assert.equal((await rig.send(toolCall, inSession)).status, 404);
     });
   });
 
@@ -291,6 +291,28 @@ describe('a session that began before anybody had signed in', () => {
     assert.equal((await rig.send(initialized, inSession)).status, 202);
     const methods = rig.seen.map(({ body }) => (JSON.parse(body) as { method: string }).method);
     assert.deepEqual(methods, ['initialize', 'notifications/initialized', 'tools/call']);
+  });
+
+  for (const status of [404, 405])
+    it(`goes on at a server that has no stream and says so with ${status}`, async () => {
+      const inSession = await rig.beginLocally();
+      rig.signIn();
+      rig.handle = (req, res, body) => {
+        if (req.method === 'GET') res.writeHead(status).end();
+        else rig.serve(req, res, body);
+      };
+      const listening = { ...inSession, accept: 'text/event-stream' };
+      assert.equal((await rig.send('', listening, 'GET')).status, status);
+      assert.equal((await rig.send(toolCall, inSession)).status, 200);
+    });
+
+  it('keeps its account when the server names a session for it that is another account’s', async () => {
+    const inSession = await rig.beginLocally();
+    rig.signIn();
+    rig.tokens.sessionOpened(rig.id, 'up-1', { ...(await rig.tokens.accessToken(rig.id)), account: bob });
+    assert.equal(resultOf(await rig.send(toolCall, inSession))['done'], 'tools/call');
+    rig.tokens.owner = bob;
+    assert.equal((await rig.send(toolCall, inSession)).status, 404);
   });
 
   it('has ended when the server says so to a call that waited', async () => {

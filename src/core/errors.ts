@@ -99,6 +99,8 @@ export type ErrorCode =
   | 'call_denied'
   /** A rule wants the user to be asked, and nobody has answered in time. */
   | 'call_unanswered'
+  /** The client has cancelled the call while it waited for the user, before it was sent. */
+  | 'call_cancelled'
   /** There are rules, and what the request wants cannot be told for certain. */
   | 'call_unjudged'
   /** So many calls to the server are under way that one more must be a loop. */

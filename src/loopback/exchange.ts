@@ -20,6 +20,7 @@ import {
   type Listening,
 } from './sessions/listening.js';
 import { LocalSessions, type LocalSession } from './sessions/local-sessions.js';
+import { WaitingCall, type WaitingCalls } from './calls/waiting-calls.js';
 import type { Memory } from './sessions/memory.js';
 import { requirePassable } from './calls/passable.js';
 import type { ProtocolVersions } from './messages/protocol-versions.js';
@@ -38,6 +39,7 @@ export interface ExchangeParts extends AskingParts, FailureParts, LegacyParts {
   readonly beforeSignIn: BeforeSignIn;
   readonly tying: Tying;
   readonly versions: ProtocolVersions;
+  readonly waiting: WaitingCalls;
 }
 
 /** Where a request has come in. */
@@ -82,13 +84,21 @@ export class Exchange {
   async run(): Promise<void> {
     const { parts, server, request } = this;
     let body: Body | undefined;
+    let own: WaitingCall | undefined;
     try {
       body = await readBody(request, parts.replayLimitBytes());
       const listening = this.#reply.acceptsStream ? this.#listening(body) : undefined;
       this.#isBackChannel ||= listening !== undefined;
-      const conditions = conditionsOf(server, request.headers, body.whole, parts.audit);
       const session = this.entrance.legacy?.session ?? this.#sessionId();
-      const call = { method: this.#method, headers: this.#headers(session), session, body, conditions };
+      const said = { server: server.id, session, body: body.whole };
+      // Before anything that a cancellation could wait for behind the call.
+      if (parts.waiting.cancels(said)) {
+        this.#reply.say({ status: 202 });
+        return;
+      }
+      const conditions = conditionsOf(server, request.headers, body.whole, parts.audit);
+      own = new WaitingCall(said, parts.waiting);
+      const call = { method: this.#method, headers: this.#headers(session), session, body, conditions, own };
       if (LocalSessions.isLocal(session)) this.#enter(session);
       const inquiry = body.whole && mayInquire(body.whole) ? readInquiry(body.whole) : undefined;
       const isNew = inquiry !== undefined || this.#local !== undefined;
@@ -128,6 +138,8 @@ export class Exchange {
     } catch (error) {
       if (this.#gone.aborted) return;
       await this.#fail(body, error);
+    } finally {
+      own?.end();
     }
   }
 
@@ -200,6 +212,7 @@ export class Exchange {
   }
 
   async #answeredIn(local: LocalSession, call: Call): Promise<Answered> {
+    if (local.tie === undefined) call.own?.wait();
     if (local.tying === undefined) await this.#asking.token({ ...call, session: undefined });
     else if (local.tie === undefined) this.#keepAlive(call);
     const { session, name, version } = await this.parts.tying.tied(this.server, local, {

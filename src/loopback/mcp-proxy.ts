@@ -10,6 +10,7 @@ import { Exchange, type ExchangeParts } from './exchange.js';
 import { BeforeSignIn } from './sessions/before-sign-in.js';
 import { stampOfCapability, isAdmitted } from './http/guard.js';
 import { Hold, type HoldParts } from './calls/hold.js';
+import { WaitingCalls } from './calls/waiting-calls.js';
 import { LegacyEndpoints } from './legacy/legacy-sse.js';
 import { listen, listenOnSocket, type Handle, type Listener, type Welcome } from './http/listener.js';
 import { LocalSessions } from './sessions/local-sessions.js';
@@ -66,7 +67,11 @@ export class McpProxy implements Disposable {
     const remembering = { ...proxyParts, memory, sessions };
     const [beforeSignIn, tying] = [new BeforeSignIn(remembering), new Tying(remembering)];
     const own = { upstream: this.#upstream, hold, heldStreams, memory, sessions, beforeSignIn, tying };
-    const known = { versions: new ProtocolVersions(), legacy: new LegacyEndpoints() };
+    const known = {
+      versions: new ProtocolVersions(),
+      legacy: new LegacyEndpoints(),
+      waiting: new WaitingCalls(),
+    };
     this.#parts = { ...proxyParts, ...own, ...known };
   }
 

@@ -100,6 +100,7 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
   call_forbidden: [{ use: '"tools/delete_all"' }, /Do without it/],
   call_denied: [{ use: '"tools/send"' }, /unless the user asks for it/],
   call_unanswered: [{ use: '"tools/send"' }, /Tell the user, then try again/],
+  call_cancelled: [{}, /Make the call again if it is still wanted/],
   call_unjudged: [{ why: 'is not JSON' }, /Send one plain JSON-RPC message/],
   too_many_calls: [{ limit: 512 }, /Wait for some to end, then try again/],
   socket_unusable: [

@@ -18,6 +18,7 @@ import type { Hold } from './hold.js';
 import { sendLent } from './lent-request.js';
 import { isRequest, parseMessages, type Message } from '../messages/message.js';
 import { Place } from './place.js';
+import type { WaitingCall } from './waiting-calls.js';
 import { quotedReason, readShort } from '../http/refusal.js';
 import type { Reply } from '../http/reply.js';
 import { permit, type Conditions } from '../rules/rule-pass.js';
@@ -50,6 +51,8 @@ export interface Call {
   readonly body: Body;
   /** What the rules want of it; missing when there are none, and for what we ask by ourselves. */
   readonly conditions?: Conditions | undefined;
+  /** By which the client can take it back; missing for what we ask by ourselves. */
+  readonly own?: WaitingCall;
   /** Whether it fails at once where it would wait for the user. */
   readonly isImpatient?: boolean;
   /** How long the server may take to begin its answer; missing for what the caller can end by itself. */
@@ -80,7 +83,7 @@ export class Asking {
 
   /**
    * What the server says to `call`, asked again with a newer or a wider token when it wants one.
-   * @throws BrokerError as `TokenSource`, `Upstream.send`, `Hold.wait` and `permit`; `resource_mismatch`, `origin_not_allowed`; `token_rejected`; `session_lost`
+   * @throws BrokerError as `TokenSource`, `Upstream.send`, `Hold.wait` and `permit`; `call_cancelled`; `resource_mismatch`, `origin_not_allowed`; `token_rejected`; `session_lost`
    */
   async answered(call: Call): Promise<Answered> {
     let lent = await this.token(call);
@@ -173,17 +176,21 @@ export class Asking {
 
   /** Waits for what needs the user; the caller hears of us meanwhile, if it takes a stream. */
   async #held<T>(
-    { body, isImpatient = false }: Call,
+    { body, isImpatient = false, own }: Call,
     because: BrokerError,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     if (isImpatient) throw because;
+    const cancelled = own?.wait();
+    // The call may have begun to wait after its cancellation had come.
+    if (own?.cancelsOthers() === true) throw because;
     const { hold, heldStreams } = this.parts;
     const { reply } = this;
     const isKeptAlive = this.isForStream() || (reply.acceptsStream && mayBecomeStream(body));
     if (isKeptAlive) reply.keepAlive();
-    if (this.isForStream()) return heldStreams.wait(because, 'endless', reply.gone, work);
-    return hold.wait(because, isKeptAlive ? 'kept-alive' : 'silent', reply.gone, work);
+    const end = cancelled === undefined ? reply.gone : AbortSignal.any([reply.gone, cancelled]);
+    if (this.isForStream()) return heldStreams.wait(because, 'endless', end, work);
+    return hold.wait(because, isKeptAlive ? 'kept-alive' : 'silent', end, work);
   }
 
   /** Whether a stream that `lent` is for leads to where the server is asked. */
@@ -194,9 +201,10 @@ export class Asking {
 
   /** Sends it where the server is, and where that sends it on to without leaving what the credential is for. */
   async #send(
-    { method, headers, body, conditions, limitMs }: Call,
+    { method, headers, body, conditions, limitMs, own }: Call,
     lent: LentToken,
   ): Promise<IncomingMessage> {
+    own?.leave();
     // Its session is forgotten with the stream, and with it whose token it gets.
     if (this.at.isOver?.() === true) throw new BrokerError('session_lost', 'The stream has ended.');
     // The settings may have changed while the call waited; a token for the new address is not for the old one.

@@ -342,6 +342,11 @@ export function failureText(
         detail('use'),
         server,
       ),
+    call_cancelled: () =>
+      l10n.t(
+        'A call to the MCP server “{0}” was cancelled while it waited for the user, so nothing was sent. Make the call again if it is still wanted.',
+        server,
+      ),
     call_unjudged: () =>
       l10n.t(
         'There are rules for the MCP server “{0}”, and a request {1}, so that they could not be applied. Nothing was sent. Send one plain JSON-RPC message no larger than “mcpCredentials.proxy.replayLimitKilobytes” in the settings.',

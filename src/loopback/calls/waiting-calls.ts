@@ -1,0 +1,115 @@
+import { BrokerError } from '../../core/errors.js';
+import type { ServerId } from '../../core/server.js';
+import { recordOf } from '../messages/inquiry.js';
+import { isRequest, parseMessages, type Message } from '../messages/message.js';
+
+/** Whatever is larger says something else. */
+const cancellationLimitBytes = 65_536;
+
+/** What a client said, and as part of what. */
+export interface Said {
+  readonly server: ServerId;
+  /** As the client calls it. */
+  readonly session: string | undefined;
+  /** Undefined when it is too large to be kept. */
+  readonly body: Buffer | undefined;
+}
+
+/**
+ * The calls of a window that wait for the user before they are sent. A client that does not want one any more says so
+ * in a message of its own, which must not go past the call that waits, and leave it to be made after all.
+ * @see MCP, "Cancellation"
+ */
+export class WaitingCalls {
+  readonly #calls = new Map<ServerId, Set<WaitingCall>>();
+
+  /**
+   * Ends the waits of the calls that `said` cancels. It is not looked at while nothing of the server waits.
+   * @returns whether it says nothing else, so that the server, which has not heard of them, need not hear of it
+   */
+  cancels({ server, session, body }: Said): boolean {
+    const calls = this.#calls.get(server);
+    if (calls === undefined || body === undefined || body.length > cancellationLimitBytes) return false;
+    const messages = [parseMessages(body) ?? []].flat() as readonly Message[];
+    // Clients without a session may have calls of the same name; one too many can be made again.
+    const named = messages.map(({ method, params }) =>
+      method === 'notifications/cancelled'
+        ? [...calls].filter((call) => call.cancel(session, recordOf(params)['requestId']))
+        : [],
+    );
+    // What is left of a batch is sent with all of it.
+    const isDone = (of: readonly WaitingCall[]) =>
+      of.length > 0 && of.every(({ isCancelled }) => isCancelled);
+    return named.length > 0 && named.every(isDone);
+  }
+
+  add(call: WaitingCall): void {
+    const { server } = call.said;
+    this.#calls.set(server, (this.#calls.get(server) ?? new Set()).add(call));
+  }
+
+  delete(call: WaitingCall): void {
+    const { server } = call.said;
+    const calls = this.#calls.get(server);
+    calls?.delete(call);
+    if (calls?.size === 0) this.#calls.delete(server);
+  }
+}
+
+/** A call of a client, which the client can take back while it waits. */
+export class WaitingCall {
+  #isWaiting = false;
+  #cancelled: AbortController | undefined;
+  /** The ids of its requests that are still wanted; there are several in a batch. */
+  #wanted: Set<unknown> | undefined;
+
+  constructor(
+    readonly said: Said,
+    private readonly calls: WaitingCalls,
+  ) {}
+
+  /** Lets it be taken back from now on. @returns is aborted with `call_cancelled` when it is */
+  wait(): AbortSignal {
+    this.#cancelled ??= new AbortController();
+    this.#wanted ??= new Set(requestIdsIn(this.said.body));
+    // What has no id, such as a stream that waits for long, makes nobody look for one.
+    if (!this.#isWaiting && this.#wanted.size > 0) this.calls.add(this);
+    this.#isWaiting = true;
+    return this.#cancelled.signal;
+  }
+
+  /** Whether it is itself what ends the wait of others. */
+  cancelsOthers(): boolean {
+    return this.calls.cancels(this.said);
+  }
+
+  /** It is sent now, or is over. */
+  end(): void {
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
+    this.calls.delete(this);
+  }
+
+  /** @throws BrokerError `call_cancelled` when it must not be sent any more */
+  leave(): void {
+    this.end();
+    this.#cancelled?.signal.throwIfAborted();
+  }
+
+  get isCancelled(): boolean {
+    return this.#cancelled?.signal.aborted === true;
+  }
+
+  /** @returns whether the request `id` of `session` is of it; it is cancelled when that was the last that is wanted */
+  cancel(session: string | undefined, id: unknown): boolean {
+    if (session !== this.said.session || this.#wanted?.delete(id) !== true) return false;
+    if (this.#wanted.size === 0)
+      this.#cancelled?.abort(new BrokerError('call_cancelled', 'The client has cancelled the call.'));
+    return true;
+  }
+}
+
+function requestIdsIn(body: Buffer | undefined): readonly unknown[] {
+  const messages = [(body && parseMessages(body)) ?? []].flat() as readonly Message[];
+  return messages.filter(isRequest).map(({ id }) => id);
+}

@@ -1,0 +1,283 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { request } from 'node:http';
+import { BrokerError } from '../../../src/core/errors.js';
+import { errorIn, ProxyRig, settled, toolCall, useProxy } from '../../support/proxy-rig.js';
+import { accept, useRemembered } from '../../support/remembered-rig.js';
+
+const cancelling = (requestId: unknown) => ({
+  jsonrpc: '2.0',
+  method: 'notifications/cancelled',
+  params: { requestId, reason: 'The user pressed Stop.' },
+});
+const call = (id: unknown, session?: string) =>
+  [{ ...toolCall, id }, session === undefined ? accept : { ...accept, 'mcp-session-id': session }] as const;
+
+const sent = (rig: ProxyRig) =>
+  rig.seen.map(({ body }) => {
+    const { method, id } = JSON.parse(body) as { method: string; id?: unknown };
+    return id === undefined ? method : `${method} ${JSON.stringify(id)}`;
+  });
+
+describe('a call that waits for the user', () => {
+  const rig = useProxy();
+  let signIn: () => void;
+
+  beforeEach(() => {
+    const waiting: (() => void)[] = [];
+    signIn = () => {
+      rig.tokens.answers = ['token-2'];
+      for (const go of waiting.splice(0)) go();
+    };
+    rig.tokens.answers = [new BrokerError('grant_refused', 'Dead.')];
+    rig.tokens.signIn = (signal) =>
+      new Promise((resolve, reject) => {
+        waiting.push(resolve);
+        signal.addEventListener('abort', () => reject(signal.reason as Error));
+      });
+  });
+
+  /** Until so many wait. */
+  const waits = (count: number) =>
+    settled(() => rig.tokens.asked.filter((line) => line.startsWith('signedIn')).length === count);
+
+  for (const [what, session] of [
+    ['', 's-1'],
+    [', where there are no sessions', undefined],
+  ] as const)
+    it(`is not sent when its client has cancelled it${what}, and neither is that`, async () => {
+      const [first, second] = [rig.send(...call(1, session)), rig.send(...call(2, session))];
+      await waits(2);
+      const told = await rig.send(cancelling(1), call(1, session)[1]);
+      assert.deepEqual([told.status, told.text], [202, '']);
+      assert.equal(errorIn(await first), 'result');
+      assert.match((await first).text, /"id":1,.*The client has cancelled the call/);
+      signIn();
+      assert.equal((await second).text, '{"ok":true}');
+      assert.deepEqual(sent(rig), ['tools/call 2']);
+    });
+
+  it('is not sent when it is cancelled although its stream has begun', async () => {
+    const { answered } = rig.begin(JSON.stringify(toolCall), accept);
+    await rig.clock.armed(2_000);
+    rig.clock.advance(2_000);
+    const answer = await answered;
+    await rig.send(cancelling(1), accept);
+    assert.match((await answer.toArray()).join(''), /^: waiting\n\nevent: message\ndata: .*"id":1,/);
+    signIn();
+    assert.deepEqual(rig.seen, []);
+  });
+
+  it('is not ended by what names another one, of another session or kind of id', async () => {
+    const waiting = rig.send(...call(1, 's-1'));
+    await waits(1);
+    const others = [
+      rig.send(cancelling('1'), call(1, 's-1')[1]),
+      rig.send(cancelling(2), call(1, 's-1')[1]),
+      rig.send(cancelling(1), call(1, 's-2')[1]),
+      rig.send(cancelling(1), accept),
+      rig.send({ ...cancelling(1), method: 'notifications/progress' }, call(1, 's-1')[1]),
+    ];
+    await waits(1 + others.length);
+    signIn();
+    assert.equal((await waiting).text, '{"ok":true}');
+    await Promise.all(others);
+    assert.equal(rig.seen.length, 6);
+  });
+
+  it('is not sent in a batch of which all is cancelled, and in one of which something is left', async () => {
+    const batch = (...ids: number[]) =>
+      rig.send(
+        ids.map((id) => call(id)[0]),
+        accept,
+      );
+    const [gone, left] = [batch(1, 2), batch(3, 4)];
+    await waits(2);
+    await rig.send([cancelling(1), cancelling(2)], accept);
+    const partly = rig.send(cancelling(3), accept);
+    assert.match((await gone).text, /^\[.*"id":1,.*"id":2,/);
+    await waits(3);
+    signIn();
+    assert.equal((await left).text, '{"ok":true}');
+    await partly;
+    assert.ok(rig.seen.every(({ body }) => !body.includes('"id":1,')));
+  });
+
+  it('is not sent again when it is cancelled after the server has refused the token', async () => {
+    rig.tokens.answers = ['token-1', new BrokerError('grant_refused', 'Dead.')];
+    rig.handle = (_req, res) => void res.writeHead(401).end();
+    const waiting = rig.send(...call(1));
+    await waits(1);
+    await rig.send(cancelling(1), accept);
+    assert.equal(errorIn(await waiting), 'result');
+    signIn();
+    assert.deepEqual(sent(rig), ['tools/call 1']);
+  });
+
+  it('is not sent when its cancellation comes while the token is fetched after the sign-in', async () => {
+    const waiting = rig.send(...call(1));
+    await waits(1);
+    let go: (() => void) | undefined;
+    const lend = rig.tokens.accessToken.bind(rig.tokens);
+    rig.tokens.accessToken = async (...asked) => {
+      await new Promise<void>((resolve) => (go = resolve));
+      return lend(...asked);
+    };
+    signIn();
+    await settled(() => go !== undefined);
+    assert.equal((await rig.send(cancelling(1), accept)).status, 202);
+    go?.();
+    assert.equal(errorIn(await waiting), 'result');
+    assert.deepEqual(rig.seen, []);
+  });
+
+  it('has its cancellation sent after it when it has left', async () => {
+    const open: ServerResponse[] = [];
+    rig.handle = (_req, res, body) => {
+      if (body.includes('tools/call')) open.push(res);
+      else res.writeHead(202).end();
+    };
+    const waiting = rig.send(...call(1));
+    await waits(1);
+    signIn();
+    await settled(() => open.length === 1);
+    assert.equal((await rig.send(cancelling(1), accept)).status, 202);
+    assert.deepEqual(sent(rig), ['tools/call 1', 'notifications/cancelled']);
+    open[0]?.end('{}');
+    await waiting;
+  });
+
+  it('takes no place when it was cancelled, and leaves nothing behind', async () => {
+    for (let round = 0; round < 2; round++) {
+      const waiting = Array.from({ length: 100 }, (_, id) => rig.send(...call(id)));
+      await settled(() => rig.clock.pending.filter((ms) => ms === 120_000).length === 100);
+      await Promise.all(waiting.map((_, id) => rig.send(cancelling(id), accept)));
+      for (const answer of await Promise.all(waiting)) assert.equal(errorIn(answer), 'result');
+    }
+    assert.deepEqual(rig.clock.pending, []);
+  });
+});
+
+describe('a call about which a rule asks', () => {
+  const rig = new ProxyRig();
+  let answer: (said: 'allowed') => void;
+  let isAsked: boolean;
+
+  beforeEach(async () => {
+    isAsked = false;
+    await rig.open({
+      ask: () => {
+        isAsked = true;
+        return new Promise((resolve) => (answer = resolve));
+      },
+    });
+    rig.proxy.setServers([
+      { id: rig.id, url: rig.url, auth: {}, rules: [[{ pattern: '*', effect: 'ask', scopes: [] }]] },
+    ]);
+  });
+  afterEach(() => rig.close());
+
+  it('is not sent when it is allowed after its client has cancelled it', async () => {
+    const waiting = rig.send(...call(1));
+    await settled(() => isAsked);
+    assert.equal((await rig.send(cancelling(1), accept)).status, 202);
+    answer('allowed');
+    assert.equal(errorIn(await waiting), 'result');
+    assert.deepEqual(rig.seen, []);
+  });
+
+  it('is not sent when it is allowed after its client has hung up, which cancels it on the stateless wire', async () => {
+    const { answered, outgoing } = rig.begin(JSON.stringify(toolCall), accept);
+    answered.catch(() => undefined);
+    await settled(() => isAsked);
+    outgoing.destroy();
+    await settled(() => rig.clock.pending.length === 0);
+    answer('allowed');
+    await rig.send({ jsonrpc: '2.0', method: 'notifications/initialized' });
+    assert.deepEqual(sent(rig), ['notifications/initialized']);
+  });
+});
+
+describe('a call in a session that began before anybody had signed in', () => {
+  const rig = useRemembered();
+
+  beforeEach(async () => {
+    await rig.learn();
+    rig.signOut();
+  });
+
+  it('is not sent when its client has cancelled it', async () => {
+    const inSession = await rig.beginLocally();
+    const waiting = rig.send(toolCall, inSession);
+    await rig.waitsForUser();
+    assert.equal((await rig.send(cancelling(1), inSession)).status, 202);
+    rig.signIn();
+    assert.equal(errorIn(await waiting), 'result');
+    assert.deepEqual(rig.seen, []);
+  });
+
+  it('is not sent when its client has cancelled it while the server’s own session is opened', async () => {
+    const inSession = await rig.beginLocally();
+    let open: () => void = () => undefined;
+    rig.handle = (...server) => {
+      if (!server[2].includes('"initialize"')) rig.serve(...server);
+      else open = () => rig.serve(...server);
+    };
+    rig.signIn();
+    const waiting = [1, 2, 3].map((id) => rig.send({ ...toolCall, id }, inSession));
+    await settled(() => rig.seen.length === 1);
+    for (const id of [1, 2]) assert.equal((await rig.send(cancelling(id), inSession)).status, 202);
+    open();
+    const answers = await Promise.all(waiting);
+    assert.deepEqual(answers.slice(0, 2).map(errorIn), ['result', 'result']);
+    assert.match(answers[2]?.text ?? '', /"done":"tools\/call"/);
+    assert.deepEqual(
+      sent(rig).filter((line) => /call|cancel/.test(line)),
+      ['tools/call 3'],
+    );
+  });
+});
+
+describe('a call of the transport before Streamable HTTP', () => {
+  const rig = useProxy();
+
+  it('is not sent when its client has cancelled it while it waits', async () => {
+    rig.handle = (req, res) => {
+      if (req.method === 'GET')
+        res
+          .writeHead(200, { 'content-type': 'text/event-stream' })
+          .write('event: endpoint\ndata: /mcp/messages\n\n');
+      else res.writeHead(202).end();
+    };
+    const stream = await rig.begin('', { accept: 'text/event-stream' }, 'GET').answered;
+    const [chunk] = (await once(stream, 'data')) as [Buffer];
+    const path = /data: (.*)/.exec(String(chunk))?.[1] ?? '';
+    const to = new URL(path, rig.proxy.endpoint(rig.id)?.url);
+    const post = (body: unknown) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const headers = { authorization: `Bearer ${rig.proxy.endpoint(rig.id)?.capability.reveal() ?? ''}` };
+        request(to, { method: 'POST', headers }, (answer) => resolve(answer.resume().statusCode))
+          .on('error', reject)
+          .end(JSON.stringify(body));
+      });
+    rig.tokens.answers = [new BrokerError('grant_refused', 'Dead.')];
+    let signIn: () => void = () => undefined;
+    rig.tokens.signIn = (signal) =>
+      new Promise((resolve, reject) => {
+        signIn = resolve;
+        signal.addEventListener('abort', () => reject(signal.reason as Error));
+      });
+    const waiting = post(toolCall);
+    await settled(() => rig.tokens.asked.some((line) => line.startsWith('signedIn')));
+    assert.equal(await post(cancelling(1)), 202);
+    rig.tokens.answers = ['token-2'];
+    signIn();
+    assert.equal(await waiting, 202);
+    assert.deepEqual(
+      rig.seen.map(({ method }) => method),
+      ['GET'],
+    );
+    stream.destroy();
+  });
+});

@@ -60,6 +60,8 @@ export class Exchange {
   readonly #asking: Asking;
   /** Whether the server speaks first in it; a client that is refused it once does without it from then on. */
   #isBackChannel: boolean;
+  /** Whether it is the first word of a client to a server that was never reached. */
+  #isLooking = false;
   /** The caller's session, where it began before the server's own. */
   #local: LocalSession | undefined;
 
@@ -85,6 +87,7 @@ export class Exchange {
     const { parts, server, request } = this;
     let body: Body | undefined;
     let own: WaitingCall | undefined;
+    let given: IncomingMessage | undefined;
     try {
       body = await readBody(request, parts.replayLimitBytes());
       const listening = this.#reply.acceptsStream ? this.#listening(body) : undefined;
@@ -98,7 +101,13 @@ export class Exchange {
       }
       const conditions = conditionsOf(server, request.headers, body.whole, parts.audit);
       own = new WaitingCall(said, parts.waiting);
-      const call = { method: this.#method, headers: this.#headers(session), session, body, conditions, own };
+      // As for `initialize`: the start of a client of the older transport may be a silent one. Others name their version.
+      const isVersioned = request.headers['mcp-protocol-version'] !== undefined;
+      this.#isLooking = this.#mayBeLegacy(session) && !isVersioned && !parts.tokens.wasReached(server.id);
+      const call: Call = {
+        ...{ method: this.#method, headers: this.#headers(session), session, body, conditions, own },
+        isImpatient: this.#isLooking,
+      };
       if (LocalSessions.isLocal(session)) this.#enter(session);
       const inquiry = body.whole && mayInquire(body.whole) ? readInquiry(body.whole) : undefined;
       const isNew = inquiry !== undefined || this.#local !== undefined;
@@ -125,6 +134,7 @@ export class Exchange {
       if (told) this.#reply.announce(listChanges(listening, told));
       await this.#noteSession(call, answer, lent);
       if (inquiry !== undefined) void this.#learn(inquiry, answer, lent);
+      given = answer;
       this.#reply.handOn(answer, {
         session: this.#local?.id,
         withTrailers: takesTrailers(request.headers),
@@ -132,15 +142,23 @@ export class Exchange {
           this.#mayBeLegacy(session)
             ? legacyStream(server, this.entrance.path, answer, lent, parts)
             : undefined,
-          conditions && hidingFilter(conditions, answer.headers['content-type']),
+          conditions && hidingFilter(conditions, answer.headers),
         ].filter((stage) => stage !== undefined),
       });
     } catch (error) {
+      // Nobody reads it, such as one with a status that there is not.
+      given?.destroy();
       if (this.#gone.aborted) return;
       await this.#fail(body, error);
     } finally {
       own?.end();
     }
+  }
+
+  /** Ends what the caller hears of the server; what only waits goes on, unless that is to end as well. */
+  cut(what?: 'with what waits'): void {
+    const isOver = this.#reply.isHandedOn || (what !== undefined && this.#reply.hasBegun);
+    if (isOver) this.#reply.breakOff();
   }
 
   /** Answers with `error`, in the form that fits the request. Never rejects. */
@@ -249,7 +267,7 @@ export class Exchange {
       try {
         return await this.#answered(call);
       } catch (error) {
-        if (this.#gone.aborted || !isPassing(error)) throw error;
+        if (this.#gone.aborted || call.isImpatient === true || !isPassing(error)) throw error;
         this.parts.log.debug(`A stream of ${JSON.stringify(this.server.id)} waits: ${describeError(error)}`);
         this.#reply.keepAlive();
         await pause(this.parts.clock, delayMs, this.#gone);
@@ -301,6 +319,7 @@ export class Exchange {
       server: server.id,
       method: this.#method,
       isBackChannel: this.#isBackChannel,
+      isLooking: this.#isLooking,
       body,
       legacy,
     };
@@ -311,6 +330,7 @@ export class Exchange {
 /** Whether a stream may wait for what stands against it now. */
 const isPassing = (error: unknown): boolean =>
   canUserHelp(error) ||
+  (error instanceof BrokerError && error.details['nextAttemptAtMs'] !== undefined) ||
   hasCode(
     error,
     'scope_required',

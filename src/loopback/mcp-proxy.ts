@@ -44,8 +44,8 @@ interface Route {
   readonly server: Server;
   readonly capability: Secret;
   readonly stamp: Buffer;
-  /** The answers to its calls that have not ended. */
-  readonly open: Set<ServerResponse>;
+  /** Its calls whose answers have not ended. */
+  readonly open: Set<Exchange>;
 }
 
 /**
@@ -88,13 +88,13 @@ export class McpProxy implements Disposable {
     for (const server of servers) {
       const path = pathOf(server.id);
       const known = before.get(path);
-      if (known !== undefined && known.server.url !== server.url) this.#parts.sessions.closeOf(server.id);
+      if (known !== undefined && known.server.url !== server.url) this.#leave(known);
       this.#routes.set(path, { ...(known ?? newRoute()), server });
     }
     // A stream would be heard with the token of a server that is gone; what has not begun is answered by itself.
     for (const [path, { open }] of before) {
       if (this.#routes.has(path)) continue;
-      for (const response of open) if (response.headersSent) response.destroy();
+      for (const exchange of open) exchange.cut('with what waits');
     }
   }
 
@@ -116,10 +116,18 @@ export class McpProxy implements Disposable {
     return this.#parts.sessions.has(id) || (this.#routes.get(pathOf(id))?.open.size ?? 0) > 0;
   }
 
-  /** Whose `id` was is signed out, or `id` is gone: ends the sessions that began before, and deletes what only that account was to hear. */
+  /** Whose `id` was is signed out, or `id` is gone: ends what is heard of it and the sessions that began before, and deletes what only that account was to hear. */
   async signedOut(id: ServerId): Promise<void> {
-    this.#parts.sessions.closeOf(id);
+    const route = this.#routes.get(pathOf(id));
+    if (route === undefined) this.#parts.sessions.closeOf(id);
+    else this.#leave(route);
     await this.#parts.memory.signedOut(id);
+  }
+
+  /** Ends what clients have with a server as it was; what waits for the user goes on, and is judged anew. */
+  #leave({ server, open }: Route): void {
+    this.#parts.sessions.closeOf(server.id);
+    for (const exchange of open) exchange.cut();
   }
 
   dispose(): void {
@@ -158,8 +166,8 @@ export class McpProxy implements Disposable {
       void exchange.refuse(tooManyCalls());
       return;
     }
-    route.open.add(response);
-    response.once('close', () => route.open.delete(response));
+    route.open.add(exchange);
+    response.once('close', () => route.open.delete(exchange));
     void exchange.run();
   }
 }

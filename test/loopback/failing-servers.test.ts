@@ -150,6 +150,19 @@ describe('a request that is too large to be repeated', () => {
     assert.equal(rig.seen.length, 1);
   });
 
+  for (const [where, answer] of [
+    ['first', `{"jsonrpc":"2.0","id":0,"result":{"content":"${filler}"}}`],
+    ['last', `{"result":{"content":"${filler}"},"jsonrpc":"2.0","id":0}`],
+    ['last, as an error', `{"error":{"code":1,"message":"${filler}"},"jsonrpc":"2.0","id":0}`],
+  ] as const) {
+    it(`is answered with a status alone when it is an answer to the server, with its id ${where}`, async () => {
+      const refused = await rig.send(Buffer.from(answer));
+      await rig.stop();
+      const lost = await rig.send(Buffer.from(answer));
+      assert.deepEqual([refused.status, refused.text, lost.status, lost.text], [503, '', 503, '']);
+    });
+  }
+
   it('is what the settings say that it is', async () => {
     await rig.close();
     await rig.open({ replayLimitBytes: () => 65_536 });
@@ -230,6 +243,28 @@ describe('a stream for what the server says by itself', () => {
     rig.clock.advance(1_000);
     assert.equal((await chunksOf(answer, 2)).join(''), ': waiting\n\nid: 1\ndata: {}\n\n');
     outgoing.destroy();
+  });
+
+  it('is held open while the renewal of the token is put off, whatever for', async () => {
+    const details = { nextAttemptAtMs: 10_000 };
+    rig.tokens.answers = [new BrokerError('vault_write_failed', 'Full.', { details }), 'token-2'];
+    rig.handle = (_req, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: {}\n\n');
+    };
+    const { answered, outgoing } = rig.begin('', accept, 'GET');
+    await rig.clock.armed(1_000);
+    rig.clock.advance(1_000);
+    assert.deepEqual(await chunksOf(await answered, 1), ['data: {}\n\n']);
+    outgoing.destroy();
+  });
+
+  it('is refused at once, and with words, to the first client of a server that nobody is signed in for', async () => {
+    rig.tokens.answers = [new BrokerError('sign_in_required', 'Nobody.')];
+    rig.tokens.reached = false;
+    const first = await rig.send('', { accept: 'text/event-stream' }, 'GET');
+    assert.equal(first.status, 405);
+    assert.match(first.text, /explained/);
+    assert.ok(!rig.tokens.asked.some((line) => line.startsWith('signedIn')));
   });
 
   it('waits for a sign-in without asking for one, and without an end', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BrokerError } from '../../src/core/errors.js';
@@ -90,6 +91,54 @@ describe('the MCP proxy', () => {
     assert.equal(rig.proxy.endpoint(id), undefined);
     rig.proxy.setServers([{ id, url: rig.url, auth: {} }]);
     assert.notEqual(rig.proxy.endpoint(id)?.capability.reveal(), before?.capability.reveal());
+  });
+
+  for (const [what, leave] of [
+    ['whose account is signed out', () => rig.proxy.signedOut(rig.id)],
+    [
+      'that is at another address',
+      () => rig.proxy.setServers([{ id: rig.id, url: rig.url.replace('/mcp', '/other'), auth: {} }]),
+    ],
+  ] as const)
+    it(`hears no server any more ${what}, while what waits for the user goes on waiting`, async () => {
+      let isHeard = true;
+      rig.handle = (_req, res) => {
+        res.on('close', () => (isHeard = false));
+        res.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
+      };
+      const { answered } = rig.begin('', { accept: 'text/event-stream', 'mcp-session-id': 's' }, 'GET');
+      (await answered).on('error', () => undefined).resume();
+      rig.tokens.answers = [refused];
+      rig.tokens.signIn = () => new Promise(() => undefined);
+      const waiting = rig.begin(JSON.stringify(toolCall), { accept: 'application/json, text/event-stream' });
+      await rig.clock.armed(2_000);
+      rig.clock.advance(2_000);
+      const held = await waiting.answered;
+      await leave();
+      await settled(() => !isHeard);
+      assert.deepEqual([isHeard, held.destroyed], [false, false]);
+      rig.clock.advance(118_000);
+      assert.match((await held.toArray()).join(''), /explained: sign in/);
+    });
+
+  it('leaves no connection behind to a server with a status that there is not', async () => {
+    const open = new Set<Socket>();
+    const odd = createServer((socket) => {
+      open.add(socket);
+      socket.on('error', () => undefined).on('close', () => open.delete(socket));
+      socket.once('data', () =>
+        socket.write(`HTTP/1.1 099 Odd\r\nContent-Length: 200000\r\n\r\n${'x'.repeat(99)}`),
+      );
+    });
+    odd.listen(0, '127.0.0.1');
+    await once(odd, 'listening');
+    const url = `http://127.0.0.1:${(odd.address() as AddressInfo).port}/mcp`;
+    rig.tokens.resource = () => url;
+    rig.proxy.setServers([{ id, url, auth: {} }]);
+    assert.equal(isError(await send()), 'result');
+    await settled(() => open.size === 0);
+    assert.equal(open.size, 0);
+    odd.close();
   });
 
   it('hears no server any more that is gone', async () => {

@@ -19,7 +19,7 @@ export class TokensOnTable implements TokenSource {
   owner: Account | undefined = alice;
   readonly #sessions = new Map<string, Account>();
 
-  constructor(private readonly resource: () => string) {}
+  constructor(public resource: () => string) {}
 
   accessToken(server: ServerId, session?: string): Promise<LentToken> {
     const account = this.#sessions.get(session ?? '');

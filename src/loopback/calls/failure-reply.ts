@@ -5,7 +5,7 @@ import { withinLimit } from '../../core/waiting.js';
 import { failureAnswer } from '../messages/answer.js';
 import type { Body } from '../http/body.js';
 import type { LegacyEndpoint } from '../legacy/legacy-sse.js';
-import { findId } from '../messages/message.js';
+import { beginsAsAnswer, findId } from '../messages/message.js';
 import type { Reply } from '../http/reply.js';
 
 /** How long the rest of a large request is waited for, to find its id. */
@@ -24,6 +24,8 @@ interface Failed {
   readonly method: string;
   /** Whether it is for a stream on which the server speaks first. */
   readonly isBackChannel: boolean;
+  /** Whether it is the first word of a client, which is told why there is no stream. */
+  readonly isLooking: boolean;
   /** Undefined when it could not be read. */
   readonly body: Body | undefined;
   /** The older transport's way in, where it came by that: the answer is expected on the stream. */
@@ -40,7 +42,7 @@ export class AnsweredInError extends Error {
 /** Gives `error` as the answer, in the form that fits the request and what was said to it already. */
 export async function replyWithFailure(
   reply: Reply,
-  { server, method, isBackChannel, body, legacy }: Failed,
+  { server, method, isBackChannel, isLooking, body, legacy }: Failed,
   error: unknown,
   { clock, log, explain }: FailureParts,
 ): Promise<void> {
@@ -66,7 +68,17 @@ export async function replyWithFailure(
     return;
   }
   const code = error instanceof BrokerError ? error.code : 'internal';
-  const id = body === undefined || body.whole !== undefined ? undefined : await idOf(body, clock);
+  if (isLooking) {
+    reply.say({ ...failureAnswer('POST', undefined, explain(error, server), code), status: 405 });
+    return;
+  }
+  const edges = body === undefined || body.whole !== undefined ? undefined : await edgesOf(body, clock);
+  if (edges !== undefined && beginsAsAnswer(edges.head)) {
+    // As for a small one: nobody may take it for delivered, or an error under its id for one of its own.
+    reply.say({ status: 503 });
+    return;
+  }
+  const id = edges && findId(edges.head, edges.tail);
   const answer = failureAnswer(method, body?.whole, explain(error, server), code, id);
   if (legacy !== undefined && answer.body !== undefined) {
     legacy.say(answer.body);
@@ -74,12 +86,14 @@ export async function replyWithFailure(
   } else reply.say(answer);
 }
 
-/** The id of a request that went past; not waited for long, since what is left of it may be endless. */
-async function idOf(body: Body, clock: Clock): Promise<string | number | undefined> {
+/** Both ends of a message that went past; not waited for long, since what is left of it may be endless. */
+async function edgesOf(
+  body: Body,
+  clock: Clock,
+): Promise<{ readonly head: Buffer; readonly tail: Buffer } | undefined> {
   const late = new Error('The rest of the request is slow.');
   try {
-    const { head, tail } = await withinLimit(clock, edgesPatienceMs, late, () => body.edges());
-    return findId(head, tail);
+    return await withinLimit(clock, edgesPatienceMs, late, () => body.edges());
   } catch (error) {
     if (error !== late) throw error;
     return undefined;

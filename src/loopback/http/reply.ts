@@ -4,7 +4,15 @@ import type { Disposable } from '../../core/announcer.js';
 import { describeError } from '../../core/errors.js';
 import type { Clock, Log } from '../../core/ports.js';
 import type { OwnAnswer } from '../messages/answer.js';
-import { accepts, asEvent, eventOf, eventStream, eventStreamHeaders, heartbeat } from './event-stream.js';
+import {
+  accepts,
+  asEvent,
+  eventOf,
+  eventStream,
+  eventStreamHeaders,
+  heartbeat,
+  withoutByteOrderMark,
+} from './event-stream.js';
 import { forwardedResponseHeaders, withoutHeader } from './headers.js';
 import { forwardedTrailers } from './trailers.js';
 
@@ -41,6 +49,7 @@ export class Reply {
   readonly acceptsStream: boolean;
   #beating: Disposable | undefined;
   #hasBegun = false;
+  #isHandedOn = false;
 
   constructor(
     private readonly response: ServerResponse,
@@ -66,6 +75,11 @@ export class Reply {
   /** Whether one has begun, or may before the answer comes, which must be readable then. */
   get mayBegin(): boolean {
     return this.#hasBegun || this.#beating !== undefined;
+  }
+
+  /** Whether it is the server's answer, which is on its way. */
+  get isHandedOn(): boolean {
+    return this.#isHandedOn;
   }
 
   /** Calls `listener` when the answer has been given, or cannot be given any more. */
@@ -94,13 +108,15 @@ export class Reply {
   handOn(answer: IncomingMessage, { session, through = [], withTrailers = false }: Passage = {}): void {
     const { response } = this;
     this.#settle();
+    this.#isHandedOn = true;
     const onEnd = (error?: Error | null) => {
       if (!error) return;
       if (!this.gone.aborted) this.log.debug(`An answer broke off: ${describeError(error)}`);
       response.destroy();
     };
     if (this.#hasBegun) {
-      pipeline([answer, ...through, ...(isEventStream(answer) ? [] : [asEvent()]), response], onEnd);
+      const asBegun = isEventStream(answer) ? [] : [asEvent()];
+      pipeline([answer, withoutByteOrderMark(), ...through, ...asBegun, response], onEnd);
       return;
     }
     const headers = forwardedResponseHeaders(answer.rawHeaders);

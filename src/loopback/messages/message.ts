@@ -41,6 +41,15 @@ const plainMembers = String.raw`(?:"(?:jsonrpc|method)"\s*:\s*"(?:[^"\\]|\\.)*"\
 const atHead = new RegExp(String.raw`^\s*\{\s*${plainMembers}"id"\s*:\s*${value}`);
 const atTail = new RegExp(String.raw`,\s*"id"\s*:\s*${value}\s*(?:,\s*"jsonrpc"\s*:\s*"2.0"\s*)?\}\s*$`);
 
+const answerAtHead =
+  /^\s*\[?\s*\{\s*(?:"(?:jsonrpc|id)"\s*:\s*(?:"(?:[^"\\]|\\.)*"|-?\d+)\s*,\s*)*"(?:result|error)"\s*:/;
+
+/**
+ * Whether what is too large to be read is an answer of the client, whose id is one of the server's.
+ * @param head - the first bytes of the message
+ */
+export const beginsAsAnswer = (head: Buffer): boolean => answerAtHead.test(head.toString('utf8'));
+
 /**
  * The id of a request that is too large to be read: clients write it first or last. A member that stands directly
  * before the last brace of a JSON text belongs to the outermost object, whatever is before it.

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { Transform } from 'node:stream';
 import type { RuleSet } from '../../core/rule.js';
 import type { Conditions } from './rule-pass.js';
@@ -14,20 +15,25 @@ const lists = [
   { member: 'resourceTemplates', capability: 'resources', name: 'uriTemplate' },
 ] as const;
 
-const eventEnds = ['\n\n', '\r\n\r\n', '\r\r'].map((end) => Buffer.from(end));
+/** How the end of a line and an empty one begin, whichever of the three ends each of them has (WHATWG HTML §9.2.6). */
+const eventEnds = ['\n\n', '\n\r', '\r\r'].map((end) => Buffer.from(end));
+const [lineFeed, carriageReturn] = [0x0a, 0x0d];
 
 type Members = Readonly<Record<string, unknown>>;
 
 /**
  * Leaves out of lists what a rule says never to, so that no model tries it. Everything else goes by byte by byte, and
- * each event of a stream as soon as it is whole.
- * @param contentType - of the answer
+ * each event of a stream as soon as it is whole. What is packed although it was asked not to be goes by as well: what is
+ * hidden cannot be used all the same.
+ * @param headers - of the answer
  * @returns undefined where there is nothing to leave out
  */
 export function hidingFilter(
   { rules, lists: asked }: Pick<Conditions, 'rules' | 'lists'>,
-  contentType = '',
+  headers: IncomingHttpHeaders,
 ): Transform | undefined {
+  const { 'content-type': contentType = '', 'content-encoding': encoding = 'identity' } = headers;
+  if (encoding.toLowerCase() !== 'identity') return undefined;
   // The answer to any request may come in any stream (MCP, "Resumability and Redelivery").
   if (/^text\/event-stream\b/i.test(contentType)) return hidesAnything(rules) ? ofEvents(rules) : undefined;
   const isList = asked.some((capability) => hides(rules, capability));
@@ -44,8 +50,17 @@ const ofWhole = (rules: readonly RuleSet[]): Transform =>
     (whole) => shown(whole.toString('utf8'), rules) ?? whole,
   );
 
-const ofEvents = (rules: readonly RuleSet[]): Transform =>
-  pieceByPiece(endOfEvent, (event) => shownEvent(event, rules));
+function ofEvents(rules: readonly RuleSet[]): Transform {
+  let endedInReturn = false;
+  const endOf = (kept: Buffer, from: number) => {
+    // A line feed that comes only now belongs to the end of the event before.
+    const isRest = endedInReturn && kept[0] === lineFeed;
+    const end = isRest ? 1 : endOfEvent(kept, from);
+    if (kept.length > 0) endedInReturn = end !== undefined && kept[end - 1] === carriageReturn;
+    return end;
+  };
+  return pieceByPiece(endOf, (event) => shownEvent(event, rules));
+}
 
 /**
  * @param endOf - where the first whole piece ends, looking from `from` on; undefined when more has to come. What is
@@ -100,7 +115,9 @@ function endOfEvent(kept: Buffer, from: number): number | undefined {
     const at = kept.indexOf(end, from);
     return at === -1 ? [] : [at + end.length];
   });
-  return ends.length === 0 ? undefined : Math.min(...ends);
+  if (ends.length === 0) return undefined;
+  const end = Math.min(...ends);
+  return kept[end - 1] === carriageReturn && kept[end] === lineFeed ? end + 1 : end;
 }
 
 /** WHATWG HTML §9.2.6: the lines of `data` belong together, the order of the others does not matter. */

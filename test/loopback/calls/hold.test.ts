@@ -73,6 +73,22 @@ describe('a call that waits for the user', () => {
     assert.equal(await text(answer), `: waiting\n\n${stream}`);
   });
 
+  for (const [what, type, body, expected] of [
+    ['stream', 'text/event-stream', 'data: {"id":1}\n\n', 'data: {"id":1}\n\n'],
+    ['document', 'application/json', '{"id":1}', 'event: message\ndata: {"id":1}\n\n'],
+    ['short text', 'text/event-stream', ':', ':'],
+  ] as const)
+    it(`goes on with the server’s ${what} without the mark with which that begins`, async () => {
+      rig.handle = (_req, res) => {
+        const bytes = Buffer.from(`\uFEFF${body}`);
+        res.writeHead(200, { 'content-type': type }).write(bytes.subarray(0, 2));
+        setImmediate(() => res.end(bytes.subarray(2)));
+      };
+      const answer = await held();
+      signIn();
+      assert.equal(await text(answer), `: waiting\n\n${expected}`);
+    });
+
   it('asks the server for nothing that would have to be unpacked', async () => {
     const { answered } = open(toolCall, { ...accept, 'accept-encoding': 'gzip', 'x-other': 'gzip' });
     await rig.clock.armed(2_000);

@@ -26,7 +26,7 @@ describe('what a rule says never to', () => {
     size = 65_536,
     asked: 'tools' | 'resources' = 'tools',
   ) {
-    const filter = hidingFilter({ rules, lists: [asked] }, contentType);
+    const filter = hidingFilter({ rules, lists: [asked] }, { 'content-type': contentType });
     assert.ok(filter);
     const bytes = Buffer.from(body);
     const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
@@ -86,7 +86,7 @@ describe('what a rule says never to', () => {
   }
 
   it('lets an event pass as soon as it is whole', async () => {
-    const filter = hidingFilter({ rules, lists: [] }, stream);
+    const filter = hidingFilter({ rules, lists: [] }, { 'content-type': stream });
     assert.ok(filter);
     filter.write('data: 1\n\ndata: 2\n');
     const [first] = (await filter.iterator({ destroyOnReturn: false }).next()).value as Buffer[];
@@ -94,10 +94,44 @@ describe('what a rule says never to', () => {
     filter.destroy();
   });
 
+  for (const end of ['\n\n', '\n\r\n', '\r\n\n', '\r\n\r\n', '\n\r', '\r\r', '\r\r\n', '\r\n\r'])
+    it(`lets an event pass as soon as it has ended in ${JSON.stringify(end)}`, async () => {
+      const filter = hidingFilter({ rules, lists: [] }, { 'content-type': stream });
+      assert.ok(filter);
+      filter.write(`data: 1${end}`);
+      assert.equal(String(filter.read()), `data: 1${end}`);
+      filter.end(`data: ${before}${end}data: 2${end}`);
+      assert.equal((await text(filter)).trim(), `data: ${after}\n\ndata: 2`);
+    });
+
+  it('is not looked for in what is packed, which goes by as it comes', () => {
+    for (const type of [stream, json])
+      assert.equal(
+        hidingFilter({ rules, lists: ['tools'] }, { 'content-type': type, 'content-encoding': 'gzip' }),
+        undefined,
+      );
+  });
+
   it('is looked for nowhere else', () => {
-    assert.equal(hidingFilter({ rules, lists: [] }, json), undefined, 'an answer to a call');
-    assert.equal(hidingFilter({ rules, lists: ['prompts'] }, json), undefined, 'a list with no such rule');
-    assert.equal(hidingFilter({ rules, lists: ['tools'] }, 'text/html'), undefined, 'a page');
-    assert.equal(hidingFilter({ rules: [], lists: ['tools'] }, stream), undefined, 'no rules');
+    assert.equal(
+      hidingFilter({ rules, lists: [] }, { 'content-type': json }),
+      undefined,
+      'an answer to a call',
+    );
+    assert.equal(
+      hidingFilter({ rules, lists: ['prompts'] }, { 'content-type': json }),
+      undefined,
+      'a list with no such rule',
+    );
+    assert.equal(
+      hidingFilter({ rules, lists: ['tools'] }, { 'content-type': 'text/html' }),
+      undefined,
+      'a page',
+    );
+    assert.equal(
+      hidingFilter({ rules: [], lists: ['tools'] }, { 'content-type': stream }),
+      undefined,
+      'no rules',
+    );
   });
 });

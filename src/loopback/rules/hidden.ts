@@ -51,15 +51,20 @@ const ofWhole = (rules: readonly RuleSet[]): Transform =>
   );
 
 function ofEvents(rules: readonly RuleSet[]): Transform {
-  let endedInReturn = false;
+  let [endedInReturn, isRest, isEdited] = [false, false, false];
   const endOf = (kept: Buffer, from: number) => {
     // A line feed that comes only now belongs to the end of the event before.
-    const isRest = endedInReturn && kept[0] === lineFeed;
+    isRest = endedInReturn && kept[0] === lineFeed;
     const end = isRest ? 1 : endOfEvent(kept, from);
     if (kept.length > 0) endedInReturn = end !== undefined && kept[end - 1] === carriageReturn;
     return end;
   };
-  return pieceByPiece(endOf, (event) => shownEvent(event, rules));
+  return pieceByPiece(endOf, (event) => {
+    if (isRest) return isEdited ? '' : event;
+    const edited = shownEvent(event, rules);
+    isEdited = edited !== event;
+    return edited;
+  });
 }
 
 /**

@@ -122,7 +122,7 @@ export class Exchange {
       // A client that has begun waits for this before it does anything else; what the server says of it comes later.
       if (told) this.#reply.announce([acknowledgment(listening)]);
       const { answer, lent } = await (this.#isBackChannel ? this.#stream(call) : this.#answered(call));
-      this.#noteEnd(answer);
+      this.#noteEnd(call, answer);
       const { hasBegun } = this.#reply;
       await requirePassable(
         answer,
@@ -303,8 +303,13 @@ export class Exchange {
     tokens.sessionOpened(server, this.#local.id, lent);
   }
 
-  /** Whether or not the caller can be told with a status. What is not a session of ours is left: only the server knows. */
-  #noteEnd({ statusCode = 502 }: IncomingMessage): void {
+  /**
+   * Whether or not the caller can be told with a status. Whose a session of the server's was is not forgotten: another
+   * client may be in it, or be given its id, and only the server knows when it is over.
+   */
+  #noteEnd({ session }: Call, { statusCode = 502 }: IncomingMessage): void {
+    if (this.#method === 'DELETE' && statusCode < 300 && session !== undefined)
+      this.parts.versions.forget(this.server.id, session);
     if (this.#local === undefined) return;
     // A server may keep its own after a DELETE; ours is then of no more use to anybody. One without a stream says 404 too.
     const isOver = this.#method === 'DELETE' || (this.#method === 'POST' && statusCode === 404);

@@ -17,12 +17,12 @@ export class ProtocolVersions {
     if (this.#versions.size > sessionsKept && oldest !== undefined) this.#versions.delete(oldest);
   }
 
-  forget(server: ServerId, session: string): void {
-    this.#versions.delete(keyOf(server, session));
-  }
-
   of(server: ServerId, session: string): string | undefined {
     return this.#versions.get(keyOf(server, session));
+  }
+
+  forget(server: ServerId, session: string): void {
+    this.#versions.delete(keyOf(server, session));
   }
 }
 

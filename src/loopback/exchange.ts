@@ -3,7 +3,7 @@ import { BrokerError, canUserHelp, describeError, hasCode } from '../core/errors
 import type { Server } from '../core/server.js';
 import type { LentToken } from '../core/token-source.js';
 import { pause } from '../core/waiting.js';
-import { Asking, mayBecomeStream, type Answered, type AskingParts, type Call } from './calls/asking.js';
+import { Asking, type Answered, type AskingParts, type Call } from './calls/asking.js';
 import type { BeforeSignIn } from './sessions/before-sign-in.js';
 import { readBody, type Body } from './http/body.js';
 import { replyWithFailure, type FailureParts } from './calls/failure-reply.js';
@@ -19,26 +19,22 @@ import {
   listenMethod,
   type Listening,
 } from './sessions/listening.js';
-import { LocalSessions, type LocalSession } from './sessions/local-sessions.js';
+import { CallerSession, sessionIdIn, type CallerSessionParts } from './sessions/caller-session.js';
 import { WaitingCall, type WaitingCalls } from './calls/waiting-calls.js';
 import type { Memory } from './sessions/memory.js';
 import { requirePassable } from './calls/passable.js';
-import type { ProtocolVersions } from './messages/protocol-versions.js';
 import { Reply } from './http/reply.js';
 import { conditionsOf } from './rules/rule-pass.js';
 import { takesTrailers, teHeaders } from './http/trailers.js';
-import { headersInSession, type Tying } from './sessions/tying.js';
 
 /** A server that is restarted is back within seconds; one that stays away is asked now and then. */
 const firstRetryMs = 1_000;
 const longestRetryMs = 30_000;
 
-export interface ExchangeParts extends AskingParts, FailureParts, LegacyParts {
+export interface ExchangeParts extends AskingParts, FailureParts, LegacyParts, CallerSessionParts {
+  readonly tokens: AskingParts['tokens'];
   readonly memory: Memory;
-  readonly sessions: LocalSessions;
   readonly beforeSignIn: BeforeSignIn;
-  readonly tying: Tying;
-  readonly versions: ProtocolVersions;
   readonly waiting: WaitingCalls;
 }
 
@@ -57,13 +53,11 @@ export class Exchange {
   readonly #reply: Reply;
   readonly #gone: AbortSignal;
   readonly #method: string;
-  readonly #asking: Asking;
+  readonly #session: CallerSession;
   /** Whether the server speaks first in it; a client that is refused it once does without it from then on. */
   #isBackChannel: boolean;
   /** Whether it is the first word of a client to a server that was never reached. */
   #isLooking = false;
-  /** The caller's session, where it began before the server's own. */
-  #local: LocalSession | undefined;
 
   constructor(
     private readonly parts: ExchangeParts,
@@ -79,7 +73,9 @@ export class Exchange {
     this.#reply = new Reply(response, legacy === undefined ? headers.accept : undefined, clock, log);
     this.#gone = this.#reply.gone;
     this.#isBackChannel = method === 'GET' && this.#reply.acceptsStream;
-    this.#asking = new Asking(parts, server, legacy ?? server, this.#reply, () => this.#isBackChannel);
+    const [reply, isBackChannel] = [this.#reply, () => this.#isBackChannel];
+    const asking = new Asking(parts, server, legacy ?? server, reply, isBackChannel);
+    this.#session = new CallerSession(parts, { server, request, reply, asking, isBackChannel });
   }
 
   /** Resolves when the answer has begun, or will not come; never rejects. */
@@ -92,7 +88,7 @@ export class Exchange {
       body = await readBody(request, parts.replayLimitBytes());
       const listening = this.#reply.acceptsStream ? this.#listening(body) : undefined;
       this.#isBackChannel ||= listening !== undefined;
-      const session = this.entrance.legacy?.session ?? this.#sessionId();
+      const session = this.entrance.legacy?.session ?? sessionIdIn(request);
       const said = { server: server.id, session, body: body.whole };
       // Before anything that a cancellation could wait for behind the call.
       if (parts.waiting.cancels(said)) {
@@ -108,10 +104,11 @@ export class Exchange {
         ...{ method: this.#method, headers: this.#headers(session), session, body, conditions, own },
         isImpatient: this.#isLooking,
       };
-      if (LocalSessions.isLocal(session)) this.#enter(session);
+      this.#session.enter(session);
       const inquiry = body.whole && mayInquire(body.whole) ? readInquiry(body.whole) : undefined;
-      const isNew = inquiry !== undefined || this.#local !== undefined;
-      const remembered = isNew && (await parts.beforeSignIn.answer(server, call, inquiry, this.#local));
+      const { local } = this.#session;
+      const isNew = inquiry !== undefined || local !== undefined;
+      const remembered = isNew && (await parts.beforeSignIn.answer(server, call, inquiry, local));
       if (remembered) {
         const { body: said } = remembered;
         const less = conditions && said && shown(said, conditions.rules);
@@ -121,8 +118,10 @@ export class Exchange {
       const told = listening && (await parts.beforeSignIn.told(server));
       // A client that has begun waits for this before it does anything else; what the server says of it comes later.
       if (told) this.#reply.announce([acknowledgment(listening)]);
-      const { answer, lent } = await (this.#isBackChannel ? this.#stream(call) : this.#answered(call));
-      this.#noteEnd(call, answer);
+      const { answer, lent } = await (this.#isBackChannel
+        ? this.#stream(call)
+        : this.#session.answered(call));
+      this.#session.noteEnd(call, answer);
       const { hasBegun } = this.#reply;
       await requirePassable(
         answer,
@@ -132,11 +131,12 @@ export class Exchange {
         parts.clock,
       );
       if (told) this.#reply.announce(listChanges(listening, told));
-      await this.#noteSession(call, answer, lent);
+      // The ids of the older transport's streams are ours.
+      if (this.entrance.legacy === undefined) await this.#session.note(call, answer, lent);
       if (inquiry !== undefined) void this.#learn(inquiry, answer, lent);
       given = answer;
       this.#reply.handOn(answer, {
-        session: this.#local?.id,
+        session: this.#session.local?.id,
         withTrailers: takesTrailers(request.headers),
         through: [
           this.#mayBeLegacy(session)
@@ -170,17 +170,6 @@ export class Exchange {
     }
   }
 
-  /** @throws BrokerError `session_lost` for more than one, of which the server might take another than we */
-  #sessionId(): string | undefined {
-    const { request } = this;
-    const joined = single(request.headers['mcp-session-id']);
-    // Several come with a comma between them, which one may have as well.
-    if (joined?.includes(',') !== true) return joined;
-    const [id, ...others] = new Set(request.headersDistinct['mcp-session-id']);
-    if (others.length > 0) throw new BrokerError('session_lost', 'A request belongs to one session.');
-    return id;
-  }
-
   /** What the request wants to hear, if it is for a stream; its header alone says nothing, since it is the body that the server does. */
   #listening({ whole }: Body): Listening | undefined {
     if (this.request.headers['mcp-method'] !== listenMethod || whole === undefined) return undefined;
@@ -201,7 +190,7 @@ export class Exchange {
 
   async #learn(inquiry: Inquiry, answer: IncomingMessage, lent: LentToken): Promise<void> {
     const { memory, versions } = this.parts;
-    const session = this.#local?.id ?? single(answer.headers['mcp-session-id']);
+    const session = this.#session.local?.id ?? single(answer.headers['mcp-session-id']);
     const result = await memory.listen(this.server, inquiry, answer, lent);
     const { protocolVersion } = recordOf(result);
     if (inquiry.method === 'initialize' && session !== undefined && typeof protocolVersion === 'string')
@@ -213,59 +202,11 @@ export class Exchange {
     return this.#method === 'GET' && session === undefined;
   }
 
-  /** @throws BrokerError `session_lost` */
-  #enter(session: string): void {
-    const local = this.parts.sessions.find(this.server.id, session);
-    if (local === undefined) throw new BrokerError('session_lost', 'The session has ended.');
-    this.#local = local;
-    if (!this.#isBackChannel) return;
-    local.streams++;
-    this.#reply.whenOver(() => local.streams--);
-  }
-
-  /** What the server says to `call`; in a session that began here, when that is tied to the server's own. */
-  #answered(call: Call): Promise<Answered> {
-    const local = this.#local;
-    return local === undefined ? this.#asking.answered(call) : this.#answeredIn(local, call);
-  }
-
-  async #answeredIn(local: LocalSession, call: Call): Promise<Answered> {
-    if (local.tie === undefined) call.own?.wait();
-    if (local.tying === undefined) await this.#asking.token({ ...call, session: undefined });
-    else if (local.tie === undefined) this.#keepAlive(call);
-    const { session, name, version } = await this.parts.tying.tied(this.server, local, {
-      ask: (one) => this.#asking.answered(one),
-      isStream: this.#isBackChannel,
-      gone: this.#gone,
-    });
-    const isVersioned = this.request.headers['mcp-protocol-version'] !== undefined;
-    this.#announceNews(local, call);
-    return this.#asking.answered({
-      ...call,
-      session: name,
-      headers: headersInSession(call.headers, session, isVersioned ? undefined : version),
-    });
-  }
-
-  /** For a wait behind another call, which may be one for the user. */
-  #keepAlive({ body }: Call): void {
-    if (this.#isBackChannel || (this.#reply.acceptsStream && mayBecomeStream(body))) this.#reply.keepAlive();
-  }
-
-  /** Tells the client what is not as it was told, on its stream, or before the answer to a call when it has none. */
-  #announceNews(local: LocalSession, { body }: Call): void {
-    const canTell =
-      this.#isBackChannel || (local.streams === 0 && this.#reply.acceptsStream && mayBecomeStream(body));
-    if (local.news.length === 0 || !canTell) return;
-    this.#reply.announce(local.news.map((method) => JSON.stringify({ jsonrpc: '2.0', method })));
-    local.news = [];
-  }
-
   /** The server's stream as soon as it can be had; the client's own is held open until then. */
   async #stream(call: Call): Promise<Answered> {
     for (let delayMs = firstRetryMs; ; delayMs = Math.min(2 * delayMs, longestRetryMs)) {
       try {
-        return await this.#answered(call);
+        return await this.#session.answered(call);
       } catch (error) {
         if (this.#gone.aborted || call.isImpatient === true || !isPassing(error)) throw error;
         this.parts.log.debug(`A stream of ${JSON.stringify(this.server.id)} waits: ${describeError(error)}`);
@@ -275,50 +216,8 @@ export class Exchange {
     }
   }
 
-  /**
-   * Ties a session that the server names, at its beginning or later, to the account that it was named to. Whoever is
-   * given one that is another account's gets an id of ours for it, so that neither session ever changes its account.
-   * @throws BrokerError `server_failed` when the answer broke off meanwhile
-   */
-  async #noteSession(
-    { session, headers, body }: Call,
-    answer: IncomingMessage,
-    lent: LentToken,
-  ): Promise<void> {
-    const named = single(answer.headers['mcp-session-id']);
-    const known = this.#local === undefined ? session : this.#local.tie?.session;
-    if (named === undefined || named === known || this.entrance.legacy !== undefined) return;
-    const { tokens, sessions } = this.parts;
-    const { id: server } = this.server;
-    tokens.sessionOpened(server, named, lent);
-    const { statusCode: status = 502 } = answer;
-    const isBeginning = session === undefined && status < 300 && !this.#reply.hasBegun;
-    if (!isBeginning) return;
-    const isOwn = await tokens.owns(server, named, lent);
-    if (answer.destroyed && !answer.complete)
-      throw new BrokerError('server_failed', 'The answer broke off.', { details: { status } });
-    if (isOwn) return;
-    const initialize = { headers, body: body.whole ?? Buffer.alloc(0) };
-    this.#local = sessions.open({ server, initialize, told: {} }, named);
-    tokens.sessionOpened(server, this.#local.id, lent);
-  }
-
-  /**
-   * Whether or not the caller can be told with a status. Whose a session of the server's was is not forgotten: another
-   * client may be in it, or be given its id, and only the server knows when it is over.
-   */
-  #noteEnd({ session }: Call, { statusCode = 502 }: IncomingMessage): void {
-    if (this.#method === 'DELETE' && statusCode < 300 && session !== undefined)
-      this.parts.versions.forget(this.server.id, session);
-    if (this.#local === undefined) return;
-    // A server may keep its own after a DELETE; ours is then of no more use to anybody. One without a stream says 404 too.
-    const isOver = this.#method === 'DELETE' || (this.#method === 'POST' && statusCode === 404);
-    if (isOver) this.parts.sessions.close(this.#local);
-  }
-
   async #fail(body: Body | undefined, error: unknown): Promise<void> {
-    const isOver = this.#method === 'DELETE' || hasCode(error, 'session_account_changed', 'session_lost');
-    if (isOver && this.#local !== undefined) this.parts.sessions.close(this.#local);
+    this.#session.noteFailure(error);
     const { server, legacy } = this.entrance;
     const failed = {
       server: server.id,

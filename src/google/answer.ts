@@ -1,12 +1,11 @@
 import { BrokerError } from '../core/errors.js';
+import { isFinal } from '../core/final-error.js';
 import type { IssuerAnswer } from '../core/issuer-driver.js';
 import { unusable } from './credentials-file.js';
 
-/** What Google says when it is in trouble itself, whatever the status. */
-const transient = ['temporarily_unavailable', 'server_error', 'internal_failure', 'slow_down'];
-
 /** What Google writes until an administrator has authorized a service account's client for its scopes. */
-const undelegated = /retrieve access tokens using this method|not authorized for any of the scopes/i;
+const undelegated =
+  /retrieve access tokens using this method|not authorized for any of the scopes|^Requested client not authorized/i;
 
 /** What Google writes about an assertion that a clock which is wrong has dated. */
 const misdated = /short-lived token|\biat and exp\b/i;
@@ -37,13 +36,13 @@ function readResponse({ status, data }: { readonly status: number; readonly data
     error_subtype: subtype,
   } = Object(data) as Readonly<Record<string, unknown>>;
   if (status >= 500 || status === 408 || status === 429) return unavailable(`status ${status}`, status);
-  if (typeof error === 'string' && /^[a-z][a-z0-9_]*$/.test(error)) {
-    if (error === 'unauthorized_client' && undelegated.test(String(description)))
+  if (typeof error === 'string') {
+    if (!isFinal(error)) return unavailable(error.slice(0, 80), status);
+    if (['unauthorized_client', 'access_denied'].includes(error) && undelegated.test(String(description)))
       return {
         kind: 'unavailable',
         error: new BrokerError('delegation_missing', 'A service account may not act for somebody.'),
       };
-    if (transient.includes(error)) return unavailable(error, status);
     if (error === 'invalid_grant' && misdated.test(String(description)))
       return {
         kind: 'unavailable',
@@ -63,14 +62,14 @@ function readResponse({ status, data }: { readonly status: number; readonly data
   };
   if (typeof code !== 'string' || typeof message !== 'string')
     return unavailable('no error of Google', status);
-  const isFinal = [
+  const finalCodes = [
     'PERMISSION_DENIED',
     'NOT_FOUND',
     'INVALID_ARGUMENT',
     'UNAUTHENTICATED',
     'FAILED_PRECONDITION',
   ];
-  if (!isFinal.includes(code)) return unavailable(code, status);
+  if (!finalCodes.includes(code)) return unavailable(code, status);
   return { kind: 'refused', reason: 'access-removed', error: code.toLowerCase(), description: message };
 }
 

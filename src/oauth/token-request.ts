@@ -1,13 +1,13 @@
 import * as oauth from 'oauth4webapi';
 import type { LiveCredential } from '../core/credential.js';
 import { BrokerError } from '../core/errors.js';
+import { isFinal } from '../core/final-error.js';
 import type { Fetch } from '../core/ports.js';
 import { Secret } from '../core/secret.js';
 import type { AuthorizationRequest } from './authorization.js';
 import { quirks, type AuthorizationServer } from './authorization-server.js';
 import { dpopOption } from './dpop.js';
 import { redacted } from './redaction.js';
-import { isFinal } from './refusal.js';
 import { grantedOrThrow, readTokenAnswer, type GrantedTokens, type TokenAnswer } from './token-answer.js';
 import { clientAuthentication, resourceParameter, wire, wireClient } from './wire.js';
 

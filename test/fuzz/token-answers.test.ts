@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { isAlive, type LiveCredential } from '../../src/core/credential.js';
 import { Secret } from '../../src/core/secret.js';
 import { renewed } from '../../src/broker/state/generation.js';
-import { isFinal } from '../../src/oauth/refusal.js';
+import { isFinal } from '../../src/core/final-error.js';
 import { refreshTokens } from '../../src/oauth/token-request.js';
 import { parseCredential, serializeCredential } from '../../src/vault/records/record.js';
 import { holds } from './fuzz.js';

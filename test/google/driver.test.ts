@@ -359,17 +359,21 @@ describe('Google’s other credentials', () => {
       assert.equal(answer.description, 'invalid_rapt reauth related error');
     });
 
-    it('are kept until an administrator allows them to act for somebody', async () => {
-      const description =
-        'Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested.';
-      desk.failNext({
-        status: 401,
-        body: { error: 'unauthorized_client', error_description: description },
+    const undelegated = [
+      {
+        error: 'unauthorized_client',
+        error_description:
+          'Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested.',
+      },
+      { error: 'access_denied', error_description: 'Requested client not authorized.' },
+    ];
+    for (const body of undelegated)
+      it(`are kept until an administrator allows them to act for somebody: ${body.error}`, async () => {
+        desk.failNext({ status: 401, body });
+        const answer = await ask(files()['key'] ?? {}, { subject: 'alice@example.com' });
+        assert.ok(answer.kind === 'unavailable', JSON.stringify(answer));
+        assert.equal(answer.error.code, 'delegation_missing');
       });
-      const answer = await ask(files()['key'] ?? {}, { subject: 'alice@example.com' });
-      assert.ok(answer.kind === 'unavailable');
-      assert.equal(answer.error.code, 'delegation_missing');
-    });
 
     it('are kept while the clock of this computer is wrong, which Google calls a grant that is invalid', async () => {
       const description =
@@ -394,6 +398,14 @@ describe('Google’s other credentials', () => {
       desk.failNext({ status: 403, body: '<h1>Blocked</h1>' });
       assert.equal((await ask(files()['user'] ?? {})).kind, 'unavailable');
     });
+
+    for (const error of ['forbidden', 'not_found', 'rate_limited', 'blocked_by_proxy', 'request_timeout'])
+      it(`are kept when a gateway writes ${error}`, async () => {
+        desk.failNext({ status: 403, body: { error, message: 'Blocked by the gateway' } });
+        const answer = await ask(files()['workforce'] ?? {});
+        assert.ok(answer.kind === 'unavailable', JSON.stringify(answer));
+        assert.equal(answer.error.code, 'issuer_unreachable');
+      });
 
     it('take no ID token for somebody else', async () => {
       desk.failNext({

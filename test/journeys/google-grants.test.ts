@@ -350,6 +350,75 @@ describe('a server that is bound to an account which no person signs in with', (
     assert.match(await call('whoami'), /^robot@/);
   });
 
+  it('goes on when a gateway has forbidden a single request', async () => {
+    const { google, hosted, window: open, write } = await world();
+    const credentials = write('key.json', google.addServiceAccount('robot').keyFile);
+    const server = await hosted('data', [bigQuery]);
+    const auth = { grant: { type: 'google', credentials }, scopes: [bigQuery] };
+    const { window } = await open({ data: { server, auth } });
+    await window.ready;
+    const { call } = await window.connect('data');
+    await call('whoami');
+    google.failNext('token', {
+      status: 403,
+      body: { error: 'forbidden', message: 'Blocked by the gateway' },
+    });
+    const refresh = window.run('refreshNow');
+    (await window.editor.window.message(/“data” does not answer\. The sign-in is kept/)).close();
+    await refresh;
+    await window.run('refreshNow');
+    assert.match(await call('whoami'), /^robot@/);
+  });
+
+  describe('and whose people it may not act for', () => {
+    const undelegated = {
+      status: 403,
+      body: { error: 'access_denied', error_description: 'Requested client not authorized.' },
+    };
+    const delegate = /may not act for that person yet\. In the Google Admin console/;
+
+    async function acting() {
+      const { google, hosted, window: open, write } = await world();
+      const delegation = { domain: 'example.com', scopes: [bigQuery] };
+      const credentials = write('key.json', google.addServiceAccount('robot', { delegation }).keyFile);
+      const grant = { type: 'google', credentials, subject: alice.email };
+      const server = await hosted('data', [bigQuery]);
+      const { window } = await open({ data: { server, auth: { grant, scopes: [bigQuery] } } });
+      await window.ready;
+      return { google, window };
+    }
+
+    it('says so at the sign-in', async () => {
+      const { google, window } = await acting();
+      google.failNext('token', undelegated);
+      const signIn = window.run('signIn');
+      (await window.editor.window.message(delegate)).close();
+      await signIn;
+    });
+
+    it('repeats other words of Google for it, too', async () => {
+      const { google, window } = await acting();
+      const body = { error: 'access_denied', error_description: 'Account restricted.' };
+      google.failNext('token', { status: 403, body });
+      const signIn = window.run('signIn');
+      const text = /Google refused the credentials that “auth\.grant” of “data” uses: "Account restricted\."/;
+      (await window.editor.window.message(text)).close();
+      await signIn;
+    });
+
+    it('says so while it is in use, and goes on when an administrator allows it', async () => {
+      const { google, window } = await acting();
+      const { call } = await window.connect('data');
+      assert.match(await call('whoami'), /alice@example\.com/);
+      google.failNext('token', undelegated);
+      const refresh = window.run('refreshNow');
+      (await window.editor.window.message(delegate)).close();
+      await refresh;
+      await window.run('refreshNow');
+      assert.match(await call('whoami'), /alice@example\.com/);
+    });
+  });
+
   it('has tokens of a workload that another platform vouches for', async () => {
     const { google, write, serves } = await world();
     const pool = google.addWorkloadPool('build');

@@ -292,7 +292,9 @@ function keptText(
 /** Nothing in a name may act as an icon, as `$(name)` does in a menu. */
 const iconless = (name: string): string => name.replaceAll('$(', '$ (');
 
-/** The browser's tab has said so already, and whoever pressed Cancel knows. */
+/** The browser's tab has said so already, and whoever pressed Cancel knows; credentials in a file have no browser. */
 const isGivenUp = (error: unknown): boolean =>
   hasCode(error, 'sign_in_cancelled') ||
-  (hasCode(error, 'authorization_denied') && error.details['error'] === 'access_denied');
+  (hasCode(error, 'authorization_denied') &&
+    error.details['error'] === 'access_denied' &&
+    error.details['source'] !== 'file');

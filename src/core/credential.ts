@@ -37,6 +37,8 @@ export interface Tokens {
   readonly refreshToken?: Secret;
   /** A digest of the login in another program's file that they descend from; missing where there is none. */
   readonly loginDigest?: string;
+  /** Nothing has shown yet that this login is the account's; the access token is of an earlier one. */
+  readonly isLoginUnproven?: true;
   /** The project that is charged for their use, where the credentials that they come from name one. */
   readonly quotaProject?: string;
   /** The private key that the tokens are bound to, as a JWK (RFC 9449); missing for bearer tokens. */

@@ -61,8 +61,15 @@ export type IssuerAnswer =
       readonly reason: RefusalReason;
       readonly error: string;
       readonly description: string;
+      readonly exchanged?: ExchangedLogin;
     }
-  | { readonly kind: 'unavailable'; readonly error: BrokerError };
+  | { readonly kind: 'unavailable'; readonly error: BrokerError; readonly exchanged?: ExchangedLogin };
+
+/**
+ * The refresh token that came in the place of the one that was sent, before another step brought no token after all. The
+ * one that was sent is spent, so this one has to be saved.
+ */
+export type ExchangedLogin = Required<Pick<IssuedToken, 'refreshToken'>> & Pick<IssuedToken, 'loginDigest'>;
 
 export interface IssuedToken {
   /** An access token, or an ID token where the grant names an audience. */

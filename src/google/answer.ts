@@ -3,6 +3,9 @@ import { isFinal } from '../core/final-error.js';
 import type { IssuerAnswer } from '../core/issuer-driver.js';
 import { unusable } from './credentials-file.js';
 
+/** An answer that brought nothing. */
+export type IssuerFailure = Exclude<IssuerAnswer, { readonly kind: 'granted' }>;
+
 /** What Google writes until an administrator has authorized a service account's client for its scopes. */
 const undelegated =
   /retrieve access tokens using this method|not authorized for any of the scopes|^Requested client not authorized/i;
@@ -17,7 +20,7 @@ const misdated = /short-lived token|\biat and exp\b/i;
  * @throws BrokerError `tls_untrusted`, `address_refused`, `network_refused`; `token_file_unusable` when the library
  *   could not even ask with what is in the file
  */
-export function readAnswerOf(error: unknown, failure: BrokerError | undefined, path: string): IssuerAnswer {
+export function readAnswerOf(error: unknown, failure: BrokerError | undefined, path: string): IssuerFailure {
   if (failure !== undefined) {
     if (failure.code !== 'issuer_unreachable') throw failure;
     return { kind: 'unavailable', error: failure };
@@ -29,7 +32,7 @@ export function readAnswerOf(error: unknown, failure: BrokerError | undefined, p
   throw unusable(path, 'cannot be used as it is');
 }
 
-function readResponse({ status, data }: { readonly status: number; readonly data?: unknown }): IssuerAnswer {
+function readResponse({ status, data }: { readonly status: number; readonly data?: unknown }): IssuerFailure {
   const {
     error,
     error_description: description,
@@ -73,7 +76,7 @@ function readResponse({ status, data }: { readonly status: number; readonly data
   return { kind: 'refused', reason: 'access-removed', error: code.toLowerCase(), description: message };
 }
 
-const unavailable = (why: string, status?: number): IssuerAnswer => ({
+const unavailable = (why: string, status?: number): IssuerFailure => ({
   kind: 'unavailable',
   error: new BrokerError('issuer_unreachable', `Google gives no token: ${JSON.stringify(why)}.`, {
     details: { ...(status !== undefined && { status }) },

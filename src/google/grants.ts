@@ -6,7 +6,7 @@ import type { IssuerGrant } from '../core/grant.js';
 import type { IssuedToken, IssuerAnswer, IssuerGrantWishes } from '../core/issuer-driver.js';
 import type { Fetch } from '../core/ports.js';
 import { Secret } from '../core/secret.js';
-import { readAnswerOf } from './answer.js';
+import { readAnswerOf, type IssuerFailure } from './answer.js';
 import {
   credentialsFrom,
   loginDigestOf,
@@ -87,9 +87,23 @@ export async function requestByLibrary(
       },
     };
   } catch (error) {
-    if (hasCode(error, 'token_file_unusable')) throw error;
-    return readAnswerOf(error, transport.failure, path);
+    const { rotated } = transport;
+    if (rotated === undefined || !source.mayRotate) return judged(error, transport, path);
+    const exchanged = { refreshToken: rotated, ...(loginDigest !== undefined && { loginDigest }) };
+    try {
+      return { ...judged(error, transport, path), exchanged };
+    } catch (cause) {
+      // What is thrown carries nothing that has to be saved.
+      if (cause instanceof BrokerError) return { kind: 'unavailable', error: cause, exchanged };
+      throw cause;
+    }
   }
+}
+
+/** As `readAnswerOf`; what does not fit in the file is said already. */
+function judged(error: unknown, { failure }: Transport, path: string): IssuerFailure {
+  if (hasCode(error, 'token_file_unusable')) throw error;
+  return readAnswerOf(error, failure, path);
 }
 
 /** The client for what is in the file, by its type. */

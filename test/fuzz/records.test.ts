@@ -57,6 +57,7 @@ const credential: fc.Arbitrary<Credential> = fc.record({
         grantEndsAtMs: instant,
         dpopKey: secret,
         loginDigest: anyText,
+        isLoginUnproven: fc.constant(true as const),
         quotaProject: anyText,
       },
       { requiredKeys: ['kind', 'accessToken', 'issuedAtMs'] },

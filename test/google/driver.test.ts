@@ -8,6 +8,7 @@ import { Secret } from '../../src/core/secret.js';
 import { googleDriver } from '../../src/google/driver.js';
 import { readTextFile } from '../../src/node/text-file.js';
 import { guardedFetch } from '../../src/oauth/guarded-fetch.js';
+import type { Fault } from '../support/faults.js';
 import { scratchFolder } from '../support/scratch-folder.js';
 import { serviceKey, TokenDesk } from './token-desk.js';
 
@@ -307,6 +308,43 @@ describe('Google’s other credentials', () => {
         desk.requests.map(({ body }) => body['refresh_token']),
         ['1//first', '1//after-1'],
       );
+    });
+
+    for (const [file, grant, sent] of [
+      ['impersonating', {}, '1//first'],
+      ['user', { impersonate: email }, '1//first'],
+      ['workforce', { impersonate: email }, 'workforce-1'],
+    ] as const) {
+      const later: readonly (readonly [string, Fault, IssuerAnswer['kind']])[] = [
+        ['is in trouble', { status: 503 }, 'unavailable'],
+        ['answers no more', 'reset', 'unavailable'],
+        [
+          'refuses',
+          { status: 403, body: { error: { status: 'PERMISSION_DENIED', message: 'No.' } } },
+          'refused',
+        ],
+      ];
+      for (const [name, fault, kind] of later)
+        it(`hands on the exchanged one when what comes after it ${name}: ${file}`, async () => {
+          desk.rotates = true;
+          desk.failSecond(fault);
+          const answer = await ask(files()[file] ?? {}, grant);
+          assert.ok(answer.kind === kind && answer.kind !== 'granted', JSON.stringify(answer));
+          const { refreshToken, loginDigest } = answer.exchanged ?? {};
+          const rotated = refreshToken?.reveal() ?? '';
+          granted(await ask(files()[file] ?? {}, { ...grant, refreshToken: rotated, loginDigest }));
+          const tokens = desk.requests.map(({ body }) => body['refresh_token']);
+          assert.deepEqual(
+            tokens.filter((token) => token !== undefined),
+            [sent, rotated],
+          );
+        });
+    }
+
+    it('hands on nothing as exchanged that was not', async () => {
+      desk.failSecond({ status: 503 });
+      const answer = await ask(files()['user'] ?? {}, { impersonate: email });
+      assert.ok(answer.kind === 'unavailable' && answer.exchanged === undefined);
     });
 
     it('keeps the exchanged one when no newer one comes', async () => {

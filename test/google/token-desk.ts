@@ -30,7 +30,7 @@ export class TokenDesk {
   #refreshToken = '1//first';
   /** Whether it gives out a new refresh token with each access token. */
   rotates = false;
-  readonly #faults: Fault[] = [];
+  readonly #faults: (Fault | undefined)[] = [];
   readonly #key: KeyObject = createPublicKey(publicKey);
 
   private constructor(
@@ -60,6 +60,11 @@ export class TokenDesk {
   /** The next requests, wherever to, are answered like this. */
   failNext(...faults: readonly Fault[]): void {
     this.#faults.push(...faults);
+  }
+
+  /** The next request is answered as usual, and the one after it like this. */
+  failSecond(fault: Fault): void {
+    this.#faults.push(undefined, fault);
   }
 
   async #answer(req: IncomingMessage, res: ServerResponse): Promise<void> {

@@ -181,6 +181,15 @@ describe('the text of a failure', () => {
     assert.match(textOf({ reason: '"stale"' }), /gives no new token now: "stale"\. The grant is kept/);
   });
 
+  it('says who is logged in to the file, and not that somebody has signed in as somebody else', () => {
+    const details = { wanted: 'alice@example.com', got: 'bob@example.com', source: 'file' };
+    const text = failureText(l10n, new BrokerError('wrong_account', '', { details }), tickets, nowMs, editor);
+    assert.match(
+      text,
+      /^Somebody else than alice@example\.com is logged in now .* Log in as alice@example\.com again/,
+    );
+  });
+
   it('says when the next attempt is, and that nothing is lost', () => {
     const details = { nextAttemptAtMs: nowMs + 90_000 };
     const error = new BrokerError('issuer_unreachable', '', { details });
@@ -305,6 +314,14 @@ describe('the text of a state', () => {
     [
       { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 10_000, code: 'clock_wrong' },
       'the clock of this computer is wrong; set its date, time and time zone; next attempt in 1 min',
+    ],
+    [
+      { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 600_000, code: 'wrong_account' },
+      'somebody else is logged in now in the credentials file; next attempt in 10 min',
+    ],
+    [
+      { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 600_000, code: 'token_file_unusable' },
+      'the file that it comes from cannot be used; next attempt in 10 min',
     ],
     [
       { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 10_000, code: 'record_elsewhere' },

@@ -15,7 +15,7 @@ import { isCutOff, type Network } from '../../core/network.js';
 import type { Clock, Fetch, Log, Random } from '../../core/ports.js';
 import type { TokenAnswer } from '../../oauth/token-answer.js';
 import type { CredentialVault } from '../../vault/credentials.js';
-import { asBrokerError, Spending } from './spending.js';
+import { asBrokerError, Spending, type SpendingAnswer } from './spending.js';
 import type { Departures } from '../state/departures.js';
 import { notNow, refused, signedOutMeanwhile } from '../state/failures.js';
 import { isUnbound, newest } from '../state/generation.js';
@@ -83,7 +83,7 @@ export class Refresher {
    * @param urgency - a call goes before background work, also when it joins it
    * @returns the credential that is held afterwards
    * @throws BrokerError `sign_in_required` when it is not held; `grant_refused`; `refresh_queue_full`;
-   *   `issuer_unreachable`, `tls_untrusted`, `client_refused`, `token_refused`, `too_many_attempts`, `vault_write_failed`,
+   *   `issuer_unreachable`, `tls_untrusted`, `client_refused`, `token_refused`, `wrong_account`, `too_many_attempts`, `vault_write_failed`,
    *   `renewed_elsewhere`, `renewing_elsewhere`: the credential is kept and another attempt is scheduled; `network_down`: at once, and it goes on when the network is back
    */
   refresh(key: string, urgency: Urgency): Promise<LiveCredential> {
@@ -152,6 +152,7 @@ export class Refresher {
     if (!isRenewable(credential)) throw refused(credential);
     const asked = await this.#spending.upToDate(credential);
     const answer = await this.#spending.ask(asked, lease, seen);
+    if (answer.exchanged !== undefined) await safekeeping.keep(asked, answer.exchanged, lease);
     switch (answer.kind) {
       case 'granted': {
         const kept = await safekeeping.keep(asked, answer.tokens, lease);
@@ -165,7 +166,7 @@ export class Refresher {
         const isElsewhere = hasCode(answer.error, 'renewing_elsewhere');
         const saved = isElsewhere ? await safekeeping.reload(keyOf(credential)) : undefined;
         const present = newest(safekeeping.present(key), saved);
-        if (!succeeds(present, credential)) return answer;
+        if (!succeeds(present, credential) || hasNothingButTheLogin(present, answer)) return answer;
         holdings.take(present);
         this.#notes.overtaken();
         return { kind: 'renewed', credential: present };
@@ -203,7 +204,7 @@ export class Refresher {
     const failures = isBraked ? before.failures : before.failures + 1;
     const sinceMs = Math.min(before.sinceMs, nowMs);
     // What somebody has to mend first will not be better ten seconds later.
-    const attempt = hasCode(error, 'tls_untrusted', 'client_refused', 'delegation_missing')
+    const attempt = hasCode(error, 'tls_untrusted', 'client_refused', 'delegation_missing', 'wrong_account')
       ? Infinity
       : failures;
     const nextAttemptAtMs = isBraked
@@ -234,6 +235,12 @@ export class Refresher {
 
 /** Nothing is tried again after these: only the user can help, or nothing was tried at all. */
 const finalCodes = ['grant_refused', 'sign_in_required', 'refresh_queue_full'] as const;
+
+/** Whether nobody has got more for a credential than this window has saved just now, which is no access token. */
+const hasNothingButTheLogin = ({ tokens }: Credential, { exchanged }: SpendingAnswer): boolean =>
+  exchanged !== undefined &&
+  tokens.kind === 'alive' &&
+  tokens.refreshToken?.equals(exchanged.refreshToken) === true;
 
 const unbound = (): BrokerError =>
   new BrokerError('dpop_unsupported', 'The issuer renews a bound token with one that is not.');

@@ -9,6 +9,7 @@ import {
 } from '../../core/credential.js';
 import type { Counters } from '../../core/counters.js';
 import { describeError, type BrokerError } from '../../core/errors.js';
+import type { ExchangedLogin } from '../../core/issuer-driver.js';
 import type { HeldLease } from '../../core/lease.js';
 import type { Clock, Log } from '../../core/ports.js';
 import type { GrantedTokens, TokenAnswer } from '../../oauth/token-answer.js';
@@ -62,11 +63,15 @@ export class Safekeeping {
   }
 
   /**
-   * Saves and holds what was granted for `asked`.
+   * Saves and holds what was granted for `asked`, be it no more than another refresh token.
    * @returns what is held afterwards, which is a sign-in's when that was faster
    * @throws BrokerError `sign_in_required` when the user has signed out meanwhile
    */
-  async keep(asked: LiveCredential, granted: GrantedTokens, lease: HeldLease): Promise<Credential> {
+  async keep(
+    asked: LiveCredential,
+    granted: GrantedTokens | ExchangedLogin,
+    lease: HeldLease,
+  ): Promise<Credential> {
     const { clock, holdings, vault, log, notes } = this.parts;
     // Nothing but what has to be known stands between the answer and its saving: a crash here loses the grant.
     // Where it cannot be known whether the lease is held, it may not be; the grant is there all the same.
@@ -85,10 +90,12 @@ export class Safekeeping {
       return present;
     }
     if ((await this.#save(next, asked.generation)) === 'overtaken') await this.#catchUp(asked);
-    notes.ended('renewed', next);
+    const isRenewed = 'accessToken' in granted;
+    if (isRenewed) notes.ended('renewed', next);
     const now = await this.#install(next);
     if (now === undefined) throw this.#giveBack(next);
-    log.info(`Renewed ${JSON.stringify(asked.account.label)} for ${JSON.stringify(asked.resource)}.`);
+    if (isRenewed)
+      log.info(`Renewed ${JSON.stringify(asked.account.label)} for ${JSON.stringify(asked.resource)}.`);
     return now;
   }
 

@@ -1,8 +1,9 @@
-import { sameAccount } from '../../core/account.js';
+import { sameAccount, type Account } from '../../core/account.js';
 import { isLookedAfter } from '../../core/client.js';
 import { keyOf, keyText, type LiveCredential } from '../../core/credential.js';
 import { BrokerError, describeError, hasCode } from '../../core/errors.js';
 import type { IssuerGrant } from '../../core/grant.js';
+import type { ExchangedLogin, IssuedToken } from '../../core/issuer-driver.js';
 import type { HeldLease } from '../../core/lease.js';
 import type { Clock, Fetch, Log } from '../../core/ports.js';
 import type { CutOff, RefusalReason } from '../../core/refusal.js';
@@ -22,6 +23,9 @@ import type { Issuers } from '../state/issuers.js';
  * where a call in each window has every new token refused, and those have a brake of their own.
  */
 const renewalsPerMinute = 20;
+
+/** As `TokenAnswer`; what was exchanged although no token came has to be saved before anything else. */
+export type SpendingAnswer = TokenAnswer & { readonly exchanged?: ExchangedLogin };
 
 export interface SpendingParts {
   readonly fetch: Fetch;
@@ -72,9 +76,10 @@ export class Spending {
    *   another window: nothing is spent, and the answer is `renewing_elsewhere`. Missing for what nobody has stored yet
    * @returns a refusal with the reason that is known here, where the refresh token had been spent before. That a client
    *   is not taken today which somebody looks after costs nobody the grant; the next sign-in asks for its secret. Nor does
-   *   a refusal end a grant that can be repeated: its proof may only be stale, as after waking up
+   *   a refusal end a grant that can be repeated: its proof may only be stale, as after waking up; nor one whose login was
+   *   exchanged just now, so that it was something else that was refused
    */
-  async ask(credential: LiveCredential, lease: HeldLease, seen?: number): Promise<TokenAnswer> {
+  async ask(credential: LiveCredential, lease: HeldLease, seen?: number): Promise<SpendingAnswer> {
     const name = keyText(keyOf(credential));
     if (!this.#brake.admits(name))
       return { kind: 'unavailable', error: tooMany(this.#brake.opensAtMs(name)) };
@@ -84,6 +89,9 @@ export class Spending {
       : this.#spend(credential, tokens.refreshToken, lease, seen));
     if (said.kind !== 'refused') return said;
     const answer = { ...said, reason: this.#toldReason(said, credential) ?? said.reason };
+    const { exchanged } = said;
+    if (exchanged !== undefined)
+      return { kind: 'unavailable', error: laterRefused(credential, answer), exchanged };
     if (isRepeated(credential) && answer.reason !== 'client-gone')
       return { kind: 'unavailable', error: tokenRefused(client.issuer, answer) };
     if (!this.#isMendable(said, credential)) return answer;
@@ -118,7 +126,7 @@ export class Spending {
   }
 
   /** Nothing is spent by a grant that can be repeated, so nothing has to be ready for the answer. */
-  async #repeat(credential: LiveCredential): Promise<TokenAnswer> {
+  async #repeat(credential: LiveCredential): Promise<SpendingAnswer> {
     const { issuers, grants } = this.parts;
     const { account, resource, scopes, client, grant, tokens } = credential;
     const wishes = { resource, scopes, ...(tokens.dpopKey && { dpopKey: tokens.dpopKey }) };
@@ -132,7 +140,10 @@ export class Spending {
   }
 
   /** By now, somebody else may have logged in to the file. Nothing of theirs is lent as this account's. */
-  async #issue({ account, scopes, tokens: held }: LiveCredential, grant: IssuerGrant): Promise<TokenAnswer> {
+  async #issue(
+    { account, scopes, tokens: held }: LiveCredential,
+    grant: IssuerGrant,
+  ): Promise<SpendingAnswer> {
     const { fetch, issuers, grants, closing } = this.parts;
     const { issuer } = account;
     const { refreshToken, loginDigest } = held;
@@ -147,18 +158,27 @@ export class Spending {
     const answer = await grants.issue(issuer, grant, wishes);
     if (answer.kind !== 'granted') return answer;
     const { token } = answer;
-    const isSameLogin = loginDigest !== undefined && token.loginDigest === loginDigest;
-    const named =
-      token.account ??
-      (isSameLogin
-        ? account
-        : await askWhoItIs(fetch, await issuers.metadata(issuer, issuer), token.accessToken, closing));
+    const isSameLogin =
+      loginDigest !== undefined && token.loginDigest === loginDigest && held.isLoginUnproven !== true;
+    const askIssuer = async () =>
+      askWhoItIs(fetch, await issuers.metadata(issuer, issuer), token.accessToken, closing);
+    const exchanged = exchangedIn(token, refreshToken);
+    let named: Account;
+    try {
+      named = token.account ?? (isSameLogin ? account : await askIssuer());
+    } catch (error) {
+      return { kind: 'unavailable', error: asBrokerError(error), ...exchanged };
+    }
     if (sameAccount(named, account)) return asTokenAnswer({ ...answer, token: { scopes: asked, ...token } });
-    return { kind: 'refused', reason: 'other-account', error: 'wrong_account', description: named.label };
+    const { label: description } = named;
+    return { kind: 'refused', reason: 'other-account', error: 'wrong_account', description, ...exchanged };
   }
 
   /** How `refreshToken` is to be spent, once everything is known that has to be. */
-  async #howToSpend(credential: LiveCredential, refreshToken: Secret): Promise<() => Promise<TokenAnswer>> {
+  async #howToSpend(
+    credential: LiveCredential,
+    refreshToken: Secret,
+  ): Promise<() => Promise<SpendingAnswer>> {
     const { fetch, clock, issuers } = this.parts;
     const { account, resource, grant } = credential;
     if (grant?.kind === 'google') return () => this.#issue(credential, grant);
@@ -171,10 +191,10 @@ export class Spending {
     refreshToken: Secret,
     lease: HeldLease,
     seen: number | undefined,
-  ): Promise<TokenAnswer> {
+  ): Promise<SpendingAnswer> {
     const { vault, closing } = this.parts;
     const key = keyOf(credential);
-    let spend: () => Promise<TokenAnswer>;
+    let spend: () => Promise<SpendingAnswer>;
     let earlier: CutOff | undefined;
     const isOvertaken = async () =>
       seen !== undefined && (await vault.generations.newest(key)) > Math.max(seen, credential.generation);
@@ -194,10 +214,12 @@ export class Spending {
       await vault.attempts.end(key, credential.generation, earlier);
       return { kind: 'unavailable', error: asBrokerError(error) };
     }
-    const answer = await spend().catch((error: unknown): TokenAnswer => ({
+    const answer = await spend().catch((error: unknown): SpendingAnswer => ({
       kind: 'unavailable',
       error: asBrokerError(error),
     }));
+    // The note about the attempt stands until what was exchanged is saved.
+    if (answer.exchanged !== undefined) return answer;
     if (answer.kind === 'unavailable')
       await vault.attempts.end(
         key,
@@ -235,6 +257,7 @@ export function asBrokerError(error: unknown): BrokerError {
     'token_refused',
     'delegation_missing',
     'clock_wrong',
+    'wrong_account',
   ] as const;
   if (hasCode(error, ...known)) return error;
   return new BrokerError('issuer_unreachable', 'The token could not be renewed.', { cause: error });
@@ -251,6 +274,26 @@ const clientRefused = (
 /** Whether there is nothing to spend: whoever refuses today may give a token tomorrow, without the user. */
 const isRepeated = ({ grant, tokens }: LiveCredential): boolean =>
   grant !== undefined && grant.kind !== 'google' && tokens.refreshToken === undefined;
+
+/** Why there is no token although the login was taken. */
+const laterRefused = (
+  { account, client }: LiveCredential,
+  answer: Extract<TokenAnswer, { kind: 'refused' }>,
+): BrokerError =>
+  answer.reason === 'other-account'
+    ? new BrokerError('wrong_account', 'Somebody else has logged in.', {
+        details: { wanted: account.label, got: answer.description, source: 'file' },
+      })
+    : tokenRefused(client.issuer, answer);
+
+/** What came in the place of the refresh token that was `sent`. */
+const exchangedIn = (
+  { refreshToken, loginDigest }: IssuedToken,
+  sent: Secret | undefined,
+): { readonly exchanged?: ExchangedLogin } =>
+  refreshToken === undefined || sent?.equals(refreshToken) === true
+    ? {}
+    : { exchanged: { refreshToken, ...(loginDigest !== undefined && { loginDigest }) } };
 
 const tokenRefused = (
   issuer: string,

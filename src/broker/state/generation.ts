@@ -1,17 +1,20 @@
 import { succeeds, type Credential, type LiveCredential, type Tokens } from '../../core/credential.js';
+import type { ExchangedLogin } from '../../core/issuer-driver.js';
 import type { GrantedTokens } from '../../oauth/token-answer.js';
 
 /** The stored form of a credential when it takes the place of the one that is held. */
 export const newest = (held: Credential, stored: Credential | undefined): Credential =>
   stored !== undefined && succeeds(stored, held) ? stored : held;
 
-/** What `asked` becomes with the tokens that were granted for it. */
+/** What `asked` becomes with the tokens that were granted for it, or with no more than another refresh token. */
 export function renewed(
   asked: LiveCredential,
-  granted: GrantedTokens,
+  granted: GrantedTokens | ExchangedLogin,
   generation: number,
   nowMs: number,
 ): LiveCredential {
+  if (!('accessToken' in granted))
+    return { ...asked, generation, tokens: exchangedTokens(granted, nowMs, asked.tokens) };
   return {
     ...asked,
     generation,
@@ -58,6 +61,20 @@ export function tokensFrom(
     ...(grantedAtMs !== undefined && { grantedAtMs }),
     ...(grantEndsAtMs !== undefined && { grantEndsAtMs }),
     ...(lifetimeSeconds !== undefined && { expiresAtMs: nowMs + lifetimeSeconds * 1000 }),
+  };
+}
+
+function exchangedTokens(
+  { refreshToken, loginDigest }: ExchangedLogin,
+  nowMs: number,
+  { loginDigest: before, isLoginUnproven, ...tokens }: Tokens,
+): Tokens {
+  return {
+    ...tokens,
+    refreshToken,
+    ...(loginDigest !== undefined && { loginDigest }),
+    ...((isLoginUnproven === true || loginDigest !== before) && { isLoginUnproven: true }),
+    grantedAtMs: nowMs,
   };
 }
 

@@ -54,6 +54,7 @@ const tokensSchema = v.variant('kind', [
     accessToken: secret,
     refreshToken: v.exactOptional(secret),
     loginDigest: v.exactOptional(v.string()),
+    isLoginUnproven: v.exactOptional(v.literal(true)),
     quotaProject: v.exactOptional(v.string()),
     dpopKey: v.exactOptional(secret),
     issuedAtMs: instant,

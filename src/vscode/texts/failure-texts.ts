@@ -229,12 +229,14 @@ export function failureText(
     token_answer_invalid: () =>
       l10n.t('The authorization server’s answer cannot be used. Sign in again, or ask who runs it.'),
     wrong_account: () =>
-      l10n.t(
-        'You signed in as {0}, but “{1}” uses {2}. Sign in again as {2}; to change the account, run “MCP Credentials: Sign In” and choose another account.',
-        detail('got'),
-        server,
-        detail('wanted'),
-      ),
+      isFromFile
+        ? reasonText(l10n, 'other-account', detail('wanted'), place)
+        : l10n.t(
+            'You signed in as {0}, but “{1}” uses {2}. Sign in again as {2}; to change the account, run “MCP Credentials: Sign In” and choose another account.',
+            detail('got'),
+            server,
+            detail('wanted'),
+          ),
     consent_narrower: () =>
       l10n.t(
         'You left out what servers of {0} use already: {1}. Nothing was changed. Sign in for “{2}” again and leave those boxes ticked; to take them back for all servers, run “MCP Credentials: Sign Out” first.',

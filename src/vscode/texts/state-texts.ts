@@ -137,6 +137,10 @@ function retryingText(l10n: L10n, code: ErrorCode): string {
       return l10n.t('the clock of this computer is wrong; set its date, time and time zone');
     case 'token_refused':
       return l10n.t('the authorization server gives no new token now');
+    case 'wrong_account':
+      return l10n.t('somebody else is logged in now in the credentials file');
+    case 'token_file_unusable':
+      return l10n.t('the file that it comes from cannot be used');
     case 'client_refused':
       return l10n.t(
         'the authorization server refuses the client; have it mended there, or sign in again to enter its new secret',

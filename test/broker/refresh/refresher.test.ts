@@ -18,7 +18,7 @@ import {
   type Credential,
   type LiveCredential,
 } from '../../../src/core/credential.js';
-import { hasCode, type ErrorCode, type ErrorDetails } from '../../../src/core/errors.js';
+import { BrokerError, hasCode, type ErrorCode, type ErrorDetails } from '../../../src/core/errors.js';
 import type { IssuerAnswer, IssuerDriver } from '../../../src/core/issuer-driver.js';
 import { Secret } from '../../../src/core/secret.js';
 import { keyFor } from '../../../src/oauth/dpop.js';
@@ -81,17 +81,7 @@ describe('the refresher', () => {
     window = shared.window();
     leases = new KeptLeases(window);
     closes = new AbortController();
-    const closing = closes.signal;
-    vault = new CredentialVault({
-      secrets,
-      memento: new FakeMemento(),
-      journal,
-      leases,
-      clock,
-      counters: new Counters(),
-      log,
-      closing,
-    });
+    vault = openVault();
     holdings = new Holdings((error) => assert.ifError(error));
     departures = new Departures();
     refresher = refresherOf(holdings);
@@ -101,6 +91,19 @@ describe('the refresher', () => {
     holdings.take(held);
   });
   afterEach(() => issuer.close());
+
+  /** What is stored, as a window finds it that has just been opened. */
+  const openVault = () =>
+    new CredentialVault({
+      secrets,
+      memento: new FakeMemento(),
+      journal,
+      leases,
+      clock,
+      counters: new Counters(),
+      log,
+      closing: closes.signal,
+    });
 
   function refresherOf(mine: Holdings, changed: Partial<RefresherParts> = {}): Refresher {
     const issuers = new Issuers(
@@ -570,6 +573,7 @@ describe('the refresher', () => {
       const asked: (string | undefined)[] = [];
       const askedFor: (readonly string[])[] = [];
       let answer: IssuerAnswer;
+      let atRequest: () => void;
 
       function refresherWith(mine: Holdings): Refresher {
         const driver: IssuerDriver = {
@@ -582,6 +586,7 @@ describe('the refresher', () => {
           request: (_grant, { refreshToken, scopes }) => {
             asked.push(refreshToken?.reveal());
             askedFor.push(scopes);
+            atRequest();
             return Promise.resolve(answer);
           },
         };
@@ -599,6 +604,7 @@ describe('the refresher', () => {
 
       beforeEach(async () => {
         asked.length = askedFor.length = 0;
+        atRequest = () => undefined;
         held = { ...held, generation: 2, grant, tokens: { ...held.tokens, loginDigest } };
         await vault.put(held);
         holdings.take(held);
@@ -632,6 +638,96 @@ describe('the refresher', () => {
         holdings.take(held);
         const next = await refresherWith(holdings).refresh(key, 'call');
         assert.deepEqual([askedFor, next.scopes], [[[]], []]);
+      });
+
+      describe('and has exchanged the login in the file, although no token came of it', () => {
+        const bob = { issuer: '', subject: 'bob', label: 'bob@example.com' };
+        const exchanged = { refreshToken: new Secret('refresh-2'), loginDigest };
+        const granted = (account = held.account): IssuerAnswer => ({
+          kind: 'granted',
+          token: {
+            accessToken: new Secret('access-3'),
+            refreshToken: new Secret('refresh-3'),
+            loginDigest,
+            account,
+          },
+        });
+        const failures: readonly (readonly [string, () => IssuerAnswer, ErrorCode])[] = [
+          [
+            'unavailable',
+            () => ({
+              kind: 'unavailable',
+              error: new BrokerError('issuer_unreachable', 'Status 503.', { details: { status: 503 } }),
+              exchanged,
+            }),
+            'issuer_unreachable',
+          ],
+          [
+            'refused',
+            () => ({
+              kind: 'refused',
+              reason: 'access-removed',
+              error: 'permission_denied',
+              description: '',
+              exchanged,
+            }),
+            'token_refused',
+          ],
+        ];
+        for (const [name, failure, code] of failures) {
+          it(`asks with the new one the next time: ${name}`, async () => {
+            answer = failure();
+            await fails(refresherWith(holdings).refresh(key, 'call'), code);
+            assert.deepEqual(tokensOf(await stored()), { access: 'access-1', refresh: 'refresh-2' });
+            answer = granted();
+            await refresherWith(holdings).refresh(key, 'call');
+            assert.deepEqual(asked, ['refresh-1', 'refresh-2']);
+            assert.deepEqual(tokensOf(await stored()), { access: 'access-3', refresh: 'refresh-3' });
+          });
+
+          it(`asks with the new one after a restart, too: ${name}`, async () => {
+            answer = failure();
+            await fails(refresherWith(holdings).refresh(key, 'call'), code);
+            const anew = new Holdings((error) => assert.ifError(error));
+            anew.take((await openVault().get(keyOf(held))) ?? held);
+            await fails(refresherWith(anew).refresh(key, 'call'), code);
+            assert.deepEqual(asked, ['refresh-1', 'refresh-2']);
+          });
+
+          it(`asks with the new one when nothing takes it but this window’s memory: ${name}`, async () => {
+            answer = failure();
+            atRequest = () => failSaves(4);
+            const refresh = fails(refresherWith(holdings).refresh(key, 'call'), code);
+            for (const delayMs of [200, 1_000, 3_000]) {
+              await clock.armed(delayMs);
+              clock.advance(delayMs);
+            }
+            await refresh;
+            assert.deepEqual(tokensOf(await stored()), tokensOf(held));
+            assert.ok(shared.held.includes(key), 'No other window spends what is stored.');
+            atRequest = () => undefined;
+            answer = granted();
+            await refresherWith(holdings).refresh(key, 'call');
+            assert.deepEqual(asked, ['refresh-1', 'refresh-2']);
+          });
+        }
+
+        it('ends no grant because somebody else has logged in, whose login would be lost', async () => {
+          answer = granted(bob);
+          await fails(refresherWith(holdings).refresh(key, 'call'), 'wrong_account');
+          assert.deepEqual(tokensOf(await stored()), { access: 'access-1', refresh: 'refresh-3' });
+        });
+
+        it('asks whose login it is before anything of it is lent', async () => {
+          const theirs = { refreshToken: new Secret('refresh-of-bob'), loginDigest: 'another-login' };
+          const error = new BrokerError('issuer_unreachable', 'Nobody said who it is.');
+          answer = { kind: 'unavailable', error, exchanged: theirs };
+          await fails(refresherWith(holdings).refresh(key, 'call'), 'issuer_unreachable');
+          answer = { kind: 'granted', token: { accessToken: new Secret('access-of-bob'), ...theirs } };
+          await assert.rejects(refresherWith(holdings).refresh(key, 'call'));
+          const kept = await stored();
+          assert.deepEqual(tokensOf(kept), { access: 'access-1', refresh: 'refresh-of-bob' });
+        });
       });
 
       it('knows from the note of a window that died why the issuer refuses', async () => {

@@ -428,6 +428,28 @@ describe('a server that is bound to an account which no person signs in with', (
     assert.match(window.editor.statusBar?.text ?? '', /build\/providers\/build-oidc/);
   });
 
+  it('goes on by itself when what its platform says of the workload was stale for a moment', async () => {
+    const { google, hosted, window: open, write } = await world();
+    const pool = google.addWorkloadPool('build');
+    const token = write('token', await pool.subjectToken('runner-1'));
+    const credentials = write('workload.json', externalAccountFile(pool, token, undefined, google.addresses));
+    const server = await hosted('data', [bigQuery]);
+    const auth = { grant: { type: 'google', credentials }, scopes: [bigQuery] };
+    const { window } = await open({ data: { server, auth } });
+    await window.ready;
+    const { call } = await window.connect('data');
+    await call('whoami');
+    const error_description = 'ID Token issued at 1795700000 is stale to sign-in.';
+    google.failNext('sts', { status: 400, body: { error: 'invalid_grant', error_description } });
+    const refresh = window.run('refreshNow');
+    (await window.editor.window.message(/stale to sign-in\."\. The grant is kept; next attempt in/)).close();
+    await refresh;
+    google.advanceClock(2 * hourMs);
+    window.clock.leap(2 * hourMs);
+    write('token', await pool.subjectToken('runner-1'));
+    assert.match(await call('whoami'), /principal:.*\/build\/subject\/runner-1/);
+  });
+
   it('has tokens of a service account that the workload acts as', async () => {
     const { google, write, serves } = await world();
     const pool = google.addWorkloadPool('build');

@@ -271,9 +271,9 @@ const clientRefused = (
     details: { error, reason: JSON.stringify(description), issuer },
   });
 
-/** Whether there is nothing to spend: whoever refuses today may give a token tomorrow, without the user. */
-const isRepeated = ({ grant, tokens }: LiveCredential): boolean =>
-  grant !== undefined && grant.kind !== 'google' && tokens.refreshToken === undefined;
+/** Whether there is nothing to spend, and no login of a person that may have ended: whoever refuses today may give a token tomorrow, without the user. */
+const isRepeated = ({ grant, tokens: { refreshToken, loginDigest } }: LiveCredential): boolean =>
+  grant !== undefined && refreshToken === undefined && loginDigest === undefined;
 
 /** Why there is no token although the login was taken. */
 const laterRefused = (

@@ -50,7 +50,6 @@ export interface IssuerGrantWishes {
   readonly refreshToken?: Secret;
   /** The `loginDigest` of that answer; the refresh token is used for no other login. */
   readonly loginDigest?: string;
-  readonly nowMs: number;
 }
 
 /** What came of it, told apart as a token endpoint's answers are. */

@@ -1,10 +1,10 @@
-import { BrokerError } from '../core/errors.js';
+import { BrokerError, hasCode } from '../core/errors.js';
 import { isFinal } from '../core/final-error.js';
-import type { IssuerAnswer } from '../core/issuer-driver.js';
+import type { ExchangedLogin, IssuerAnswer } from '../core/issuer-driver.js';
 import { unusable } from './credentials-file.js';
 
 /** An answer that brought nothing. */
-export type IssuerFailure = Exclude<IssuerAnswer, { readonly kind: 'granted' }>;
+type IssuerFailure = Exclude<IssuerAnswer, { readonly kind: 'granted' }>;
 
 /** What Google writes until an administrator has authorized a service account's client for its scopes. */
 const undelegated =
@@ -17,10 +17,28 @@ const misdated = /short-lived token|\biat and exp\b/i;
  * Judges what Google's library threw: a refusal, or trouble that may pass.
  * @param failure - why a request got no answer, when none came
  * @param path - of the credentials file
- * @throws BrokerError `tls_untrusted`, `address_refused`, `network_refused`; `token_file_unusable` when the library
- *   could not even ask with what is in the file
+ * @param exchanged - what has to be saved, whatever else has happened
+ * @throws BrokerError where nothing was exchanged: `tls_untrusted`, `address_refused`, `network_refused`;
+ *   `token_file_unusable` when the library could not even ask with what is in the file
  */
-export function readAnswerOf(error: unknown, failure: BrokerError | undefined, path: string): IssuerFailure {
+export function readAnswerOf(
+  error: unknown,
+  failure: BrokerError | undefined,
+  path: string,
+  exchanged?: ExchangedLogin,
+): IssuerAnswer {
+  if (exchanged === undefined) return judged(error, failure, path);
+  try {
+    return { ...judged(error, failure, path), exchanged };
+  } catch (cause) {
+    if (cause instanceof BrokerError) return { kind: 'unavailable', error: cause, exchanged };
+    throw cause;
+  }
+}
+
+/** @throws BrokerError as `readAnswerOf` */
+function judged(error: unknown, failure: BrokerError | undefined, path: string): IssuerFailure {
+  if (hasCode(error, 'token_file_unusable')) throw error;
   if (failure !== undefined) {
     if (failure.code !== 'issuer_unreachable') throw failure;
     return { kind: 'unavailable', error: failure };

@@ -1,12 +1,12 @@
 import type { AuthClient } from 'google-auth-library';
 import type { Account } from '../core/account.js';
 import { applicationDefaultPath } from '../core/default-credentials.js';
-import { BrokerError, hasCode } from '../core/errors.js';
+import { BrokerError } from '../core/errors.js';
 import type { IssuerGrant } from '../core/grant.js';
 import type { IssuedToken, IssuerAnswer, IssuerGrantWishes } from '../core/issuer-driver.js';
 import type { Fetch } from '../core/ports.js';
 import { Secret } from '../core/secret.js';
-import { readAnswerOf, type IssuerFailure } from './answer.js';
+import { readAnswerOf } from './answer.js';
 import {
   credentialsFrom,
   loginDigestOf,
@@ -76,7 +76,7 @@ export async function requestByLibrary(
     const token =
       audience === undefined
         ? await accessToken(request, source)
-        : await idToken(request, source, audience, path, wishes.nowMs);
+        : await idToken(request, source, audience, path);
     const quotaProject = quotaProjectFor(parts, grant, file);
     return {
       kind: 'granted',
@@ -87,23 +87,11 @@ export async function requestByLibrary(
       },
     };
   } catch (error) {
-    const { rotated } = transport;
-    if (rotated === undefined || !source.mayRotate) return judged(error, transport, path);
-    const exchanged = { refreshToken: rotated, ...(loginDigest !== undefined && { loginDigest }) };
-    try {
-      return { ...judged(error, transport, path), exchanged };
-    } catch (cause) {
-      // What is thrown carries nothing that has to be saved.
-      if (cause instanceof BrokerError) return { kind: 'unavailable', error: cause, exchanged };
-      throw cause;
-    }
+    const { rotated, failure } = transport;
+    const isExchanged = rotated !== undefined && source.mayRotate;
+    const login = loginDigest === undefined ? {} : { loginDigest };
+    return readAnswerOf(error, failure, path, isExchanged ? { refreshToken: rotated, ...login } : undefined);
   }
-}
-
-/** As `readAnswerOf`; what does not fit in the file is said already. */
-function judged(error: unknown, { failure }: Transport, path: string): IssuerFailure {
-  if (hasCode(error, 'token_file_unusable')) throw error;
-  return readAnswerOf(error, failure, path);
 }
 
 /** The client for what is in the file, by its type. */
@@ -244,14 +232,12 @@ async function accessToken(request: Request, source: Source): Promise<IssuedToke
   const { client } = source;
   const { token } = await client.getAccessToken();
   if (typeof token !== 'string' || token === '') throw new TypeError('Google’s library brought no token.');
-  const { expiry_date: endsAtMs, scope } = client.credentials;
-  // The library adds the life of a token to the time of this computer.
-  const lifetimeSeconds =
-    endsAtMs == null ? request.transport.lifetimeSeconds : Math.round((endsAtMs - Date.now()) / 1000);
+  const { scope } = client.credentials;
+  const { lifetimeSeconds } = request.transport;
   return {
     accessToken: new Secret(token),
-    ...accountIn(request, source),
-    ...(lifetimeSeconds !== undefined && lifetimeSeconds > 0 && { lifetimeSeconds }),
+    ...accountIn(request, source.account),
+    ...(lifetimeSeconds !== undefined && { lifetimeSeconds }),
     ...(source.scopes && { scopes: source.scopes }),
     ...(scope != null && scope !== '' && { scopes: scope.split(' ') }),
     ...rotatedIn(request, source),
@@ -263,7 +249,6 @@ async function idToken(
   source: Source,
   audience: string,
   path: string,
-  nowMs: number,
 ): Promise<IssuedToken> {
   const { client } = source;
   const { library } = request;
@@ -272,37 +257,36 @@ async function idToken(
     client instanceof library.Impersonated ||
     client instanceof library.UserRefreshClient
   ))
-    throw unusable(path, 'can give no ID tokens; name a service account as "impersonate"');
+    throw noIdTokens(path);
   const token = await client.fetchIdToken(audience);
   const claims = claimsOf(token);
   // It is sent to whoever it names, so it has to name nobody else.
-  if (claims?.audience !== audience)
+  if (claims?.audience !== audience) {
+    // Google gives a person one for the client of the login, whatever is asked for.
+    if (client instanceof library.UserRefreshClient) throw noIdTokens(path);
     throw new BrokerError('token_answer_invalid', 'The ID token is for another audience.');
-  const person =
-    claims.subject === undefined
-      ? {}
-      : { account: accountOf(request, { subject: claims.subject, label: claims.email ?? claims.subject }) };
-  const lifetimeSeconds = Math.floor(claims.endsAtSeconds - nowMs / 1000);
+  }
+  const { subject, email, lifetimeSeconds } = claims;
+  if (source.account && email !== undefined && email.toLowerCase() !== source.account.subject.toLowerCase())
+    throw new BrokerError('token_answer_invalid', 'The ID token is of another account.');
+  const person = subject === undefined ? undefined : { subject, label: email ?? subject };
   return {
     accessToken: new Secret(token),
-    ...person,
-    ...accountIn(request, source),
+    ...accountIn(request, source.account ?? person),
     ...(lifetimeSeconds > 0 && { lifetimeSeconds }),
     scopes: [],
     ...rotatedIn(request, source),
   };
 }
 
-const accountOf = (
-  { parts }: Request,
-  who: { readonly subject: string; readonly label: string },
-): Account => ({
-  issuer: parts.endpoints.issuer,
-  ...who,
-});
+const noIdTokens = (path: string): BrokerError =>
+  unusable(path, 'can give no ID tokens; name a service account as "impersonate"');
 
-const accountIn = (request: Request, { account }: Source): { readonly account?: Account } =>
-  account === undefined ? {} : { account: accountOf(request, account) };
+const accountIn = (
+  { parts }: Request,
+  who: Pick<Account, 'subject' | 'label'> | undefined,
+): { readonly account?: Account } =>
+  who === undefined ? {} : { account: { issuer: parts.endpoints.issuer, ...who } };
 
 const rotatedIn = (
   { transport, refreshToken }: Request,

@@ -4,8 +4,7 @@ export interface IdTokenClaims {
   readonly subject?: string;
   /** An address that Google has verified. */
   readonly email?: string;
-  /** Seconds since the epoch. */
-  readonly endsAtSeconds: number;
+  readonly lifetimeSeconds: number;
 }
 
 /** @returns undefined when `token` is no ID token */
@@ -21,12 +20,14 @@ export function claimsOf(token: string): IdTokenClaims | undefined {
     sub,
     email,
     email_verified: verified,
+    iat,
     exp,
   } = Object(claims) as Readonly<Record<string, unknown>>;
-  if (typeof aud !== 'string' || typeof exp !== 'number') return undefined;
+  if (typeof aud !== 'string' || typeof iat !== 'number' || typeof exp !== 'number') return undefined;
   return {
     audience: aud,
-    endsAtSeconds: exp,
+    // Both are Google's, so that the clock of this computer does not matter.
+    lifetimeSeconds: exp - iat,
     ...(typeof sub === 'string' && sub !== '' && { subject: sub }),
     ...(verified === true && typeof email === 'string' && email !== '' && { email }),
   };

@@ -12,6 +12,7 @@ export type Library = typeof import('./library.js');
 interface Answer {
   readonly refresh_token?: unknown;
   readonly expires_in?: unknown;
+  readonly expireTime?: unknown;
 }
 
 /** What the library sends its requests by. */
@@ -55,8 +56,13 @@ export function transportOf(
         retryConfig: { retry: 0, noResponseRetries: 0, httpMethodsToRetry: [] },
         timeout: limitMs,
       });
-      const { refresh_token: rotated, expires_in: life } = Object(response.data) as Answer;
+      const {
+        refresh_token: rotated,
+        expires_in: seconds,
+        expireTime: end,
+      } = Object(response.data) as Answer;
       if (typeof rotated === 'string' && rotated !== '') this.rotated = new Secret(rotated);
+      const life = typeof end === 'string' ? secondsUntil(end, response.headers.get('date')) : seconds;
       if (typeof life === 'number' && life > 0) this.lifetimeSeconds = life;
       return response;
     }
@@ -76,6 +82,10 @@ export function transportOf(
     }
   })();
 }
+
+/** By the clock of whoever answers; that of this computer may be wrong. */
+const secondsUntil = (end: string, answeredAt: string | null): number =>
+  Math.round((Date.parse(end) - (answeredAt === null ? Date.now() : Date.parse(answeredAt))) / 1000);
 
 const tooLate = (address: string, cause: unknown): BrokerError => {
   const { host } = new URL(address);

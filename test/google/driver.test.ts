@@ -98,7 +98,6 @@ describe('Google’s other credentials', () => {
       { kind: 'google', ...(path !== undefined && { credentialsFile: path }), ...grant },
       {
         scopes,
-        nowMs: Date.now(),
         ...(refreshToken !== undefined && { refreshToken: new Secret(refreshToken) }),
         ...(loginDigest !== undefined && { loginDigest }),
       },
@@ -189,6 +188,21 @@ describe('Google’s other credentials', () => {
     });
   }
 
+  for (const aheadMs of [-70 * 60_000, 5 * 3_600_000])
+    for (const [file, grant] of [
+      ['user', { audience: service }],
+      ['key', { audience: service }],
+      ['impersonating', { audience: service }],
+      ['impersonating', {}],
+      ['user', {}],
+      ['workload', {}],
+    ] as const)
+      it(`last an hour on a clock that is off by ${-aheadMs / 60_000} minutes: ${file} ${JSON.stringify(grant)}`, async () => {
+        desk.aheadMs = aheadMs;
+        const { lifetimeSeconds = 0 } = granted(await ask(files()[file] ?? {}, grant));
+        assert.ok(Math.abs(lifetimeSeconds - 3600) < 3, String(lifetimeSeconds));
+      });
+
   it('name the project that is charged for their use, unless it can be none', async () => {
     const projectIn = async (project: unknown, grant: Partial<IssuerGrant> = {}) =>
       granted(await ask({ ...files()['user'], quota_project_id: project }, grant)).quotaProject;
@@ -240,7 +254,7 @@ describe('Google’s other credentials', () => {
       isWindows: false,
       readTextFile,
     });
-    const wishes = { scopes: ['https://www.googleapis.com/auth/bigquery'], nowMs: Date.now() };
+    const wishes = { scopes: ['https://www.googleapis.com/auth/bigquery'] };
     const answer = await driver.request(
       { kind: 'google' },
       wishes,
@@ -445,13 +459,30 @@ describe('Google’s other credentials', () => {
         assert.equal(answer.error.code, 'issuer_unreachable');
       });
 
+    /** An ID token for the client that the login was made with. */
+    const forTheClient = {
+      status: 200,
+      body: { access_token: 'ya29.x', id_token: 'e30.eyJhdWQiOiJvdGhlciIsImlhdCI6MSwiZXhwIjozNjAxfQ.c2ln' },
+    };
+
     it('take no ID token for somebody else', async () => {
-      desk.failNext({
-        status: 200,
-        body: { id_token: 'e30.eyJhdWQiOiJvdGhlciIsImV4cCI6OTk5OTk5OTk5OX0.c2ln' },
-      });
+      desk.failNext(forTheClient);
       const answer = await ask(files()['key'] ?? {}, { audience: service });
       assert.ok(answer.kind === 'unavailable' && answer.error.code === 'token_answer_invalid');
+    });
+
+    it('say what to do where a person’s login brings no ID token for a service', async () => {
+      desk.failNext(forTheClient);
+      await assert.rejects(
+        ask(files()['user'] ?? {}, { audience: service }),
+        refusedAs('token_file_unusable', /name a service account as "impersonate"/),
+      );
+    });
+
+    it('take no ID token of the service account for one of whoever it acts for', async () => {
+      const answer = await ask(files()['key'] ?? {}, { subject: 'ceo@example.com', audience: service });
+      assert.ok(answer.kind === 'unavailable', JSON.stringify(answer));
+      assert.equal(answer.error.code, 'token_answer_invalid');
     });
   });
 

@@ -30,6 +30,8 @@ export class TokenDesk {
   #refreshToken = '1//first';
   /** Whether it gives out a new refresh token with each access token. */
   rotates = false;
+  /** How far its clock is ahead of that of this computer. */
+  aheadMs = 0;
   readonly #faults: (Fault | undefined)[] = [];
   readonly #key: KeyObject = createPublicKey(publicKey);
 
@@ -77,17 +79,21 @@ export class TokenDesk {
     this.requests.push({ path, authorization: req.headers.authorization, body });
     const fault = this.#faults.shift();
     if (fault !== undefined && applyFault(fault, req, res)) return;
+    const headers = { 'content-type': 'application/json', date: new Date(this.#nowMs()).toUTCString() };
     const send = (status: number, answer: object) =>
-      res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+      res.writeHead(status, headers).end(JSON.stringify(answer));
     if (path === '/token' && body['grant_type'] === 'refresh_token') this.#refresh(body, send);
     else if (path === '/token') this.#assertion(body['assertion'] ?? '', send);
     else if (path === '/v1/token' || path === '/v1/oauthtoken') this.#exchange(path, body, send);
     else if (path.endsWith(':generateAccessToken'))
       send(200, {
         accessToken: 'ya29.impersonated',
-        expireTime: new Date(Date.now() + 3_600_000).toISOString(),
+        expireTime: new Date(this.#nowMs() + 3_600_000).toISOString(),
       });
-    else if (path.endsWith(':generateIdToken')) send(200, { token: idTokenFor(body['audience'] ?? '') });
+    else if (path.endsWith(':generateIdToken'))
+      send(200, {
+        token: this.#idTokenFor(body['audience'] ?? '', /serviceAccounts\/([^:]+):/.exec(path)?.[1]),
+      });
     else if (path === '/subject') send(200, { jwt: 'a-token-of-the-platform' });
     else send(404, {});
   }
@@ -106,7 +112,7 @@ export class TokenDesk {
       ...(this.rotates && { refresh_token: this.#refreshToken }),
       ...(audience === undefined
         ? { access_token: `ya29.user-${this.requests.length}` }
-        : { id_token: idTokenFor(audience) }),
+        : { id_token: this.#idTokenFor(audience) }),
     });
   }
 
@@ -131,7 +137,17 @@ export class TokenDesk {
         token_type: 'Bearer',
         expires_in: 3599,
       });
-    else send(200, { id_token: idTokenFor(audience, claims['iss']) });
+    else send(200, { id_token: this.#idTokenFor(audience, claims['iss']) });
+  }
+
+  #nowMs(): number {
+    return Date.now() + this.aheadMs;
+  }
+
+  #idTokenFor(audience: string, email = 'alice@example.com', sub = '1234'): string {
+    const iat = Math.floor(this.#nowMs() / 1000);
+    const claims = { aud: audience, sub, email, email_verified: true, iat, exp: iat + 3600 };
+    return `${part({ alg: 'RS256' })}.${part(claims)}.c2ln`;
   }
 
   #exchange(
@@ -150,8 +166,5 @@ export class TokenDesk {
   }
 }
 
+/** Nobody here checks a signature: what is signed comes straight from Google. */
 const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-
-/** Nobody here checks its signature: it comes straight from Google. */
-const idTokenFor = (audience: string, email = 'alice@example.com', sub = '1234'): string =>
-  `${part({ alg: 'RS256' })}.${part({ aud: audience, sub, email, email_verified: true, exp: Math.floor(Date.now() / 1000) + 3600 })}.c2ln`;

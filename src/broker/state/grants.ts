@@ -58,15 +58,15 @@ export class Grants {
    * Asks for a token by a grant that only `issuer` has.
    * @throws BrokerError as `IssuerDriver.request`; `metadata_missing` when nothing is known about such grants of it
    */
-  issue(issuer: string, grant: IssuerGrant, wishes: Omit<IssuerGrantWishes, 'nowMs'>): Promise<IssuerAnswer> {
-    const { fetch, clock, issuers } = this.parts;
+  issue(issuer: string, grant: IssuerGrant, wishes: IssuerGrantWishes): Promise<IssuerAnswer> {
+    const { fetch, issuers } = this.parts;
     const driver = issuers.driverOf(issuer);
     if (driver === undefined) {
       throw new BrokerError('metadata_missing', `${JSON.stringify(issuer)} has no such grant.`, {
         details: { issuer },
       });
     }
-    return driver.request(grant, { ...wishes, nowMs: clock.nowMs() }, guardedFetch(fetch));
+    return driver.request(grant, wishes, guardedFetch(fetch));
   }
 
   /** The assertion of the identity provider about its user, for `server`. */

@@ -47,6 +47,8 @@ function googleGrant(grant: Record<string, unknown>): Grant {
     grant[name] === undefined ? {} : { [name]: text(grant[name], `"auth.grant.${name}"`) };
   if (grant['subject'] !== undefined && grant['impersonate'] !== undefined)
     throw new Mistake('"auth.grant" can have "subject" or "impersonate", not both');
+  if (grant['subject'] !== undefined && grant['audience'] !== undefined)
+    throw new Mistake('"auth.grant" can have "subject" or "audience", not both');
   const file = text(credentials, '"auth.grant.credentials"');
   return {
     kind: 'google',

@@ -104,6 +104,11 @@ describe('the setting mcpCredentials.servers', () => {
       /^"auth\.grant" can have "subject" or "impersonate", not both$/,
     ],
     [
+      'has a grant of Google for somebody and an ID token, which would be of the service account',
+      { type: 'http', url, auth: { grant: { type: 'google', subject: 'a@b.c', audience: 'https://d.e' } } },
+      /^"auth\.grant" can have "subject" or "audience", not both$/,
+    ],
+    [
       'has a grant of Google and a client',
       { type: 'http', url, auth: { clientId: 'c', grant: { type: 'google' } } },
       /^"auth\.clientId" is not for a grant of Google/,

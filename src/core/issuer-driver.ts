@@ -37,8 +37,8 @@ export interface IssuerRefusal {
   readonly nowMs: number;
   /** When the refresh token was given out; missing when nobody knows. */
   readonly grantedAtMs?: number;
-  /** When it was last good for a new access token. */
-  readonly renewedAtMs: number;
+  /** When it was last good for a new access token; missing when nobody knows. */
+  readonly renewedAtMs?: number;
   /** When the issuer said that the grant would end. */
   readonly grantEndsAtMs?: number;
 }

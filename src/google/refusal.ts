@@ -36,8 +36,8 @@ export function googleRefusal(refusal: IssuerRefusal): RefusalReason | undefined
   const { error, description } = refusal;
   const told = hints.find(([pattern]) => pattern.test(`${error} ${description}`))?.[1];
   if (told !== undefined) return told;
-  if (error !== 'invalid_grant') return undefined;
-  return byAge(refusal) ?? (usualWords.test(description) ? 'untold' : undefined);
+  if (error !== 'invalid_grant' || !usualWords.test(description)) return undefined;
+  return byAge(refusal) ?? 'untold';
 }
 
 function byAge({ nowMs, grantedAtMs, renewedAtMs, grantEndsAtMs }: IssuerRefusal): RefusalReason | undefined {
@@ -48,6 +48,7 @@ function byAge({ nowMs, grantedAtMs, renewedAtMs, grantEndsAtMs }: IssuerRefusal
     // Whoever allows access for a time may choose another one.
     return Math.abs(lifeMs - testingLifeMs) <= toleranceMs ? 'testing-expired' : 'expired';
   }
+  if (renewedAtMs === undefined) return undefined;
   if (nowMs - renewedAtMs >= unusedLifeMs) return 'unused';
   if (grantEndsAtMs !== undefined || grantedAtMs === undefined) return undefined;
   const endMs = grantedAtMs + testingLifeMs;

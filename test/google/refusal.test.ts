@@ -79,6 +79,24 @@ describe('a refusal of Google', () => {
     ['another end that was told', after(30, { grantEndsAtMs: grantedAtMs + 30 * dayMs }), 'expired'],
     ['half a year without use', after(200, { renewedAtMs: grantedAtMs + 10 * dayMs }), 'unused'],
     ['not quite half a year without use', after(180, { renewedAtMs: grantedAtMs + 10 * dayMs }), 'untold'],
+    ...[
+      'Invalid JWT Signature.',
+      'Invalid email or User ID',
+      'ID Token issued at 1 is stale to sign-in.',
+    ].map(
+      (description) =>
+        [
+          `half a year without use, which is not what “${description}” is about`,
+          after(200, { description, renewedAtMs: grantedAtMs + 10 * dayMs }),
+          undefined,
+        ] as const,
+    ),
+    [
+      'a week, by its age, which is not what Google’s words are about',
+      after(7.01, { description: 'Malformed auth code.' }),
+      undefined,
+    ],
+    ['of whose use nothing is known', { ...usual, nowMs: grantedAtMs }, 'untold'],
     ['of unknown age', { ...usual, nowMs: grantedAtMs, renewedAtMs: grantedAtMs - dayMs }, 'untold'],
     ['that is no end of a grant', after(7.01, { error: 'invalid_scope' }), undefined],
   ];

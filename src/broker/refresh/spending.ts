@@ -119,7 +119,8 @@ export class Spending {
       error,
       description,
       nowMs: clock.nowMs(),
-      renewedAtMs,
+      // What another program has left may not say when it got it.
+      ...(renewedAtMs > 0 && { renewedAtMs }),
       ...(grantedAtMs !== undefined && { grantedAtMs }),
       ...(grantEndsAtMs !== undefined && { grantEndsAtMs }),
     });

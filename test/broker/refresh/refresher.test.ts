@@ -19,7 +19,7 @@ import {
   type LiveCredential,
 } from '../../../src/core/credential.js';
 import { BrokerError, hasCode, type ErrorCode, type ErrorDetails } from '../../../src/core/errors.js';
-import type { IssuerAnswer, IssuerDriver } from '../../../src/core/issuer-driver.js';
+import type { IssuerAnswer, IssuerDriver, IssuerRefusal } from '../../../src/core/issuer-driver.js';
 import { Secret } from '../../../src/core/secret.js';
 import { keyFor } from '../../../src/oauth/dpop.js';
 import { readTokenFile } from '../../../src/node/token-file.js';
@@ -572,6 +572,7 @@ describe('the refresher', () => {
       const loginDigest = 'the-same-login';
       const asked: (string | undefined)[] = [];
       const askedFor: (readonly string[])[] = [];
+      const refusals: IssuerRefusal[] = [];
       let answer: IssuerAnswer;
       let atRequest: () => void;
 
@@ -582,7 +583,10 @@ describe('the refresher', () => {
           usualScopes: ['everything'],
           missingScopes: () => [],
           scopeText: () => undefined,
-          refusalReason: () => undefined,
+          refusalReason: (refusal) => {
+            refusals.push(refusal);
+            return undefined;
+          },
           request: (_grant, { refreshToken, scopes }) => {
             asked.push(refreshToken?.reveal());
             askedFor.push(scopes);
@@ -603,7 +607,7 @@ describe('the refresher', () => {
       }
 
       beforeEach(async () => {
-        asked.length = askedFor.length = 0;
+        asked.length = askedFor.length = refusals.length = 0;
         atRequest = () => undefined;
         held = { ...held, generation: 2, grant, tokens: { ...held.tokens, loginDigest } };
         await vault.put(held);
@@ -728,6 +732,18 @@ describe('the refresher', () => {
           const kept = await stored();
           assert.deepEqual(tokensOf(kept), { access: 'access-1', refresh: 'refresh-of-bob' });
         });
+      });
+
+      it('tells the age of a grant only where it is known, which is not so of what another program has left', async () => {
+        answer = { kind: 'refused', reason: 'refused', error: 'invalid_grant', description: '' };
+        for (const issuedAtMs of [0, 1]) {
+          held = { ...held, generation: held.generation + 2, tokens: { ...held.tokens, issuedAtMs } };
+          await vault.put(held);
+          holdings.take(held);
+          await fails(refresherWith(holdings).refresh(key, 'call'), 'grant_refused');
+        }
+        const ages = refusals.map(({ renewedAtMs }) => renewedAtMs);
+        assert.deepEqual([...new Set(ages)], [undefined, 1]);
       });
 
       it('knows from the note of a window that died why the issuer refuses', async () => {

@@ -50,7 +50,9 @@ export interface Client {
    * that compare it exactly although RFC 8252 §7.3 tells them to accept any loopback port.
    */
   readonly redirectUri?: string;
-  /** The issuer takes that redirect URI to the letter, host, port and path, so there is no coming back to another. */
+  /** Others that were registered with it, in the order in which they are taken when the port of that one is not free. */
+  readonly otherRedirectUris?: readonly string[];
+  /** The issuer takes these redirect URIs to the letter, host, port and path, so there is no coming back to another. */
   readonly isRedirectFixed?: true;
   /** Of a dynamic one, where that is offered; kept with the registration alone, and not with credentials. */
   readonly management?: ClientManagement;

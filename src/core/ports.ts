@@ -118,7 +118,7 @@ export interface RedirectReceiver {
    */
   open(
     state: string,
-    client?: Pick<Client, 'source' | 'redirectUri' | 'isRedirectFixed'>,
+    client?: Pick<Client, 'source' | 'redirectUri' | 'otherRedirectUris' | 'isRedirectFixed'>,
   ): Promise<RedirectWait>;
 }
 

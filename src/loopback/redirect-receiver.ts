@@ -33,22 +33,24 @@ export interface ReceiverParts {
  */
 export function redirectReceiver(parts: ReceiverParts): RedirectReceiver {
   return {
-    open: (state, client) => open(parts, state, client?.redirectUri, client?.isRedirectFixed === true),
+    open: (state, client) => open(parts, state, client),
   };
 }
 
-/** @param isFixed - whether nothing but `registered` will do, to the letter */
-async function open(
-  parts: ReceiverParts,
-  state: string,
-  registered: string | undefined,
-  isFixed: boolean,
-): Promise<RedirectWait> {
-  const wanted = parts.place?.() ?? { host: '127.0.0.1', port: 0 };
-  const before = placeOf(registered, isFixed);
-  const { host } = before ?? wanted;
-  const port = isFixed && before !== undefined ? before.port : wanted.port;
-  const path = before?.path ?? usualPath;
+/** Where on this computer a browser may come back to. */
+interface Place {
+  readonly host: string;
+  /** The only one that will do; any when missing. */
+  readonly port?: number | undefined;
+  /** Taken when any will do and this one is free. */
+  readonly preferredPort?: number | undefined;
+  readonly path: string;
+}
+
+type Asking = Parameters<RedirectReceiver['open']>[1];
+
+async function open(parts: ReceiverParts, state: string, client: Asking): Promise<RedirectWait> {
+  const isFixed = client?.isRedirectFixed === true;
   let arrive: (redirect: URL) => void;
   let giveUp: (error: Error) => void;
   const arrived = new Promise<URL>((resolve, reject) => {
@@ -59,8 +61,8 @@ async function open(
 
   let browser: ServerResponse | undefined;
   const handle: RequestListener = (request, response) => {
-    const hosts = parts.forward === undefined ? [`${host}:${listener.port}`] : undefined;
-    const redirect = readRedirect(request, hosts, path, state);
+    const hosts = parts.forward === undefined ? [`${place.host}:${listener.port}`] : undefined;
+    const redirect = readRedirect(request, hosts, place.path, state);
     if (redirect === undefined || browser !== undefined) {
       response.writeHead(404, { connection: 'close' }).end();
       return;
@@ -68,8 +70,8 @@ async function open(
     browser = response;
     arrive(redirect);
   };
-  const listener = await listenAt(port, handle, before?.port);
-  const own = `http://${host}:${listener.port}${path}`;
+  const { place, listener } = await listenAtFirst(placesFor(client, parts.place?.()), handle, isFixed);
+  const own = `http://${place.host}:${listener.port}${place.path}`;
   let redirectUri = own;
   try {
     if (parts.forward !== undefined && !isFixed) redirectUri = await parts.forward(own);
@@ -80,7 +82,8 @@ async function open(
 
   return {
     redirectUri,
-    registrableUri: port === 0 && redirectUri === own ? `http://${host}${path}` : redirectUri,
+    registrableUri:
+      place.port === undefined && redirectUri === own ? `http://${place.host}${place.path}` : redirectUri,
     arrived,
     answer: (outcome) => {
       if (browser === undefined) return;
@@ -93,29 +96,45 @@ async function open(
   };
 }
 
-/** Where on this computer a client is registered to come back to. */
-function placeOf(
-  registered: string | undefined,
-  isFixed: boolean,
-): { readonly host: string; readonly port: number; readonly path: string } | undefined {
-  if (registered === undefined || !URL.canParse(registered)) return undefined;
-  const { protocol, hostname: host, pathname, port } = new URL(registered);
-  const isOurs =
-    protocol === 'http:' && ['127.0.0.1', 'localhost'].includes(host) && (isFixed || pathname === usualPath);
-  return isOurs ? { host, port: Number(port), path: pathname } : undefined;
+/** The places that will do, in the order in which they are tried; never empty. */
+function placesFor(client: Asking, wanted = { host: '127.0.0.1', port: 0 }): readonly Place[] {
+  const { redirectUri, otherRedirectUris = [], isRedirectFixed = false } = client ?? {};
+  const registered = [redirectUri, ...otherRedirectUris].flatMap((uri) => placeOf(uri, isRedirectFixed));
+  if (isRedirectFixed && registered.length > 0) return registered;
+  const { host = wanted.host, port: preferredPort, path = usualPath } = registered[0] ?? {};
+  return [{ host, port: wanted.port === 0 ? undefined : wanted.port, preferredPort, path }];
 }
 
-/** @throws BrokerError `redirect_port_taken` */
-async function listenAt(fixed: number, handle: RequestListener, preferred?: number): Promise<PortListener> {
-  if (fixed === 0) return listen(handle, preferred);
-  try {
-    return await listenOn(handle, fixed);
-  } catch (cause) {
-    throw new BrokerError('redirect_port_taken', `Port ${fixed} is taken.`, {
-      cause,
-      details: { port: fixed },
-    });
+/** Where on this computer a client is registered to come back to, if it is. */
+function placeOf(registered: string | undefined, isFixed: boolean): readonly Place[] {
+  if (registered === undefined || !URL.canParse(registered)) return [];
+  const { protocol, hostname: host, pathname: path, port } = new URL(registered);
+  const isOurs =
+    protocol === 'http:' && ['127.0.0.1', 'localhost'].includes(host) && (isFixed || path === usualPath);
+  return isOurs ? [{ host, port: Number(port), path }] : [];
+}
+
+/** @throws BrokerError `redirect_port_taken` when none of `places` is free */
+async function listenAtFirst(
+  places: readonly Place[],
+  handle: RequestListener,
+  isFixed: boolean,
+): Promise<{ readonly place: Place; readonly listener: PortListener }> {
+  let cause: unknown;
+  for (const place of places) {
+    const { port, preferredPort } = place;
+    if (port === undefined) return { place, listener: await listen(handle, preferredPort) };
+    try {
+      return { place, listener: await listenOn(handle, port) };
+    } catch (error) {
+      cause = error;
+    }
   }
+  const ports = places.map(({ port }) => port).join(', ');
+  throw new BrokerError('redirect_port_taken', `No port is free of ${ports}.`, {
+    cause,
+    details: isFixed ? { registered: ports } : { port: ports },
+  });
 }
 
 /**

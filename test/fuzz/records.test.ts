@@ -33,6 +33,7 @@ const client: fc.Arbitrary<Client> = fc.record(
     clientSecret: secret,
     privateKey: secret,
     redirectUri: anyText,
+    otherRedirectUris: fc.array(anyText),
     isRedirectFixed: fc.constant(true as const),
   },
   { requiredKeys: ['issuer', 'clientId', 'authMethod', 'source'] },

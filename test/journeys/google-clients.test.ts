@@ -5,6 +5,7 @@ import type { ClientMetadata } from 'oidc-provider';
 import { googleEndpoints } from '../../src/google/endpoints.js';
 import { Stores } from '../support/broker-window.js';
 import { serversSetting, useGround, userOf } from '../support/ground.js';
+import { listen } from '../support/listener.js';
 import { scratchFolder } from '../support/scratch-folder.js';
 
 const idOf = (name: string) => `1234-${name}.apps.googleusercontent.com`;
@@ -192,6 +193,47 @@ describe('an authorization server to which the user brings a client', () => {
     assert.match(window.editor.statusBar?.text ?? '', /alice@example\.com/);
   });
 
+  /** A web client with two addresses on this computer, whose ports are taken by another program. */
+  async function webClient() {
+    const taken = [await listen('127.0.0.1'), await listen('127.0.0.1')] as const;
+    for (const one of taken) ground.atEnd(() => one.close());
+    const redirects = taken.map(({ port }) => `http://localhost:${port}/oauth2callback`);
+    const client = { ...registered('web', redirects[0]), redirect_uris: redirects };
+    const { server, options } = await google(client);
+    const { window } = ground.window({ user: serversSetting([server]), ...options });
+    await window.ready;
+    window.editor.window.planPath(
+      download({
+        web: { client_id: idOf('web'), client_secret: secretOf('web'), redirect_uris: redirects },
+      }),
+    );
+    const adding = window.run('addGoogleClient', fromFile, forAll);
+    (await window.editor.window.message(kept)).close();
+    await adding;
+    return { window, taken, redirects };
+  }
+
+  it('is sent back to another address of a web client while the port of the first is taken', async () => {
+    const { window, taken, redirects } = await webClient();
+    await taken[1].close();
+    await window.signIn();
+    assert.equal(new URL(window.editor.opened.at(-1) ?? '').searchParams.get('redirect_uri'), redirects[1]);
+    assert.match(window.editor.statusBar?.text ?? '', /alice@example\.com/);
+  });
+
+  it('says of a web client whose ports are all taken that no setting helps, and what does', async () => {
+    const { window, redirects } = await webClient();
+    const signIn = window.run('signIn');
+    const told = await window.editor.window.message(
+      /add a redirect URI with another port.*Add Google Client…/,
+    );
+    for (const redirect of redirects) assert.ok(told.text.includes(new URL(redirect).port));
+    assert.doesNotMatch(told.text, /mcpCredentials\.redirect\.port/);
+    told.close();
+    await signIn;
+    assert.deepEqual(window.editor.opened, []);
+  });
+
   it('says which address a web client without one needs', async () => {
     const { options } = await google();
     const { window } = ground.window({ ...options });
@@ -200,10 +242,11 @@ describe('an authorization server to which the user brings a client', () => {
       download({ web: { client_id: idOf('web'), redirect_uris: ['https://app.example.com/'] } }),
     );
     const adding = window.run('addGoogleClient', fromFile, forAll);
-    const told = /add the redirect URI http:\/\/127\.0\.0\.1:33418\/callback to it/;
+    // The editor's own sign-ins come back to 33418.
+    const told = /add the redirect URI http:\/\/127\.0\.0\.1:27418\/callback to it/;
     (await window.editor.window.message(told)).press('Copy Address');
     const again = await window.editor.window.message(told);
-    assert.equal(window.editor.clipboard, 'http://127.0.0.1:33418/callback');
+    assert.equal(window.editor.clipboard, 'http://127.0.0.1:27418/callback');
     again.press('I Have Added It');
     (await window.editor.window.message(kept)).close();
     await adding;

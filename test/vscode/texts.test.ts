@@ -190,6 +190,17 @@ describe('the text of a failure', () => {
     );
   });
 
+  it('sends nobody to a setting that a client with registered ports does not follow', () => {
+    const details = { registered: '8000, 8001' };
+    const error = new BrokerError('redirect_port_taken', '', { details });
+    const text = failureText(l10n, error, tickets, nowMs, editor);
+    assert.match(
+      text,
+      /registered ports alone \(8000, 8001\).*add a redirect URI with another port.*Add Google Client…/,
+    );
+    assert.doesNotMatch(text, /redirect\.port/);
+  });
+
   it('says when the next attempt is, and that nothing is lost', () => {
     const details = { nextAttemptAtMs: nowMs + 90_000 };
     const error = new BrokerError('issuer_unreachable', '', { details });

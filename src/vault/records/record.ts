@@ -26,6 +26,7 @@ const clientSchema = v.strictObject({
   authMethod: v.picklist(clientAuthMethods),
   source: v.picklist(clientSources),
   redirectUri: v.exactOptional(v.string()),
+  otherRedirectUris: v.exactOptional(v.array(v.string())),
   isRedirectFixed: v.exactOptional(v.literal(true)),
 });
 

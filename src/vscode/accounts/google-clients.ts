@@ -16,8 +16,11 @@ import { unlinked } from '../editor/unlinked.js';
 /** Such a file has less than a kilobyte. */
 const fileLimitBytes = 65_536;
 
-/** What to register for a web client that has no address on this computer: any free port would do. */
-const proposedRedirect = 'http://127.0.0.1:33418/callback';
+/**
+ * What to register for a web client that has no address on this computer. Nobody else is known to use the port: the
+ * editor's own sign-ins come back to 33418, and what is above it the system gives to whoever asks.
+ */
+const proposedRedirect = 'http://127.0.0.1:27418/callback';
 
 export interface GoogleClientParts {
   readonly vs: VSCode;
@@ -110,8 +113,11 @@ export class GoogleClients {
   async #fromDownloaded({ type, clientId, clientSecret, loopbackUris }: DownloadedClient): Promise<boolean> {
     const client = this.#client(clientId, clientSecret);
     if (type === 'installed') return this.#keep(client);
-    const redirectUri = loopbackUris[0] ?? (await this.#proposeRedirect());
-    return redirectUri !== undefined && this.#keep({ ...client, redirectUri, isRedirectFixed: true });
+    const [redirectUri = await this.#proposeRedirect(), ...otherRedirectUris] = loopbackUris;
+    return (
+      redirectUri !== undefined &&
+      this.#keep({ ...client, redirectUri, otherRedirectUris, isRedirectFixed: true })
+    );
   }
 
   /** @returns the redirect URI that the user has registered in the meantime */

@@ -253,10 +253,15 @@ export function failureText(
         detail('issuer'),
       ),
     redirect_port_taken: () =>
-      l10n.t(
-        'The port {0}, to which the browser is to come back, is taken by another program. End that one or change “mcpCredentials.redirect.port” in the settings, then sign in again.',
-        detail('port'),
-      ),
+      error.details['registered'] === undefined
+        ? l10n.t(
+            'The port {0}, to which the browser is to come back, is taken by another program. End that one or change “mcpCredentials.redirect.port” in the settings, then sign in again.',
+            detail('port'),
+          )
+        : l10n.t(
+            'Your client may come back to this computer at registered ports alone ({0}), and other programs have them. End one of those and sign in again; or, where you made the client, add a redirect URI with another port to it, download its file anew and choose that with “MCP Credentials: Add Google Client…”.',
+            detail('registered'),
+          ),
     redirect_unavailable: () =>
       l10n.t(
         'The editor gives out no address to which the browser could come back. Set “mcpCredentials.redirect.via” to “loopback” if the browser runs on the computer of the extensions, then try again.',

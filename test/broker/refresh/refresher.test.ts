@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Departures } from '../../../src/broker/state/departures.js';
 import { Grants } from '../../../src/broker/state/grants.js';
 import { Holdings, type Held } from '../../../src/broker/state/holdings.js';
@@ -21,7 +23,9 @@ import {
 import { BrokerError, hasCode, type ErrorCode, type ErrorDetails } from '../../../src/core/errors.js';
 import type { IssuerAnswer, IssuerDriver, IssuerRefusal } from '../../../src/core/issuer-driver.js';
 import { Secret } from '../../../src/core/secret.js';
+import { googleDriver } from '../../../src/google/driver.js';
 import { keyFor } from '../../../src/oauth/dpop.js';
+import { readTextFile } from '../../../src/node/text-file.js';
 import { readTokenFile } from '../../../src/node/token-file.js';
 import { Attempts } from '../../../src/vault/journal/attempts.js';
 import { CredentialVault } from '../../../src/vault/credentials.js';
@@ -35,7 +39,9 @@ import { MemoryJournal } from '../../support/memory-journal.js';
 import { MemoryLeases, type WindowLeases } from '../../support/memory-leases.js';
 import { RecordingAudit } from '../../support/recording-audit.js';
 import { RecordingLog } from '../../support/recording-log.js';
+import { scratchFolder } from '../../support/scratch-folder.js';
 import { sealedBefore } from '../../support/sealed-before.js';
+import { TokenDesk } from '../../google/token-desk.js';
 import { ScriptedIssuer } from '../scripted-issuer.js';
 
 /** The tokens of a credential as text, for comparison. */
@@ -576,8 +582,21 @@ describe('the refresher', () => {
       let answer: IssuerAnswer;
       let atRequest: () => void;
 
-      function refresherWith(mine: Holdings): Refresher {
-        const driver: IssuerDriver = {
+      function refresherWith(mine: Holdings, driver: IssuerDriver = scripted()): Refresher {
+        const issuers = new Issuers(
+          fetch,
+          clock,
+          closes.signal,
+          () => [],
+          () => false,
+          [driver],
+        );
+        const grants = new Grants({ fetch, clock, issuers, readTokenFile });
+        return refresherOf(mine, { issuers, grants });
+      }
+
+      function scripted(): IssuerDriver {
+        return {
           quirk: { issuer: issuer.issuer, reason: 'for this test' },
           grantKinds: ['google'],
           usualScopes: ['everything'],
@@ -594,16 +613,6 @@ describe('the refresher', () => {
             return Promise.resolve(answer);
           },
         };
-        const issuers = new Issuers(
-          fetch,
-          clock,
-          closes.signal,
-          () => [],
-          () => false,
-          [driver],
-        );
-        const grants = new Grants({ fetch, clock, issuers, readTokenFile });
-        return refresherOf(mine, { issuers, grants });
       }
 
       beforeEach(async () => {
@@ -715,6 +724,43 @@ describe('the refresher', () => {
             assert.deepEqual(asked, ['refresh-1', 'refresh-2']);
           });
         }
+
+        it('asks with the new one of Google’s own library, from window to window', async () => {
+          const desk = await TokenDesk.start();
+          try {
+            desk.rotates = true;
+            const robot = 'robot@project.iam.gserviceaccount.com';
+            const path = join(scratchFolder(), 'credentials.json');
+            const login = { client_id: 'id', client_secret: 'shh', refresh_token: '1//first' };
+            writeFileSync(path, JSON.stringify({ type: 'authorized_user', ...login }));
+            const { refreshToken: _, loginDigest: __, ...tokens } = held.tokens;
+            const mine: LiveCredential = {
+              ...held,
+              account: { issuer: issuer.issuer, subject: robot, label: robot },
+              grant: { kind: 'google', credentialsFile: path, impersonate: robot },
+              tokens,
+            };
+            await vault.put(mine);
+            const endpoints = { ...desk.endpoints, issuer: issuer.issuer };
+            const place = { environment: {}, homeFolder: '/nowhere', isWindows: false };
+            /** A window that has just been opened renews. */
+            const renew = async () => {
+              const anew = new Holdings((error) => assert.ifError(error));
+              anew.take((await openVault().get(keyOf(mine))) ?? mine);
+              const driver = googleDriver({ endpoints, ...place, readTextFile });
+              return refresherWith(anew, driver).refresh(keyText(keyOf(mine)), 'call');
+            };
+            desk.failSecond({ status: 503 });
+            await fails(renew(), 'issuer_unreachable');
+            const { accessToken } = (await renew()).tokens;
+            await renew();
+            assert.equal(accessToken.reveal(), 'ya29.impersonated');
+            const sent = desk.requests.map(({ body }) => body['refresh_token']).filter(Boolean);
+            assert.deepEqual(sent, ['1//first', '1//after-1', '1//after-3']);
+          } finally {
+            await desk.close();
+          }
+        });
 
         it('ends no grant because somebody else has logged in, whose login would be lost', async () => {
           answer = granted(bob);

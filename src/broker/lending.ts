@@ -129,7 +129,7 @@ export class Lending {
     const isNarrow =
       credential !== undefined && isAlive(credential) && credential.tokens.accessToken.equals(narrow.token);
     if (!isNarrow) return this.#lend(id, await this.#usable(key, id));
-    const missing = await missingScopes(challenges);
+    const missing = missingScopes(challenges);
     // A grant without a user has nobody to ask.
     if (missing === undefined || credential.grant !== undefined) throw forbidden(credential.account);
     await stepUps.allowed(id, credential, missing, signal);

@@ -9,18 +9,27 @@ const thisComputer = ['localhost', '127.0.0.1', '[::1]'];
  */
 export const isLoopback = ({ hostname }: URL): boolean => thisComputer.includes(hostname);
 
+/** What servers and proxies take for an address (RFC 9110 §4.1); an honest one needs much less. */
+const lengthLimit = 8_000;
+
+/** What there is room for where somebody reads it. */
+const shownLimit = 500;
+
 /**
  * Parses an address that the broker may talk to or open.
  * @returns the parsed URL: https, or http on this computer; no user name, password or fragment, and
  *   no wildcard for a host
- * @throws BrokerError `address_refused` with `details.address`, the text as given but for user name and password
+ * @throws BrokerError `address_refused` with `details.address`, the beginning of the text without user name and password
  * @see MCP authorization, "Communication Security": all endpoints over HTTPS; RFC 8252 §8.3 for loopback
  */
 export function parseAddress(text: string): URL {
-  // Tabs and line breaks anywhere in it mean nothing (WHATWG URL §4.4), and would hide a name from the second step.
-  const address = text.replace(/[\t\n\r]/g, '').replace(/:[/\\]*[^/\\?#]*@/, '://…@');
-  const refuse = (why: string) =>
-    new BrokerError('address_refused', `${JSON.stringify(address)} ${why}.`, { details: { address, why } });
+  const refuse = (why: string) => {
+    const address = shown(text);
+    return new BrokerError('address_refused', `${JSON.stringify(address)} ${why}.`, {
+      details: { address, why },
+    });
+  };
+  if (text.length > lengthLimit) throw refuse('is too long');
   if (!URL.canParse(text)) throw refuse('is not a URL');
   const url = new URL(text);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw refuse('is neither https nor http');
@@ -31,6 +40,19 @@ export function parseAddress(text: string): URL {
   // No domain has one (RFC 1123 §2.1), and kept as somebody's word it would read as every host below it.
   if (url.hostname.includes('*')) throw refuse('has a “*” in its host');
   return url;
+}
+
+/**
+ * An address as it is logged and shown. It may be as long as whoever named it likes, so each step reads it once.
+ * Whatever stands before an “@” in a part of it may be a name and a password.
+ */
+function shown(text: string): string {
+  // Tabs and line breaks anywhere in it mean nothing (WHATWG URL §4.4), and would hide a name from the second step.
+  const parts = text.replace(/[\t\n\r]/g, '').split(/([/\\?#])/);
+  const address = parts
+    .map((part) => (part.includes('@') ? `…${part.slice(part.lastIndexOf('@'))}` : part))
+    .join('');
+  return address.length > shownLimit ? `${address.slice(0, shownLimit)}…` : address;
 }
 
 /**

@@ -12,6 +12,9 @@ const hints: readonly (readonly [RegExp, RefusalReason])[] = [
   [/expired|too old|inactiv/i, 'expired'],
 ];
 
+/** A description is a sentence or two; whatever is longer is not read to its end. */
+const readCharacters = 500;
+
 /** Error codes that mean "our client is not taken", not "the grant is dead": OAuth's, Google's, GitHub's and Slack's. */
 const clientErrors = [
   'invalid_client',
@@ -25,5 +28,6 @@ const clientErrors = [
 /** The reason behind an OAuth error answer to a refresh (RFC 6749 §5.2). */
 export function refusalReason(error: string, description: string): RefusalReason {
   if (clientErrors.includes(error)) return 'client-gone';
-  return hints.find(([pattern]) => pattern.test(`${error} ${description}`))?.[1] ?? 'refused';
+  const words = `${error} ${description}`.slice(0, readCharacters);
+  return hints.find(([pattern]) => pattern.test(words))?.[1] ?? 'refused';
 }

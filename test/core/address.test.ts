@@ -53,6 +53,23 @@ describe('parseAddress', () => {
       );
     }
   });
+
+  it('refuses what no server takes for an address, and repeats no more of it than somebody reads', () => {
+    assert.throws(
+      () => parseAddress(`https://example.com/${'a'.repeat(8_000)}`),
+      (error) =>
+        hasCode(error, 'address_refused') &&
+        error.details['why'] === 'is too long' &&
+        String(error.details['address']).length <= 501,
+    );
+  });
+
+  it('finds the name and the password in an address inside another one', () => {
+    assert.throws(
+      () => parseAddress('view-source:https://alice:open-sesame@example.com/@scope'),
+      (error) => hasCode(error, 'address_refused') && !/alice|open-sesame/.test(error.message),
+    );
+  });
 });
 
 describe('isLoopback', () => {

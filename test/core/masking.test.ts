@@ -5,6 +5,7 @@ describe('masking of text from elsewhere', () => {
   const secret = 's3cr3t-Value_42.x~y';
   const hidden: readonly (readonly [string, string])[] = [
     ['a JWT (RFC 7519)', 'got eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl here'],
+    ['a JWT that was cut off', 'got eyJhbGciOiJSUzI1NiJ9'],
     ['a Bearer header (RFC 6750 §2.1)', `authorization: Bearer ${secret}`],
     ['a Basic header (RFC 7617)', 'Authorization: basic YWxpY2U6cGFzc3dvcmQ='],
     ['a DPoP header (RFC 9449)', `DPoP ${secret}`],
@@ -20,6 +21,11 @@ describe('masking of text from elsewhere', () => {
       for (const part of [secret, 'eyJ', 'YWxpY2U6']) assert.ok(!result.includes(part), result);
     });
   }
+
+  it('hides a token behind more text than anybody reads by cutting that', () => {
+    const result = masked(`${'a '.repeat(100_000)}Bearer ${secret}`);
+    assert.ok(result.length < 30_000 && !result.includes(secret));
+  });
 
   it('leaves what surrounds a token, and text without one', () => {
     assert.equal(masked(`POST with Bearer ${secret}, twice`), 'POST with Bearer [redacted], twice');

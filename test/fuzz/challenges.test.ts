@@ -86,19 +86,23 @@ describe('a WWW-Authenticate header', () => {
     'is read as it was written, whatever stands beside the challenge for us',
     90,
     [challenges],
-    async (written) => {
-      const ofScheme = (name: string) => written.list.find(({ scheme }) => scheme.toLowerCase() === name);
+    (written) => {
+      const ofScheme = (name: string) => written.list.filter(({ scheme }) => scheme.toLowerCase() === name);
       const [bearer, dpop] = [ofScheme('bearer'), ofScheme('dpop')];
-      const ours = bearer ?? dpop;
-      const valueOf = (name: string) => ours?.parameters.find((one) => one.name === name)?.value;
-      const scopes = valueOf('scope')?.split(' ').filter(Boolean) ?? [];
+      const ours = [...bearer, ...dpop];
+      const valuesOf = (name: string) =>
+        ours.flatMap(({ parameters }) => parameters.filter((one) => one.name === name));
+      const [[metadata], [error]] = [valuesOf('resource_metadata'), valuesOf('error')];
+      const [scopes] = valuesOf('scope')
+        .map(({ value }) => value.split(' ').filter((one) => /^[!#-[\]-~]+$/.test(one)))
+        .filter(({ length }) => length > 0);
       const expected = {
-        ...(valueOf('resource_metadata') !== undefined && { resourceMetadata: valueOf('resource_metadata') }),
-        ...(scopes.length > 0 && { scopes }),
-        ...(valueOf('error') !== undefined && { error: valueOf('error') }),
-        ...(bearer === undefined && { isDpop: true }),
+        ...(metadata && { resourceMetadata: metadata.value }),
+        ...(scopes && { scopes }),
+        ...(error && { error: error.value }),
+        ...(bearer.length === 0 && { isDpop: true }),
       };
-      assert.deepEqual(await read(written.text), ours === undefined ? undefined : expected);
+      assert.deepEqual(read(written.text), ours.length === 0 ? undefined : expected);
     },
   );
 
@@ -115,13 +119,11 @@ describe('a WWW-Authenticate header', () => {
     'of any kind is read without failing, and gives nothing that does not follow the name of its scheme',
     70,
     [fc.oneof(headerText, nearly)],
-    async (text) => {
-      const found = await read(text);
+    (text) => {
+      const found = read(text);
       if (found === undefined) return;
-      const scheme = found.isDpop === true ? 'dpop' : 'bearer';
-      const start = text.toLowerCase().indexOf(scheme);
-      assert.notEqual(start, -1);
-      const said = text.slice(start + scheme.length);
+      assert.match(text, found.isDpop === true ? /dpop/i : /bearer/i);
+      const said = text.slice(text.search(/bearer|dpop/i));
       const unquoted = said.replace(/\\([^])/g, '$1');
       for (const value of [found.resourceMetadata, found.error, ...(found.scopes ?? [])])
         assert.ok(value === undefined || said.includes(value) || unquoted.includes(value), value);

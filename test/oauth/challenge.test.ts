@@ -67,19 +67,61 @@ describe('readBearerChallenge', () => {
       'Negotiate , Bearer scope="a , b"',
       { scopes: ['a', ',', 'b'] },
     ],
+    [
+      'an address and a scope without quotation marks',
+      `Bearer resource_metadata=${metadata}, scope=mcp:read`,
+      { resourceMetadata: metadata, scopes: ['mcp:read'] },
+    ],
+    [
+      'what stands beside a list that lacks its quotation marks',
+      `Bearer scope=mcp:read mcp:write, resource_metadata="${metadata}"`,
+      { resourceMetadata: metadata, scopes: ['mcp:read'] },
+    ],
+    [
+      'a challenge after one with an odd parameter',
+      `Digest nonce=YWJj==, realm="x", Bearer resource_metadata="${metadata}"`,
+      { resourceMetadata: metadata },
+    ],
+    [
+      'a challenge after what nobody can read',
+      `@ "x, Bearer scope=evil" =, Bearer scope="good"`,
+      { scopes: ['good'] },
+    ],
+    [
+      'a challenge before a quoted string that never ends',
+      'Bearer scope="a", error="x\\"',
+      { scopes: ['a'] },
+    ],
+    ['a word behind a value as no challenge', 'Bearer scope=a DPoP, error=b', { scopes: ['a'], error: 'b' }],
+    [
+      'the metadata address that the second of two names',
+      `Bearer realm="gateway", Bearer resource_metadata="${metadata}"`,
+      { resourceMetadata: metadata },
+    ],
+    [
+      'the metadata address that only the one for bound tokens names',
+      `Bearer, DPoP algs="ES256", resource_metadata="${metadata}"`,
+      { resourceMetadata: metadata },
+    ],
+    [
+      'only what can be a scope (RFC 6749 §3.3)',
+      'Bearer scope="a\tb c\\"d e \u00e9", DPoP scope="f"',
+      { scopes: ['e'] },
+    ],
+    ['the first of two values of one name', 'Bearer scope="a", scope="b"', { scopes: ['a'] }],
   ];
   for (const [what, header, expected] of rows) {
-    it(`reads ${what}`, async () => {
+    it(`reads ${what}`, () => {
       const headers = new Headers(header === undefined ? {} : { 'www-authenticate': header });
-      assert.deepEqual(await readBearerChallenge(headers), expected);
+      assert.deepEqual(readBearerChallenge(headers), expected);
     });
   }
 
-  it('reads the one in a header line of its own (RFC 9110 §5.3)', async () => {
+  it('reads the one in a header line of its own (RFC 9110 §5.3)', () => {
     const headers = new Headers();
     headers.append('www-authenticate', 'Basic realm="x"');
     headers.append('www-authenticate', 'Bearer scope="a b"');
-    assert.deepEqual(await readBearerChallenge(headers), { scopes: ['a', 'b'] });
+    assert.deepEqual(readBearerChallenge(headers), { scopes: ['a', 'b'] });
   });
 });
 
@@ -99,8 +141,28 @@ describe('missingScopes (RFC 6750 §3.1)', () => {
       ['Bearer error="insufficient_scope", scope="a\tb c"'],
       ['c'],
     ],
+    [
+      'scopes that the second of two names',
+      ['Bearer realm="gateway"', 'Bearer error="insufficient_scope", scope="a"'],
+      ['a'],
+    ],
+    [
+      'scopes that only the one for bound tokens names',
+      ['Bearer, DPoP error="insufficient_scope", scope="a", algs="ES256"'],
+      ['a'],
+    ],
+    [
+      'the scopes of another error',
+      ['Bearer error="invalid_token", scope="a"', 'Bearer error="insufficient_scope"'],
+      undefined,
+    ],
+    [
+      'scopes after a line that never ends',
+      ['Basic realm="x', 'Bearer error="insufficient_scope", scope="a"'],
+      ['a'],
+    ],
   ];
   for (const [what, challenges, expected] of rows) {
-    it(`of ${what}`, async () => assert.deepEqual(await missingScopes(challenges), expected));
+    it(`of ${what}`, () => assert.deepEqual(missingScopes(challenges), expected));
   }
 });

@@ -10,7 +10,7 @@ import { normalizedDeviceAnswer, readAnswer } from './normalized-answer.js';
 import { dpopOption } from './dpop.js';
 import { redacted } from './redaction.js';
 import { readTokenAnswer, type GrantedTokens } from './token-answer.js';
-import { clientAuthentication, resourceParameter, wire, wireClient } from './wire.js';
+import { clientAuthentication, proofsOf, resourceParameter, wire, wireClient } from './wire.js';
 
 /** The grant type of a device code (RFC 8628 §3.4). */
 export const deviceCodeGrant = 'urn:ietf:params:oauth:grant-type:device_code';
@@ -158,8 +158,8 @@ export async function redeemDeviceCode(
         'The device code was refused.',
         {
           details: {
-            error: redacted(answer.error, [deviceCode, client.clientSecret]),
-            reason: JSON.stringify(redacted(answer.description, [deviceCode, client.clientSecret])),
+            error: redacted(answer.error, [deviceCode, ...proofsOf(client)]),
+            reason: JSON.stringify(redacted(answer.description, [deviceCode, ...proofsOf(client)])),
             issuer: server.issuer,
           },
         },
@@ -180,7 +180,7 @@ export function requireDeviceCodes({
 
 function refusedCode(
   { issuer }: AuthorizationServer,
-  { clientSecret }: Client,
+  client: Client,
   status: number,
   body: Readonly<Record<string, unknown>>,
 ) {
@@ -191,7 +191,7 @@ function refusedCode(
     });
   const isClient = error === 'invalid_client' || error === 'unauthorized_client';
   const words = [body['error_description'], error].find((text) => typeof text === 'string') ?? `${status}`;
-  const reason = JSON.stringify(redacted(words, [clientSecret]));
+  const reason = JSON.stringify(redacted(words, proofsOf(client)));
   return new BrokerError(
     isClient ? 'client_refused' : 'device_code_unsupported',
     'No device code was given.',

@@ -4,7 +4,7 @@ import type { Fetch } from '../core/ports.js';
 import type { AuthorizationRequest } from './authorization.js';
 import { readAnswer } from './normalized-answer.js';
 import { redacted } from './redaction.js';
-import { clientAuthentication, wire, wireClient } from './wire.js';
+import { clientAuthentication, proofsOf, wire, wireClient } from './wire.js';
 
 /**
  * Sends the authorization request ahead where the authorization server demands that, and leaves a reference to it for
@@ -44,10 +44,10 @@ export async function pushIfRequired(
       `${server.issuer} refused the pushed request.`,
       {
         details: {
-          error: redacted(error, [client.clientSecret]),
+          error: redacted(error, proofsOf(client)),
           issuer: server.issuer,
           reason: JSON.stringify(
-            redacted(typeof description === 'string' ? description : error, [client.clientSecret]),
+            redacted(typeof description === 'string' ? description : error, proofsOf(client)),
           ),
         },
       },

@@ -1,17 +1,24 @@
+import { unescaped } from '../core/escapes.js';
 import type { Secret } from '../core/secret.js';
+import { formEncoded } from './wire.js';
 
 /** More than a notification or a line of the log has room for says nothing. */
 const limitCharacters = 500;
 
+const hidden = '[redacted]';
+
 /**
  * The words of a server, which are logged and shown: without anything that we sent to it in confidence, and no longer
- * than anybody would read.
- * @param sent - what has been sent; missing ones are passed over
+ * than anybody would read. It is found as it is and as a form carries it (RFC 6749, Appendix B); where it is there with
+ * characters escaped in another way, nothing is left of the words.
+ * @param sent - what has been sent
  */
-export function redacted(text: string, sent: readonly (Secret | undefined)[] = []): string {
-  const words = sent
-    .map((secret) => secret?.reveal() ?? '')
-    .filter((value) => value !== '')
-    .reduce((rest, value) => rest.replaceAll(value, '[redacted]'), text);
+export function redacted(text: string, sent: readonly Secret[] = []): string {
+  const values = sent.map((secret) => secret.reveal()).filter((value) => value !== '');
+  const words = values
+    .flatMap((value) => [value, formEncoded(value), formEncoded(value).replaceAll('+', '%20')])
+    .reduce((rest, form) => rest.replaceAll(form, hidden), text);
+  const readings = unescaped(words).filter((reading) => reading !== words);
+  if (readings.some((reading) => values.some((value) => reading.includes(value)))) return hidden;
   return words.length > limitCharacters ? `${words.slice(0, limitCharacters)}…` : words;
 }

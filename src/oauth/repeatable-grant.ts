@@ -7,7 +7,7 @@ import type { AuthorizationServer } from './authorization-server.js';
 import { dpopOption } from './dpop.js';
 import { readTokenAnswer, type TokenAnswer } from './token-answer.js';
 import { askedTwiceForNonce, withoutOurs } from './token-request.js';
-import { clientAuthentication, resourceParameter, wire, wireClient } from './wire.js';
+import { clientAuthentication, proofsOf, resourceParameter, wire, wireClient } from './wire.js';
 
 const jwtBearer = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 const tokenExchange = 'urn:ietf:params:oauth:grant-type:token-exchange';
@@ -109,7 +109,7 @@ export async function requestGrant(
     const answer = await askedTwiceForNonce(send, (response) =>
       readTokenAnswer(response, validate, nowMs, { isKeyProved: wishes.dpopKey !== undefined }),
     );
-    return withoutOurs(answer, [...request.secrets, client.clientSecret]);
+    return withoutOurs(answer, [...request.secrets, ...proofsOf(client)]);
   } catch (error) {
     if (error instanceof BrokerError && error.code === 'issuer_unreachable')
       return { kind: 'unavailable', error };

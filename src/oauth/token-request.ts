@@ -9,7 +9,7 @@ import { quirks, type AuthorizationServer } from './authorization-server.js';
 import { dpopOption } from './dpop.js';
 import { redacted } from './redaction.js';
 import { grantedOrThrow, readTokenAnswer, type GrantedTokens, type TokenAnswer } from './token-answer.js';
-import { clientAuthentication, resourceParameter, wire, wireClient } from './wire.js';
+import { clientAuthentication, proofsOf, resourceParameter, wire, wireClient } from './wire.js';
 
 /**
  * Redeems the authorization code.
@@ -60,7 +60,7 @@ export async function exchangeCode(
         isKeyProved: dpopKey !== undefined,
       }),
     ),
-    [code, codeVerifier, client.clientSecret],
+    [code, codeVerifier, ...proofsOf(client)],
   );
   return grantedOrThrow(answer, server.issuer);
 }
@@ -99,7 +99,7 @@ export async function refreshTokens(
     });
   try {
     const answer = await askedTwiceForNonce(send, read);
-    return withoutOurs(unlessFinal(answer), [refreshToken, client.clientSecret]);
+    return withoutOurs(unlessFinal(answer), [refreshToken, ...proofsOf(client)]);
   } catch (error) {
     if (error instanceof BrokerError && error.code === 'issuer_unreachable')
       return { kind: 'unavailable', error };
@@ -128,7 +128,7 @@ export async function askedTwiceForNonce(
 }
 
 /** The words of a refusal are logged and shown, so nothing that we sent may come back in them. */
-export function withoutOurs(answer: TokenAnswer, sent: readonly (Secret | undefined)[]): TokenAnswer {
+export function withoutOurs(answer: TokenAnswer, sent: readonly Secret[]): TokenAnswer {
   if (answer.kind !== 'refused') return answer;
   return {
     ...answer,

@@ -1,6 +1,7 @@
 import * as oauth from 'oauth4webapi';
 import type { Client } from '../core/client.js';
 import type { Fetch } from '../core/ports.js';
+import { Secret } from '../core/secret.js';
 import { quirks, type AuthorizationServer } from './authorization-server.js';
 import { privateKeyJwt } from './client-key.js';
 import { guardedFetch } from './guarded-fetch.js';
@@ -35,6 +36,13 @@ export function clientAuthentication(client: Client): oauth.ClientAuth {
     : clientSecretBasic(secret);
 }
 
+/** What `client` sends to prove itself: nobody may read it in an answer. */
+export function proofsOf({ clientId, clientSecret }: Client): readonly Secret[] {
+  return clientSecret === undefined
+    ? []
+    : [clientSecret, new Secret(basicCredentials(clientId, clientSecret.reveal()))];
+}
+
 /**
  * RFC 6749 §2.3.1. As `oauth.ClientSecretBasic`, but `-`, `.`, `_` and `*` stay as they are, which the encoding of forms
  * allows: servers that forget to decode would take `my%2Dclient` for another client.
@@ -42,10 +50,14 @@ export function clientAuthentication(client: Client): oauth.ClientAuth {
 const clientSecretBasic =
   (secret: string): oauth.ClientAuth =>
   (_server, { client_id: clientId }, _body, headers) => {
-    headers.set('authorization', `Basic ${btoa(`${formEncoded(clientId)}:${formEncoded(secret)}`)}`);
+    headers.set('authorization', `Basic ${basicCredentials(clientId, secret)}`);
   };
 
-const formEncoded = (text: string): string => new URLSearchParams([['', text]]).toString().slice(1);
+const basicCredentials = (clientId: string, secret: string): string =>
+  btoa(`${formEncoded(clientId)}:${formEncoded(secret)}`);
+
+/** RFC 6749, Appendix B. */
+export const formEncoded = (text: string): string => new URLSearchParams([['', text]]).toString().slice(1);
 
 /** The client in oauth4webapi's words. */
 export function wireClient(client: Client): oauth.Client {

@@ -238,6 +238,35 @@ describe('refreshTokens (OAuth 2.1 §4.3)', () => {
     });
   }
 
+  it('repeats no token that the issuer tells as it was sent, in the encoding of forms', async () => {
+    const scripted: ScriptedFetch = new ScriptedFetch({
+      [at]: () =>
+        json({ error: 'invalid_grant', error_description: `Bad body: ${scripted.seen.at(-1)?.body}` }, 400),
+    });
+    const refreshToken = new Secret('1//0gABCdef+xyz/secret');
+    const judged = await refreshTokens(scripted.fetch, server, credential, refreshToken, Date.now());
+    assert.ok(judged.kind === 'refused');
+    assert.match(judged.description, /^Bad body: .*\brefresh_token=\[redacted\]/);
+    assert.ok(!judged.description.includes('0gABCdef'));
+  });
+
+  it('repeats no header that the client has proved itself with', async () => {
+    const scripted: ScriptedFetch = new ScriptedFetch({
+      [at]: () =>
+        json(
+          {
+            error: 'invalid_client',
+            error_description: `Got ${scripted.seen.at(-1)?.headers.get('authorization')}`,
+          },
+          401,
+        ),
+    });
+    const used = { ...credential, client: confidential };
+    const judged = await refreshTokens(scripted.fetch, server, used, new Secret('refresh-1'), Date.now());
+    assert.ok(judged.kind === 'refused');
+    assert.equal(judged.description, 'Got Basic [redacted]');
+  });
+
   it('throws when the certificate is not trusted: trying again does not help', () =>
     assert.rejects(
       refresh(() => {

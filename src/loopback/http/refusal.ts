@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream';
 import { createBrotliDecompress, createUnzip } from 'node:zlib';
+import { unescaped } from '../../core/escapes.js';
 import { masked } from '../../core/masking.js';
 import type { Clock } from '../../core/ports.js';
 import { parseJson } from '../messages/message.js';
@@ -75,14 +76,6 @@ export function quoted(text: string, secret: string): string | undefined {
   if (unescaped(text).some((form) => form.includes(beginning))) return undefined;
   const safe = masked(text);
   return JSON.stringify(safe.length > quoteLimit ? `${safe.slice(0, quoteLimit)}…` : safe);
-}
-
-/** The text as it is, and as those read it who take escapes in it for characters, twice at most. */
-function unescaped(text: string): readonly string[] {
-  const percent = (from: string) =>
-    from.replace(/%([0-9a-f]{2})/gi, (_, code: string) => String.fromCharCode(parseInt(code, 16)));
-  const [once, plain] = [percent(text), text.replace(/\\(.)/g, '$1')];
-  return [text, plain, once, percent(once)];
 }
 
 /** Where servers put their words: JSON-RPC, OAuth (RFC 6749 §5.2), problem details (RFC 9457), and what is common. */

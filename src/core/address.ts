@@ -56,6 +56,20 @@ function shown(text: string): string {
 }
 
 /**
+ * An address that somebody has typed, with scheme, host and port as everybody writes them. Its path stays as it is: a
+ * slash that nobody has typed would name another resource.
+ * @param text - one that `parseAddress` takes
+ * @see MCP authorization 2026-07-28, "Canonical Server URI"; RFC 3986 §6.2.2.1 and §6.2.3
+ */
+export function canonicalAddress(text: string): string {
+  const { origin, href } = new URL(text);
+  const [, rest = ''] = /^[^/?#]*\/\/[^/?#]*(.*)$/s.exec(text) ?? [];
+  const canonical = `${origin}${rest}`;
+  // Where it was typed in a way that only browsers understand, it is what they make of it.
+  return URL.parse(canonical)?.href === href && !/[\s\\]/.test(canonical) ? canonical : href;
+}
+
+/**
  * Whether two texts name one issuer: they are identical, but for the terminating slash of a bare origin, which is
  * dropped when its metadata is asked for and which people write or leave out.
  * @see RFC 8414 §3.1 and §3.3

@@ -41,7 +41,7 @@ export type ErrorCode =
   | 'client_refused'
   /** An administrator has not allowed a service account to act for people (domain-wide delegation). */
   | 'delegation_missing'
-  /** What was signed here with the time of this computer is too old for the issuer, or not valid yet. */
+  /** What was signed here with the time of this computer, or there with the issuer’s, is too old or not valid yet. */
   | 'clock_wrong'
   /** The issuer refuses a token by a grant that needs no user; the grant is kept, and tried again. */
   | 'token_refused'

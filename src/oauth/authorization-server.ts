@@ -34,7 +34,13 @@ export async function discoverAuthorizationServer(
 ): Promise<AuthorizationServer> {
   const url = parseAddress(issuer);
   const details = { issuer };
-  const found = await findDocument(guardedFetch(fetch), metadataAddresses(url), signal, namedBy);
+  const found = await findDocument(
+    guardedFetch(fetch),
+    metadataAddresses(url),
+    (document) => typeof document['issuer'] === 'string',
+    signal,
+    namedBy,
+  );
   if (found === undefined) {
     if (resource !== undefined && issuer === new URL(resource).origin) return withDefaultEndpoints(issuer);
     throw new BrokerError('metadata_missing', `${url.host} publishes no authorization server metadata.`, {

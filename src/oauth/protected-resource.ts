@@ -1,4 +1,4 @@
-import { covers } from '../core/address.js';
+import { canonicalAddress, covers, parseAddress } from '../core/address.js';
 import { BrokerError, hasCode } from '../core/errors.js';
 import type { Fetch } from '../core/ports.js';
 import { readBearerChallenge, type BearerChallenge } from './challenge.js';
@@ -9,7 +9,10 @@ import { redacted } from './redaction.js';
 
 /** An MCP server as the thing that a token is for. */
 export interface ProtectedResource {
-  /** The resource identifier, verbatim (RFC 8707: what is sent as `resource`). */
+  /**
+   * The resource identifier (RFC 8707: what is sent as `resource`): verbatim as the metadata has it; without metadata,
+   * what the user typed, in canonical form.
+   */
   readonly resource: string;
   /** The authorization servers that may issue tokens for it; empty when it publishes no metadata. */
   readonly issuers: readonly string[];
@@ -36,13 +39,19 @@ export async function discoverResource(
   const challenge = await askForChallenge(fetch, serverUrl, signal);
   const named = challenge?.resourceMetadata;
   const addresses = named === undefined ? wellKnownAddresses(serverUrl) : [named];
-  const found = await findDocument(guardedFetch(fetch), addresses, signal, serverUrl);
+  const found = await findDocument(
+    guardedFetch(fetch),
+    addresses,
+    (document) => typeof document['resource'] === 'string',
+    signal,
+    serverUrl,
+  );
   if (found === undefined) {
     if (named !== undefined) {
       throw new BrokerError('metadata_missing', `There is no metadata at ${JSON.stringify(named)}.`);
     }
     return {
-      resource: serverUrl,
+      resource: canonicalAddress(serverUrl),
       issuers: [],
       ...(challenge?.scopes && { scopes: challenge.scopes }),
       ...(challenge?.isDpop && { wantsDpop: true }),
@@ -81,7 +90,8 @@ function wellKnownAddresses(serverUrl: string): string[] {
   const url = new URL(serverUrl);
   const root = `${url.origin}/.well-known/oauth-protected-resource`;
   const path = url.pathname.replace(/\/$/, '');
-  return path === '' ? [root] : [`${root}${path}${url.search}`, root];
+  const below = `${path}${url.search}`;
+  return below === '' ? [root] : [`${root}${below}`, root];
 }
 
 function parseMetadata(document: Answer, serverUrl: string): ProtectedResource {
@@ -91,7 +101,7 @@ function parseMetadata(document: Answer, serverUrl: string): ProtectedResource {
     scopes_supported: scopes,
     dpop_bound_access_tokens_required: needsBinding,
   } = document;
-  if (typeof resource !== 'string' || !covers(resource, serverUrl)) {
+  if (typeof resource !== 'string' || !isIdentifier(resource) || !covers(resource, serverUrl)) {
     throw new BrokerError('resource_mismatch', 'The metadata speaks for another resource.', {
       details: {
         server: serverUrl,
@@ -106,6 +116,21 @@ function parseMetadata(document: Answer, serverUrl: string): ProtectedResource {
     ...(Array.isArray(scopes) && { scopes: stringsIn(scopes) }),
     ...(needsBinding === true && { wantsDpop: true as const }),
   };
+}
+
+/**
+ * An address without a fragment, and nothing that a parser of addresses would pass over: what is sent as `resource` is
+ * this text.
+ * @see RFC 8707 §2; RFC 9728 §1.2
+ */
+function isIdentifier(resource: string): boolean {
+  if (/[\s\p{Cc}]/u.test(resource)) return false;
+  try {
+    parseAddress(resource);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const stringsIn = (value: unknown): string[] =>

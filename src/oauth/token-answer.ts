@@ -47,7 +47,7 @@ const transientErrors = ['temporarily_unavailable', 'server_error', 'slow_down']
 /**
  * Judges a token endpoint's answer. Anything but a well-formed grant or a well-formed refusal is trouble that may
  * pass: a page of HTML in front of the token endpoint must not cost anybody a grant.
- * @param validate - oauth4webapi's check of the answer for this grant type
+ * @param validate - oauth4webapi's check of the answer for this grant type; a BrokerError that it throws is handed on
  * @param nowMs - to turn a `Retry-After` date into a delay
  * @param how - what stands between scopes, where that is not a space; and whether a key was proved with the request,
  *   so that the tokens may be bound to it
@@ -85,6 +85,7 @@ export async function readTokenAnswer(
     );
     return { kind: 'granted', tokens: grantedTokens(answer, how.isKeyProved === true) };
   } catch (cause) {
+    if (cause instanceof BrokerError) return { kind: 'unavailable', error: cause };
     const error = new BrokerError('token_answer_invalid', 'The token endpoint grants nothing usable.', {
       cause,
     });

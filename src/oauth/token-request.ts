@@ -17,7 +17,7 @@ import { clientAuthentication, proofsOf, resourceParameter, wire, wireClient } f
  * @param dpopKey - to bind the tokens to, where the resource wants that
  * @throws BrokerError `authorization_denied`, `client_refused` when the token endpoint refuses;
  *   `issuer_unreachable` when it gives no usable answer; `token_answer_invalid` when what it grants is flawed, its
- *   ID token included; `tls_untrusted`, `address_refused`
+ *   ID token included; `clock_wrong` when that is of another time; `tls_untrusted`, `address_refused`
  * @see OAuth 2.1 §4.1.3; RFC 8707 §2.2
  */
 export async function exchangeCode(
@@ -45,10 +45,10 @@ export async function exchangeCode(
     const { id_token, ...others } = (await normalized.clone().json()) as Record<string, unknown>;
     const process = (answer: Response, expectedNonce?: string) =>
       // Whoever expects a nonce insists on an ID token, which a server may leave out with the scope `openid`.
-      oauth.processAuthorizationCodeResponse(server, wired, answer, {
+      oauth.processAuthorizationCodeResponse(signing(server), wired, answer, {
         ...(expectedNonce && { expectedNonce }),
       });
-    if (id_token !== undefined && nonce !== undefined) return process(normalized, nonce);
+    if (id_token !== undefined && nonce !== undefined) return process(normalized, nonce).catch(timely);
     // Nobody asked for this one, so a flaw in it is none of the tokens'.
     return process(normalized).catch(() => process(Response.json(others)));
   };
@@ -63,6 +63,25 @@ export async function exchangeCode(
     [code, codeVerifier, ...proofsOf(client)],
   );
   return grantedOrThrow(answer, server.issuer);
+}
+
+/**
+ * Only OpenID Connect's document has to tell the algorithms. Where it is another one, the library would admit RS256
+ * alone; the ID token comes from the token endpoint itself, so that any signature will do (OpenID Connect Core §3.1.3.7).
+ */
+const signing = (server: AuthorizationServer): AuthorizationServer => ({
+  id_token_signing_alg_values_supported: [
+    ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
+    ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
+  ],
+  ...server,
+});
+
+function timely(cause: unknown): never {
+  const isOfAnotherTime =
+    cause instanceof oauth.OperationProcessingError && cause.code === oauth.JWT_TIMESTAMP_CHECK;
+  if (!isOfAnotherTime) throw cause;
+  throw new BrokerError('clock_wrong', 'The ID token is not of the time that this computer has.', { cause });
 }
 
 /**

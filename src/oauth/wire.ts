@@ -59,7 +59,10 @@ const basicCredentials = (clientId: string, secret: string): string =>
 /** RFC 6749, Appendix B. */
 export const formEncoded = (text: string): string => new URLSearchParams([['', text]]).toString().slice(1);
 
+/** How far the clock of a computer may be off whose owner has not noticed yet. */
+const clockToleranceSeconds = 300;
+
 /** The client in oauth4webapi's words. */
 export function wireClient(client: Client): oauth.Client {
-  return { client_id: client.clientId };
+  return { client_id: client.clientId, [oauth.clockTolerance]: clockToleranceSeconds };
 }

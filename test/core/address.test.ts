@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { covers, isLoopback, parseAddress } from '../../src/core/address.js';
+import { canonicalAddress, covers, isLoopback, parseAddress } from '../../src/core/address.js';
 import { hasCode } from '../../src/core/errors.js';
 
 describe('parseAddress', () => {
@@ -70,6 +70,25 @@ describe('parseAddress', () => {
       (error) => hasCode(error, 'address_refused') && !/alice|open-sesame/.test(error.message),
     );
   });
+});
+
+describe('canonicalAddress (RFC 3986 §6.2)', () => {
+  const rows: readonly (readonly [string, string, string])[] = [
+    ['scheme and host in capitals', 'HTTPS://MCP.Example.com/Mcp?A=1', 'https://mcp.example.com/Mcp?A=1'],
+    ['the default port', 'https://mcp.example.com:443/mcp', 'https://mcp.example.com/mcp'],
+    ['another port', 'http://LOCALHOST:3000/mcp', 'http://localhost:3000/mcp'],
+    ['no path, and no slash', 'https://mcp.example.com', 'https://mcp.example.com'],
+    ['a slash alone', 'https://mcp.example.com/', 'https://mcp.example.com/'],
+    ['a slash at the end', 'https://mcp.example.com/mcp/', 'https://mcp.example.com/mcp/'],
+    ['a query without a path', 'https://mcp.example.com?a', 'https://mcp.example.com?a'],
+    ['dots', 'https://mcp.example.com/a/../mcp', 'https://mcp.example.com/a/../mcp'],
+    ['slashes of Windows', 'https:\\\\mcp.example.com\\mcp', 'https://mcp.example.com/mcp'],
+    ['one slash too few', 'https:/mcp.example.com//mcp', 'https://mcp.example.com//mcp'],
+    ['spaces around it', ' https://mcp.example.com/mcp ', 'https://mcp.example.com/mcp'],
+  ];
+  for (const [what, text, expected] of rows) {
+    it(`of one with ${what}`, () => assert.equal(canonicalAddress(text), expected));
+  }
 });
 
 describe('isLoopback', () => {

@@ -96,6 +96,23 @@ describe('discoverAuthorizationServer', () => {
     });
   }
 
+  it('goes on after JSON that is no metadata, and after a redirect to a page', async () => {
+    const issuer = 'https://as.example.com/t1';
+    const scripted = new ScriptedFetch({
+      [`${at}/t1`]: json({ error: 'not found' }),
+      'GET https://as.example.com/.well-known/openid-configuration/t1': new Response(null, {
+        status: 302,
+        headers: { location: '/ui/#/not-found' },
+      }),
+      'GET https://as.example.com/ui/': page(200),
+      'GET https://as.example.com/t1/.well-known/openid-configuration': json({
+        issuer,
+        token_endpoint: `${issuer}/token`,
+      }),
+    });
+    assert.equal((await discover(issuer, scripted)).issuer, issuer);
+  });
+
   it('leaves out members of another type than RFC 8414 §2 gives them, as if they had not been said', async () => {
     const sound = { issuer: 'https://as.example.com', token_endpoint: 'https://as.example.com/token' };
     const scripted = new ScriptedFetch({

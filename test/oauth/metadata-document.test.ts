@@ -11,7 +11,12 @@ async function find(answers: Record<string, Response>) {
   const scripted = new ScriptedFetch(answers);
   const init = { redirect: 'manual' } as const;
   const fetch = (url: string, given: RequestInit) => scripted.fetch(url, { ...given, ...init });
-  const found = await findDocument(fetch, [first, second], new AbortController().signal);
+  const found = await findDocument(
+    fetch,
+    [first, second],
+    (document) => !('error' in document),
+    new AbortController().signal,
+  );
   return { address: found?.address, body: await found?.response.json(), asked: scripted.asked };
 }
 
@@ -33,7 +38,11 @@ describe('findDocument', () => {
     ['a redirect to http', moved('http://as.example.com/a')],
     ['a redirect to nowhere', moved('https://')],
     ['a redirect in a circle', moved(first)],
+    ['a redirect with a name and a password', moved('https://alice:pw@as.example.com/a')],
+    ['a redirect to what is no address any more', moved(`/${'a'.repeat(9_000)}`)],
     ['a page of a web application', page(200)],
+    ['a JSON object that is none', json({ error: 'not found' })],
+    ['JSON that is no object', json('not found')],
     ['text', new Response('{}', { headers: { 'content-type': 'text/plain' } })],
   ];
   for (const [what, answer] of absent) {
@@ -53,6 +62,20 @@ describe('findDocument', () => {
     const { address, body } = await find({ ...answers, [`GET ${path(3)}`]: json({ a: 1 }) });
     assert.deepEqual([address, body], [first, { a: 1 }]);
     assert.equal((await find({ ...answers, [`GET ${path(3)}`]: moved('/4') })).address, second);
+  });
+
+  it('follows a redirect to a route in a fragment, which is no part of the address', async () => {
+    const { address, asked } = await find({
+      [`GET ${first}`]: moved('/ui/#/not-found'),
+      'GET https://as.example.com/ui/': page(200),
+      [`GET ${second}`]: json({}),
+    });
+    assert.deepEqual([address, asked.length], [second, 3]);
+  });
+
+  it('takes a JSON object that is none where no address has more to say', async () => {
+    const { address, body } = await find({ [`GET ${first}`]: json({ error: 'not found' }) });
+    assert.deepEqual([address, body], [first, { error: 'not found' }]);
   });
 
   it('takes any JSON media type (RFC 6838 §4.2.8)', async () => {

@@ -60,6 +60,20 @@ describe('discoverResource', () => {
       assert.deepEqual(asked, [`POST ${url}`, `GET ${root}`]);
     });
 
+    it('at the root with the query of the server', async () => {
+      const url = 'https://mcp.example.com/?tenant=a';
+      const { asked } = await discover({ [`POST ${url}`]: challenged() }, url);
+      assert.deepEqual(asked, [`POST ${url}`, `GET ${root}?tenant=a`, `GET ${root}`]);
+    });
+
+    it('behind an answer that is no metadata, although it is JSON', async () => {
+      const { found } = await discover({
+        [`GET ${root}/mcp`]: json({ error: 'not found' }),
+        [`GET ${root}`]: json(metadata),
+      });
+      assert.deepEqual(found.issuers, [issuer]);
+    });
+
     it('with the query of the server', async () => {
       const url = `${server}?tenant=a`;
       const { asked } = await discover(
@@ -78,6 +92,12 @@ describe('discoverResource', () => {
       const { found } = await discover({ [`POST ${server}`]: challenged('scope="c"') });
       assert.deepEqual(found, { resource: server, issuers: [], scopes: ['c'] });
     });
+  });
+
+  it('names a server without metadata by its canonical address (MCP authorization, "Canonical Server URI")', async () => {
+    const url = 'HTTPS://MCP.Example.com:443/mcp';
+    const { found } = await discover({ [`POST ${url}`]: challenged() }, url);
+    assert.equal(found.resource, server);
   });
 
   describe('chooses scopes (MCP authorization, "Scope Selection Strategy")', () => {
@@ -113,6 +133,13 @@ describe('discoverResource', () => {
       ['that is no URL', 'mcp'],
       ['that is missing', undefined],
       ['that is no text', [server]],
+      ['with a fragment (RFC 8707 §2)', `${server}#part`],
+      ['with a user name', 'https://alice@mcp.example.com/mcp'],
+      ['with a password', 'https://alice:pw@mcp.example.com/mcp'],
+      ['with spaces behind it', `${server}  `],
+      ['with a line break', `${server}\n`],
+      ['with a tab in its host', 'https://mcp.exa\tmple.com/mcp'],
+      ['with a NUL', `${server}\0`],
     ];
     for (const [what, resource] of rows) {
       it(`refuses one ${what}`, async () => {

@@ -21,8 +21,9 @@ const kinds: readonly (readonly [Reach, BlockList])[] = [
     subnets(
       '169.254.0.0/16',
       'fe80::/10',
-      // Where clouds serve metadata beside 169.254.169.254: Amazon over IPv6, Alibaba, Oracle, Azure.
+      // Where clouds serve metadata beside 169.254.169.254: Amazon and Google over IPv6, Alibaba, Oracle, Azure.
       'fd00:ec2::254/128',
+      'fd20:ce::254/128',
       '100.100.100.200/32',
       '192.0.0.192/32',
       '168.63.129.16/32',

@@ -136,6 +136,8 @@ function send(url: URL, init: FetchInit, { lookup, onReused }: Connecting): Prom
     headers.set('content-type', 'application/x-www-form-urlencoded;charset=UTF-8');
   // Firewalls in front of web applications turn away whoever does not say what it is.
   if (!headers.has('user-agent')) headers.set('user-agent', 'mcp-credential-broker');
+  // Whoever says nothing gets what the server likes, and nobody here unpacks it (RFC 9110 §12.5.3).
+  headers.set('accept-encoding', 'identity');
   // One that stays open may be closed by the other side just when the next request, perhaps a renewal, is on its way.
   headers.set('connection', 'close');
   return new Promise((resolve, reject) => {

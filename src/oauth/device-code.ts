@@ -85,7 +85,7 @@ export async function requestDeviceCode(
     userCode: answer.user_code,
     page,
     lifetimeMs: answer.expires_in * 1_000,
-    intervalMs: Math.max(answer.interval ?? 5, 1) * 1_000,
+    intervalMs: (answer.interval ?? 5) * 1_000,
   };
 }
 

@@ -14,17 +14,24 @@ export const endlessSeconds = 1e10;
  * @param scopeSeparator - what stands between scopes, where that is not a space
  */
 export function normalizedTokenAnswer(body: Answer, scopeSeparator?: string): Answer {
-  const { scope, expires_in: lifetime, token_type: type, ...answer } = known(usersPart(body));
+  const {
+    scope,
+    expires_in: lifetime,
+    token_type: type,
+    refresh_token: refresh,
+    ...answer
+  } = known(usersPart(body));
   const isNumeric = typeof lifetime === 'number' || typeof lifetime === 'string';
   const seconds = isNumeric ? Number(lifetime) : 0;
   return {
     ...present({
       ...answer,
       scope: scopeText(scope, scopeSeparator),
-      expires_in: seconds > 0 && seconds < endlessSeconds ? lifetime : null,
+      expires_in: seconds > 0 && seconds < endlessSeconds ? seconds : null,
+      refresh_token: ['string', 'number'].includes(typeof refresh) ? String(refresh) : null,
     }),
-    // Slack writes `user`. What it names is no other scheme, and none that we would know.
-    token_type: typeof type !== 'string' || ['', 'user', 'bot'].includes(type) ? 'bearer' : type,
+    // Slack writes `user`, and Apigee `BearerToken`. What it names is no other scheme, and none that we would know.
+    token_type: typeof type !== 'string' || /^(bearer.*|user|bot)?$/is.test(type) ? 'bearer' : type,
   };
 }
 
@@ -36,10 +43,19 @@ export const normalizedRegistration = (body: Answer): Answer => ({
   ...present(body),
 });
 
-/** A device authorization answer as RFC 8628 §3.2 wants it; Google's is older and calls the page `verification_url`. */
+/**
+ * A device authorization answer as RFC 8628 §3.2 wants it. Google's is older and calls the page `verification_url`; other
+ * servers write the interval as text, or as none at all, which is a second for whoever has to ask.
+ */
 export function normalizedDeviceAnswer(body: Answer): Answer {
-  const { verification_url: url, ...answer } = body;
-  return present({ verification_uri: url, ...answer });
+  const { verification_url: url, interval, ...answer } = body;
+  const isNumeric = typeof interval === 'number' || typeof interval === 'string';
+  const seconds = isNumeric ? parseFloat(`${interval}`) : NaN;
+  return present({
+    verification_uri: url,
+    ...answer,
+    interval: seconds >= 0 && seconds < endlessSeconds ? Math.max(seconds, 1) : null,
+  });
 }
 
 /** The JSON object that an answer is, whatever its media type says; undefined when it is none. */

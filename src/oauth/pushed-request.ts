@@ -4,6 +4,7 @@ import type { Fetch } from '../core/ports.js';
 import type { AuthorizationRequest } from './authorization.js';
 import { readAnswer } from './normalized-answer.js';
 import { redacted } from './redaction.js';
+import { isTransient } from './token-answer.js';
 import { clientAuthentication, proofsOf, wire, wireClient } from './wire.js';
 
 /**
@@ -36,8 +37,15 @@ export async function pushIfRequired(
     url.searchParams,
     wire(fetch, server, signal),
   );
+  const { status } = response;
   const body = await readAnswer(response.clone());
   const { error, error_description: description } = body ?? {};
+  const unanswered = (cause?: unknown) =>
+    new BrokerError('issuer_unreachable', `The pushed request is answered by ${status}.`, {
+      cause,
+      details: { issuer: server.issuer },
+    });
+  if (isTransient(status, error)) throw unanswered();
   if (typeof error === 'string') {
     throw new BrokerError(
       error === 'invalid_client' ? 'client_refused' : 'authorization_denied',
@@ -53,11 +61,12 @@ export async function pushIfRequired(
       },
     );
   }
+  // RFC 9126 §2.2 demands 201, and some servers answer 200.
+  const created = status === 200 && body !== undefined ? Response.json(body, { status: 201 }) : response;
   const { request_uri: reference } = await oauth
-    .processPushedAuthorizationResponse(server, wired, response)
+    .processPushedAuthorizationResponse(server, wired, created)
     .catch((cause: unknown) => {
-      const { status } = response;
-      throw new BrokerError('issuer_unreachable', `The pushed request is answered by ${status}.`, { cause });
+      throw unanswered(cause);
     });
   const pushed = new URL(server.authorization_endpoint ?? request.url);
   pushed.searchParams.set('client_id', client.clientId);

@@ -6,17 +6,22 @@ import type { Quirk } from '../core/quirk.js';
  * an answer: whoever needs that says so in the setting `mcpCredentials.issuerQuirks`.
  */
 export const knownQuirks: readonly Quirk[] = [
-  ...['com', 'us'].map((domain) => ({
-    issuer: `https://login.microsoftonline.${domain}/*/v2.0`,
+  ...[
+    'login.microsoftonline.com',
+    'login.microsoftonline.us',
+    'login.partner.microsoftonline.cn',
+    '*.ciamlogin.com',
+  ].map((host) => ({
+    issuer: `https://${host}/*/v2.0`,
     reason: 'Entra ID refuses “resource” beside scopes (AADSTS9010010), and checks PKCE without saying so',
     omitResource: true,
     assumePkce: true,
   })),
-  {
-    issuer: 'https://cognito-idp.*.amazonaws.com/*',
+  ...['amazonaws.com', 'amazonaws.com.cn'].map((domain) => ({
+    issuer: `https://cognito-idp.*.${domain}/*`,
     reason: 'Cognito checks PKCE without saying so',
     assumePkce: true,
-  },
+  })),
   {
     issuer: 'https://github.com/login/oauth',
     reason: 'GitHub separates scopes by commas',

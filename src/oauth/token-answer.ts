@@ -44,6 +44,10 @@ const oauthCode = /^[a-z][a-z0-9_]*$/;
 /** OAuth error codes by which a server says that it is in trouble itself, whatever the status. */
 const transientErrors = ['temporarily_unavailable', 'server_error', 'slow_down'];
 
+/** Whether an answer of an authorization server tells of trouble that may pass, whatever else is in it. */
+export const isTransient = (status: number, error?: unknown): boolean =>
+  status >= 500 || status === 408 || status === 429 || transientErrors.some((one) => one === error);
+
 /**
  * Judges a token endpoint's answer. Anything but a well-formed grant or a well-formed refusal is trouble that may
  * pass: a page of HTML in front of the token endpoint must not cost anybody a grant.
@@ -69,12 +73,11 @@ export async function readTokenAnswer(
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
 
-  const isTransient = status >= 500 || status === 408 || status === 429;
-  if (isTransient) return unavailable('a status that may pass');
+  if (isTransient(status)) return unavailable('a status that may pass');
   if (body === undefined) return unavailable('not a JSON object');
   const { error, error_description: description } = body;
   if (typeof error === 'string' && oauthCode.test(error)) {
-    if (transientErrors.includes(error)) return unavailable(`error ${JSON.stringify(error)}`);
+    if (isTransient(status, error)) return unavailable(`error ${JSON.stringify(error)}`);
     const words = [body['error_subtype'], description].filter((text) => typeof text === 'string').join(' ');
     return { kind: 'refused', reason: refusalReason(error, words), error, description: words, status };
   }

@@ -106,10 +106,13 @@ export async function refreshTokens(
       ...options,
       additionalParameters: resourceParameter(server, resource),
     });
-  // The ID token says nothing new here, and a flaw in it must not cost us the refresh token beside it.
+  // The ID token says nothing new here, and neither does the kind of token, but for its being bound. A flaw in them must
+  // not cost us the refresh token beside them: the one before may be spent.
   const validate = async (normalized: Response) => {
-    const { id_token, ...answer } = (await normalized.json()) as Record<string, unknown>;
-    return oauth.processRefreshTokenResponse(server, wired, Response.json(answer));
+    const { id_token, token_type: type, ...answer } = (await normalized.json()) as Record<string, unknown>;
+    const isBound = tokens.dpopKey !== undefined && /^dpop$/i.test(String(type));
+    const read = { ...answer, token_type: isBound ? 'dpop' : 'bearer' };
+    return oauth.processRefreshTokenResponse(server, wired, Response.json(read));
   };
   const read = (response: Response) =>
     readTokenAnswer(response, validate, nowMs, {

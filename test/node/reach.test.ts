@@ -33,6 +33,7 @@ const addresses: Record<Reach, readonly string[]> = {
       'febf::1',
       'fe80::1%eth0',
       'fd00:ec2::254',
+      'fd20:ce::254',
       '::ffff:169.254.169.254',
       '64:ff9b::a9fe:a9fe',
     ],

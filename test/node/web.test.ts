@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Agent, globalAgent, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import { hasCode } from '../../src/core/errors.js';
 import { reachOf } from '../../src/node/reach.js';
 import { Web } from '../../src/node/web.js';
@@ -52,6 +53,15 @@ describe('Web', () => {
     assert.deepEqual([method, headers['x-own'], bodies], ['POST', 'own', ['a=b+c']]);
     assert.match(headers['content-type'] ?? '', /^application\/x-www-form-urlencoded/);
     assert.equal(headers.connection, 'close');
+  });
+
+  it('gets what a server keeps compressed as it is (RFC 9110 §12.5.3)', async () => {
+    answer = (req, res) =>
+      /identity/.test(req.headers['accept-encoding'] ?? 'gzip')
+        ? res.end('{}')
+        : res.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('{}'));
+    for (const headers of [{}, { 'accept-encoding': 'gzip' }])
+      assert.equal(await (await new Web().fetch(here.origin, { headers })).text(), '{}');
   });
 
   it('follows no redirect and hands on answers without a body', async () => {

@@ -73,6 +73,21 @@ describe('a device code (RFC 8628)', () => {
     assert.equal((await ask({ ...given(), interval: null })).intervalMs, 5_000);
   });
 
+  for (const [interval, expectedMs] of [
+    ['7', 7_000],
+    ['', 5_000],
+    ['soon', 5_000],
+    [[3], 5_000],
+    [-1, 5_000],
+    [0, 1_000],
+    ['0', 1_000],
+    [0.2, 1_000],
+  ] as const) {
+    it(`is asked about every ${expectedMs} ms where the interval is ${JSON.stringify(interval)}`, async () => {
+      assert.equal((await ask({ ...given(), interval })).intervalMs, expectedMs);
+    });
+  }
+
   for (const page of [
     'javascript:alert(1)',
     'file:///etc/passwd',

@@ -70,6 +70,11 @@ describe('an answer as real servers give it', () => {
     'token_type is missing': { ...tokens, token_type: undefined },
     'token_type is null': { ...tokens, token_type: null },
     'token_type names the kind of account': { ...tokens, token_type: 'user' },
+    'token_type is another word for bearer (Apigee)': { ...tokens, token_type: 'BearerToken' },
+    'token_type is a list': { ...tokens, token_type: ['Bearer'] },
+    'refresh_token is a number': { ...tokens, refresh_token: 12345 },
+    'refresh_token is an object': { ...tokens, refresh_token: { a: 1 } },
+    'expires_in is hexadecimal': { ...tokens, expires_in: '0x10' },
     'expires_in is a text': { ...tokens, expires_in: '60' },
     'expires_in is null': { ...tokens, expires_in: null },
     'expires_in is no number': { ...tokens, expires_in: 'soon' },
@@ -90,6 +95,23 @@ describe('an answer as real servers give it', () => {
       assert.equal(renewed.tokens.accessToken.reveal(), 'access');
     });
   }
+
+  for (const type of ['DPoP', 'mac', 'N_A']) {
+    it(`is taken for the next tokens of a renewal when their kind is ${type}, which costs no refresh token`, async () => {
+      sends(200, { ...tokens, token_type: type });
+      const renewed = await refresh();
+      assert.ok(renewed.kind === 'granted');
+      assert.deepEqual([renewed.tokens.refreshToken?.reveal(), renewed.tokens.isBound], ['next', undefined]);
+      await assert.rejects(exchange(), (error) => hasCode(error, 'token_answer_invalid'));
+    });
+  }
+
+  it('is taken for a refresh token where that is a number', async () => {
+    sends(200, { ...tokens, refresh_token: 12345 });
+    const renewed = await refresh();
+    assert.ok(renewed.kind === 'granted');
+    assert.equal(renewed.tokens.refreshToken?.reveal(), '12345');
+  });
 
   it('is taken for tokens as text/plain', async () => {
     sends(200, tokens, 'text/plain');

@@ -1,6 +1,9 @@
 /** A JSON object as it came. */
 export type Answer = Readonly<Record<string, unknown>>;
 
+/** Nobody has more permissions to give; lists are compared with each other, which is work for each pair. */
+export const scopeLimit = 1_000;
+
 /** Three centuries: whoever says more means no end, and its instant might be no number that can be stored. */
 export const endlessSeconds = 1e10;
 

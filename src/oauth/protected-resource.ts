@@ -4,7 +4,7 @@ import type { Fetch } from '../core/ports.js';
 import { readBearerChallenge, type BearerChallenge } from './challenge.js';
 import { guardedFetch, guardedHeadFetch } from './guarded-fetch.js';
 import { findDocument } from './metadata-document.js';
-import { readAnswer, type Answer } from './normalized-answer.js';
+import { readAnswer, scopeLimit, type Answer } from './normalized-answer.js';
 import { redacted } from './redaction.js';
 
 /** An MCP server as the thing that a token is for. */
@@ -94,6 +94,9 @@ function wellKnownAddresses(serverUrl: string): string[] {
   return below === '' ? [root] : [`${root}${below}`, root];
 }
 
+/** More than anybody would choose from. */
+const issuerLimit = 100;
+
 function parseMetadata(document: Answer, serverUrl: string): ProtectedResource {
   const {
     resource,
@@ -112,8 +115,8 @@ function parseMetadata(document: Answer, serverUrl: string): ProtectedResource {
   }
   return {
     resource,
-    issuers: stringsIn(issuers),
-    ...(Array.isArray(scopes) && { scopes: stringsIn(scopes) }),
+    issuers: stringsIn(issuers).slice(0, issuerLimit),
+    ...(Array.isArray(scopes) && { scopes: stringsIn(scopes).slice(0, scopeLimit) }),
     ...(needsBinding === true && { wantsDpop: true as const }),
   };
 }

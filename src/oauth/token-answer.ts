@@ -2,7 +2,7 @@ import * as oauth from 'oauth4webapi';
 import { BrokerError } from '../core/errors.js';
 import type { RefusalReason } from '../core/refusal.js';
 import { Secret } from '../core/secret.js';
-import { endlessSeconds, normalizedTokenAnswer, readAnswer } from './normalized-answer.js';
+import { endlessSeconds, normalizedTokenAnswer, readAnswer, scopeLimit } from './normalized-answer.js';
 import { refusalReason } from './refusal.js';
 
 /** What a token endpoint said: the one place where "refused for good" and "not now" are told apart. */
@@ -128,11 +128,17 @@ function grantedTokens(answer: oauth.TokenEndpointResponse, mayBeBound: boolean)
     ...(answer.refresh_token !== undefined && { refreshToken: new Secret(answer.refresh_token) }),
     ...(answer.expires_in !== undefined && { lifetimeSeconds: answer.expires_in }),
     ...grantLifetime(answer['refresh_token_expires_in']),
-    ...(answer.scope !== undefined && { scopes: answer.scope.split(' ').filter((scope) => scope !== '') }),
+    ...(answer.scope !== undefined && { scopes: scopesIn(answer.scope) }),
     ...(identity !== undefined && { identity }),
     ...(isBound && { isBound }),
   };
 }
+
+const scopesIn = (text: string): string[] =>
+  text
+    .split(' ')
+    .filter((scope) => scope !== '')
+    .slice(0, scopeLimit);
 
 /** No standard, but what Google and Microsoft call it: seconds, as a number or in a text. */
 function grantLifetime(value: unknown): { readonly grantLifetimeSeconds?: number } {

@@ -168,6 +168,18 @@ describe('discoverResource', () => {
     assert.deepEqual([found.issuers, found.scopes], [[issuer], ['a']]);
   });
 
+  it('takes no more issuers and scopes than anybody has, since they are compared with each other', async () => {
+    const many = (name: string) => Array.from({ length: 5_000 }, (_, n) => `${name}${n}`);
+    const { found } = await discover({
+      [`GET ${root}/mcp`]: json({
+        ...metadata,
+        authorization_servers: many('https://as.example.com/'),
+        scopes_supported: many('scope'),
+      }),
+    });
+    assert.deepEqual([found.issuers.length, found.scopes?.length], [100, 1_000]);
+  });
+
   const failures: readonly (readonly [string, Record<string, Response | (() => Response)>, ErrorCode])[] = [
     [
       'a server that cannot be reached',

@@ -197,6 +197,12 @@ describe('readTokenAnswer', () => {
     });
   });
 
+  it('takes no more scopes than anybody has, since they are compared with others', async () => {
+    const scope = Array.from({ length: 5_000 }, (_, n) => `scope${n}`).join(' ');
+    const answer = await read(json({ ...tokens, scope }));
+    assert.equal(answer.kind === 'granted' && answer.tokens.scopes?.length, 1_000);
+  });
+
   describe('reads Retry-After (RFC 9110 §10.2.3)', () => {
     const rows: readonly (readonly [string, string | undefined, number | undefined])[] = [
       ['in seconds', '120', 120_000],

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { until } from '../support/broker-window.js';
 import { serversSetting, useGround, userOf } from '../support/ground.js';
+import { callOf, rawRequest } from '../support/raw-request.js';
 
 describe('a call that needs more permissions than were granted', () => {
   const ground = useGround();
@@ -102,6 +103,24 @@ describe('a call that needs more permissions than were granted', () => {
     assert.match(await post(), /does not allow alice@example\.com to do this/);
     assert.equal(issuer.counts().authorizationRequests, 2);
     assert.equal(window.editor.window.messages.length, 1);
+  });
+
+  it('is asked about although a gateway in front puts a challenge of its own first (RFC 9110 §11.6.1)', async () => {
+    const issuer = await ground.issuer();
+    const resource = await ground.resource(issuer);
+    const { window } = ground.window({ user: serversSetting([resource]) });
+    await window.signIn();
+    resource.handle = (_req, res) => {
+      const challenges = [
+        'Bearer realm="gateway"',
+        'Bearer error="insufficient_scope", scope=mcp:write, error_description="Notes',
+      ];
+      res.writeHead(403, { 'www-authenticate': challenges }).end();
+    };
+    const { url, headers } = await window.definition('tickets');
+    const answer = rawRequest(url, { headers, body: callOf('note') });
+    (await window.editor.window.message(wanted)).close();
+    assert.match((await answer).body, /needs more permissions of alice/);
   });
 
   it('is refused at once when permissions are not what is missing', async () => {

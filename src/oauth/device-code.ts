@@ -8,6 +8,7 @@ import { quirks, type AuthorizationServer } from './authorization-server.js';
 import { scopesToAskFor } from './authorization.js';
 import { normalizedDeviceAnswer, readAnswer } from './normalized-answer.js';
 import { dpopOption } from './dpop.js';
+import { requireThisTime, withAlgorithms } from './id-token.js';
 import { redacted } from './redaction.js';
 import { readTokenAnswer, type GrantedTokens } from './token-answer.js';
 import { clientAuthentication, proofsOf, resourceParameter, wire, wireClient } from './wire.js';
@@ -104,7 +105,7 @@ function pageFor({ issuer }: AuthorizationServer, answer: oauth.DeviceAuthorizat
 /**
  * Asks whether the user has entered the code.
  * @throws BrokerError `authorization_denied`; `client_refused`; `sign_in_timeout` when the code has expired;
- *   `token_answer_invalid`; `tls_untrusted`, `address_refused`, `network_refused`
+ *   `token_answer_invalid`, `clock_wrong`; `tls_untrusted`, `address_refused`, `network_refused`
  * @see RFC 8628 §3.4 and §3.5
  */
 export async function redeemDeviceCode(
@@ -141,7 +142,8 @@ export async function redeemDeviceCode(
   if (error === 'authorization_pending') return { kind: 'pending', longerByMs: 0 };
   if (error === 'slow_down') return { kind: 'pending', longerByMs: slowDownMs };
   if (error === 'expired_token') throw new BrokerError('sign_in_timeout', 'The device code has expired.');
-  const validate = (normalized: Response) => oauth.processDeviceCodeResponse(server, wired, normalized);
+  const validate = (normalized: Response) =>
+    oauth.processDeviceCodeResponse(withAlgorithms(server), wired, normalized).catch(requireThisTime);
   const answer = await readTokenAnswer(response, validate, nowMs, {
     scopeSeparator: server[quirks]?.scopeSeparator,
     isKeyProved: dpopKey !== undefined,
@@ -150,7 +152,7 @@ export async function redeemDeviceCode(
     case 'granted':
       return answer;
     case 'unavailable':
-      if (answer.error.code === 'token_answer_invalid') throw answer.error;
+      if (answer.error.code !== 'issuer_unreachable') throw answer.error;
       return { kind: 'pending', longerByMs: intervalMs };
     case 'refused':
       throw new BrokerError(

@@ -7,6 +7,7 @@ import { Secret } from '../core/secret.js';
 import type { AuthorizationRequest } from './authorization.js';
 import { quirks, type AuthorizationServer } from './authorization-server.js';
 import { dpopOption } from './dpop.js';
+import { requireThisTime, withAlgorithms } from './id-token.js';
 import { redacted } from './redaction.js';
 import { grantedOrThrow, readTokenAnswer, type GrantedTokens, type TokenAnswer } from './token-answer.js';
 import { clientAuthentication, proofsOf, resourceParameter, wire, wireClient } from './wire.js';
@@ -45,10 +46,11 @@ export async function exchangeCode(
     const { id_token, ...others } = (await normalized.clone().json()) as Record<string, unknown>;
     const process = (answer: Response, expectedNonce?: string) =>
       // Whoever expects a nonce insists on an ID token, which a server may leave out with the scope `openid`.
-      oauth.processAuthorizationCodeResponse(signing(server), wired, answer, {
+      oauth.processAuthorizationCodeResponse(withAlgorithms(server), wired, answer, {
         ...(expectedNonce && { expectedNonce }),
       });
-    if (id_token !== undefined && nonce !== undefined) return process(normalized, nonce).catch(timely);
+    if (id_token !== undefined && nonce !== undefined)
+      return process(normalized, nonce).catch(requireThisTime);
     // Nobody asked for this one, so a flaw in it is none of the tokens'.
     return process(normalized).catch(() => process(Response.json(others)));
   };
@@ -63,25 +65,6 @@ export async function exchangeCode(
     [code, codeVerifier, ...proofsOf(client)],
   );
   return grantedOrThrow(answer, server.issuer);
-}
-
-/**
- * Only OpenID Connect's document has to tell the algorithms. Where it is another one, the library would admit RS256
- * alone; the ID token comes from the token endpoint itself, so that any signature will do (OpenID Connect Core §3.1.3.7).
- */
-const signing = (server: AuthorizationServer): AuthorizationServer => ({
-  id_token_signing_alg_values_supported: [
-    ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
-    ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
-  ],
-  ...server,
-});
-
-function timely(cause: unknown): never {
-  const isOfAnotherTime =
-    cause instanceof oauth.OperationProcessingError && cause.code === oauth.JWT_TIMESTAMP_CHECK;
-  if (!isOfAnotherTime) throw cause;
-  throw new BrokerError('clock_wrong', 'The ID token is not of the time that this computer has.', { cause });
 }
 
 /**

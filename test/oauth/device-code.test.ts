@@ -124,6 +124,27 @@ describe('a device code (RFC 8628)', () => {
     assert.equal(sent.get('resource'), resource);
   });
 
+  describe('becomes tokens beside an ID token', () => {
+    const nowSeconds = Math.floor(Date.now() / 1000);
+    const withIdToken = (changed: object, alg = 'RS256') => {
+      const claims = { iss: listener.origin, aud: 'ours', sub: 'u-1', iat: nowSeconds, exp: nowSeconds + 60 };
+      const parts = [JSON.stringify({ alg }), JSON.stringify({ ...claims, ...changed }), 'signature'];
+      const idToken = parts.map((part) => Buffer.from(part).toString('base64url')).join('.');
+      return { access_token: 'access', token_type: 'Bearer', id_token: idToken };
+    };
+
+    it('with any signature, where nobody says which there are', async () => {
+      const redeemed = await redeem(withIdToken({}, 'ES256'), 200);
+      assert.equal(redeemed.kind === 'granted' && redeemed.tokens.identity?.sub, 'u-1');
+    });
+
+    it('of now, although the clock of this computer is minutes off, and of no other time', async () => {
+      const redeemed = await redeem(withIdToken({ exp: nowSeconds - 240 }), 200);
+      assert.equal(redeemed.kind, 'granted');
+      await fails(redeem(withIdToken({ exp: nowSeconds - 3_600 }), 200), 'clock_wrong');
+    });
+  });
+
   it('is asked about again, less often when the server says so or does not answer', async () => {
     const pending = async (body: unknown, status?: number) => {
       const redeemed = await redeem(body, status);

@@ -125,9 +125,15 @@ describe('a device code (RFC 8628)', () => {
   });
 
   describe('becomes tokens beside an ID token', () => {
-    const nowSeconds = Math.floor(Date.now() / 1000);
+    const nowSeconds = () => Math.floor(Date.now() / 1000);
     const withIdToken = (changed: object, alg = 'RS256') => {
-      const claims = { iss: listener.origin, aud: 'ours', sub: 'u-1', iat: nowSeconds, exp: nowSeconds + 60 };
+      const claims = {
+        iss: listener.origin,
+        aud: 'ours',
+        sub: 'u-1',
+        iat: nowSeconds(),
+        exp: nowSeconds() + 60,
+      };
       const parts = [JSON.stringify({ alg }), JSON.stringify({ ...claims, ...changed }), 'signature'];
       const idToken = parts.map((part) => Buffer.from(part).toString('base64url')).join('.');
       return { access_token: 'access', token_type: 'Bearer', id_token: idToken };
@@ -139,9 +145,9 @@ describe('a device code (RFC 8628)', () => {
     });
 
     it('of now, although the clock of this computer is minutes off, and of no other time', async () => {
-      const redeemed = await redeem(withIdToken({ exp: nowSeconds - 240 }), 200);
+      const redeemed = await redeem(withIdToken({ exp: nowSeconds() - 240 }), 200);
       assert.equal(redeemed.kind, 'granted');
-      await fails(redeem(withIdToken({ exp: nowSeconds - 3_600 }), 200), 'clock_wrong');
+      await fails(redeem(withIdToken({ exp: nowSeconds() - 3_600 }), 200), 'clock_wrong');
     });
   });
 

@@ -19,7 +19,7 @@ export type ClientAuthMethod = (typeof clientAuthMethods)[number];
  */
 export const clientSources = ['configured', 'entered', 'metadata-document', 'dynamic'] as const;
 
-/** How a registration that an issuer made can be deleted again (RFC 7592 §3). */
+/** How a registration that an issuer made can be deleted again (RFC 7592 §3); missing where that is not offered. */
 export interface ClientManagement {
   readonly uri: string;
   readonly token: Secret;
@@ -54,6 +54,10 @@ export interface Client {
   readonly otherRedirectUris?: readonly string[];
   /** The issuer takes these redirect URIs to the letter, host, port and path, so there is no coming back to another. */
   readonly isRedirectFixed?: true;
-  /** Of a dynamic one, where that is offered; kept with the registration alone, and not with credentials. */
+  /** Of a dynamic one, as what follows; kept with the registration alone, and not with credentials. */
   readonly management?: ClientManagement;
+  /** What it may ask for as far as it was told; missing where it was registered without a word about that. */
+  readonly scopes?: readonly string[];
+  /** When its secret ends; missing for one that does not. */
+  readonly secretEndsAtMs?: number;
 }

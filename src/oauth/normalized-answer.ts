@@ -39,12 +39,18 @@ export function normalizedTokenAnswer(body: Answer, scopeSeparator?: string): An
 }
 
 /**
- * A client registration as RFC 7591 §3.2.1 wants it, of servers that leave out when its secret ends.
+ * A client registration as RFC 7591 §3.2.1 wants it, of servers that leave out when its secret ends, say it in a way of
+ * their own, or count their clients: they have registered us, and nobody would take that back.
  */
-export const normalizedRegistration = (body: Answer): Answer => ({
-  client_secret_expires_at: 0,
-  ...present(body),
-});
+export function normalizedRegistration(body: Answer): Answer {
+  const { client_id: id, client_secret_expires_at: end, ...answer } = present(body);
+  const seconds = typeof end === 'number' || typeof end === 'string' ? Number(end) : 0;
+  return {
+    ...answer,
+    ...(id !== undefined && { client_id: typeof id === 'number' ? String(id) : id }),
+    client_secret_expires_at: seconds > 0 && seconds < endlessSeconds ? Math.floor(seconds) : 0,
+  };
+}
 
 /**
  * A device authorization answer as RFC 8628 §3.2 wants it. Google's is older and calls the page `verification_url`; other

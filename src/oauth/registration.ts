@@ -1,7 +1,7 @@
 import * as oauth from 'oauth4webapi';
 import { isLoopback } from '../core/address.js';
 import type { Client } from '../core/client.js';
-import { BrokerError } from '../core/errors.js';
+import { BrokerError, hasCode } from '../core/errors.js';
 import type { Fetch } from '../core/ports.js';
 import { Secret } from '../core/secret.js';
 import { normalizedRegistration, readAnswer } from './normalized-answer.js';
@@ -14,6 +14,9 @@ import { wire } from './wire.js';
 /**
  * Registers us at `server`: as a public client, or one with a secret where only those are served.
  * @param redirectUri - where the browser comes back; undefined for a client that signs in by device codes alone
+ * @param scopes - what it is going to ask for. Servers may refuse whatever a client has not registered, and some
+ *   refuse to register any: Keycloak those that its policy does not name, others those of the resource. Such a server is
+ *   asked once more without
  * @returns the client as the server made it, which may be a confidential one although we asked for none
  * @throws BrokerError `pkce_unsupported`; `registration_unsupported` when the server registers no clients; `registration_refused` with
  *   its reason, quoted, in `details.reason`; `issuer_unreachable`, `tls_untrusted`, `address_refused`
@@ -24,14 +27,30 @@ export async function registerClient(
   server: AuthorizationServer,
   redirectUri: string | undefined,
   signal: AbortSignal,
+  scopes: readonly string[] = [],
 ): Promise<Client> {
-  const details = { issuer: server.issuer };
   if (redirectUri !== undefined) requirePkce(server); // Nobody is registered where no sign-in would follow.
   if (server.registration_endpoint === undefined) {
-    throw new BrokerError('registration_unsupported', `${server.issuer} registers no clients.`, { details });
+    throw new BrokerError('registration_unsupported', `${server.issuer} registers no clients.`, {
+      details: { issuer: server.issuer },
+    });
   }
+  const request = registrationOf(server, redirectUri);
+  const scope = scopes.join(' ');
+  try {
+    const client = await registeredAs(fetch, server, { ...request, ...(scope !== '' && { scope }) }, signal);
+    return { ...client, ...(redirectUri !== undefined && { redirectUri }), scopes };
+  } catch (error) {
+    if (scope === '' || !isRefusal(error)) throw error;
+    const client = await registeredAs(fetch, server, request, signal);
+    return { ...client, ...(redirectUri !== undefined && { redirectUri }) };
+  }
+}
+
+/** A client's metadata, as far as they are the same whatever it will ask for. */
+function registrationOf(server: AuthorizationServer, redirectUri: string | undefined) {
   const offersDeviceCodes = server.device_authorization_endpoint !== undefined;
-  const request = {
+  return {
     client_name: 'MCP Credential Broker',
     application_type: redirectUri === undefined || isNative(redirectUri) ? 'native' : 'web',
     redirect_uris: redirectUri === undefined ? [] : [redirectUri],
@@ -43,6 +62,15 @@ export async function registerClient(
     response_types: redirectUri === undefined ? [] : ['code'],
     token_endpoint_auth_method: methodToAskFor(server),
   };
+}
+
+async function registeredAs(
+  fetch: Fetch,
+  server: AuthorizationServer,
+  request: Readonly<Record<string, oauth.JsonValue>>,
+  signal: AbortSignal,
+): Promise<Client> {
+  const details = { issuer: server.issuer };
   const response = await oauth.dynamicClientRegistrationRequest(server, request, wire(fetch, server, signal));
   if (response.status >= 500 || response.status === 429) {
     throw new BrokerError('issuer_unreachable', `Registration answers ${response.status}.`, { details });
@@ -50,12 +78,15 @@ export async function registerClient(
   try {
     const registered = await oauth.processDynamicClientRegistrationResponse(await normalized(response));
     const management = managementOf(server, registered);
+    const proof = secretOf(server, registered['client_secret'], registered['token_endpoint_auth_method']);
+    const { client_secret_expires_at: endsAtSeconds } = registered;
+    const hasEnd = proof.clientSecret !== undefined && typeof endsAtSeconds === 'number' && endsAtSeconds > 0;
     return {
       issuer: server.issuer,
       clientId: registered.client_id,
-      ...secretOf(server, registered['client_secret'], registered['token_endpoint_auth_method']),
+      ...proof,
       source: 'dynamic',
-      ...(redirectUri !== undefined && { redirectUri }),
+      ...(hasEnd && { secretEndsAtMs: endsAtSeconds * 1000 }),
       ...(management !== undefined && { management }),
     };
   } catch (cause) {
@@ -65,10 +96,14 @@ export async function registerClient(
         : 'no usable answer';
     throw new BrokerError('registration_refused', `${server.issuer} refused to register us.`, {
       cause,
-      details: { ...details, reason: JSON.stringify(redacted(reason)) },
+      details: { ...details, status: response.status, reason: JSON.stringify(redacted(reason)) },
     });
   }
 }
+
+/** Whether the server has said no: when an answer is only unusable, it may have registered us. */
+const isRefusal = (error: unknown): boolean =>
+  hasCode(error, 'registration_refused') && Number(error.details['status']) >= 400;
 
 /** The places that native applications come back to: this computer, or a scheme of their own (RFC 8252 §7). */
 const isNative = (redirectUri: string): boolean =>

@@ -150,6 +150,86 @@ describe('registerClient (RFC 7591)', () => {
     }
   });
 
+  describe('names the scopes that it is for (RFC 7591 §2)', () => {
+    const server = { issuer, registration_endpoint: endpoint, code_challenge_methods_supported: ['S256'] };
+    const refused = json({ error: 'invalid_client_metadata' }, 400);
+    const asking = (answers: readonly Response[], ...scopes: readonly string[]) => {
+      const left = [...answers];
+      const scripted = new ScriptedFetch({ [`POST ${endpoint}`]: () => left.shift() ?? page(500) });
+      const client = registerClient(
+        scripted.fetch,
+        server,
+        redirectUri,
+        new AbortController().signal,
+        scopes,
+      );
+      const asked = () => scripted.seen.map(({ body }) => (JSON.parse(body) as { scope?: string }).scope);
+      return { client, asked };
+    };
+
+    it('and remembers them', async () => {
+      const { client, asked } = asking([json({ client_id: 'c', scope: 'a' }, 201)], 'a', 'b');
+      assert.deepEqual((await client).scopes, ['a', 'b']);
+      assert.deepEqual(asked(), ['a b']);
+    });
+
+    it('or says nothing where there are none', async () => {
+      const { client, asked } = asking([json({ client_id: 'c' }, 201)]);
+      assert.deepEqual((await client).scopes, []);
+      assert.deepEqual(asked(), [undefined]);
+    });
+
+    const refusals: readonly (readonly [string, Response])[] = [
+      ['as RFC 7591 §3.2.2 says', refused],
+      ['as Keycloak’s policies do', json({ error: 'insufficient_scope' }, 403)],
+      ['with a challenge', new Response(null, { status: 401, headers: { 'www-authenticate': 'Bearer' } })],
+      ['with a page', page(422)],
+    ];
+    for (const [how, refusal] of refusals)
+      it(`and asks without them where they are refused ${how}`, async () => {
+        const { client, asked } = asking([refusal, json({ client_id: 'c' }, 201)], 'a');
+        const { clientId, redirectUri: place, scopes } = await client;
+        assert.deepEqual([clientId, place, scopes], ['c', redirectUri, undefined]);
+        assert.deepEqual(asked(), ['a', undefined]);
+      });
+
+    it('and asks no second time where the first may have registered us', async () => {
+      for (const answer of [page(201), page(503)]) {
+        const { client, asked } = asking([answer, json({ client_id: 'c' }, 201)], 'a');
+        await assert.rejects(client);
+        assert.deepEqual(asked(), ['a']);
+      }
+    });
+  });
+
+  describe('keeps when its secret ends (RFC 7591 §3.2.1)', () => {
+    const rows: readonly (readonly [string, unknown, number | undefined])[] = [
+      ['in seconds', 1_900_000_000, 1_900_000_000_000],
+      ['never, as 0', 0, undefined],
+      ['a number as text', '1900000000', 1_900_000_000_000],
+      ['never, as text', '0', undefined],
+      ['a date', '2030-01-01T00:00:00Z', undefined],
+      ['less than nothing', -1, undefined],
+      ['farther than can be counted', 1e300, undefined],
+      ['a list', [], undefined],
+    ];
+    for (const [what, end, expected] of rows)
+      it(what, async () => {
+        const answer = { client_id: 'c', client_secret: 's', client_secret_expires_at: end };
+        const { client } = await register(json(answer, 201));
+        assert.deepEqual([client.clientSecret?.reveal(), client.secretEndsAtMs], ['s', expected]);
+      });
+
+    it('and nothing of the kind of a client without one', async () => {
+      const { client } = await register(json({ client_id: 'c', client_secret_expires_at: 1 }, 201));
+      assert.ok(!('secretEndsAtMs' in client));
+    });
+  });
+
+  it('takes a client id that is a number', async () => {
+    assert.equal((await register(json({ client_id: 17 }, 201))).client.clientId, '17');
+  });
+
   it('says that a server registers nobody, without asking', async () => {
     const { fetch } = new ScriptedFetch({});
     const asking = registerClient(

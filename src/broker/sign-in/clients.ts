@@ -3,7 +3,7 @@ import type { Client, ClientAuthMethod } from '../../core/client.js';
 import { ruleFor } from '../../core/client-rule.js';
 import { covers } from '../../core/address.js';
 import { BrokerError, describeError, hasCode } from '../../core/errors.js';
-import type { Fetch, Log, RedirectWait } from '../../core/ports.js';
+import type { Clock, Fetch, Log, RedirectWait } from '../../core/ports.js';
 import type { Questions } from '../../core/questions.js';
 import type { Server } from '../../core/server.js';
 import type { AuthorizationServer } from '../../oauth/authorization-server.js';
@@ -16,6 +16,7 @@ import { cancelled } from '../state/failures.js';
 import type { Issuers } from '../state/issuers.js';
 import { noClientFor, type FoundClient, type OwnClients } from '../state/own-clients.js';
 import type { Reaches } from '../state/reaches.js';
+import { mayServe, serves } from './registration-use.js';
 
 export interface ClientsParts {
   readonly rules: {
@@ -23,6 +24,7 @@ export interface ClientsParts {
     readonly clientMetadataUrl: () => string;
   };
   readonly fetch: Fetch;
+  readonly clock: Clock;
   readonly log: Log;
   readonly vault: CredentialVault;
   /** Those that the user has brought for issuers which register none. */
@@ -116,23 +118,39 @@ export class Clients {
   }
 
   /**
-   * Registers us at `issuer`; where that is not offered, the user is asked for a client.
+   * The client to ask for `scopes` with: `known` where it serves as it is; else one that is registered now, in its
+   * place; and where none is registered, one that the user is asked for.
    * @param redirect - where the browser comes back; undefined where none does
-   * @throws BrokerError as `registerClient`; `sign_in_cancelled` when the user leaves the question
+   * @throws BrokerError as `registerClient`, also when the user has no client to enter where none is registered for us;
+   *   `sign_in_cancelled` when the user leaves that question where nobody is registered
    */
-  async register(
+  async fitting(
+    known: Client | undefined,
     { server, questions, signal }: ClientWish,
     issuer: AuthorizationServer,
+    scopes: readonly string[],
     redirect?: Pick<RedirectWait, 'redirectUri' | 'registrableUri'>,
   ): Promise<Client> {
-    const { fetch } = this.parts;
-    const registering = registerClient(fetch, issuer, redirect?.redirectUri, signal);
-    const client = await registering.catch((error: unknown) => {
-      if (hasCode(error, 'registration_unsupported'))
-        return entered(server, issuer, questions, redirect?.registrableUri);
-      throw error;
+    const { fetch, clock, log } = this.parts;
+    const use = { redirectUri: redirect?.redirectUri, scopes, nowMs: clock.nowMs() };
+    if (known !== undefined && serves(known, use)) return known;
+    // What it could do before it can do after.
+    const all = [...new Set([...(known?.scopes ?? []), ...scopes])];
+    const place = redirect?.redirectUri ?? known?.redirectUri;
+    const registering = registerClient(fetch, issuer, place, signal, all);
+    const client = await registering.catch(async (error: unknown) => {
+      if (!hasCode(error, 'registration_unsupported', 'registration_refused', 'issuer_unreachable'))
+        throw error;
+      if (known !== undefined && mayServe(known, use)) {
+        log.warn(`The registration at ${JSON.stringify(issuer.issuer)} stays: ${describeError(error)}`);
+        return known;
+      }
+      if (hasCode(error, 'issuer_unreachable')) throw error;
+      const client = await entered(server, issuer, questions, redirect?.registrableUri);
+      if (client !== undefined) return client;
+      throw hasCode(error, 'registration_refused') ? error : cancelled();
     });
-    await this.#save(client);
+    if (client !== known) await this.#save(client);
     return client;
   }
 
@@ -165,7 +183,7 @@ export class Clients {
     const client = await vault.client(issuer);
     if (client?.management === undefined || client.clientId !== clientId) return;
     await vault.look();
-    if (this.isUsed(client)) return;
+    if (this.#isUsed(client)) return;
     if (!(await deleteRegistration(fetch, server, client.management))) return;
     await vault.forgetClient(client);
     log.info(`Our registration at ${JSON.stringify(issuer)} is deleted.`);
@@ -183,7 +201,7 @@ export class Clients {
     try {
       await vault.look();
       const isStored = (await vault.client(issuer))?.clientId === before.clientId;
-      if (isStored || this.isUsed(before)) return;
+      if (isStored || this.#isUsed(before)) return;
       if (await deleteRegistration(fetch, server, before.management))
         log.info(`An earlier registration at ${JSON.stringify(issuer)} is deleted.`);
     } catch (error) {
@@ -191,8 +209,16 @@ export class Clients {
     }
   }
 
+  /**
+   * `known` where `client` has taken its place and it is to be left behind. One that nobody uses yet may be that of a
+   * sign-in in another window, which is still in the browser.
+   */
+  replacedBy(client: Client, known: Client | undefined): Client | undefined {
+    return known !== undefined && client !== known && this.#isUsed(known) ? known : undefined;
+  }
+
   /** Whether a stored credential was granted to `client`. */
-  isUsed({ issuer, clientId }: Pick<Client, 'issuer' | 'clientId'>): boolean {
+  #isUsed({ issuer, clientId }: Pick<Client, 'issuer' | 'clientId'>): boolean {
     return this.parts.vault.list().some((one) => one.account.issuer === issuer && one.clientId === clientId);
   }
 
@@ -234,7 +260,7 @@ async function entered(
   redirectUri: string | undefined,
 ) {
   const entered = await questions.client(server.id, issuer, redirectUri);
-  if (entered === undefined) throw cancelled();
+  if (entered === undefined) return undefined;
   const { clientId, clientSecret } = entered;
   const authMethod = clientSecret === undefined ? 'none' : secretMethod(offered);
   return {

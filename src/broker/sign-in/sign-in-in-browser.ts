@@ -1,9 +1,13 @@
-import { isLoopback } from '../../core/address.js';
 import type { Client } from '../../core/client.js';
 import { BrokerError } from '../../core/errors.js';
 import type { Clock, Fetch, OpenBrowser, RedirectReceiver, RedirectWait } from '../../core/ports.js';
 import { withinLimit } from '../../core/waiting.js';
-import { authorizationRequest, newState, readAuthorizationResponse } from '../../oauth/authorization.js';
+import {
+  authorizationRequest,
+  newState,
+  readAuthorizationResponse,
+  scopesToAskFor,
+} from '../../oauth/authorization.js';
 import { pushIfRequired } from '../../oauth/pushed-request.js';
 import { exchangeCode } from '../../oauth/token-request.js';
 import type { CredentialVault } from '../../vault/credentials.js';
@@ -49,15 +53,12 @@ export async function signInInBrowser(
   const wait = await parts.redirects.open(state, isToBeEntered ? { source: 'entered' } : known);
   let client: Client | undefined;
   try {
-    client =
-      known !== undefined && mayReturnTo(known, wait.redirectUri)
-        ? known
-        : await clients.register(wish, authorizationServer, wait);
+    const scopes = scopesToAskFor(authorizationServer, flow.scopes);
+    client = await clients.fitting(known, wish, authorizationServer, scopes, wait);
     // Whoever is only likely to come does not keep others out.
     const domain = client === known && wanted !== undefined ? found?.domain : undefined;
     const granted = await authorize(parts, wish, { ...flow, client, state, wait, ...(domain && { domain }) });
-    // One that nobody uses yet may be that of a sign-in in another window, which is still in the browser.
-    const before = known !== undefined && client !== known && clients.isUsed(known) ? known : undefined;
+    const before = clients.replacedBy(client, known);
     const finished = await finish(client, granted);
     if (before !== undefined) void clients.leaveBehind(authorizationServer, before);
     const { account, missing = [], lost = [], again } = finished;
@@ -73,19 +74,6 @@ export async function signInInBrowser(
   } finally {
     wait.dispose();
   }
-}
-
-/**
- * Whether `client` may come back to `redirectUri`. What somebody has registered by hand is theirs to say; a client that
- * registers itself does so anew for another place, but not for another port of this computer.
- * @see RFC 8252 §7.3
- */
-export function mayReturnTo({ source, redirectUri: registered }: Client, redirectUri: string): boolean {
-  if (source !== 'dynamic' || registered === redirectUri) return true;
-  if (registered === undefined) return false;
-  const [before, now] = [new URL(registered), new URL(redirectUri)];
-  const isHere = [before, now].every((url) => url.protocol === 'http:' && isLoopback(url));
-  return isHere && (['hostname', 'pathname', 'search'] as const).every((part) => before[part] === now[part]);
 }
 
 async function authorize(

@@ -7,7 +7,7 @@ import type { Questions } from '../../core/questions.js';
 import type { Secret } from '../../core/secret.js';
 import type { Server } from '../../core/server.js';
 import { elsewhere } from '../../oauth/audience.js';
-import { namedScopes } from '../../oauth/authorization.js';
+import { namedScopes, scopesToAskFor } from '../../oauth/authorization.js';
 import type { AuthorizationServer } from '../../oauth/authorization-server.js';
 import { requireDeviceCodes } from '../../oauth/device-code.js';
 import { keyFor, requireBound } from '../../oauth/dpop.js';
@@ -157,11 +157,15 @@ async function signInByCode(
   const wanted = wish.account?.label ?? server.auth.account;
   const known = await clients.known(server, authorizationServer, questions, { wanted, likely });
   signal.throwIfAborted();
-  const client =
-    known?.client ?? (await clients.register({ server, questions, signal }, authorizationServer));
+  const all = scopesToAskFor(authorizationServer, scopes);
+  const client = await clients.fitting(known?.client, wish, authorizationServer, all);
   try {
     const asked = { server: server.id, resource, ...(scopes && { scopes }), ...(dpopKey && { dpopKey }) };
-    return await finish(client, await authorizeByCode(parts, authorizationServer, client, asked, signal));
+    const granted = await authorizeByCode(parts, authorizationServer, client, asked, signal);
+    const before = clients.replacedBy(client, known?.client);
+    const finished = await finish(client, granted);
+    if (before !== undefined) void clients.leaveBehind(authorizationServer, before);
+    return finished;
   } catch (error) {
     await clients.forgetIfUnknown(client, error);
     throw error;

@@ -89,12 +89,14 @@ const registrationSchema = v.strictObject({
   client: v.strictObject({
     ...clientSchema.entries,
     management: v.exactOptional(v.strictObject({ uri: v.string(), token: secret })),
+    scopes: v.exactOptional(v.array(v.string())),
+    secretEndsAtMs: v.exactOptional(instant),
   }),
 });
 
 /** The one place where the secrets of a credential leave their type: on the way into the editor's SecretStorage. */
 export function serializeCredential(credential: Credential): string {
-  const { management: _, ...client } = credential.client;
+  const { management: _, scopes: __, secretEndsAtMs: ___, ...client } = credential.client;
   return JSON.stringify({ version, ...credential, client }, revealing);
 }
 

@@ -163,6 +163,27 @@ describe('the stored form of a registration', () => {
     assertSame(parseCredential(text), full);
   });
 
+  it('keeps its scopes and the end of its secret, which no credential has', () => {
+    const more = { scopes: ['a', 'b'], secretEndsAtMs: 1_900_000_000_000 };
+    const { scopes, secretEndsAtMs } = parseClient(serializeClient({ ...client, ...more }));
+    assert.deepEqual({ scopes, secretEndsAtMs }, more);
+    const text = serializeCredential({ ...full, client: { ...client, ...more } });
+    assertSame(parseCredential(text), { ...full, client });
+  });
+
+  it('is read as earlier versions have stored it', () => {
+    const stored = {
+      version: 1,
+      client: {
+        ...{ issuer, clientId: 'c', clientSecret: 's', authMethod: 'client_secret_basic', source: 'dynamic' },
+        redirectUri: 'http://127.0.0.1:1/callback',
+        management: { uri: `${issuer}/reg/c`, token: 't' },
+      },
+    };
+    const back = parseClient(JSON.stringify(stored));
+    assert.deepEqual([back.clientId, back.scopes, back.secretEndsAtMs], ['c', undefined, undefined]);
+  });
+
   it('is refused when it is damaged', () => {
     const wrong = ['', '{}', JSON.stringify({ version: 1, client: { ...client, clientSecret: 7 } })];
     for (const text of wrong)

@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { hasCode } from '../../../src/core/errors.js';
+import { isAlive } from '../../../src/core/credential.js';
+import { CredentialVault } from '../../../src/vault/credentials.js';
+import { listen } from '../../support/listener.js';
+import { noQuestions } from '../../support/no-questions.js';
+import { ScriptedResource } from '../../support/scripted-resource.js';
+import { notes, Profile, serverAt } from '../window.js';
+import { follow, RegisteringIssuer } from './registering-issuer.js';
+
+describe('a registration that an issuer made for us', () => {
+  let profile: Profile;
+  let issuer: RegisteringIssuer;
+  let resource: ScriptedResource;
+
+  beforeEach(async () => {
+    profile = new Profile();
+    issuer = await RegisteringIssuer.start(() => profile.clock.nowMs());
+    resource = await ScriptedResource.start(issuer.issuer);
+  });
+  afterEach(async () => {
+    await profile.close();
+    await resource.close();
+    await issuer.close();
+  });
+
+  async function windowFor(scopes?: readonly string[]) {
+    const window = profile.window(follow);
+    await window.broker.setServers([serverAt(resource.url, scopes && { scopes })]);
+    return window.broker;
+  }
+
+  describe('where the issuer holds it to its scopes (RFC 7591 §2)', () => {
+    beforeEach(() => {
+      issuer.holdsToScopes = true;
+    });
+
+    it('names those that are asked for, so that the sign-in is not refused', async () => {
+      await (await windowFor()).signIn(notes, 'any');
+      assert.deepEqual(
+        issuer.asked.map(({ scope }) => scope),
+        ['mcp:read'],
+      );
+    });
+
+    it('is used again for no more than those', async () => {
+      const broker = await windowFor(['mcp:read', 'mcp:write']);
+      await broker.signIn(notes, 'any');
+      await broker.setServers([serverAt(resource.url, { scopes: ['mcp:write'] })]);
+      await broker.signIn(notes, 'any');
+      assert.deepEqual(issuer.authorized, ['client-1', 'client-1']);
+    });
+
+    it('is made anew for more, with what it had, and the credential of before goes when the new one is there', async () => {
+      const broker = await windowFor(['mcp:read']);
+      const account = await broker.signIn(notes, 'any');
+      const vault = new CredentialVault({ ...profile.vaultParts(), closing: AbortSignal.abort() });
+      await broker.setServers([serverAt(resource.url, { scopes: ['mcp:write'] })]);
+      await broker.signIn(notes, 'any');
+      assert.deepEqual(
+        issuer.asked.map(({ scope }) => scope),
+        ['mcp:read', 'mcp:read mcp:write'],
+      );
+      assert.equal(broker.account(notes)?.issuer, account.issuer);
+      assert.deepEqual(issuer.authorized, ['client-1', 'client-2']);
+      await vault.look();
+      assert.ok(vault.list().every(({ clientId }) => clientId === 'client-2'));
+    });
+
+    it('is made anew without the credential of before being lost when the user does not come back', async () => {
+      const broker = await windowFor(['mcp:read']);
+      const { issuer: named, subject } = await broker.signIn(notes, 'any');
+      await broker.setServers([serverAt(resource.url, { scopes: ['mcp:read', 'mcp:write'] })]);
+      const stays = profile.window(() => Promise.resolve(false)).broker;
+      await stays.setServers([serverAt(resource.url, { scopes: ['mcp:read', 'mcp:write'] })]);
+      await assert.rejects(stays.signIn(notes, 'any'), (error) => hasCode(error, 'browser_unavailable'));
+      assert.equal(issuer.clients.size, 2);
+      const vault = new CredentialVault({ ...profile.vaultParts(), closing: AbortSignal.abort() });
+      const key = { issuer: named, subject, clientId: 'client-1', resource: resource.url };
+      const stored = await vault.get(key);
+      assert.ok(stored !== undefined && isAlive(stored));
+      assert.equal(typeof (await broker.accessToken(notes)), 'object');
+    });
+  });
+
+  it('is asked for once more without scopes where those are refused, and then serves for all', async () => {
+    issuer.registrableScopes = [];
+    const broker = await windowFor(['mcp:read']);
+    await broker.signIn(notes, 'any');
+    await broker.setServers([serverAt(resource.url, { scopes: ['mcp:read', 'mcp:write'] })]);
+    await broker.signIn(notes, 'any');
+    assert.deepEqual(
+      issuer.asked.map(({ scope }) => scope),
+      ['mcp:read', undefined],
+    );
+    assert.deepEqual(issuer.authorized, ['client-1', 'client-1']);
+  });
+
+  it('goes on serving where the issuer makes no other one any more', async () => {
+    const broker = await windowFor(['mcp:read']);
+    await broker.signIn(notes, 'any');
+    issuer.refusal = { status: 403, body: { error: 'access_denied' } };
+    await broker.setServers([serverAt(resource.url, { scopes: ['mcp:read', 'mcp:write'] })]);
+    await broker.signIn(notes, 'any');
+    assert.deepEqual(issuer.authorized, ['client-1', 'client-1']);
+  });
+
+  describe('with a secret that ends (RFC 7591 §3.2.1)', () => {
+    const lifeMs = 3_600_000;
+
+    it('is made anew when that is over, before anybody is sent to the browser', async () => {
+      issuer.secretEndsAtSeconds = Math.floor((profile.clock.nowMs() + lifeMs) / 1000);
+      const broker = await windowFor();
+      await broker.signIn(notes, 'any');
+      await broker.signOut(notes);
+      profile.clock.advance(lifeMs);
+      issuer.secretEndsAtSeconds = 0;
+      await broker.signIn(notes, 'any');
+      assert.deepEqual(issuer.authorized, ['client-1', 'client-2']);
+    });
+
+    it('is used until then, and for good where it never ends', async () => {
+      issuer.secretEndsAtSeconds = 0;
+      const broker = await windowFor();
+      await broker.signIn(notes, 'any');
+      await broker.signOut(notes);
+      profile.clock.advance(1000 * lifeMs);
+      await broker.signIn(notes, 'any');
+      assert.deepEqual(issuer.authorized, ['client-1', 'client-1']);
+    });
+  });
+
+  it('is made anew where its port is taken, so that no strict issuer shows an error page (RFC 8252 §7.3)', async () => {
+    issuer.holdsToPorts = true;
+    const broker = await windowFor();
+    await broker.signIn(notes, 'any');
+    const [registered] = [...issuer.clients.values()].flatMap(({ redirectUris }) => redirectUris);
+    const taken = await listen('127.0.0.1', Number(new URL(registered ?? '').port));
+    try {
+      await broker.signIn(notes, 'any');
+    } finally {
+      await taken.close();
+    }
+    assert.deepEqual(issuer.pages, [302, 302]);
+    assert.deepEqual(issuer.authorized, ['client-1', 'client-2']);
+  });
+
+  describe('that it refuses to make', () => {
+    const refusals = {
+      'Keycloak’s trusted hosts': {
+        status: 403,
+        body: {
+          error: 'insufficient_scope',
+          error_description: "Policy 'Trusted Hosts' rejected request to client-registration service.",
+        },
+      },
+      'an initial access token that we have not': { status: 401, body: { error: 'invalid_token' } },
+      'a page': { status: 400, body: {} },
+    };
+    for (const [what, refusal] of Object.entries(refusals))
+      it(`is replaced by a client that the user enters: ${what}`, async () => {
+        issuer.refusal = refusal;
+        issuer.clients.set('mine', { redirectUris: [] });
+        const places: (string | undefined)[] = [];
+        profile.questions = {
+          ...noQuestions,
+          client: (_server, _issuer, redirectUri) => {
+            places.push(redirectUri);
+            return Promise.resolve({ clientId: 'mine' });
+          },
+        };
+        const broker = await windowFor();
+        await broker.signIn(notes, 'any');
+        await broker.signIn(notes, 'any');
+        assert.deepEqual(issuer.authorized, ['mine', 'mine']);
+        assert.deepEqual(places, ['http://127.0.0.1/callback']);
+      });
+
+    it('ends the sign-in with the reason where the user enters none', async () => {
+      issuer.refusal = { status: 403, body: { error: 'access_denied', error_description: 'Not you.' } };
+      profile.questions = { ...noQuestions, client: () => Promise.resolve(undefined) };
+      const broker = await windowFor();
+      await assert.rejects(
+        broker.signIn(notes, 'any'),
+        (error) =>
+          hasCode(error, 'registration_refused') && error.details['reason'] === '"access_denied: Not you."',
+      );
+      assert.deepEqual(issuer.pages, []);
+    });
+  });
+});

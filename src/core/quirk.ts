@@ -8,6 +8,8 @@ export interface Quirk {
   readonly omitResource?: boolean;
   /** It checks PKCE with S256 without saying so in its metadata (RFC 8414 §2). */
   readonly assumePkce?: boolean;
+  /** It gives out refresh tokens without a consent, and is not to be asked for one (OpenID Connect Core §11). */
+  readonly omitConsent?: boolean;
   /** What an authorization request needs beside the usual; a `prompt` is added to ours. */
   readonly parameters?: Readonly<Record<string, string>>;
   /** Scopes that it does not take from us, although its metadata lists them. */

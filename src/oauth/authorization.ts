@@ -70,10 +70,10 @@ export async function authorizationRequest(
   const { prompt: alwaysPrompt, ...always } = quirk.parameters ?? {};
   const prompts = [
     wishes.chooseAccount ? (quirk.prompts?.choose ?? choosingPrompt(server)) : undefined,
-    mustConsent ? quirk.prompts?.consent : undefined,
-    alwaysPrompt,
+    mustConsent ? (quirk.prompts?.consent ?? consentPrompt(server, scopes)) : undefined,
+    ...(alwaysPrompt?.split(' ') ?? []),
   ];
-  const prompt = prompts.filter((one) => one !== undefined).join(' ');
+  const prompt = [...new Set(prompts.filter((one) => one !== undefined))].join(' ');
   const scope = scopes.join(' ');
   const parameters = {
     // First, so that no exception takes the place of what protects the request.
@@ -186,6 +186,20 @@ function offeredScopes(server: AuthorizationServer): string[] {
   const offered = server.scopes_supported ?? [];
   const identity = offered.includes('openid') ? ['openid', 'profile', 'email'] : [];
   return [...identity, 'offline_access'].filter((scope) => offered.includes(scope));
+}
+
+/**
+ * The prompt without which an OpenID Provider ignores a wish for a refresh token, unless it has other reasons to grant
+ * it. Most have (Okta, Auth0, Keycloak), and at worst show their page of consent once more to whoever signs in again,
+ * which is seldom. Others have none (`oidc-provider`, and Logto on top of it): to ask them only when no refresh token came would
+ * send the user to the browser twice, and each time anew where none is ever given; not to ask, every hour. Entra ID
+ * alone is known to take it badly.
+ * @see OpenID Connect Core §11
+ */
+function consentPrompt(server: AuthorizationServer, scopes: readonly string[]): 'consent' | undefined {
+  if (!scopes.includes('offline_access') || server[quirks]?.omitConsent === true) return undefined;
+  const offered = server['prompt_values_supported'];
+  return !Array.isArray(offered) || offered.includes('consent') ? 'consent' : undefined;
 }
 
 /** The prompt that lets somebody else sign in, among those the server offers (OpenID Connect Core §3.1.2.1). */

@@ -13,9 +13,11 @@ export const knownQuirks: readonly Quirk[] = [
     '*.ciamlogin.com',
   ].map((host) => ({
     issuer: `https://${host}/*/v2.0`,
-    reason: 'Entra ID refuses “resource” beside scopes (AADSTS9010010), and checks PKCE without saying so',
+    reason:
+      'Entra ID refuses “resource” beside scopes (AADSTS9010010), checks PKCE without saying so, and answers “prompt=consent” with a wait for an administrator where users may not consent',
     omitResource: true,
     assumePkce: true,
+    omitConsent: true,
   })),
   ...['amazonaws.com', 'amazonaws.com.cn'].map((domain) => ({
     issuer: `https://cognito-idp.*.${domain}/*`,

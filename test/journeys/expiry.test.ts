@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { until } from '../support/broker-window.js';
+import type { TestAuthorizationServer } from '../support/authorization-server.js';
 import { serversSetting, useGround } from '../support/ground.js';
 import { answerRpc } from '../support/scripted-resource.js';
 
@@ -38,6 +39,32 @@ describe('a token that expires in mid-session', () => {
       assert.equal(issuer.counts().refreshes, expiry);
     }
     assert.equal(server.sessions.length, 1);
+  });
+
+  describe('at an issuer that gives a refresh token for a consent alone (OpenID Connect Core §11)', () => {
+    const tokens = (issuer: TestAuthorizationServer) =>
+      issuer.events.filter(({ kind }) => kind === 'refreshed').length;
+    const promptOf = (url = '') => new URL(url).searchParams.get('prompt');
+
+    it('is renewed, since the sign-in has asked for one', async () => {
+      const { issuer, window } = await ground.signedIn();
+      assert.equal(promptOf(window.editor.opened[0]), 'consent');
+      const { call } = await window.connect('tickets');
+      window.clock.leap(55_000);
+      assert.equal(await call('whoami'), 'alice@example.com (Alice)');
+      assert.equal(tokens(issuer), 1);
+    });
+
+    it('is not where the user has set that none be asked for', async () => {
+      const issuer = await ground.issuer();
+      const quirk = { 'mcpCredentials.issuerQuirks': { [issuer.issuer]: { omitConsent: true } } };
+      const servers = serversSetting([await ground.server(issuer)]);
+      const { window } = ground.window({ user: { ...servers, ...quirk } });
+      await window.signIn();
+      assert.equal(promptOf(window.editor.opened[0]), null);
+      window.clock.leap(55_000);
+      assert.equal(tokens(issuer), 0);
+    });
   });
 
   it('is renewed once for 50 calls in parallel that the server refuses', async () => {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import type { Client } from '../../src/core/client.js';
 import { hasCode, type ErrorCode } from '../../src/core/errors.js';
-import type { AuthorizationServer } from '../../src/oauth/authorization-server.js';
+import { quirks, type AuthorizationServer } from '../../src/oauth/authorization-server.js';
 import { keyFor } from '../../src/oauth/dpop.js';
 import {
   authorizationRequest,
@@ -147,6 +147,7 @@ describe('authorizationRequest', () => {
   });
 
   describe('says who should sign in (OpenID Connect Core §3.1.2.1)', () => {
+    const openId = { ...plain, scopes_supported: ['openid', 'profile', 'email'] };
     it('with a hint, when an account is wanted', async () => {
       const { asked } = await request(openId, { loginHint: 'alice@example.com' });
       assert.deepEqual([asked.get('login_hint'), asked.get('prompt')], ['alice@example.com', null]);
@@ -167,6 +168,28 @@ describe('authorizationRequest', () => {
         assert.equal((await request(server, { chooseAccount: true })).asked.get('prompt'), expected);
       });
     }
+  });
+
+  describe('asks for the consent without which no refresh token is given (OpenID Connect Core §11)', () => {
+    const rows: readonly (readonly [
+      string,
+      AuthorizationServer,
+      Partial<AuthorizationWishes>,
+      string | null,
+    ])[] = [
+      ['where one is offered', openId, {}, 'consent'],
+      ['beside the choice of an account', openId, { chooseAccount: true }, 'login consent'],
+      ['where the user has set that scope', plain, { scopes: ['offline_access'] }, 'consent'],
+      ['but not for a refresh token that is there', openId, { mustConsent: false }, null],
+      ['but not where none is offered', { ...plain, scopes_supported: ['openid'] }, {}, null],
+      ['but not a server without that prompt', { ...openId, prompt_values_supported: ['login'] }, {}, null],
+      ['but not one that gives it without', { ...openId, [quirks]: { omitConsent: true } }, {}, null],
+      ['once', { ...openId, [quirks]: { parameters: { prompt: 'login consent' } } }, {}, 'consent login'],
+    ];
+    for (const [what, server, changed, expected] of rows)
+      it(what, async () => {
+        assert.equal((await request(server, changed)).asked.get('prompt'), expected);
+      });
   });
 
   it('sends a nonce exactly when it asks for an ID token (OpenID Connect Core §3.1.2.1)', async () => {

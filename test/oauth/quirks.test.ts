@@ -117,12 +117,13 @@ describe('an exception', () => {
     assert.equal(other.asked.get('hd'), null);
   });
 
-  it('names no resource to Entra ID, and takes its PKCE for granted', async () => {
+  it('names no resource to Entra ID, takes its PKCE for granted, and asks for no consent that only an administrator could give', async () => {
     const server = serverOf('https://login.microsoftonline.com/tenant/v2.0', [], {
       code_challenge_methods_supported: undefined,
     });
     const { asked } = await request(server);
     assert.deepEqual([asked.get('resource'), asked.get('code_challenge_method')], [null, 'S256']);
+    assert.deepEqual([asked.get('scope'), asked.get('prompt')], ['read offline_access', null]);
     assert.deepEqual(resourceParameter(server, 'https://mcp.example.com'), {});
     assert.deepEqual(resourceParameter(serverOf('https://as.example.com'), 'a'), { resource: 'a' });
   });

@@ -110,7 +110,6 @@ export function buildProvider(given: {
     responseTypes: ['code'],
     pkce: { required: () => true },
     rotateRefreshToken: true,
-    issueRefreshToken: (_ctx, client) => Promise.resolve(client.grantTypeAllowed('refresh_token')),
     // Credentials outlive the browser's login session, as those of a desktop application do.
     expiresWithSession: () => Promise.resolve(false),
     ttl: {

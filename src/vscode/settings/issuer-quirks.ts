@@ -21,6 +21,7 @@ const readers: {
 } = {
   omitResource: flag,
   assumePkce: flag,
+  omitConsent: flag,
   mayOmitIss: flag,
   scopeParameter: (value) => text(value, '"scopeParameter"'),
   scopeSeparator: (value) => text(value, '"scopeSeparator"'),

@@ -11,6 +11,7 @@ describe('the setting mcpCredentials.issuerQuirks', () => {
     const all = {
       omitResource: true,
       assumePkce: false,
+      omitConsent: true,
       mayOmitIss: true,
       scopeParameter: 'user_scope',
       scopeSeparator: ',',

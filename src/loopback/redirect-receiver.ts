@@ -1,7 +1,8 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BrokerError } from '../core/errors.js';
 import type { RedirectReceiver, RedirectWait, SignInOutcome } from '../core/ports.js';
-import { listen, listenOn, type PortListener } from './http/listener.js';
+import { listen, type PortListener } from './http/listener.js';
+import { offeredTo, SharedPorts, type Take } from './http/shared-ports.js';
 
 const usualPath = '/callback';
 
@@ -29,11 +30,13 @@ export interface ReceiverParts {
 
 /**
  * Receives OAuth redirects on a loopback port of its own for each sign-in (RFC 8252 §7.3), or on a fixed one, for
- * authorization servers that compare it although RFC 8252 tells them not to. Opening throws `redirect_port_taken`.
+ * authorization servers that compare it although RFC 8252 tells them not to; several sign-ins share that and are told
+ * apart by their `state`. Opening throws `redirect_port_taken`.
  */
 export function redirectReceiver(parts: ReceiverParts): RedirectReceiver {
+  const shared = new SharedPorts();
   return {
-    open: (state, client) => open(parts, state, client),
+    open: (state, client) => open(parts, shared, state, client),
   };
 }
 
@@ -49,7 +52,12 @@ interface Place {
 
 type Asking = Parameters<RedirectReceiver['open']>[1];
 
-async function open(parts: ReceiverParts, state: string, client: Asking): Promise<RedirectWait> {
+async function open(
+  parts: ReceiverParts,
+  shared: SharedPorts,
+  state: string,
+  client: Asking,
+): Promise<RedirectWait> {
   const isFixed = client?.isRedirectFixed === true;
   let arrive: (redirect: URL) => void;
   let giveUp: (error: Error) => void;
@@ -60,17 +68,15 @@ async function open(parts: ReceiverParts, state: string, client: Asking): Promis
   arrived.catch(() => undefined); // Whoever waits is told; nobody waiting is no failure.
 
   let browser: ServerResponse | undefined;
-  const handle: RequestListener = (request, response) => {
+  const take: Take = (request, response) => {
     const hosts = parts.forward === undefined ? [`${place.host}:${listener.port}`] : undefined;
     const redirect = readRedirect(request, hosts, place.path, state);
-    if (redirect === undefined || browser !== undefined) {
-      response.writeHead(404, { connection: 'close' }).end();
-      return;
-    }
+    if (redirect === undefined || browser !== undefined) return false;
     browser = response;
     arrive(redirect);
+    return true;
   };
-  const { place, listener } = await listenAtFirst(placesFor(client, parts.place?.()), handle, isFixed);
+  const { place, listener } = await listenAtFirst(shared, placesFor(client, parts.place?.()), take, isFixed);
   const own = `http://${place.host}:${listener.port}${place.path}`;
   let redirectUri = own;
   try {
@@ -116,16 +122,17 @@ function placeOf(registered: string | undefined, isFixed: boolean): readonly Pla
 
 /** @throws BrokerError `redirect_port_taken` when none of `places` is free */
 async function listenAtFirst(
+  shared: SharedPorts,
   places: readonly Place[],
-  handle: RequestListener,
+  take: Take,
   isFixed: boolean,
 ): Promise<{ readonly place: Place; readonly listener: PortListener }> {
   let cause: unknown;
   for (const place of places) {
     const { port, preferredPort } = place;
-    if (port === undefined) return { place, listener: await listen(handle, preferredPort) };
+    if (port === undefined) return { place, listener: await listen(offeredTo([take]), preferredPort) };
     try {
-      return { place, listener: await listenOn(handle, port) };
+      return { place, listener: await shared.listen(port, take) };
     } catch (error) {
       cause = error;
     }

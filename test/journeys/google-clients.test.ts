@@ -39,7 +39,8 @@ describe('an authorization server to which the user brings a client', () => {
   const ground = useGround();
 
   async function google(...clients: ClientMetadata[]) {
-    const issuer = await ground.issuer({ clients, registration: false });
+    // As Google, which knows no `offline_access`.
+    const issuer = await ground.issuer({ clients, registration: false, freeRefreshTokens: true });
     const server = await ground.server(issuer);
     return {
       issuer,

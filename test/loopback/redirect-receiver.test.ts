@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
+import { hasCode } from '../../src/core/errors.js';
 import type { RedirectWait, SignInOutcome } from '../../src/core/ports.js';
 import { redirectReceiver } from '../../src/loopback/redirect-receiver.js';
 import { listen } from '../support/listener.js';
@@ -155,6 +156,79 @@ describe('the redirect receiver', () => {
     first.dispose();
     const third = await open(`http://127.0.0.1:${port}/callback`);
     assert.equal(portOf(third), port);
+  });
+
+  describe('at a fixed port', () => {
+    const answerAll = (...all: readonly RedirectWait[]) => all.forEach((wait) => wait.answer(signedIn));
+
+    async function fixedReceiver() {
+      const probe = await listen('127.0.0.1');
+      await probe.close();
+      const { port } = probe;
+      const receiver = redirectReceiver({
+        place: () => ({ host: '127.0.0.1', port }),
+        template: () => template(),
+        describe: (outcome) => ({ title: outcome.kind, message: outcome.server }),
+      });
+      const openOne = async (state: string) => {
+        const wait = await receiver.open(state);
+        opened.push(wait);
+        return wait;
+      };
+      return { port, open: openOne };
+    }
+
+    it('serves several sign-ins at once, each with the redirect that has its state', async () => {
+      const { port, open } = await fixedReceiver();
+      const [one, two] = await Promise.all([open('one'), open('two')]);
+      assert.deepEqual([portOf(one), portOf(two)], [port, port]);
+      const tabs = [get(one, '/callback?code=2&state=two'), get(one, '/callback?code=1&state=one')];
+      const codes = (await Promise.all([one.arrived, two.arrived])).map((url) =>
+        url.searchParams.get('code'),
+      );
+      answerAll(one, two);
+      assert.deepEqual(codes, ['1', '2']);
+      for (const tab of tabs) assert.equal((await tab).status, 200);
+    });
+
+    it('goes on for one when the other is given up or done, and tells strangers nothing', async () => {
+      const { open } = await fixedReceiver();
+      const [one, two, three] = [await open('one'), await open('two'), await open('three')];
+      one.dispose();
+      assert.equal((await get(two, '/callback?code=1&state=one')).status, 404);
+      const second = get(two, '/callback?code=2&state=two');
+      await two.arrived;
+      two.answer(signedIn);
+      two.dispose();
+      assert.equal((await second).status, 200);
+      const third = get(three, '/callback?code=3&state=three');
+      await three.arrived;
+      three.answer(signedIn);
+      assert.equal((await third).status, 200);
+    });
+
+    it('listens no more when the last one is done, and can do so again', async () => {
+      const { open } = await fixedReceiver();
+      const waits = [await open('one'), await open('two')];
+      for (const wait of waits) wait.dispose();
+      await assert.rejects(get(waits[0] ?? assert.fail(), '/callback?code=1&state=one'), {
+        code: 'ECONNREFUSED',
+      });
+      const again = await open('three');
+      assert.equal((await get(again, '/callback?state=other')).status, 404);
+    });
+
+    it('says that a stranger has taken it, each time, until it is free', async () => {
+      const { port, open } = await fixedReceiver();
+      const stranger = await listen('127.0.0.1', port);
+      try {
+        for (const state of ['one', 'two'])
+          await assert.rejects(open(state), (error) => hasCode(error, 'redirect_port_taken'));
+      } finally {
+        await stranger.close();
+      }
+      await open('three');
+    });
   });
 
   it('does not take the port of a stranger for its own', async () => {

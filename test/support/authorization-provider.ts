@@ -37,6 +37,8 @@ export function buildProvider(given: {
   readonly registrationManagement: boolean;
   /** Whether every authorization request must be sent ahead (RFC 9126). */
   readonly pushedRequests: boolean;
+  /** Whether whoever may have a refresh token gets one without `offline_access`, which takes a consent. */
+  readonly freeRefreshTokens: boolean;
   /** What a token for a resource says it is for. */
   readonly audienceFor: (resource: string) => string;
   /** Asked whenever an access token is issued, so that a test can change it. */
@@ -110,6 +112,9 @@ export function buildProvider(given: {
     responseTypes: ['code'],
     pkce: { required: () => true },
     rotateRefreshToken: true,
+    ...(given.freeRefreshTokens && {
+      issueRefreshToken: (_ctx, client) => Promise.resolve(client.grantTypeAllowed('refresh_token')),
+    }),
     // Credentials outlive the browser's login session, as those of a desktop application do.
     expiresWithSession: () => Promise.resolve(false),
     ttl: {

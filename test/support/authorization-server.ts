@@ -27,6 +27,8 @@ export interface AuthorizationServerOptions {
   readonly registrationManagement?: boolean;
   /** Whether every authorization request must be sent ahead (RFC 9126). */
   readonly pushedRequests?: boolean;
+  /** Whether whoever may have a refresh token gets one without `offline_access`, which takes a consent. */
+  readonly freeRefreshTokens?: boolean;
   /** Whether it binds tokens to keys (RFC 9449), and then demands its own nonce in every proof. */
   readonly bindsTokens?: boolean;
   readonly clients?: readonly ClientMetadata[];
@@ -105,6 +107,7 @@ export async function startAuthorizationServer(
     clientDocuments,
     registration,
     audienceFor: options.audienceFor ?? ((resource) => resource),
+    freeRefreshTokens: options.freeRefreshTokens ?? false,
     bindsTokens: options.bindsTokens ?? false,
     registrationManagement,
     pushedRequests,

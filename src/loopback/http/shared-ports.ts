@@ -1,0 +1,55 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { listenOn, type PortListener } from './listener.js';
+
+/** Answers a request if it is its own, and says whether it was. */
+export type Take = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+interface SharedPort {
+  readonly listening: Promise<PortListener>;
+  readonly takes: Set<Take>;
+}
+
+/** Fixed ports of 127.0.0.1 that several of us may wait at, each for requests of its own. */
+export class SharedPorts {
+  readonly #open = new Map<number, SharedPort>();
+
+  /**
+   * Listens on `port` and no other, beside whoever of us does so already. What nobody takes learns nothing.
+   * @returns what the last one who closes it ends for all
+   * @throws (from the result) Error when somebody else has taken the port
+   */
+  async listen(port: number, take: Take): Promise<PortListener> {
+    const shared = this.#open.get(port) ?? this.#begin(port);
+    shared.takes.add(take);
+    const listener = await shared.listening;
+    let isLast = false;
+    const close = (force: boolean) => {
+      if (shared.takes.delete(take) && shared.takes.size === 0) {
+        isLast = true;
+        this.#end(port, shared);
+      }
+      if (isLast) listener.close(force);
+    };
+    return { port, close };
+  }
+
+  #begin(port: number): SharedPort {
+    const takes = new Set<Take>();
+    const shared = { takes, listening: listenOn(offeredTo(takes), port) };
+    this.#open.set(port, shared);
+    shared.listening.catch(() => this.#end(port, shared));
+    return shared;
+  }
+
+  #end(port: number, shared: SharedPort): void {
+    if (this.#open.get(port) === shared) this.#open.delete(port);
+  }
+}
+
+/** The answer to a request: that of the first of `takes` whose it is, else none. */
+export const offeredTo =
+  (takes: Iterable<Take>) =>
+  (request: IncomingMessage, response: ServerResponse): void => {
+    for (const take of takes) if (take(request, response)) return;
+    response.writeHead(404, { connection: 'close' }).end();
+  };

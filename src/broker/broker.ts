@@ -73,7 +73,7 @@ export class Broker implements TokenSource {
     const issuers = new Issuers(fetch, clock, closing, rules.issuerQuirks, isTyped, parts.drivers);
     const reaches = new Reaches(issuers, allowedOrigins);
     const servers: BoundServers = new BoundServers(bindings, vault, parts.audit, reaches, issuers);
-    const grants = new Grants({ ...parts, issuers });
+    const grants = new Grants({ ...parts, issuers, vault });
     const sessions = new Sessions({ ...parts, ledger: ledgers.sessions }, rules);
     const held = { leases, vault, servers, holdings, departures: new Departures(), issuers };
     const renewals = new Renewals({ ...parts, ...held, bindings, grants, closing });

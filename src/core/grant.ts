@@ -12,17 +12,19 @@ export type ProtocolGrant =
   | { readonly kind: 'jwt_bearer'; readonly tokenFile: string }
   /** A token of somebody else is exchanged (RFC 8693 §2.1). */
   | { readonly kind: 'token_exchange'; readonly tokenFile: string; readonly tokenType: string }
-  /**
-   * An organization's identity provider vouches for a user, whose ID token lies in the file (MCP extension
-   * `enterprise-managed-authorization`).
-   */
-  | {
-      readonly kind: 'identity_assertion';
-      readonly tokenFile: string;
-      readonly idpIssuer: string;
-      /** A public client at the identity provider. */
-      readonly idpClientId: string;
-    };
+  | IdentityAssertion;
+
+/**
+ * An organization's identity provider vouches for a user, whose ID token lies in the file (MCP extension
+ * `enterprise-managed-authorization`).
+ */
+export interface IdentityAssertion {
+  readonly kind: 'identity_assertion';
+  readonly tokenFile: string;
+  readonly idpIssuer: string;
+  /** A client at the identity provider; what proves it, if anything does, is asked for and kept as a registration. */
+  readonly idpClientId: string;
+}
 
 /** Whether both are one grant, however their members are ordered; or both none. */
 export function isSameGrant(one: Grant | undefined, other: Grant | undefined): boolean {

@@ -84,7 +84,7 @@ export class Spending {
     if (!this.#brake.admits(name))
       return { kind: 'unavailable', error: tooMany(this.#brake.opensAtMs(name)) };
     const { client, tokens } = credential;
-    const said = await (tokens.refreshToken === undefined
+    const said = await (tokens.refreshToken === undefined || isRepeated(credential)
       ? this.#repeat(credential)
       : this.#spend(credential, tokens.refreshToken, lease, seen));
     if (said.kind !== 'refused') return said;
@@ -272,9 +272,14 @@ const clientRefused = (
     details: { error, reason: JSON.stringify(description), issuer },
   });
 
-/** Whether there is nothing to spend, and no login of a person that may have ended: whoever refuses today may give a token tomorrow, without the user. */
+/**
+ * Whether there is nothing to spend, and no login of a person that may have ended: whoever refuses today may give a token
+ * tomorrow, without the user. A refresh token beside a grant of the protocol, which an earlier version has kept, counts
+ * for nothing.
+ */
 const isRepeated = ({ grant, tokens: { refreshToken, loginDigest } }: LiveCredential): boolean =>
-  grant !== undefined && refreshToken === undefined && loginDigest === undefined;
+  grant !== undefined &&
+  (grant.kind !== 'google' || (refreshToken === undefined && loginDigest === undefined));
 
 /** Why there is no token although the login was taken. */
 const laterRefused = (

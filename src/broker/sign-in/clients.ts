@@ -1,8 +1,9 @@
 import type { Account } from '../../core/account.js';
-import type { Client, ClientAuthMethod } from '../../core/client.js';
+import type { Client } from '../../core/client.js';
 import { ruleFor } from '../../core/client-rule.js';
 import { covers } from '../../core/address.js';
 import { BrokerError, describeError, hasCode } from '../../core/errors.js';
+import type { IdentityAssertion } from '../../core/grant.js';
 import type { Clock, Fetch, Log, RedirectWait } from '../../core/ports.js';
 import type { Questions } from '../../core/questions.js';
 import type { Server } from '../../core/server.js';
@@ -12,6 +13,7 @@ import { deleteRegistration } from '../../oauth/registration-management.js';
 import { registerClient } from '../../oauth/registration.js';
 import type { CredentialVault } from '../../vault/credentials.js';
 import type { IndexEntry } from '../../vault/records/index-entry.js';
+import { methodFor, secretMethod } from '../state/client-method.js';
 import { cancelled } from '../state/failures.js';
 import type { Issuers } from '../state/issuers.js';
 import { noClientFor, type FoundClient, type OwnClients } from '../state/own-clients.js';
@@ -29,7 +31,7 @@ export interface ClientsParts {
   readonly vault: CredentialVault;
   /** Those that the user has brought for issuers which register none. */
   readonly own: OwnClients;
-  readonly issuers: Pick<Issuers, 'clientlessAt' | 'driverOf' | 'isIrreplaceable'>;
+  readonly issuers: Pick<Issuers, 'clientlessAt' | 'driverOf' | 'isIrreplaceable' | 'metadata'>;
   readonly reaches: Pick<Reaches, 'signedInAt'>;
 }
 
@@ -161,7 +163,9 @@ export class Clients {
    */
   async forgetIfUnknown(client: Client, error: unknown): Promise<void> {
     const { vault, log } = this.parts;
-    const isTold = hasCode(error, 'client_refused');
+    // It may have been the identity provider's, who has clients of its own.
+    const isTold =
+      hasCode(error, 'client_refused') && (error.details['issuer'] ?? client.issuer) === client.issuer;
     const mayBe = client.source === 'dynamic' && hasCode(error, 'sign_in_timeout');
     if (this.parts.issuers.isIrreplaceable(client) || (!isTold && !mayBe)) return;
     await vault.forgetClient(client).catch((failure: unknown) => {
@@ -222,6 +226,26 @@ export class Clients {
     return this.parts.vault.list().some((one) => one.account.issuer === issuer && one.clientId === clientId);
   }
 
+  /**
+   * Asks what proves that a client of the settings is one to an identity provider that has refused it as it was, and
+   * keeps that.
+   * @throws BrokerError as `Issuers.metadata`; `sign_in_cancelled` when the user leaves the question
+   */
+  async prove(
+    { server, questions }: Pick<ClientWish, 'server' | 'questions'>,
+    { idpIssuer, idpClientId: clientId }: IdentityAssertion,
+    resource: string,
+  ): Promise<void> {
+    const idp = await this.parts.issuers.metadata(idpIssuer, resource);
+    const authMethod = methodFor(idp, undefined, true);
+    const isKey = authMethod === 'private_key_jwt';
+    const what = isKey ? 'private key' : 'client secret';
+    const proof = await questions.proof(server.id, idp.issuer, clientId, what);
+    if (proof === undefined) throw cancelled();
+    const client = { issuer: idp.issuer, clientId, authMethod, source: 'configured' } satisfies Client;
+    await this.#save({ ...client, ...(isKey ? { privateKey: proof } : { clientSecret: proof }) });
+  }
+
   async #configured(
     server: Server,
     issuer: AuthorizationServer,
@@ -271,26 +295,6 @@ async function entered(
     source: 'entered',
   } satisfies Client;
 }
-
-/** A client of the settings is public where that is possible, unless its secret is known already. */
-function methodFor(
-  { token_endpoint_auth_methods_supported: offered = ['none'] }: AuthorizationServer,
-  stored: Client | undefined,
-  mustProve: boolean,
-): ClientAuthMethod {
-  if (stored?.clientSecret !== undefined) return secretMethod(offered);
-  if (stored?.privateKey !== undefined) return 'private_key_jwt';
-  if (offered.includes('none') && !mustProve) return 'none';
-  const isKeyAlone =
-    offered.includes('private_key_jwt') && !offered.some((one) => one.startsWith('client_secret'));
-  return isKeyAlone ? 'private_key_jwt' : secretMethod(offered);
-}
-
-/** RFC 6749 §2.3.1: Basic is what every server with secrets serves. */
-const secretMethod = (offered: readonly string[] = []): ClientAuthMethod =>
-  offered.includes('client_secret_post') && !offered.includes('client_secret_basic')
-    ? 'client_secret_post'
-    : 'client_secret_basic';
 
 /**
  * Refuses to take a client of the settings to an authorization server that has come in the place of its own.

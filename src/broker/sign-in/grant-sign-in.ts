@@ -1,5 +1,5 @@
 import type { Client } from '../../core/client.js';
-import { BrokerError } from '../../core/errors.js';
+import { BrokerError, hasCode } from '../../core/errors.js';
 import type { ProtocolGrant } from '../../core/grant.js';
 import { grantedOrThrow } from '../../oauth/token-answer.js';
 import type { Clients } from './clients.js';
@@ -15,7 +15,7 @@ export interface GrantSignInParts {
 /**
  * A sign-in that needs no browser: the first request of a grant that is repeated from then on.
  * @param finish - makes an account of what was granted, and keeps it
- * @throws BrokerError as `Clients.known` and `Grants.request`; `authorization_denied`, `client_refused`,
+ * @throws BrokerError as `Clients.known`, `Clients.prove` and `Grants.request`; `authorization_denied`, `client_refused`,
  *   `issuer_unreachable` for what the token endpoint answers
  */
 export async function signInByGrant(
@@ -34,7 +34,14 @@ export async function signInByGrant(
   signal.throwIfAborted();
   try {
     const wishes = { resource, scopes, ...(dpopKey && { dpopKey }) };
-    const tokens = grantedOrThrow(await grants.request(issuer, client, grant, wishes), issuer.issuer);
+    const ask = () => grants.request(issuer, client, grant, wishes);
+    const answer = await ask().catch(async (error: unknown) => {
+      if (grant.kind !== 'identity_assertion' || !hasCode(error, 'client_refused')) throw error;
+      await clients.prove({ server, questions }, grant, resource);
+      signal.throwIfAborted();
+      return ask();
+    });
+    const tokens = grantedOrThrow(answer, issuer.issuer);
     return await finish(client, { tokens, scopes, grant });
   } catch (error) {
     await clients.forgetIfUnknown(client, error);

@@ -1,6 +1,6 @@
 import type { Client } from '../../core/client.js';
 import { BrokerError } from '../../core/errors.js';
-import type { IssuerGrant, ProtocolGrant } from '../../core/grant.js';
+import type { IdentityAssertion, IssuerGrant, ProtocolGrant } from '../../core/grant.js';
 import type { IssuerAnswer, IssuerGrantWishes } from '../../core/issuer-driver.js';
 import type { Clock, Fetch, ReadTokenFile } from '../../core/ports.js';
 import { guardedFetch } from '../../oauth/guarded-fetch.js';
@@ -14,6 +14,8 @@ import {
   type GrantWishes,
 } from '../../oauth/repeatable-grant.js';
 import type { TokenAnswer } from '../../oauth/token-answer.js';
+import type { CredentialVault } from '../../vault/credentials.js';
+import { methodFor } from './client-method.js';
 import type { Issuers } from './issuers.js';
 
 export interface GrantsParts {
@@ -21,6 +23,8 @@ export interface GrantsParts {
   readonly clock: Clock;
   readonly issuers: Issuers;
   readonly readTokenFile: ReadTokenFile;
+  /** Where it is known what proves a client to an identity provider. */
+  readonly vault: Pick<CredentialVault, 'client'>;
 }
 
 /** The grants that need no user, for the first token and for every one after it. */
@@ -29,7 +33,10 @@ export class Grants {
 
   /**
    * Asks for a token by `grant`.
-   * @throws BrokerError `token_file_unusable`; as `requestGrant`, and for an identity provider as `Issuers.metadata`
+   * @returns never a refresh token: the grant is repeated, and outlives whatever would be refused
+   * @throws BrokerError `token_file_unusable`; as `requestGrant`, and for an identity provider as `Issuers.metadata`;
+   *   `client_refused` when it does not take its client, whose issuer is in `details.issuer`
+   * @see RFC 6749 §4.4.3
    */
   async request(
     server: AuthorizationServer,
@@ -38,8 +45,8 @@ export class Grants {
     wishes: GrantWishes,
   ): Promise<TokenAnswer> {
     const { fetch, clock, readTokenFile } = this.parts;
-    const ask = (request: Parameters<typeof requestGrant>[3]) =>
-      requestGrant(fetch, server, client, request, wishes, clock.nowMs());
+    const ask = async (request: Parameters<typeof requestGrant>[3]) =>
+      withoutRefreshToken(await requestGrant(fetch, server, client, request, wishes, clock.nowMs()));
     switch (grant.kind) {
       case 'client_credentials':
         return ask(clientCredentials());
@@ -72,20 +79,41 @@ export class Grants {
   /** The assertion of the identity provider about its user, for `server`. */
   async #vouched(
     server: AuthorizationServer,
-    { idpIssuer, idpClientId, tokenFile }: Extract<ProtocolGrant, { kind: 'identity_assertion' }>,
+    { idpIssuer, idpClientId, tokenFile }: IdentityAssertion,
     resource: string,
   ): Promise<TokenAnswer> {
-    const { fetch, clock, issuers, readTokenFile } = this.parts;
+    const { fetch, clock, issuers, readTokenFile, vault } = this.parts;
     const idp = await issuers.metadata(idpIssuer, resource);
-    const client: Client = {
+    const stored = await vault.client(idp.issuer, idpClientId);
+    const known: Client = stored ?? {
       issuer: idp.issuer,
       clientId: idpClientId,
       authMethod: 'none',
       source: 'configured',
     };
+    const client = { ...known, authMethod: methodFor(idp, stored, false) };
+    const isProvable =
+      client.authMethod === 'none' || (client.clientSecret ?? client.privateKey) !== undefined;
+    if (!isProvable) throw clientRefused(client, 'invalid_client', '');
     const request = identityAssertion(await readTokenFile(tokenFile), server.issuer);
-    return requestGrant(fetch, idp, client, request, { resource, scopes: [] }, clock.nowMs());
+    const wishes = { resource, scopes: [] };
+    const answer = await requestGrant(fetch, idp, client, request, wishes, clock.nowMs());
+    if (answer.kind === 'refused' && answer.reason === 'client-gone')
+      throw clientRefused(client, answer.error, answer.description);
+    return answer;
   }
+}
+
+/** Thrown, so that nobody takes it for the word of the authorization server about its own client. */
+const clientRefused = ({ issuer, clientId }: Client, error: string, description: string): BrokerError =>
+  new BrokerError('client_refused', 'The identity provider does not take its client.', {
+    details: { error, reason: JSON.stringify(description), issuer, clientId },
+  });
+
+function withoutRefreshToken(answer: TokenAnswer): TokenAnswer {
+  if (answer.kind !== 'granted') return answer;
+  const { refreshToken: _, grantLifetimeSeconds: __, ...tokens } = answer.tokens;
+  return { ...answer, tokens };
 }
 
 /** An issuer's own answer in the form of a token endpoint's. */

@@ -591,7 +591,7 @@ describe('the refresher', () => {
           () => false,
           [driver],
         );
-        const grants = new Grants({ fetch, clock, issuers, readTokenFile });
+        const grants = new Grants({ fetch, clock, issuers, readTokenFile, vault });
         return refresherOf(mine, { issuers, grants });
       }
 

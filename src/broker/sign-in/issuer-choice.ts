@@ -21,15 +21,19 @@ export interface ChoiceParts {
  */
 export async function chooseIssuer(
   { server, vault, questions }: ChoiceParts,
-  { resource, issuers }: ProtectedResource,
+  { resource, issuers: named }: ProtectedResource,
   before?: string,
 ): Promise<string> {
   const wanted = server.auth.issuer;
+  // One that is named twice is no choice.
+  const issuers = named.filter(
+    (one, place) => named.findIndex((other) => isSameIssuer(one, other)) === place,
+  );
   const [first, ...others] = issuers;
   if (first === undefined) return wanted ?? new URL(server.url).origin;
   if (wanted !== undefined) {
-    const named = issuers.find((issuer) => isSameIssuer(issuer, wanted));
-    if (named !== undefined) return named;
+    const found = issuers.find((issuer) => isSameIssuer(issuer, wanted));
+    if (found !== undefined) return found;
     throw new BrokerError('issuer_not_offered', `${server.url} does not name ${wanted}.`, {
       details: { issuer: wanted, offered: JSON.stringify(issuers.slice(0, 10)) },
     });

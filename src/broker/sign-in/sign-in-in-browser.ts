@@ -88,7 +88,7 @@ async function authorize(
 ): Promise<Grant> {
   const { signal } = wish;
   const { authorizationServer, client, resource, scopes, isCovered, state, wait, domain, dpopKey } = flow;
-  const loginHint = hintFor(wish);
+  const loginHint = hintFor(wish, authorizationServer.issuer);
   const built = await authorizationRequest(authorizationServer, client, {
     resource: resource.resource,
     redirectUri: wait.redirectUri,
@@ -113,8 +113,12 @@ async function authorize(
   return { tokens, scopes: request.scopes };
 }
 
-/** An account without a subject has no name that the authorization server would know. */
-function hintFor({ account, server }: SignInWish): string | undefined {
+/**
+ * An account without a subject has no name that the authorization server would know, and who somebody is at one is not
+ * for another to know, which the server may have named in its place.
+ */
+function hintFor({ account, server }: SignInWish, issuer: string): string | undefined {
+  if (account !== undefined && account.issuer !== issuer) return undefined;
   return account === undefined || account.subject === '' ? server.auth.account : account.label;
 }
 

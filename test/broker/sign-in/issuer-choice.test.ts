@@ -82,6 +82,45 @@ describe('a resource with two authorization servers (RFC 9728 §7.6)', () => {
     await assert.rejects(broker.signIn(notes, 'any'), (error) => hasCode(error, 'issuer_not_offered'));
   });
 
+  it('asks nobody about one that is named twice, with and without a slash', async () => {
+    const [name = ''] = names;
+    resource.metadata = { authorization_servers: [name, `${name}/`, name] };
+    try {
+      const { broker } = window();
+      await broker.setServers([serverAt(resource.url)]);
+      assert.equal((await broker.signIn(notes, 'any')).issuer, name);
+      resource.metadata = { authorization_servers: [`${name}/`, name] };
+      assert.equal((await broker.signIn(notes, 'same')).issuer, name);
+      assert.deepEqual(asked, []);
+    } finally {
+      resource.metadata = { authorization_servers: names };
+    }
+  });
+
+  it('tells no account of the one to the other, which the server has named in its place', async () => {
+    const [one = '', two = ''] = names;
+    resource.metadata = { authorization_servers: [one] };
+    try {
+      const { broker, visits } = window();
+      await broker.setServers([serverAt(resource.url)]);
+      await broker.signIn(notes, 'any');
+      await broker.signIn(notes, 'same');
+      resource.metadata = { authorization_servers: [two] };
+      await broker.signIn(notes, 'same');
+      const asked = (await Promise.all(visits)).map(({ visited }) => new URL(visited[0] ?? ''));
+      assert.deepEqual(
+        asked.map(({ origin, searchParams }) => [origin, searchParams.get('login_hint')]),
+        [
+          [one, null],
+          [one, 'alice@example.com'],
+          [two, null],
+        ],
+      );
+    } finally {
+      resource.metadata = { authorization_servers: names };
+    }
+  });
+
   it('does not sign in when the user leaves the question', async () => {
     const { broker, visits } = window();
     await broker.setServers([serverAt(resource.url)]);

@@ -13,11 +13,12 @@ import { deleteRegistration } from '../../oauth/registration-management.js';
 import { registerClient } from '../../oauth/registration.js';
 import type { CredentialVault } from '../../vault/credentials.js';
 import type { IndexEntry } from '../../vault/records/index-entry.js';
-import { methodFor, secretMethod } from '../state/client-method.js';
+import { methodFor } from '../state/client-method.js';
 import { cancelled } from '../state/failures.js';
 import type { Issuers } from '../state/issuers.js';
 import { noClientFor, type FoundClient, type OwnClients } from '../state/own-clients.js';
 import type { Reaches } from '../state/reaches.js';
+import { askForClient } from './entered-client.js';
 import { mayServe, serves } from './registration-use.js';
 
 export interface ClientsParts {
@@ -148,7 +149,7 @@ export class Clients {
         return known;
       }
       if (hasCode(error, 'issuer_unreachable')) throw error;
-      const client = await entered(server, issuer, questions, redirect?.registrableUri);
+      const client = await askForClient(server, issuer, questions, redirect?.registrableUri);
       if (client !== undefined) return client;
       throw hasCode(error, 'registration_refused') ? error : cancelled();
     });
@@ -275,25 +276,6 @@ export class Clients {
       log.warn(`Our registration at ${JSON.stringify(client.issuer)} was not saved: ${describeError(error)}`);
     });
   }
-}
-
-async function entered(
-  server: Server,
-  { issuer, token_endpoint_auth_methods_supported: offered }: AuthorizationServer,
-  questions: Questions,
-  redirectUri: string | undefined,
-) {
-  const entered = await questions.client(server.id, issuer, redirectUri);
-  if (entered === undefined) return undefined;
-  const { clientId, clientSecret } = entered;
-  const authMethod = clientSecret === undefined ? 'none' : secretMethod(offered);
-  return {
-    issuer,
-    clientId,
-    ...(clientSecret !== undefined && { clientSecret }),
-    authMethod,
-    source: 'entered',
-  } satisfies Client;
 }
 
 /**

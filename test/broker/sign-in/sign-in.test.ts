@@ -421,18 +421,18 @@ describe('a sign-in', () => {
     it('for nobody in particular the first time, with the resource and its scopes', async () => {
       assert.deepEqual(await asked({}), {
         hint: null,
-        prompt: null,
+        prompt: 'consent',
         scope: 'openid profile email offline_access mcp:read',
         resource: mcp.url,
       });
     });
     it('for the account in the settings', async () => {
       const { hint, prompt } = await asked({ account: 'alice@example.com' });
-      assert.deepEqual([hint, prompt], ['alice@example.com', null]);
+      assert.deepEqual([hint, prompt], ['alice@example.com', 'consent']);
     });
     it('for the same account, when it signs in again', async () => {
       const { hint, prompt } = await asked({ knows: true, who: 'same' });
-      assert.deepEqual([hint, prompt], ['alice@example.com', null]);
+      assert.deepEqual([hint, prompt], ['alice@example.com', 'consent']);
     });
     it('for another account than the one of which a call needs more: for that, and not for what the first was granted', async () => {
       const browsers = [at('alice'), at('bob')];
@@ -460,7 +460,7 @@ describe('a sign-in', () => {
 
     it('to let the user choose, when there is somebody already', async () => {
       const { hint, prompt } = await asked({ knows: true, who: 'any' });
-      assert.deepEqual([hint, prompt], [null, 'select_account']);
+      assert.deepEqual([hint, prompt], [null, 'select_account consent']);
     });
   });
 

@@ -60,6 +60,8 @@ export class OAuthClient {
       code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
       code_challenge_method: 'S256',
       scope: choice.scope ?? 'openid email profile offline_access mcp:read mcp:write',
+      // Without it no refresh token is given (OpenID Connect Core §11).
+      prompt: 'consent',
       resource: choice.resource,
       state,
       ...choice.parameters,

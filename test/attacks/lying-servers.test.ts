@@ -153,11 +153,10 @@ describe('words in an address or a refusal', () => {
     });
     await window.ready;
     const words = 'No.\r\n2026-01-01 info Signed in. [Sign In](command:evil)';
-    issuer.failNext('registration', {
-      status: 400,
-      body: { error: 'invalid_redirect_uri', error_description: words },
-    });
+    const refusal = { status: 400, body: { error: 'invalid_redirect_uri', error_description: words } };
+    issuer.failNext('registration', refusal, 2);
     const run = window.run('signIn');
+    (await window.editor.window.input(/enter its client ID/)).hide();
     const failure = await window.editor.window.message(
       /refused to register this editor: "invalid_redirect_uri: No\./,
     );

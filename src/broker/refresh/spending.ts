@@ -1,7 +1,7 @@
 import { sameAccount, type Account } from '../../core/account.js';
 import { isLookedAfter } from '../../core/client.js';
 import { keyOf, keyText, type LiveCredential } from '../../core/credential.js';
-import { BrokerError, describeError, hasCode } from '../../core/errors.js';
+import { BrokerError, describeError } from '../../core/errors.js';
 import type { IssuerGrant } from '../../core/grant.js';
 import type { ExchangedLogin, IssuedToken } from '../../core/issuer-driver.js';
 import type { HeldLease } from '../../core/lease.js';
@@ -16,6 +16,7 @@ import { Brake } from '../state/brake.js';
 import { refused, tooMany } from '../state/failures.js';
 import { asTokenAnswer, type Grants } from '../state/grants.js';
 import type { Issuers } from '../state/issuers.js';
+import { asBrokerError, clientRefused, laterRefused, tokenRefused, tookOver } from './spending-errors.js';
 
 /**
  * Tokens of five seconds are legitimate and need fifteen; more than this is a loop, whatever its cause. Each window counts
@@ -242,36 +243,6 @@ export class Spending {
   }
 }
 
-/** What kept a renewal from coming to an end, as the code that callers get. */
-export function asBrokerError(error: unknown): BrokerError {
-  const known = [
-    'issuer_unreachable',
-    'tls_untrusted',
-    'record_elsewhere',
-    'renewed_elsewhere',
-    'renewing_elsewhere',
-    'vault_write_failed',
-    'too_many_attempts',
-    'token_file_unusable',
-    'client_key_unusable',
-    'client_refused',
-    'token_refused',
-    'delegation_missing',
-    'clock_wrong',
-    'wrong_account',
-  ] as const;
-  if (hasCode(error, ...known)) return error;
-  return new BrokerError('issuer_unreachable', 'The token could not be renewed.', { cause: error });
-}
-
-const clientRefused = (
-  issuer: string,
-  { error, description }: Extract<TokenAnswer, { kind: 'refused' }>,
-): BrokerError =>
-  new BrokerError('client_refused', 'The issuer does not take the client.', {
-    details: { error, reason: JSON.stringify(description), issuer },
-  });
-
 /**
  * Whether there is nothing to spend, and no login of a person that may have ended: whoever refuses today may give a token
  * tomorrow, without the user. A refresh token beside a grant of the protocol, which an earlier version has kept, counts
@@ -281,17 +252,6 @@ const isRepeated = ({ grant, tokens: { refreshToken, loginDigest } }: LiveCreden
   grant !== undefined &&
   (grant.kind !== 'google' || (refreshToken === undefined && loginDigest === undefined));
 
-/** Why there is no token although the login was taken. */
-const laterRefused = (
-  { account, client }: LiveCredential,
-  answer: Extract<TokenAnswer, { kind: 'refused' }>,
-): BrokerError =>
-  answer.reason === 'other-account'
-    ? new BrokerError('wrong_account', 'Somebody else has logged in.', {
-        details: { wanted: account.label, got: answer.description, source: 'file' },
-      })
-    : tokenRefused(client.issuer, answer);
-
 /** What came in the place of the refresh token that was `sent`. */
 const exchangedIn = (
   { refreshToken, loginDigest }: IssuedToken,
@@ -300,17 +260,6 @@ const exchangedIn = (
   refreshToken === undefined || sent?.equals(refreshToken) === true
     ? {}
     : { exchanged: { refreshToken, ...(loginDigest !== undefined && { loginDigest }) } };
-
-const tokenRefused = (
-  issuer: string,
-  { error, description }: Extract<TokenAnswer, { kind: 'refused' }>,
-): BrokerError =>
-  new BrokerError('token_refused', 'The issuer gives no token now.', {
-    details: { error, reason: JSON.stringify(description === '' ? error : description), issuer },
-  });
-
-/** The note about the attempt stays: by now, it may be the other window's. */
-const tookOver = (): BrokerError => new BrokerError('renewing_elsewhere', 'Another window took over.');
 
 /** An answer that says "not now" was given instead of tokens; without one, they may have been on their way. */
 const mayBeSpent = ({ code, details }: BrokerError): boolean =>

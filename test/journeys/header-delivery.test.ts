@@ -121,17 +121,25 @@ describe('a token that is delivered in a header', () => {
     it(`goes nowhere when the editor would ask ${asked} in the place of ${configured}`, async () => {
       const { resource, window } = await signedInAt(configured);
       await assert.rejects(window.editor.resolve('tickets'), (error: Error) => {
-        assert.ok(error.message.includes(` to ${resource.url}${asked}, `), error.message);
+        const [place = ''] = asked.split('?');
+        assert.ok(error.message.includes(` to ${resource.url}${place}, `), error.message);
         return /Take "delivery" out of its entry/.test(error.message);
       });
     });
   }
 
-  it('reaches an address that the editor only writes in another way', async () => {
-    const { window } = await signedInAt('/t%C3%A9am%20a?q=a+b%23c');
-    const { headers } = await window.editor.resolve('tickets');
-    assert.match(headers['Authorization'] ?? '', /^Bearer ./);
-  });
+  for (const path of [
+    '/t%C3%A9am%20a?q=a+b%23c',
+    '/%c3%bcber/%7Ebob/%40scope/a%3Ab%7Cc',
+    '/tools?features=database%2Cdocs&k=abc%3D%3D&a%5B%5D=1',
+    '/tools?',
+  ]) {
+    it(`reaches ${path}, which the editor only writes in another way`, async () => {
+      const { window } = await signedInAt(path);
+      const { headers } = await window.editor.resolve('tickets');
+      assert.match(headers['Authorization'] ?? '', /^Bearer ./);
+    });
+  }
 
   it('cannot be one that is bound to a key: that needs a proof with each request', async () => {
     const issuer = await ground.issuer({ bindsTokens: true });

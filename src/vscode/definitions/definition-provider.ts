@@ -189,10 +189,19 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
 /** The editor decodes what it asks, so that an encoded slash leads to another place, for which the token is not. */
 function requireUnchanged(url: string, uri: Uri): void {
   const asked = uri.toString(true);
-  if (URL.canParse(asked) && new URL(asked).href === new URL(url).href) return;
-  throw new BrokerError('address_changed', 'The editor would ask another address.', {
-    details: { address: asked },
+  if (URL.canParse(asked) && placeAt(asked) === placeAt(url)) return;
+  // A query may hold a key.
+  const [address = asked] = asked.split('?');
+  throw new BrokerError('address_changed', 'The editor would ask another address.', { details: { address } });
+}
+
+/** An address in one spelling of many; what an escape keeps from being read as a part of the address stays escaped. */
+function placeAt(url: string): string {
+  const spelled = url.replace(/%[0-9a-f]{2}/gi, (escape) => {
+    const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16));
+    return /[ -~]/.test(character) && !'/\\?#%&+'.includes(character) ? character : escape.toUpperCase();
   });
+  return new URL(spelled).href.replace(/\?$/, '');
 }
 
 const slowIssuer = (): BrokerError =>

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BrokerError } from '../core/errors.js';
 import type { RedirectReceiver, RedirectWait, SignInOutcome } from '../core/ports.js';
-import { listen, type PortListener } from './http/listener.js';
-import { offeredTo, SharedPorts, type Take } from './http/shared-ports.js';
+import type { PortListener } from './http/listener.js';
+import { SharedPorts, type Take } from './http/shared-ports.js';
 
 const usualPath = '/callback';
 
@@ -29,7 +29,7 @@ export interface ReceiverParts {
 }
 
 /**
- * Receives OAuth redirects on a loopback port of its own for each sign-in (RFC 8252 §7.3), or on a fixed one, for
+ * Receives OAuth redirects on any loopback port (RFC 8252 §7.3), or on the one that the client is registered with, for
  * authorization servers that compare it although RFC 8252 tells them not to; several sign-ins share that and are told
  * apart by their `state`. Opening throws `redirect_port_taken`.
  */
@@ -45,7 +45,7 @@ interface Place {
   readonly host: string;
   /** The only one that will do; any when missing. */
   readonly port?: number | undefined;
-  /** Taken when any will do and this one is free. */
+  /** Taken when any will do, unless a stranger has it. */
   readonly preferredPort?: number | undefined;
   readonly path: string;
 }
@@ -68,6 +68,7 @@ async function open(
   arrived.catch(() => undefined); // Whoever waits is told; nobody waiting is no failure.
 
   let browser: ServerResponse | undefined;
+  let isAnswered = false;
   const take: Take = (request, response) => {
     const hosts = parts.forward === undefined ? [`${place.host}:${listener.port}`] : undefined;
     const redirect = readRedirect(request, hosts, place.path, state);
@@ -93,11 +94,12 @@ async function open(
     arrived,
     answer: (outcome) => {
       if (browser === undefined) return;
+      isAnswered = true; // Until it has its page, nobody else's end cuts it off.
       void show(browser, parts, outcome).finally(() => listener.close(true));
     },
     dispose: () => {
       giveUp(new Error('Nobody waits for the redirect any more.'));
-      listener.close(browser === undefined);
+      if (!isAnswered) listener.close(browser === undefined);
     },
   };
 }
@@ -129,8 +131,11 @@ async function listenAtFirst(
 ): Promise<{ readonly place: Place; readonly listener: PortListener }> {
   let cause: unknown;
   for (const place of places) {
-    const { port, preferredPort } = place;
-    if (port === undefined) return { place, listener: await listen(offeredTo([take]), preferredPort) };
+    const { port, preferredPort = 0 } = place;
+    if (port === undefined) {
+      const listening = shared.listen(preferredPort, take).catch(() => shared.listen(0, take));
+      return { place, listener: await listening };
+    }
     try {
       return { place, listener: await shared.listen(port, take) };
     } catch (error) {
@@ -175,7 +180,7 @@ async function show(response: ServerResponse, parts: ReceiverParts, outcome: Sig
     connection: 'close',
   };
   await new Promise<void>((resolve) => {
-    response.writeHead(200, headers).end(page, resolve);
+    response.once('close', resolve).writeHead(200, headers).end(page, resolve);
   });
 }
 

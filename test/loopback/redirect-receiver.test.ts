@@ -18,9 +18,9 @@ describe('the redirect receiver', () => {
     template: () => template(),
     describe: (outcome) => ({ title: outcome.kind === 'failed' ? 'Failed' : title, message: outcome.server }),
   });
-  async function open(redirectUri?: string): Promise<RedirectWait> {
+  async function open(redirectUri?: string, state = 'state-1'): Promise<RedirectWait> {
     const wait = await receiver.open(
-      'state-1',
+      state,
       redirectUri === undefined ? undefined : { source: 'dynamic', redirectUri },
     );
     const unanswered = {
@@ -148,14 +148,41 @@ describe('the redirect receiver', () => {
     assert.deepEqual([status, headers['connection']], [404, 'close']);
   });
 
-  it('takes the preferred port when it is free, and another when it is not', async () => {
+  it('takes the registered port beside another sign-in that has it, and each gets its own redirect', async () => {
     const first = await open();
-    const port = portOf(first);
-    const second = await open(`http://127.0.0.1:${port}/callback`);
-    assert.notEqual(portOf(second), port);
+    const second = await open(first.redirectUri, 'state-2');
+    assert.equal(second.redirectUri, first.redirectUri);
+    const tabs = [get(first, '/callback?code=2&state=state-2'), get(first, '/callback?code=1&state=state-1')];
+    const codes = (await Promise.all([first.arrived, second.arrived])).map((url) =>
+      url.searchParams.get('code'),
+    );
+    assert.deepEqual(codes, ['1', '2']);
+    first.answer(signedIn);
     first.dispose();
-    const third = await open(`http://127.0.0.1:${port}/callback`);
-    assert.equal(portOf(third), port);
+    second.answer(signedIn);
+    for (const tab of tabs) assert.equal((await tab).status, 200);
+  });
+
+  it('lets a browser have its page although another sign-in at its port is given up meanwhile', async () => {
+    let give = (_page: string): void => undefined;
+    template = () => new Promise((resolve) => (give = resolve));
+    const first = await open();
+    const second = await open(first.redirectUri, 'state-2');
+    const page = get(first, '/callback?code=1&state=state-1');
+    await first.arrived;
+    first.answer(signedIn);
+    first.dispose();
+    second.dispose();
+    give('{{title}}');
+    assert.equal((await page).text, 'Signed in');
+  });
+
+  it('takes the registered port again when the last sign-in there is done', async () => {
+    const first = await open();
+    const second = await open(first.redirectUri, 'state-2');
+    for (const wait of [first, second]) wait.dispose();
+    await assert.rejects(get(first, '/callback?code=c&state=state-1'), { code: 'ECONNREFUSED' });
+    assert.equal((await open(first.redirectUri)).redirectUri, first.redirectUri);
   });
 
   describe('at a fixed port', () => {

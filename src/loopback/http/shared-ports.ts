@@ -9,12 +9,13 @@ interface SharedPort {
   readonly takes: Set<Take>;
 }
 
-/** Fixed ports of 127.0.0.1 that several of us may wait at, each for requests of its own. */
+/** Ports of 127.0.0.1 that several of us may wait at, each for requests of its own. */
 export class SharedPorts {
   readonly #open = new Map<number, SharedPort>();
 
   /**
-   * Listens on `port` and no other, beside whoever of us does so already. What nobody takes learns nothing.
+   * Listens on `port` and no other, beside whoever of us does so already; on one that the system picks when it is 0.
+   * What nobody takes learns nothing.
    * @returns what the last one who closes it ends for all
    * @throws (from the result) Error when somebody else has taken the port
    */
@@ -22,21 +23,23 @@ export class SharedPorts {
     const shared = this.#open.get(port) ?? this.#begin(port);
     shared.takes.add(take);
     const listener = await shared.listening;
+    // Others can come to the port that was picked, too.
+    if (port === 0) this.#open.set(listener.port, shared);
     let isLast = false;
     const close = (force: boolean) => {
       if (shared.takes.delete(take) && shared.takes.size === 0) {
         isLast = true;
-        this.#end(port, shared);
+        this.#end(listener.port, shared);
       }
       if (isLast) listener.close(force);
     };
-    return { port, close };
+    return { port: listener.port, close };
   }
 
   #begin(port: number): SharedPort {
     const takes = new Set<Take>();
     const shared = { takes, listening: listenOn(offeredTo(takes), port) };
-    this.#open.set(port, shared);
+    if (port !== 0) this.#open.set(port, shared);
     shared.listening.catch(() => this.#end(port, shared));
     return shared;
   }

@@ -68,7 +68,6 @@ async function open(
   arrived.catch(() => undefined); // Whoever waits is told; nobody waiting is no failure.
 
   let browser: ServerResponse | undefined;
-  let isAnswered = false;
   const take: Take = (request, response) => {
     const hosts = parts.forward === undefined ? [`${place.host}:${listener.port}`] : undefined;
     const redirect = readRedirect(request, hosts, place.path, state);
@@ -94,12 +93,11 @@ async function open(
     arrived,
     answer: (outcome) => {
       if (browser === undefined) return;
-      isAnswered = true; // Until it has its page, nobody else's end cuts it off.
       void show(browser, parts, outcome).finally(() => listener.close(true));
     },
     dispose: () => {
       giveUp(new Error('Nobody waits for the redirect any more.'));
-      if (!isAnswered) listener.close(browser === undefined);
+      listener.close(browser === undefined);
     },
   };
 }
@@ -180,7 +178,7 @@ async function show(response: ServerResponse, parts: ReceiverParts, outcome: Sig
     connection: 'close',
   };
   await new Promise<void>((resolve) => {
-    response.once('close', resolve).writeHead(200, headers).end(page, resolve);
+    response.writeHead(200, headers).end(page, resolve);
   });
 }
 

@@ -7,6 +7,8 @@ export type Take = (request: IncomingMessage, response: ServerResponse) => boole
 interface SharedPort {
   readonly listening: Promise<PortListener>;
   readonly takes: Set<Take>;
+  /** Those that have left a request open, which is still to be answered. */
+  readonly answering: Set<Take>;
 }
 
 /** Ports of 127.0.0.1 that several of us may wait at, each for requests of its own. */
@@ -16,7 +18,7 @@ export class SharedPorts {
   /**
    * Listens on `port` and no other, beside whoever of us does so already; on one that the system picks when it is 0.
    * What nobody takes learns nothing.
-   * @returns what the last one who closes it ends for all
+   * @returns what the last one who closes it ends for all; closed by force, it cuts off nobody whom another one answers
    * @throws (from the result) Error when somebody else has taken the port
    */
   async listen(port: number, take: Take): Promise<PortListener> {
@@ -25,20 +27,21 @@ export class SharedPorts {
     const listener = await shared.listening;
     // Others can come to the port that was picked, too.
     if (port === 0) this.#open.set(listener.port, shared);
-    let isLast = false;
+    const { takes, answering } = shared;
     const close = (force: boolean) => {
-      if (shared.takes.delete(take) && shared.takes.size === 0) {
-        isLast = true;
-        this.#end(listener.port, shared);
-      }
-      if (isLast) listener.close(force);
+      takes.delete(take);
+      if (force) answering.delete(take);
+      else answering.add(take);
+      if (takes.size > 0) return;
+      this.#end(listener.port, shared);
+      listener.close(answering.size === 0);
     };
     return { port: listener.port, close };
   }
 
   #begin(port: number): SharedPort {
     const takes = new Set<Take>();
-    const shared = { takes, listening: listenOn(offeredTo(takes), port) };
+    const shared = { takes, answering: new Set<Take>(), listening: listenOn(offeredTo(takes), port) };
     if (port !== 0) this.#open.set(port, shared);
     shared.listening.catch(() => this.#end(port, shared));
     return shared;

@@ -9,7 +9,6 @@ import type { Questions } from '../../core/questions.js';
 import type { Server } from '../../core/server.js';
 import type { AuthorizationServer } from '../../oauth/authorization-server.js';
 import { metadataDocumentClient } from '../../oauth/client-document.js';
-import { deleteRegistration } from '../../oauth/registration-management.js';
 import { registerClient } from '../../oauth/registration.js';
 import type { CredentialVault } from '../../vault/credentials.js';
 import type { IndexEntry } from '../../vault/records/index-entry.js';
@@ -20,6 +19,7 @@ import { noClientFor, type FoundClient, type OwnClients } from '../state/own-cli
 import type { Reaches } from '../state/reaches.js';
 import { askForClient } from './entered-client.js';
 import { mayServe, serves } from './registration-use.js';
+import { Registrations } from './registrations.js';
 
 export interface ClientsParts {
   readonly rules: {
@@ -55,7 +55,11 @@ interface Expected {
  * @see MCP authorization 2026-07-28, "Client Registration Approaches"
  */
 export class Clients {
-  constructor(private readonly parts: ClientsParts) {}
+  readonly registrations: Registrations;
+
+  constructor(private readonly parts: ClientsParts) {
+    this.registrations = new Registrations(parts);
+  }
 
   /**
    * The client that needs no registration; undefined when there is none.
@@ -121,8 +125,8 @@ export class Clients {
   }
 
   /**
-   * The client to ask for `scopes` with: `known` where it serves as it is; else one that is registered now, in its
-   * place; and where none is registered, one that the user is asked for.
+   * The client to ask for `scopes` with: `known` where it serves as it is; else one that is registered now; and where
+   * none is registered, one that the user is asked for. It is saved, unless it is to replace `known`.
    * @param redirect - where the browser comes back; undefined where none does
    * @throws BrokerError as `registerClient`, also when the user has no client to enter where none is registered for us;
    *   `sign_in_cancelled` when the user leaves that question where nobody is registered
@@ -153,8 +157,13 @@ export class Clients {
       if (client !== undefined) return client;
       throw hasCode(error, 'registration_refused') ? error : cancelled();
     });
-    if (client !== known) await this.#save(client);
+    if (client !== known && !this.replaces(client, known)) await this.registrations.save(client);
     return client;
+  }
+
+  /** Whether `client` is a new registration that is to take the place of `known`, which it does with a sign-in. */
+  replaces(client: Client, known: Client | undefined): boolean {
+    return known !== undefined && client.clientId !== known.clientId && client.source === 'dynamic';
   }
 
   /**
@@ -177,57 +186,6 @@ export class Clients {
   }
 
   /**
-   * Deletes the registration `clientId` that `server` made for us when no account uses it any more, there and here.
-   * Where it is left there it is kept here, for the next sign-in.
-   * @throws BrokerError as `deleteRegistration`
-   * @see RFC 7592 §2.3
-   */
-  async leave(server: AuthorizationServer, clientId: string): Promise<void> {
-    const { fetch, vault, log } = this.parts;
-    const { issuer } = server;
-    const client = await vault.client(issuer);
-    if (client?.management === undefined || client.clientId !== clientId) return;
-    await vault.look();
-    if (this.#isUsed(client)) return;
-    if (!(await deleteRegistration(fetch, server, client.management))) return;
-    await vault.forgetClient(client);
-    log.info(`Our registration at ${JSON.stringify(issuer)} is deleted.`);
-  }
-
-  /**
-   * Deletes the registration `before` there, whose place a new one has taken, unless an account still uses it. Never
-   * rejects: what is left there does no harm.
-   * @see RFC 7592 §2.3
-   */
-  async leaveBehind(server: AuthorizationServer, before: Client): Promise<void> {
-    const { fetch, vault, log } = this.parts;
-    const { issuer } = server;
-    if (before.source !== 'dynamic' || before.management === undefined) return;
-    try {
-      await vault.look();
-      const isStored = (await vault.client(issuer))?.clientId === before.clientId;
-      if (isStored || this.#isUsed(before)) return;
-      if (await deleteRegistration(fetch, server, before.management))
-        log.info(`An earlier registration at ${JSON.stringify(issuer)} is deleted.`);
-    } catch (error) {
-      log.warn(`An earlier registration at ${JSON.stringify(issuer)} is left: ${describeError(error)}`);
-    }
-  }
-
-  /**
-   * `known` where `client` has taken its place and it is to be left behind. One that nobody uses yet may be that of a
-   * sign-in in another window, which is still in the browser.
-   */
-  replacedBy(client: Client, known: Client | undefined): Client | undefined {
-    return known !== undefined && client !== known && this.#isUsed(known) ? known : undefined;
-  }
-
-  /** Whether a stored credential was granted to `client`. */
-  #isUsed({ issuer, clientId }: Pick<Client, 'issuer' | 'clientId'>): boolean {
-    return this.parts.vault.list().some((one) => one.account.issuer === issuer && one.clientId === clientId);
-  }
-
-  /**
    * Asks what proves that a client of the settings is one to an identity provider that has refused it as it was, and
    * keeps that.
    * @throws BrokerError as `Issuers.metadata`; `sign_in_cancelled` when the user leaves the question
@@ -244,7 +202,10 @@ export class Clients {
     const proof = await questions.proof(server.id, idp.issuer, clientId, what);
     if (proof === undefined) throw cancelled();
     const client = { issuer: idp.issuer, clientId, authMethod, source: 'configured' } satisfies Client;
-    await this.#save({ ...client, ...(isKey ? { privateKey: proof } : { clientSecret: proof }) });
+    await this.registrations.save({
+      ...client,
+      ...(isKey ? { privateKey: proof } : { clientSecret: proof }),
+    });
   }
 
   async #configured(
@@ -265,16 +226,8 @@ export class Clients {
     const proof = known ?? (await questions.proof(server.id, issuer.issuer, clientId, what));
     if (proof === undefined) throw cancelled();
     const complete = { ...client, ...(isKey ? { privateKey: proof } : { clientSecret: proof }) };
-    if (known === undefined) await this.#save(complete);
+    if (known === undefined) await this.registrations.save(complete);
     return complete;
-  }
-
-  /** Without it the credential is still complete; the next sign-in registers or asks once more. */
-  async #save(client: Client): Promise<void> {
-    const { vault, log } = this.parts;
-    await vault.putClient(client).catch((error: unknown) => {
-      log.warn(`Our registration at ${JSON.stringify(client.issuer)} was not saved: ${describeError(error)}`);
-    });
   }
 }
 

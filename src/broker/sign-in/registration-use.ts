@@ -36,6 +36,12 @@ export function mayServe(client: Client, use: RegistrationUse): boolean {
   return isPlace && hasLivingSecret(client, use);
 }
 
+/** Whether both come back to this computer, and only to other ports. */
+export const isAtAnotherPort = (one: Client, other: Client): boolean =>
+  other.redirectUri !== undefined &&
+  one.redirectUri !== other.redirectUri &&
+  isNear(one.redirectUri, other.redirectUri);
+
 const hasLivingSecret = ({ secretEndsAtMs }: Client, { nowMs }: RegistrationUse): boolean =>
   secretEndsAtMs === undefined || nowMs < secretEndsAtMs;
 

@@ -12,6 +12,7 @@ import { pushIfRequired } from '../../oauth/pushed-request.js';
 import { exchangeCode } from '../../oauth/token-request.js';
 import type { CredentialVault } from '../../vault/credentials.js';
 import type { Clients } from './clients.js';
+import { signInAsClient } from './sign-in-as-client.js';
 import type { Finished, Flow, SignInWish } from './sign-in.js';
 import type { Grant } from './sign-in-by-code.js';
 
@@ -51,16 +52,17 @@ export async function signInInBrowser(
   // Where no registration is offered, the user will type in a client that was registered by hand.
   const isToBeEntered = known === undefined && authorizationServer.registration_endpoint === undefined;
   const wait = await parts.redirects.open(state, isToBeEntered ? { source: 'entered' } : known);
-  let client: Client | undefined;
   try {
     const scopes = scopesToAskFor(authorizationServer, flow.scopes);
-    client = await clients.fitting(known, wish, authorizationServer, scopes, wait);
-    // Whoever is only likely to come does not keep others out.
-    const domain = client === known && wanted !== undefined ? found?.domain : undefined;
-    const granted = await authorize(parts, wish, { ...flow, client, state, wait, ...(domain && { domain }) });
-    const before = clients.replacedBy(client, known);
-    const finished = await finish(client, granted);
-    if (before !== undefined) void clients.leaveBehind(authorizationServer, before);
+    const finished = await signInAsClient(clients, authorizationServer, known, {
+      choose: () => clients.fitting(known, wish, authorizationServer, scopes, wait),
+      authorize: (client) => {
+        // Whoever is only likely to come does not keep others out.
+        const domain = client === known && wanted !== undefined ? found?.domain : undefined;
+        return authorize(parts, wish, { ...flow, client, state, wait, ...(domain && { domain }) });
+      },
+      finish,
+    });
     const { account, missing = [], lost = [], again } = finished;
     const about = { account: account.label, server: server.id };
     wait.answer(
@@ -69,7 +71,6 @@ export async function signInInBrowser(
     return finished;
   } catch (error) {
     wait.answer({ kind: 'failed', error, server: server.id });
-    if (client !== undefined) await clients.forgetIfUnknown(client, error);
     throw error;
   } finally {
     wait.dispose();

@@ -20,6 +20,7 @@ import { signInByGrant, type GrantSignInParts } from './grant-sign-in.js';
 import { chooseIssuer } from './issuer-choice.js';
 import { signInByIssuerGrant, type IssuerGrantParts } from './issuer-grant-sign-in.js';
 import type { PastedRedirect } from './pasted-redirect.js';
+import { signInAsClient } from './sign-in-as-client.js';
 import { authorizeByCode, type Grant } from './sign-in-by-code.js';
 import { signInShared, type SharedSignInParts, type Way } from './shared-sign-in.js';
 import { signInInBrowser, type BrowserParts } from './sign-in-in-browser.js';
@@ -158,18 +159,12 @@ async function signInByCode(
   const known = await clients.known(server, authorizationServer, questions, { wanted, likely });
   signal.throwIfAborted();
   const all = scopesToAskFor(authorizationServer, scopes);
-  const client = await clients.fitting(known?.client, wish, authorizationServer, all);
-  try {
-    const asked = { server: server.id, resource, ...(scopes && { scopes }), ...(dpopKey && { dpopKey }) };
-    const granted = await authorizeByCode(parts, authorizationServer, client, asked, signal);
-    const before = clients.replacedBy(client, known?.client);
-    const finished = await finish(client, granted);
-    if (before !== undefined) void clients.leaveBehind(authorizationServer, before);
-    return finished;
-  } catch (error) {
-    await clients.forgetIfUnknown(client, error);
-    throw error;
-  }
+  const asked = { server: server.id, resource, ...(scopes && { scopes }), ...(dpopKey && { dpopKey }) };
+  return signInAsClient(clients, authorizationServer, known?.client, {
+    choose: () => clients.fitting(known?.client, wish, authorizationServer, all),
+    authorize: (client) => authorizeByCode(parts, authorizationServer, client, asked, signal),
+    finish,
+  });
 }
 
 /** What the user wants goes as it is; what others name, as far as the authorization server offers it. */

@@ -235,7 +235,7 @@ export class SignOuts {
       const issuer = await issuers.metadata(account.issuer, resource);
       // In this order: the revocation is the client's.
       isRevoked = isAlive(credential) && (await revokeGrant(fetch, issuer, credential));
-      await clients.leave(issuer, client.clientId);
+      await clients.registrations.leave(issuer, client.clientId);
     } catch (error) {
       log.warn(`The issuer could not be told of the sign-out: ${describeError(error)}`);
     }

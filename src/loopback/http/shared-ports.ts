@@ -53,7 +53,7 @@ export class SharedPorts {
 }
 
 /** The answer to a request: that of the first of `takes` whose it is, else none. */
-export const offeredTo =
+const offeredTo =
   (takes: Iterable<Take>) =>
   (request: IncomingMessage, response: ServerResponse): void => {
     for (const take of takes) if (take(request, response)) return;

@@ -23,6 +23,10 @@ export class RegisteringIssuer {
   readonly pages: number[] = [];
   /** Holds clients to the scopes that they have registered (RFC 7591 §2), as the official Python SDK does. */
   holdsToScopes = false;
+  /** Lets clients delete themselves (RFC 7592 §2.3). */
+  managesClients = false;
+  /** Those that have. */
+  readonly deleted: string[] = [];
   /** The only scopes that a client may register; any when undefined. */
   registrableScopes: readonly string[] | undefined;
   /** Compares redirect URIs to the port, although RFC 8252 §7.3 says not to. */
@@ -73,7 +77,9 @@ export class RegisteringIssuer {
         this.#token(new URLSearchParams(body), req.headers.authorization, res);
         return;
       default:
-        send(res, 404, {});
+        if (req.method === 'DELETE' && url.pathname.startsWith('/clients/'))
+          this.#delete(url.pathname.slice('/clients/'.length), res);
+        else send(res, 404, {});
     }
   }
 
@@ -84,7 +90,7 @@ export class RegisteringIssuer {
     if (this.refusal !== undefined) send(res, this.refusal.status, this.refusal.body);
     else if (refused !== undefined) send(res, 400, { error: 'invalid_client_metadata' });
     else {
-      const id = `client-${this.clients.size + 1}`;
+      const id = `client-${this.clients.size + this.deleted.length + 1}`;
       const endsAt = this.secretEndsAtSeconds;
       this.clients.set(id, {
         ...(typeof scope === 'string' && { scope }),
@@ -92,8 +98,17 @@ export class RegisteringIssuer {
         ...(endsAt !== undefined && { secretEndsAtSeconds: endsAt }),
       });
       const secret = endsAt !== undefined && { client_secret: `s-${id}`, client_secret_expires_at: endsAt };
-      send(res, 201, { ...wishes, client_id: id, ...secret });
+      const management = this.managesClients && {
+        registration_client_uri: `${this.issuer}/clients/${id}`,
+        registration_access_token: `r-${id}`,
+      };
+      send(res, 201, { ...wishes, client_id: id, ...secret, ...management });
     }
+  }
+
+  #delete(id: string, res: ServerResponse): void {
+    if (this.clients.delete(id)) this.deleted.push(id);
+    res.writeHead(204).end();
   }
 
   #authorize(asked: URLSearchParams, res: ServerResponse): void {

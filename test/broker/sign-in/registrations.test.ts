@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { hasCode } from '../../../src/core/errors.js';
 import { isAlive } from '../../../src/core/credential.js';
+import type { ServerId } from '../../../src/core/server.js';
 import { CredentialVault } from '../../../src/vault/credentials.js';
 import { listen } from '../../support/listener.js';
 import { noQuestions } from '../../support/no-questions.js';
@@ -143,6 +144,115 @@ describe('a registration that an issuer made for us', () => {
     }
     assert.deepEqual(issuer.pages, [302, 302]);
     assert.deepEqual(issuer.authorized, ['client-1', 'client-2']);
+  });
+
+  describe('that can be deleted again (RFC 7592)', () => {
+    const orders = 'orders' as ServerId;
+    const again: readonly string[] = ['mcp:read', 'mcp:write'];
+    let other: ScriptedResource;
+
+    beforeEach(async () => {
+      issuer.managesClients = true;
+      issuer.holdsToPorts = true;
+      other = await ScriptedResource.start(issuer.issuer);
+    });
+    afterEach(() => other.close());
+
+    /** A browser that stands at the page of the first sign-in until it is told to go on. */
+    function standing() {
+      let goOn: (() => void) | undefined;
+      const browser = (url: string): Promise<boolean> => {
+        if (goOn !== undefined) return follow(url);
+        goOn = () => void follow(url);
+        return Promise.resolve(true);
+      };
+      return { browser, isThere: () => goOn !== undefined, goOn: () => goOn?.() };
+    }
+
+    const turns = async (isOver: () => boolean) => {
+      for (let count = 0; count < 1000 && !isOver(); count += 1)
+        await new Promise((resolve) => setImmediate(resolve));
+    };
+
+    const storedClient = async () => {
+      const vault = new CredentialVault({ ...profile.vaultParts(), closing: AbortSignal.abort() });
+      return (await vault.client(issuer.issuer))?.clientId;
+    };
+
+    it('is one for all sign-ins of a window, also while they are under way at once', async () => {
+      await (await windowFor()).signIn(notes, 'any');
+      const { browser, isThere, goOn } = standing();
+      const { broker } = profile.window(browser);
+      await broker.setServers([serverAt(resource.url), { ...serverAt(other.url), id: orders }]);
+      const first = broker.signIn(notes, 'any');
+      await turns(isThere);
+      await broker.signIn(orders, 'any');
+      goOn();
+      await first;
+      assert.deepEqual(issuer.authorized, ['client-1', 'client-1', 'client-1']);
+    });
+
+    it('stays while another sign-in of the window is at its page, although a new one has taken its place', async () => {
+      await (await windowFor()).signIn(notes, 'any');
+      const { browser, isThere, goOn } = standing();
+      const { broker } = profile.window(browser);
+      const servers = (scopes: readonly string[]) => [
+        serverAt(resource.url, { scopes }),
+        { ...serverAt(other.url), id: orders },
+      ];
+      await broker.setServers(servers(['mcp:read']));
+      const first = broker.signIn(orders, 'any');
+      await turns(isThere);
+      await broker.setServers(servers(again));
+      await broker.signIn(notes, 'any');
+      await turns(() => issuer.deleted.length > 0);
+      goOn();
+      await first;
+      assert.deepEqual(issuer.authorized, ['client-1', 'client-2', 'client-1']);
+      assert.deepEqual(issuer.deleted, []);
+    });
+
+    it('stays when a server is signed out while another one’s sign-in is at its page', async () => {
+      const { browser, isThere, goOn } = standing();
+      const first = await windowFor();
+      await first.signIn(notes, 'any');
+      const { broker } = profile.window(browser);
+      await broker.setServers([serverAt(resource.url), { ...serverAt(other.url), id: orders }]);
+      const second = broker.signIn(orders, 'any');
+      await turns(isThere);
+      await broker.signOut(notes, 'grant');
+      goOn();
+      await second;
+      assert.deepEqual([issuer.authorized, issuer.deleted], [['client-1', 'client-1'], []]);
+    });
+
+    it('stays when only its port was taken, since another window may be at its page', async () => {
+      const broker = await windowFor();
+      await broker.signIn(notes, 'any');
+      const [registered] = [...issuer.clients.values()].flatMap(({ redirectUris }) => redirectUris);
+      const taken = await listen('127.0.0.1', Number(new URL(registered ?? '').port));
+      await broker.signIn(notes, 'any').finally(() => taken.close());
+      await turns(() => issuer.deleted.length > 0);
+      assert.deepEqual([issuer.authorized, issuer.deleted], [['client-1', 'client-2'], []]);
+    });
+
+    it('is deleted when one with more scopes has taken its place and nobody uses it', async () => {
+      const broker = await windowFor();
+      await broker.signIn(notes, 'any');
+      await broker.setServers([serverAt(resource.url, { scopes: again })]);
+      await broker.signIn(notes, 'any');
+      await turns(() => issuer.deleted.length > 0);
+      assert.deepEqual([issuer.deleted, await storedClient()], [['client-1'], 'client-2']);
+    });
+
+    it('keeps its place until somebody has signed in with the new one, which goes when nobody has', async () => {
+      await (await windowFor()).signIn(notes, 'any');
+      const { broker } = profile.window(() => Promise.resolve(false));
+      await broker.setServers([serverAt(resource.url, { scopes: again })]);
+      await assert.rejects(broker.signIn(notes, 'any'), (error) => hasCode(error, 'browser_unavailable'));
+      await turns(() => issuer.deleted.length > 0);
+      assert.deepEqual([issuer.deleted, await storedClient()], [['client-2'], 'client-1']);
+    });
   });
 
   describe('that it refuses to make', () => {

@@ -1,0 +1,89 @@
+import type { Client } from '../../core/client.js';
+import { describeError } from '../../core/errors.js';
+import type { Fetch, Log } from '../../core/ports.js';
+import type { AuthorizationServer } from '../../oauth/authorization-server.js';
+import { deleteRegistration } from '../../oauth/registration-management.js';
+import type { CredentialVault } from '../../vault/credentials.js';
+
+export interface RegistrationsParts {
+  readonly fetch: Fetch;
+  readonly log: Log;
+  readonly vault: CredentialVault;
+}
+
+/** Our registrations at issuers: kept for the next sign-in, and deleted when nobody uses them any more. */
+export class Registrations {
+  /** Those of the sign-ins of this window that are under way. */
+  readonly #underWay = new Set<{ readonly client: Client }>();
+
+  constructor(private readonly parts: RegistrationsParts) {}
+
+  /**
+   * Says that a sign-in with `client` is under way, so that nobody deletes it.
+   * @returns says that it is over
+   */
+  hold(client: Client): () => void {
+    const held = { client };
+    this.#underWay.add(held);
+    return () => void this.#underWay.delete(held);
+  }
+
+  /** Without it the credential is still complete; the next sign-in registers or asks once more. Never rejects. */
+  async save(client: Client): Promise<void> {
+    const { vault, log } = this.parts;
+    await vault.putClient(client).catch((error: unknown) => {
+      log.warn(`Our registration at ${JSON.stringify(client.issuer)} was not saved: ${describeError(error)}`);
+    });
+  }
+
+  /**
+   * Deletes the registration `clientId` that `server` made for us when no account uses it any more, there and here.
+   * Where it is left there it is kept here, for the next sign-in.
+   * @throws BrokerError as `deleteRegistration`
+   * @see RFC 7592 §2.3
+   */
+  async leave(server: AuthorizationServer, clientId: string): Promise<void> {
+    const { fetch, vault, log } = this.parts;
+    const { issuer } = server;
+    const client = await vault.client(issuer);
+    if (client?.management === undefined || client.clientId !== clientId) return;
+    await vault.look();
+    if (this.#isUsed(client)) return;
+    if (!(await deleteRegistration(fetch, server, client.management))) return;
+    await vault.forgetClient(client);
+    log.info(`Our registration at ${JSON.stringify(issuer)} is deleted.`);
+  }
+
+  /**
+   * Deletes the registration `client` there, which is not to be used again, unless it is kept, or an account or a
+   * sign-in of this window still uses it. Never rejects: what is left there does no harm.
+   * @see RFC 7592 §2.3
+   */
+  async leaveBehind(server: AuthorizationServer, client: Client): Promise<void> {
+    const { fetch, vault, log } = this.parts;
+    const { issuer } = server;
+    if (client.source !== 'dynamic' || client.management === undefined) return;
+    try {
+      await vault.look();
+      const isStored = (await vault.client(issuer))?.clientId === client.clientId;
+      if (isStored || this.#isUsed(client)) return;
+      if (await deleteRegistration(fetch, server, client.management))
+        log.info(`A registration at ${JSON.stringify(issuer)} that nobody uses is deleted.`);
+    } catch (error) {
+      log.warn(`A registration at ${JSON.stringify(issuer)} is left: ${describeError(error)}`);
+    }
+  }
+
+  /** Whether a stored credential was granted to `client`. */
+  isGranted({ issuer, clientId }: Client): boolean {
+    return this.parts.vault.list().some((one) => one.account.issuer === issuer && one.clientId === clientId);
+  }
+
+  #isUsed(client: Client): boolean {
+    const { issuer, clientId } = client;
+    const isUnderWay = [...this.#underWay].some(
+      ({ client: one }) => one.issuer === issuer && one.clientId === clientId,
+    );
+    return isUnderWay || this.isGranted(client);
+  }
+}

@@ -1,0 +1,54 @@
+import type { Client } from '../../core/client.js';
+import type { AuthorizationServer } from '../../oauth/authorization-server.js';
+import type { Clients } from './clients.js';
+import { isAtAnotherPort } from './registration-use.js';
+import type { Finished } from './sign-in.js';
+import type { Grant } from './sign-in-by-code.js';
+
+/** The steps of a sign-in, as they follow each other. */
+export interface ClientSteps {
+  /** Chooses the client: `known` or another one. */
+  readonly choose: () => Promise<Client>;
+  readonly authorize: (client: Client) => Promise<Grant>;
+  /** Makes an account of what was granted, and keeps it. */
+  readonly finish: (client: Client, granted: Grant) => Promise<Finished>;
+}
+
+/**
+ * Takes the steps of a sign-in, during which its clients are left alone. A new registration takes the place of `known`
+ * when somebody has signed in with it, and goes when nobody has.
+ * @throws BrokerError as the steps
+ */
+export async function signInAsClient(
+  clients: Clients,
+  server: AuthorizationServer,
+  known: Client | undefined,
+  { choose, authorize, finish }: ClientSteps,
+): Promise<Finished> {
+  const { registrations } = clients;
+  const releases = known === undefined ? [] : [registrations.hold(known)];
+  let client: Client | undefined;
+  let left: Client | undefined;
+  try {
+    client = await choose();
+    releases.push(registrations.hold(client));
+    const granted = await authorize(client);
+    const replaced = clients.replaces(client, known) ? known : undefined;
+    // Those that nobody has signed in with yet, and those whose port was taken, may be of another window at its page.
+    const isLeft =
+      replaced !== undefined && registrations.isGranted(replaced) && !isAtAnotherPort(replaced, client);
+    const finished = await finish(client, granted);
+    if (replaced !== undefined) await registrations.save(client);
+    if (isLeft) left = replaced;
+    return finished;
+  } catch (error) {
+    if (client !== undefined) {
+      await clients.forgetIfUnknown(client, error);
+      if (clients.replaces(client, known)) left = client;
+    }
+    throw error;
+  } finally {
+    for (const release of releases) release();
+    if (left !== undefined) void registrations.leaveBehind(server, left);
+  }
+}

@@ -4,7 +4,7 @@ import { ruleFor } from '../../core/client-rule.js';
 import { covers } from '../../core/address.js';
 import { BrokerError, describeError, hasCode } from '../../core/errors.js';
 import type { IdentityAssertion } from '../../core/grant.js';
-import type { Clock, Fetch, Log, RedirectWait } from '../../core/ports.js';
+import type { Clock, Fetch, Log } from '../../core/ports.js';
 import type { Questions } from '../../core/questions.js';
 import type { Server } from '../../core/server.js';
 import type { AuthorizationServer } from '../../oauth/authorization-server.js';
@@ -41,6 +41,13 @@ interface ClientWish {
   readonly server: Server;
   readonly questions: Questions;
   readonly signal: AbortSignal;
+}
+
+/** Where the browser comes back. */
+interface ComingBack {
+  readonly redirectUri: string;
+  /** Makes it a place that a client which the user enters can have, and returns what has to be registered for it. */
+  readonly forEntered: () => Promise<string>;
 }
 
 /** Who may come back, by e-mail address. */
@@ -136,7 +143,7 @@ export class Clients {
     { server, questions, signal }: ClientWish,
     issuer: AuthorizationServer,
     scopes: readonly string[],
-    redirect?: Pick<RedirectWait, 'redirectUri' | 'registrableUri'>,
+    redirect?: ComingBack,
   ): Promise<Client> {
     const { fetch, clock, log } = this.parts;
     const use = { redirectUri: redirect?.redirectUri, scopes, nowMs: clock.nowMs() };
@@ -153,7 +160,7 @@ export class Clients {
         return known;
       }
       if (hasCode(error, 'issuer_unreachable')) throw error;
-      const client = await askForClient(server, issuer, questions, redirect?.registrableUri);
+      const client = await askForClient(server, issuer, questions, await redirect?.forEntered());
       if (client !== undefined) return client;
       throw hasCode(error, 'registration_refused') ? error : cancelled();
     });

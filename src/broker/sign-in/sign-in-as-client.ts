@@ -7,9 +7,8 @@ import type { Grant } from './sign-in-by-code.js';
 
 /** The steps of a sign-in, as they follow each other. */
 export interface ClientSteps {
-  /** Chooses the client: `known` or another one. */
-  readonly choose: () => Promise<Client>;
-  readonly authorize: (client: Client) => Promise<Grant>;
+  /** Chooses the client, `known` or another one, and says how it is authorized. */
+  readonly choose: () => Promise<{ readonly client: Client; readonly authorize: () => Promise<Grant> }>;
   /** Makes an account of what was granted, and keeps it. */
   readonly finish: (client: Client, granted: Grant) => Promise<Finished>;
 }
@@ -23,16 +22,17 @@ export async function signInAsClient(
   clients: Clients,
   server: AuthorizationServer,
   known: Client | undefined,
-  { choose, authorize, finish }: ClientSteps,
+  { choose, finish }: ClientSteps,
 ): Promise<Finished> {
   const { registrations } = clients;
   const releases = known === undefined ? [] : [registrations.hold(known)];
   let client: Client | undefined;
   let left: Client | undefined;
   try {
-    client = await choose();
+    const chosen = await choose();
+    client = chosen.client;
     releases.push(registrations.hold(client));
-    const granted = await authorize(client);
+    const granted = await chosen.authorize();
     const replaced = clients.replaces(client, known) ? known : undefined;
     // Those that nobody has signed in with yet, and those whose port was taken, may be of another window at its page.
     const isLeft =

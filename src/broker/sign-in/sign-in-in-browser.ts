@@ -48,32 +48,46 @@ export async function signInInBrowser(
   const found = await clients.known(server, authorizationServer, wish.questions, { wanted, likely });
   const known = found?.client;
   signal.throwIfAborted();
-  const state = newState();
+  const waits: RedirectWait[] = [];
+  const comeBack = async (asking: Parameters<RedirectReceiver['open']>[1]) => {
+    waits.pop()?.dispose();
+    const state = newState();
+    const wait = await parts.redirects.open(state, asking);
+    waits.push(wait);
+    return { state, wait };
+  };
   // Where no registration is offered, the user will type in a client that was registered by hand.
   const isToBeEntered = known === undefined && authorizationServer.registration_endpoint === undefined;
-  const wait = await parts.redirects.open(state, isToBeEntered ? { source: 'entered' } : known);
   try {
     const scopes = scopesToAskFor(authorizationServer, flow.scopes);
     const finished = await signInAsClient(clients, authorizationServer, known, {
-      choose: () => clients.fitting(known, wish, authorizationServer, scopes, wait),
-      authorize: (client) => {
+      choose: async () => {
+        let back = await comeBack(isToBeEntered ? { source: 'entered' } : known);
+        const client = await clients.fitting(known, wish, authorizationServer, scopes, {
+          redirectUri: back.wait.redirectUri,
+          forEntered: async () => {
+            if (!isToBeEntered) back = await comeBack({ source: 'entered' });
+            return back.wait.registrableUri;
+          },
+        });
         // Whoever is only likely to come does not keep others out.
         const domain = client === known && wanted !== undefined ? found?.domain : undefined;
-        return authorize(parts, wish, { ...flow, client, state, wait, ...(domain && { domain }) });
+        const asked = { ...flow, ...back, client, ...(domain && { domain }) };
+        return { client, authorize: () => authorize(parts, wish, asked) };
       },
       finish,
     });
     const { account, missing = [], lost = [], again } = finished;
     const about = { account: account.label, server: server.id };
-    wait.answer(
+    waits[0]?.answer(
       again === undefined ? { kind: 'signed-in', ...about, missing, lost } : { kind: 'once-more', ...about },
     );
     return finished;
   } catch (error) {
-    wait.answer({ kind: 'failed', error, server: server.id });
+    waits[0]?.answer({ kind: 'failed', error, server: server.id });
     throw error;
   } finally {
-    wait.dispose();
+    waits[0]?.dispose();
   }
 }
 

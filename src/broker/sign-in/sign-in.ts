@@ -161,8 +161,13 @@ async function signInByCode(
   const all = scopesToAskFor(authorizationServer, scopes);
   const asked = { server: server.id, resource, ...(scopes && { scopes }), ...(dpopKey && { dpopKey }) };
   return signInAsClient(clients, authorizationServer, known?.client, {
-    choose: () => clients.fitting(known?.client, wish, authorizationServer, all),
-    authorize: (client) => authorizeByCode(parts, authorizationServer, client, asked, signal),
+    choose: async () => {
+      const client = await clients.fitting(known?.client, wish, authorizationServer, all);
+      return {
+        client,
+        authorize: () => authorizeByCode(parts, authorizationServer, client, asked, signal),
+      };
+    },
     finish,
   });
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { hasCode } from '../../../src/core/errors.js';
 import { isAlive } from '../../../src/core/credential.js';
+import type { RedirectWait } from '../../../src/core/ports.js';
 import type { ServerId } from '../../../src/core/server.js';
 import { CredentialVault } from '../../../src/vault/credentials.js';
 import { listen } from '../../support/listener.js';
@@ -285,6 +286,44 @@ describe('a registration that an issuer made for us', () => {
         assert.deepEqual(issuer.authorized, ['mine', 'mine']);
         assert.deepEqual(places, ['http://127.0.0.1/callback']);
       });
+
+    it('is replaced by one that comes back where a client of the user’s can, not where a new one would', async () => {
+      issuer.refusal = { status: 403, body: { error: 'access_denied' } };
+      issuer.holdsToPorts = true;
+      const { redirects } = profile;
+      const waits: { readonly source: string | undefined; readonly wait: RedirectWait }[] = [];
+      profile.redirects = {
+        open: async (state, client) => {
+          // As in a browser: the address that anybody else comes back to is another one each time.
+          const isFixed = client?.source === 'entered';
+          const opened = await redirects.open(state, isFixed ? { ...client, redirectUri } : client);
+          const wait = { ...opened, registrableUri: opened.redirectUri };
+          waits.push({ source: client?.source, wait });
+          return wait;
+        },
+      };
+      const probe = await listen('127.0.0.1');
+      await probe.close();
+      const redirectUri = `http://127.0.0.1:${probe.port}/callback`;
+      const places: (string | undefined)[] = [];
+      profile.questions = {
+        ...noQuestions,
+        client: (_server, _issuer, place) => {
+          places.push(place);
+          issuer.clients.set('mine', { redirectUris: [place ?? ''] });
+          return Promise.resolve({ clientId: 'mine' });
+        },
+      };
+      const broker = await windowFor();
+      await broker.signIn(notes, 'any');
+      await broker.signIn(notes, 'any');
+      assert.deepEqual([places, issuer.pages], [[redirectUri], [302, 302]]);
+      assert.deepEqual(
+        waits.map(({ source }) => source),
+        [undefined, 'entered', 'entered'],
+      );
+      for (const { wait } of waits) await assert.rejects(fetch(wait.redirectUri));
+    });
 
     it('ends the sign-in with the reason where the user enters none', async () => {
       issuer.refusal = { status: 403, body: { error: 'access_denied', error_description: 'Not you.' } };

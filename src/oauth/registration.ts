@@ -16,7 +16,7 @@ import { wire } from './wire.js';
  * @param redirectUri - where the browser comes back; undefined for a client that signs in by device codes alone
  * @param scopes - what it is going to ask for. Servers may refuse whatever a client has not registered, and some
  *   refuse to register any: Keycloak those that its policy does not name, others those of the resource. Such a server is
- *   asked once more without
+ *   asked once more without, and so is one that fails with status 500
  * @returns the client as the server made it, which may be a confidential one although we asked for none
  * @throws BrokerError `pkce_unsupported`; `registration_unsupported` when the server registers no clients; `registration_refused` with
  *   its reason, quoted, in `details.reason`; `issuer_unreachable`, `tls_untrusted`, `address_refused`
@@ -41,7 +41,7 @@ export async function registerClient(
     const client = await registeredAs(fetch, server, { ...request, ...(scope !== '' && { scope }) }, signal);
     return { ...client, ...(redirectUri !== undefined && { redirectUri }), scopes };
   } catch (error) {
-    if (scope === '' || !isRefusal(error)) throw error;
+    if (scope === '' || !(isRefusal(error) || isStumble(error))) throw error;
     const client = await registeredAs(fetch, server, request, signal);
     return { ...client, ...(redirectUri !== undefined && { redirectUri }) };
   }
@@ -73,7 +73,9 @@ async function registeredAs(
   const details = { issuer: server.issuer };
   const response = await oauth.dynamicClientRegistrationRequest(server, request, wire(fetch, server, signal));
   if (response.status >= 500 || response.status === 429) {
-    throw new BrokerError('issuer_unreachable', `Registration answers ${response.status}.`, { details });
+    throw new BrokerError('issuer_unreachable', `Registration answers ${response.status}.`, {
+      details: { ...details, status: response.status },
+    });
   }
   try {
     const registered = await oauth.processDynamicClientRegistrationResponse(await normalized(response));
@@ -104,6 +106,10 @@ async function registeredAs(
 /** Whether the server has said no: when an answer is only unusable, it may have registered us. */
 const isRefusal = (error: unknown): boolean =>
   hasCode(error, 'registration_refused') && Number(error.details['status']) >= 400;
+
+/** Whether the server has failed over what it was asked, and not for being overloaded or away. */
+const isStumble = (error: unknown): boolean =>
+  hasCode(error, 'issuer_unreachable') && error.details['status'] === 500;
 
 /** The places that native applications come back to: this computer, or a scheme of their own (RFC 8252 §7). */
 const isNative = (redirectUri: string): boolean =>

@@ -184,6 +184,7 @@ describe('registerClient (RFC 7591)', () => {
       ['as Keycloak’s policies do', json({ error: 'insufficient_scope' }, 403)],
       ['with a challenge', new Response(null, { status: 401, headers: { 'www-authenticate': 'Bearer' } })],
       ['with a page', page(422)],
+      ['by an error of the server’s own', page(500)],
     ];
     for (const [how, refusal] of refusals)
       it(`and asks without them where they are refused ${how}`, async () => {
@@ -194,7 +195,7 @@ describe('registerClient (RFC 7591)', () => {
       });
 
     it('and asks no second time where the first may have registered us', async () => {
-      for (const answer of [page(201), page(503)]) {
+      for (const answer of [page(201), page(429), page(503)]) {
         const { client, asked } = asking([answer, json({ client_id: 'c' }, 201)], 'a');
         await assert.rejects(client);
         assert.deepEqual(asked(), ['a']);

@@ -32,7 +32,7 @@ describe('what mcp-remote keeps about a server', () => {
     assert.deepEqual([found.serverUrl, found.issuer], [url, 'https://login.example.com']);
     assert.deepEqual([found.client.clientId, found.client.clientSecret?.reveal()], ['c', 's']);
     const { accessToken, refreshToken, scopes, expiresAtMs } = found.tokens;
-    assert.deepEqual([accessToken.reveal(), refreshToken?.reveal()], ['access', 'refresh']);
+    assert.deepEqual([accessToken.reveal(), refreshToken.reveal()], ['access', 'refresh']);
     assert.deepEqual([scopes, expiresAtMs], [['read', 'write'], 1_790_000_000_000]);
   });
 

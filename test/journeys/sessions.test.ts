@@ -136,6 +136,21 @@ describe('what is remembered of sessions and bindings', () => {
       assert.deepEqual(new Set(ids), new Set(['default']));
     });
 
+    it('gives all of them the same id, and hears of each client that it is ready', async () => {
+      const { resource, ask, becomeBob } = await careless(() => 'default');
+      const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' };
+      for (const become of [() => Promise.resolve(), becomeBob]) {
+        await become();
+        const { session } = await ask(initialize);
+        await ask(initialized, session);
+        const heard = resource.authorized.map(({ body }) => JSON.parse(body) as { method: string });
+        assert.deepEqual(
+          heard.map(({ method }) => method),
+          ['initialize', 'notifications/initialized'],
+        );
+      }
+    });
+
     it('was not seen to open them', async () => {
       const { ask, becomeBob } = await careless(() => 'elsewhere');
       assert.equal((await ask(call, 'elsewhere')).status, 200);

@@ -37,7 +37,7 @@ export class BeforeSignIn {
     local: LocalSession | undefined,
   ): Promise<OwnAnswer | undefined> {
     // It is said whenever the session is tied, and may be said once.
-    if (local !== undefined && isInitialized(call)) return { status: 202 };
+    if (local?.beganHere === true && isInitialized(call)) return { status: 202 };
     if (local?.tying !== undefined) return undefined;
     const isOfServer = call.session !== undefined && local === undefined;
     if (isOfServer || (local ?? inquiry) === undefined || call.method === 'GET') return undefined;

@@ -14,6 +14,8 @@ const sessionsKept = 100;
 export interface LocalSession {
   readonly id: string;
   readonly server: ServerId;
+  /** Whether it began with what the server said before; the server itself has heard all of any other. */
+  readonly beganHere: boolean;
   /** The `initialize` request of the client. */
   readonly initialize: { readonly headers: readonly string[]; readonly body: Buffer };
   /** What the client was told in answer to it. */
@@ -58,6 +60,7 @@ export class LocalSessions {
     const session: LocalSession = {
       ...parts,
       id,
+      beganHere: named === undefined,
       lists: new Map(),
       logLevel: undefined,
       streams: 0,

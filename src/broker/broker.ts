@@ -198,7 +198,7 @@ export class Broker implements TokenSource {
     return this.#issuers.quirksOf(issuer);
   }
 
-  /** Whether a session with the server has been open before in this workspace, with the account it has now. */
+  /** Whether a client has begun to work with the server before in this workspace, with the account it has now. */
   wasReached(id: ServerId): boolean {
     return this.#servers.boundTo(id)?.reachedAtMs !== undefined;
   }
@@ -304,9 +304,9 @@ export class Broker implements TokenSource {
     this.#readiness.wantSignIn(id);
   }
 
-  sessionOpened(id: ServerId, session: string, { account }: LentToken): void {
+  sessionOpened(id: ServerId, session: string | undefined, { account }: LentToken): void {
     this.#servers.reached(id, account, this.parts.clock.nowMs());
-    void this.#sessions.open(id, session, account);
+    if (session !== undefined) void this.#sessions.open(id, session, account);
   }
 
   async owns(id: ServerId, session: string, { account }: LentToken): Promise<boolean> {

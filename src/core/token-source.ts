@@ -71,11 +71,14 @@ export interface TokenSource {
   /** The account that `server` uses now, whether its sign-in is alive or not; undefined when nobody is chosen. */
   account(server: ServerId): Account | undefined;
 
-  /** Whether a session with `server` has been open before, with the account that it has now. */
+  /** Whether a client has begun to work with `server` before, with the account that it has now. */
   wasReached(server: ServerId): boolean;
 
-  /** `server` named `session` to a request that carried `lent`: it belongs to that account, if it was nobody's before. */
-  sessionOpened(server: ServerId, session: string, lent: LentToken): void;
+  /**
+   * `server` was reached with `lent`, and named `session` if it has any: it belongs to that account, if it was nobody's
+   * before.
+   */
+  sessionOpened(server: ServerId, session: string | undefined, lent: LentToken): void;
 
   /** Whether `session` belongs to the account of `lent`, to which it is tied if it was nobody's before. */
   owns(server: ServerId, session: string, lent: LentToken): Promise<boolean>;

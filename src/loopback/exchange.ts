@@ -9,7 +9,7 @@ import { readBody, type Body } from './http/body.js';
 import { replyWithFailure, type FailureParts } from './calls/failure-reply.js';
 import { forwardedRequestHeaders, withoutHeader } from './http/headers.js';
 import { hidingFilter, shown } from './rules/hidden.js';
-import { mayInquire, readInquiry, recordOf, type Inquiry } from './messages/inquiry.js';
+import { begins, mayInquire, readInquiry, recordOf, type Inquiry } from './messages/inquiry.js';
 import { legacyStream, type LegacyParts } from './legacy/legacy-opening.js';
 import type { LegacyEndpoint } from './legacy/legacy-sse.js';
 import {
@@ -97,7 +97,7 @@ export class Exchange {
       }
       const conditions = conditionsOf(server, request.headers, body.whole, parts.audit);
       own = new WaitingCall(said, parts.waiting);
-      // As for `initialize`: the start of a client of the older transport may be a silent one. Others name their version.
+      // As for `initialize`, since the older transport begins with a stream. What others begin with has reached the server by then, whether or not they name their version with this as they should.
       const isVersioned = request.headers['mcp-protocol-version'] !== undefined;
       this.#isLooking = this.#mayBeLegacy(session) && !isVersioned && !parts.tokens.wasReached(server.id);
       const call: Call = {
@@ -131,8 +131,9 @@ export class Exchange {
         parts.clock,
       );
       if (told) this.#reply.announce(listChanges(listening, told));
+      const isBeginning = inquiry !== undefined && begins(inquiry);
       // The ids of the older transport's streams are ours.
-      if (this.entrance.legacy === undefined) await this.#session.note(call, answer, lent);
+      if (this.entrance.legacy === undefined) await this.#session.note(call, answer, lent, isBeginning);
       if (inquiry !== undefined) void this.#learn(inquiry, answer, lent);
       given = answer;
       this.#reply.handOn(answer, {

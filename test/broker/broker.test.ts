@@ -234,6 +234,11 @@ describe('the broker', () => {
       assert.equal((await broker.accessToken(notes, 's-2')).account.subject, 'bob');
     });
 
+    it('and remembers that a server without sessions was reached', async () => {
+      broker.sessionOpened(notes, undefined, await broker.accessToken(notes));
+      assert.equal(broker.wasReached(notes), true);
+    });
+
     it('across a reload, and remembers that the server was reached', async () => {
       assert.equal(broker.wasReached(notes), false);
       broker.sessionOpened(notes, 's-1', await broker.accessToken(notes));

@@ -267,6 +267,21 @@ describe('a stream for what the server says by itself', () => {
     assert.ok(!rig.tokens.asked.some((line) => line.startsWith('signedIn')));
   });
 
+  for (const method of ['initialize', 'server/discover'])
+    it(`waits for a server that has no sessions and has answered ${method}, for a client that names no version`, async () => {
+      rig.tokens.reached = false;
+      await rig.send({ jsonrpc: '2.0', id: 0, method, params: {} });
+      const port = await rig.stop();
+      const { answered, outgoing } = rig.begin('', { accept: 'text/event-stream' }, 'GET');
+      await Promise.race([rig.clock.armed(2_000), answered]);
+      rig.handle = (_req, res) =>
+        void res.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: {}\n\n');
+      await rig.listen(port);
+      rig.clock.advance(1_000);
+      assert.deepEqual(await chunksOf(await answered, 1), ['data: {}\n\n']);
+      outgoing.destroy();
+    });
+
   it('waits for a sign-in without asking for one, and without an end', async () => {
     let signIn: () => void = () => undefined;
     rig.tokens.signIn = () => new Promise((resolve) => (signIn = resolve));

@@ -62,9 +62,10 @@ export class TokensOnTable implements TokenSource {
     return this.owner;
   }
 
-  sessionOpened(server: ServerId, session: string, { account }: LentToken): void {
-    this.asked.push(`sessionOpened ${server} ${session} ${account.label}`);
-    if (!this.#sessions.has(session)) this.#sessions.set(session, account);
+  sessionOpened(server: ServerId, session: string | undefined, { account }: LentToken): void {
+    this.asked.push(`sessionOpened ${server} ${session ?? '-'} ${account.label}`);
+    this.reached = true;
+    if (session !== undefined && !this.#sessions.has(session)) this.#sessions.set(session, account);
   }
 
   owns(_server: ServerId, session: string, { account }: LentToken): Promise<boolean> {

@@ -69,18 +69,25 @@ export class CallerSession {
   /**
    * Ties a session that the server names, at its beginning or later, to the account that it was named to. Whoever is
    * given one that is another account's gets an id of ours for it, so that neither session ever changes its account.
+   * @param isBeginning - whether `call` is the first word of a client
    * @throws BrokerError `server_failed` when the answer broke off meanwhile
    */
-  async note({ session, headers, body }: Call, answer: IncomingMessage, lent: LentToken): Promise<void> {
+  async note(
+    { session, headers, body }: Call,
+    answer: IncomingMessage,
+    lent: LentToken,
+    isBeginning: boolean,
+  ): Promise<void> {
     const named = single(answer.headers['mcp-session-id']);
     const known = this.#local === undefined ? session : this.#local.tie?.session;
-    if (named === undefined || named === known) return;
     const { tokens, sessions } = this.parts;
     const { server, reply } = this.caller;
-    tokens.sessionOpened(server.id, named, lent);
     const { statusCode: status = 502 } = answer;
-    const isBeginning = session === undefined && status < 300 && !reply.hasBegun;
-    if (!isBeginning) return;
+    if (named === undefined && session === undefined && isBeginning && status < 300)
+      tokens.sessionOpened(server.id, undefined, lent);
+    if (named === undefined || named === known) return;
+    tokens.sessionOpened(server.id, named, lent);
+    if (session !== undefined || status >= 300 || reply.hasBegun) return;
     const isOwn = await tokens.owns(server.id, named, lent);
     if (answer.destroyed && !answer.complete)
       throw new BrokerError('server_failed', 'The answer broke off.', { details: { status } });

@@ -9,7 +9,7 @@ import { readBody, type Body } from './http/body.js';
 import { replyWithFailure, type FailureParts } from './calls/failure-reply.js';
 import { forwardedRequestHeaders, withoutHeader } from './http/headers.js';
 import { hidingFilter, shown } from './rules/hidden.js';
-import { begins, mayInquire, readInquiry, recordOf, type Inquiry } from './messages/inquiry.js';
+import { mayInquire, readInquiry, recordOf, type Inquiry } from './messages/inquiry.js';
 import { legacyStream, type LegacyParts } from './legacy/legacy-opening.js';
 import type { LegacyEndpoint } from './legacy/legacy-sse.js';
 import {
@@ -131,13 +131,12 @@ export class Exchange {
         parts.clock,
       );
       if (told) this.#reply.announce(listChanges(listening, told));
-      const isBeginning = inquiry !== undefined && begins(inquiry);
       // The ids of the older transport's streams are ours.
-      if (this.entrance.legacy === undefined) await this.#session.note(call, answer, lent, isBeginning);
+      if (this.entrance.legacy === undefined) await this.#session.note(call, answer, lent);
       if (inquiry !== undefined) void this.#learn(inquiry, answer, lent);
       given = answer;
       this.#reply.handOn(answer, {
-        session: this.#session.local?.id,
+        session: this.#session.name,
         withTrailers: takesTrailers(request.headers),
         through: [
           this.#mayBeLegacy(session)
@@ -191,10 +190,11 @@ export class Exchange {
 
   async #learn(inquiry: Inquiry, answer: IncomingMessage, lent: LentToken): Promise<void> {
     const { memory, versions } = this.parts;
-    const session = this.#session.local?.id ?? single(answer.headers['mcp-session-id']);
+    const { name } = this.#session;
+    const session = name === undefined ? single(answer.headers['mcp-session-id']) : name;
     const result = await memory.listen(this.server, inquiry, answer, lent);
     const { protocolVersion } = recordOf(result);
-    if (inquiry.method === 'initialize' && session !== undefined && typeof protocolVersion === 'string')
+    if (inquiry.method === 'initialize' && typeof session === 'string' && typeof protocolVersion === 'string')
       versions.learn(this.server.id, session, protocolVersion);
   }
 

@@ -85,7 +85,7 @@ describe('what is remembered of sessions and bindings', () => {
         await window.signIn(/Another Account/);
         resource.seen.length = 0;
       };
-      return { resource, ask, becomeBob };
+      return { resource, window, ask, becomeBob };
     }
 
     for (const status of [404, 405])
@@ -99,21 +99,47 @@ describe('what is remembered of sessions and bindings', () => {
         assert.deepEqual(resource.seen, []);
       });
 
-    it('renames them', async () => {
+    it('renames them, which no client hears of, since a session keeps its name', async () => {
       const { ask, becomeBob } = await careless((body) => (body.includes('initialize') ? 'first' : 'second'));
       const { session } = await ask(initialize);
       const renamed = await ask(call, session);
-      assert.deepEqual([session, renamed.session], ['first', 'second']);
+      assert.deepEqual([session, renamed.session], ['first', 'first']);
       await becomeBob();
-      for (const id of ['first', 'second']) assert.equal((await ask(call, id)).status, 404);
+      assert.equal((await ask(call, 'first')).status, 404);
+    });
+
+    it('renames one again and again, which pushes no other one out of what is remembered', async () => {
+      let renamed = 0;
+      const idFor = (body: string) => (body.includes('initialize') ? 'alices' : `s-${renamed++}`);
+      const { resource, window, ask, becomeBob } = await careless(idFor);
+      window.editor.settings.set('user', 'mcpCredentials.sessions.keepCount', 10);
+      await ask(initialize);
+      let session = 'another';
+      for (let times = 0; times < 12; times++) ({ session } = await ask(call, session));
+      await becomeBob();
+      assert.equal((await ask(call, 'alices')).status, 404);
+      assert.deepEqual(resource.seen, []);
     });
 
     it('names another account’s in answer to a call', async () => {
-      const { ask, becomeBob } = await careless((body) => (body.includes('tools/call') ? 'alices' : 'b'));
-      await ask(call);
+      let bobs = 'alices';
+      const { ask, becomeBob } = await careless((body) => (body.includes('tools/call') ? 'alices' : bobs));
+      await ask(initialize);
       await becomeBob();
+      bobs = 'b';
       const { session } = await ask(initialize);
-      assert.equal((await ask(call, session)).status, 200);
+      const answer = await ask(call, session);
+      assert.deepEqual([answer.status, answer.session], [200, session]);
+      assert.equal((await ask(call, answer.session)).status, 200);
+      assert.equal((await ask(call, 'alices')).status, 404);
+    });
+
+    it('names another account’s in answer to a call outside of any', async () => {
+      const { ask, becomeBob } = await careless(() => 'alices');
+      await ask(initialize);
+      await becomeBob();
+      const { status, session } = await ask(call);
+      assert.deepEqual([status, session], [200, '']);
       assert.equal((await ask(call, 'alices')).status, 404);
     });
 

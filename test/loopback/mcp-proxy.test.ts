@@ -252,25 +252,22 @@ describe('the MCP proxy', () => {
   });
 
   describe('notes sessions', () => {
-    it('that a request without one opens, for the account whose token it carried', async () => {
+    it('that `initialize` opens, for the account whose token it carried', async () => {
       rig.handle = (_req, res) => res.writeHead(200, { 'mcp-session-id': 's-9' }).end('{}');
-      await send();
+      await send({ ...toolCall, method: 'initialize' });
       await send(toolCall, { 'mcp-session-id': 's-9' });
       assert.deepEqual(rig.tokens.asked, [
-        `accessToken ${id} -`,
+        ...[`accessToken ${id} -`, `accessToken ${id} -`],
         `sessionOpened ${id} s-9 alice@example.com`,
         `accessToken ${id} s-9`,
       ]);
     });
 
-    it('that the server names later, for the account whose token that request carried', async () => {
-      rig.handle = (_req, res) => res.writeHead(200, { 'mcp-session-id': 's-2' }).end('{}');
-      await send(toolCall, { 'mcp-session-id': 's-1' });
-      await send(toolCall, { 'mcp-session-id': 's-2' });
-      assert.deepEqual(
-        rig.tokens.asked.filter((line) => line.startsWith('session')),
-        [`sessionOpened ${id} s-2 alice@example.com`],
-      );
+    it('but no other name for one that has begun, of which the client does not hear either', async () => {
+      rig.handle = (_req, res) => res.writeHead(200, { 'mcp-session-id': 's-2', 'x-other': 'o' }).end('{}');
+      const { headers } = await send(toolCall, { 'mcp-session-id': 's-1' });
+      assert.deepEqual([headers['mcp-session-id'], headers['x-other']], ['s-1', 'o']);
+      assert.deepEqual(rig.tokens.asked, [`accessToken ${id} s-1`]);
     });
 
     it('and forgets none, since only the server knows which is over for all of its clients', async () => {

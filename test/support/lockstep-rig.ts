@@ -66,12 +66,14 @@ function valueOf(name: string, lines: HeaderLines): string | undefined {
 
 /**
  * What is to be seen through the proxy, when this is seen of `deeds` without it: the same, but that a server is not
- * asked to pack what is read on its way, and is told which version of MCP a session speaks where a client does not say.
+ * asked to pack what is read on its way, and is told which version of MCP a session speaks where a client does not say;
+ * and that a client hears of no session but its own, after it has begun.
  */
 export function passed(sights: readonly Sight[], deeds: readonly Deed[]): readonly Sight[] {
   const isRead = new Set(deeds.filter(mayBeLegacy).map(({ call }) => call));
   const versions = versionsIn(deeds);
   return sights.map((sight) => {
+    if (sight.sees === 'answer') return { ...sight, headers: inOwnSession(sight, deeds) };
     if (sight.sees !== 'request') return sight;
     const { headers = [], call } = sight;
     const lines = headers.filter(([name]) => name !== 'accept-encoding' || !isRead.has(call));
@@ -79,4 +81,19 @@ export function passed(sights: readonly Sight[], deeds: readonly Deed[]): readon
     const isSaid = version === undefined || valueOf('mcp-protocol-version', headers.flat()) !== undefined;
     return { ...sight, headers: byName(isSaid ? lines : [...lines, ['mcp-protocol-version', version]]) };
   });
+}
+
+/** The headers of the answer that `sight` is, in the session of the call. */
+function inOwnSession({ call, headers = [] }: Sight, deeds: readonly Deed[]): NonNullable<Sight['headers']> {
+  const isSession = (name: string | undefined) => name?.toLowerCase() === 'mcp-session-id';
+  const named = headers.filter(([name]) => isSession(name)).map(([, value]) => value);
+  const asked = deeds.flatMap((deed) => (deed.does === 'ask' && deed.call === call ? [deed] : []));
+  const session = valueOf(
+    'mcp-session-id',
+    asked.flatMap((deed) => deed.headers),
+  );
+  const isBeginning = Buffer.concat(asked.flatMap(({ pieces }) => pieces)).includes('"initialize"');
+  if (isBeginning || named.length === 0 || named.join(', ') === session) return headers;
+  const others = headers.filter(([name]) => !isSession(name));
+  return session === undefined ? others : byName([...others, ['mcp-session-id', session]]);
 }

@@ -114,7 +114,7 @@ export class Asking {
         : tokens.newerToken(id, session, refused));
     } catch (error) {
       // An agent that starts may only be looking what is there, of which no noise is made; and nobody is asked so that a session can end: the editor ends those of a server that was signed out.
-      const isLooking = opens(call.body) && !tokens.wasReached(id);
+      const isLooking = firstWordIn(call.body) !== undefined && !tokens.wasReached(id);
       const canWait = call.method !== 'DELETE' && canUserHelp(error) && !isLooking;
       if (!canWait) throw error;
       await this.#held(call, error, (signal) =>
@@ -274,11 +274,16 @@ export function mayBecomeStream({ whole }: Body): boolean {
   return messages.some(isRequest) && !messages.some(({ method }) => method === 'initialize');
 }
 
-/** Whether `body` is the first thing that a client says. */
-function opens({ whole }: Body): boolean {
-  const messages = [whole && parseMessages(whole)].flat() as readonly (Message | undefined)[];
-  return messages.some(({ method } = {}) => method === 'initialize' || method === 'server/discover');
+/** What `body` asks if it is the first thing that a client says, on either wire. */
+export function firstWordIn({ whole }: Body): (typeof firstWords)[number] | undefined {
+  // Nearly every body is something else, which need not be read to be told.
+  if (whole === undefined || !firstWordEnds.some((end) => whole.includes(end))) return undefined;
+  const messages = [parseMessages(whole)].flat() as readonly (Message | undefined)[];
+  return firstWords.find((word) => messages.some(({ method } = {}) => method === word));
 }
+
+const firstWords = ['initialize', 'server/discover'] as const;
+const firstWordEnds = ['initialize"', 'discover"'];
 
 const silent = ({ host }: URL, limitMs: number): BrokerError =>
   new BrokerError('server_unreachable', `No answer from ${host} within ${limitMs} ms.`, {

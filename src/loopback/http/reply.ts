@@ -24,8 +24,8 @@ const heartbeatMs = 15_000;
 
 /** What happens to an answer of the server on its way. */
 export interface Passage {
-  /** The caller's name for the session, where the server has another. */
-  readonly session?: string | undefined;
+  /** What the caller hears in the place of the session that the server names; null for nothing. */
+  readonly session?: string | null | undefined;
   /** What its body goes through, which may change its length. */
   readonly through?: readonly Transform[];
   /** Whether the caller takes what comes after the body; not with `through`, of which it would say what is not so. */
@@ -204,11 +204,11 @@ export class Reply {
   }
 }
 
-/** The headers of an answer in a session that the caller knows as `session`. */
-const renamed = (headers: readonly string[], session: string): string[] =>
-  headers.map((value, at) =>
-    at % 2 === 1 && headers[at - 1]?.toLowerCase() === 'mcp-session-id' ? session : value,
-  );
+/** The headers of an answer in a session that the caller knows as `session`, or not at all. */
+function renamed(headers: readonly string[], session: string | null): string[] {
+  const others = withoutHeader(headers, 'mcp-session-id');
+  return session === null ? others : [...others, 'mcp-session-id', session];
+}
 
 export const isEventStream = ({ headers }: IncomingMessage): boolean =>
   headers['content-type']?.toLowerCase().startsWith(eventStream) === true;

@@ -49,10 +49,6 @@ export function inquiryOf(message: Message): Inquiry | undefined {
   return Object.keys(others).length > 0 ? undefined : named(cursor);
 }
 
-/** Whether it is the first that a client asks, on either wire. */
-export const begins = ({ method }: Inquiry): boolean =>
-  method === 'initialize' || method === 'server/discover';
-
 /** The version of the protocol that a request on the stateless wire names; empty on the other one. */
 export function wireOf(params: Inquiry['params']): string {
   const version = recordOf(params['_meta'])[versionMember];

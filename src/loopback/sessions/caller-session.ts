@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { BrokerError, hasCode } from '../../core/errors.js';
 import type { Server } from '../../core/server.js';
 import type { LentToken, TokenSource } from '../../core/token-source.js';
-import { mayBecomeStream, type Answered, type Asking, type Call } from '../calls/asking.js';
+import { firstWordIn, mayBecomeStream, type Answered, type Asking, type Call } from '../calls/asking.js';
 import type { Reply } from '../http/reply.js';
 import type { ProtocolVersions } from '../messages/protocol-versions.js';
 import { LocalSessions, type LocalSession } from './local-sessions.js';
@@ -31,11 +31,17 @@ export interface SessionCaller {
  */
 export class CallerSession {
   #local: LocalSession | undefined;
+  #name: string | null | undefined;
 
   constructor(
     private readonly parts: CallerSessionParts,
     private readonly caller: SessionCaller,
   ) {}
+
+  /** What the caller hears in the place of the id that the server names in its answer: nothing where null; undefined where that id is right. */
+  get name(): string | null | undefined {
+    return this.#name;
+  }
 
   /** Ours, where it is one of ours. */
   get local(): LocalSession | undefined {
@@ -67,34 +73,32 @@ export class CallerSession {
   }
 
   /**
-   * Ties a session that the server names, at its beginning or later, to the account that it was named to. Whoever is
-   * given one that is another account's gets an id of ours for it, so that neither session ever changes its account.
-   * @param isBeginning - whether `call` is the first word of a client
+   * Ties a session that the server names at its beginning to the account that it was named to. Whoever is given one that
+   * is another account's gets an id of ours for it, so that neither session ever changes its account. What the server
+   * names elsewhere opens nothing and renames nothing, and the caller does not hear of it.
+   * @see MCP, "Session Management": an id is assigned at initialization, and named in all requests after that
    * @throws BrokerError `server_failed` when the answer broke off meanwhile
    */
-  async note(
-    { session, headers, body }: Call,
-    answer: IncomingMessage,
-    lent: LentToken,
-    isBeginning: boolean,
-  ): Promise<void> {
+  async note({ session, body }: Call, answer: IncomingMessage, lent: LentToken): Promise<void> {
     const named = single(answer.headers['mcp-session-id']);
-    const known = this.#local === undefined ? session : this.#local.tie?.session;
+    if (session !== undefined && (named === undefined || named === session)) return;
     const { tokens, sessions } = this.parts;
-    const { server, reply } = this.caller;
+    const { server } = this.caller;
     const { statusCode: status = 502 } = answer;
-    if (named === undefined && session === undefined && isBeginning && status < 300)
-      tokens.sessionOpened(server.id, undefined, lent);
-    if (named === undefined || named === known) return;
-    tokens.sessionOpened(server.id, named, lent);
-    if (session !== undefined || status >= 300 || reply.hasBegun) return;
-    const isOwn = await tokens.owns(server.id, named, lent);
+    const begun = status < 300 ? firstWordIn(body) : undefined;
+    const opened = begun === 'initialize' ? named : undefined;
+    if (begun !== undefined) tokens.sessionOpened(server.id, opened, lent);
+    if (opened === undefined) {
+      if (named !== undefined) this.#name = session ?? null;
+      return;
+    }
+    const isOwn = await tokens.owns(server.id, opened, lent);
     if (answer.destroyed && !answer.complete)
       throw new BrokerError('server_failed', 'The answer broke off.', { details: { status } });
     if (isOwn) return;
-    const initialize = { headers, body: body.whole ?? Buffer.alloc(0) };
-    this.#local = sessions.open({ server: server.id, initialize, told: {} }, named);
-    tokens.sessionOpened(server.id, this.#local.id, lent);
+    const standIn = sessions.standIn(server.id, opened);
+    this.#name = standIn.id;
+    tokens.sessionOpened(server.id, standIn.id, lent);
   }
 
   /**

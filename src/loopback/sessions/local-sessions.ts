@@ -44,6 +44,9 @@ export interface Tie {
   readonly version: string | undefined;
 }
 
+const unused = { logLevel: undefined, streams: 0, news: [] };
+const untied = { tying: undefined, tie: undefined };
+
 /** The local sessions of a window. */
 export class LocalSessions {
   readonly #sessions = new Map<string, LocalSession>();
@@ -53,22 +56,23 @@ export class LocalSessions {
     return session?.startsWith(prefix) === true;
   }
 
-  /** @param named - the session of the server, whose id is somebody else's, where there is one already */
-  open(parts: Pick<LocalSession, 'server' | 'initialize' | 'told'>, named?: string): LocalSession {
+  /** One that begins with what the server said before. */
+  open(parts: Pick<LocalSession, 'server' | 'initialize' | 'told'>): LocalSession {
     const id = prefix + randomUUID();
-    const tie = named === undefined ? undefined : { session: named, name: id, version: undefined };
-    const session: LocalSession = {
-      ...parts,
-      id,
-      beganHere: named === undefined,
-      lists: new Map(),
-      logLevel: undefined,
-      streams: 0,
-      news: [],
-      tying: tie && { tie: Promise.resolve(tie), isByStream: false },
-      tie,
-    };
-    this.#sessions.set(id, session);
+    return this.#keep({ ...parts, id, beganHere: true, ...unused, lists: new Map(), ...untied });
+  }
+
+  /** One that stands for the session `named` of the server, whose id is another account's. */
+  standIn(server: ServerId, named: string): LocalSession {
+    const id = prefix + randomUUID();
+    const tie = { session: named, name: id, version: undefined };
+    const tying = { tie: Promise.resolve(tie), isByStream: false };
+    const unread = { initialize: { headers: [], body: Buffer.alloc(0) }, told: {} };
+    return this.#keep({ ...unread, server, id, beganHere: false, ...unused, lists: new Map(), tying, tie });
+  }
+
+  #keep(session: LocalSession): LocalSession {
+    this.#sessions.set(session.id, session);
     const [oldest] = this.#sessions.keys();
     if (this.#sessions.size > sessionsKept && oldest !== undefined) this.#sessions.delete(oldest);
     return session;

@@ -56,6 +56,8 @@ export class Exchange {
   readonly #session: CallerSession;
   /** Whether the server speaks first in it; a client that is refused it once does without it from then on. */
   #isBackChannel: boolean;
+  /** By which the caller can take it back; undefined before it is read. */
+  #own: WaitingCall | undefined;
   /** Whether it is the first word of a client to a server that was never reached. */
   #isLooking = false;
 
@@ -82,7 +84,6 @@ export class Exchange {
   async run(): Promise<void> {
     const { parts, server, request } = this;
     let body: Body | undefined;
-    let own: WaitingCall | undefined;
     let given: IncomingMessage | undefined;
     try {
       body = await readBody(request, parts.replayLimitBytes());
@@ -96,7 +97,7 @@ export class Exchange {
         return;
       }
       const conditions = conditionsOf(server, request.headers, body.whole, parts.audit);
-      own = new WaitingCall(said, parts.waiting);
+      const own = (this.#own = new WaitingCall(said, parts.waiting));
       // As for `initialize`, since the older transport begins with a stream. What others begin with has reached the server by then, whether or not they name their version with this as they should.
       const isVersioned = request.headers['mcp-protocol-version'] !== undefined;
       this.#isLooking = this.#mayBeLegacy(session) && !isVersioned && !parts.tokens.wasReached(server.id);
@@ -151,13 +152,17 @@ export class Exchange {
       if (this.#gone.aborted) return;
       await this.#fail(body, error);
     } finally {
-      own?.end();
+      this.#own?.end();
     }
   }
 
   /** Ends what the caller hears of the server; what only waits goes on, unless that is to end as well. */
   cut(what?: 'with what waits'): void {
-    const isOver = this.#reply.isHandedOn || (what !== undefined && this.#reply.hasBegun);
+    const isOver =
+      this.#reply.isHandedOn ||
+      // The server has been asked with a token that the caller is to hear nothing with any more.
+      (this.#isBackChannel && this.#own?.hasLeft === true) ||
+      (what !== undefined && this.#reply.hasBegun);
     if (isOver) this.#reply.breakOff();
   }
 
@@ -212,6 +217,7 @@ export class Exchange {
         if (this.#gone.aborted || call.isImpatient === true || !isPassing(error)) throw error;
         this.parts.log.debug(`A stream of ${JSON.stringify(this.server.id)} waits: ${describeError(error)}`);
         this.#reply.keepAlive();
+        call.own?.wait();
         await pause(this.parts.clock, delayMs, this.#gone);
       }
     }

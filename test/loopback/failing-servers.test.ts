@@ -282,6 +282,22 @@ describe('a stream for what the server says by itself', () => {
       outgoing.destroy();
     });
 
+  it('is cut at a sign-out, whether or not its answer has begun', async () => {
+    let late: (() => void) | undefined;
+    rig.handle = (_req, res) => {
+      late = () => res.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: {}\n\n');
+    };
+    const { answered } = rig.begin('', accept, 'GET');
+    const heard = answered.then(
+      (answer) => chunksOf(answer, 1),
+      () => 'cut',
+    );
+    await settled(() => late !== undefined);
+    await rig.proxy.signedOut(rig.id);
+    late?.();
+    assert.equal(await heard, 'cut');
+  });
+
   it('waits for a sign-in without asking for one, and without an end', async () => {
     let signIn: () => void = () => undefined;
     rig.tokens.signIn = () => new Promise((resolve) => (signIn = resolve));

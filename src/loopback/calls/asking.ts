@@ -91,6 +91,7 @@ export class Asking {
     let answer = await this.#send(call, lent);
     if (answer.statusCode === 401) {
       giveUp(answer, call.body, this.parts.clock);
+      call.own?.wait();
       lent = await this.#permittedAgain(call, lent, await this.token(call, lent));
       if (call.body.whole === undefined) throw tooLargeToRepeat(this.parts.replayLimitBytes());
       answer = await this.#send(call, lent);

@@ -16,7 +16,7 @@ export interface Said {
 }
 
 /**
- * The calls of a window that wait for the user before they are sent. A client that does not want one any more says so
+ * The calls of a window that have not been sent yet: they wait for a token, the user or another call. A client that does not want one any more says so
  * in a message of its own, which must not go past the call that waits, and leave it to be made after all.
  * @see MCP, "Cancellation"
  */
@@ -24,12 +24,13 @@ export class WaitingCalls {
   readonly #calls = new Map<ServerId, Set<WaitingCall>>();
 
   /**
-   * Ends the waits of the calls that `said` cancels. It is not looked at while nothing of the server waits.
+   * Ends the waits of the calls that `said` cancels. Nearly everything says something else, which is told without reading it.
    * @returns whether it says nothing else, so that the server, which has not heard of them, need not hear of it
    */
   cancels({ server, session, body }: Said): boolean {
     const calls = this.#calls.get(server);
     if (calls === undefined || body === undefined || body.length > cancellationLimitBytes) return false;
+    if (!body.includes('cancelled')) return false;
     const messages = [parseMessages(body) ?? []].flat() as readonly Message[];
     // Clients without a session may have calls of the same name; one too many can be made again.
     const named = messages.map(({ method, params }) =>
@@ -58,24 +59,35 @@ export class WaitingCalls {
 
 /** A call of a client, which the client can take back while it waits. */
 export class WaitingCall {
-  #isWaiting = false;
+  #hasLeft = false;
+  #isCancelled = false;
   #cancelled: AbortController | undefined;
-  /** The ids of its requests that are still wanted; there are several in a batch. */
+  /** The ids of its requests that are still wanted, of which there are several in a batch; read when one is asked for. */
   #wanted: Set<unknown> | undefined;
 
   constructor(
     readonly said: Said,
     private readonly calls: WaitingCalls,
-  ) {}
+  ) {
+    calls.add(this);
+  }
 
-  /** Lets it be taken back from now on. @returns is aborted with `call_cancelled` when it is */
+  /**
+   * Lets it be taken back again, which may have left before.
+   * @returns is aborted with `call_cancelled` when it is
+   * @throws BrokerError `call_cancelled` when it has been
+   */
   wait(): AbortSignal {
+    if (this.#isCancelled) throw cancelled();
+    this.calls.add(this);
+    this.#hasLeft = false;
     this.#cancelled ??= new AbortController();
-    this.#wanted ??= new Set(requestIdsIn(this.said.body));
-    // What has no id, such as a stream that waits for long, makes nobody look for one.
-    if (!this.#isWaiting && this.#wanted.size > 0) this.calls.add(this);
-    this.#isWaiting = true;
     return this.#cancelled.signal;
+  }
+
+  /** Whether the server has been asked, and is not to be asked once more. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
   }
 
   /** Whether it is itself what ends the wait of others. */
@@ -83,31 +95,34 @@ export class WaitingCall {
     return this.calls.cancels(this.said);
   }
 
-  /** It is sent now, or is over. */
+  /** It is over. */
   end(): void {
-    if (!this.#isWaiting) return;
-    this.#isWaiting = false;
     this.calls.delete(this);
   }
 
   /** @throws BrokerError `call_cancelled` when it must not be sent any more */
   leave(): void {
     this.end();
-    this.#cancelled?.signal.throwIfAborted();
+    if (this.#isCancelled) throw cancelled();
+    this.#hasLeft = true;
   }
 
   get isCancelled(): boolean {
-    return this.#cancelled?.signal.aborted === true;
+    return this.#isCancelled;
   }
 
   /** @returns whether the request `id` of `session` is of it; it is cancelled when that was the last that is wanted */
   cancel(session: string | undefined, id: unknown): boolean {
-    if (session !== this.said.session || this.#wanted?.delete(id) !== true) return false;
-    if (this.#wanted.size === 0)
-      this.#cancelled?.abort(new BrokerError('call_cancelled', 'The client has cancelled the call.'));
+    if (session !== this.said.session) return false;
+    this.#wanted ??= new Set(requestIdsIn(this.said.body));
+    if (!this.#wanted.delete(id)) return false;
+    this.#isCancelled = this.#wanted.size === 0;
+    if (this.#isCancelled) this.#cancelled?.abort(cancelled());
     return true;
   }
 }
+
+const cancelled = (): BrokerError => new BrokerError('call_cancelled', 'The client has cancelled the call.');
 
 function requestIdsIn(body: Buffer | undefined): readonly unknown[] {
   const messages = [(body && parseMessages(body)) ?? []].flat() as readonly Message[];

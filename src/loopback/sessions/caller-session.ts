@@ -124,7 +124,6 @@ export class CallerSession {
 
   async #answeredIn(local: LocalSession, call: Call): Promise<Answered> {
     const { server, request, reply, asking, isBackChannel } = this.caller;
-    if (local.tie === undefined) call.own?.wait();
     if (local.tying === undefined) await asking.token({ ...call, session: undefined });
     else if (local.tie === undefined) this.#keepAlive(call);
     const { session, name, version } = await this.parts.tying.tied(server, local, {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { request } from 'node:http';
 import { BrokerError } from '../../../src/core/errors.js';
+import type { LentToken } from '../../../src/core/token-source.js';
 import { errorIn, ProxyRig, settled, toolCall, useProxy } from '../../support/proxy-rig.js';
 import { accept, useRemembered } from '../../support/remembered-rig.js';
 
@@ -131,6 +132,29 @@ describe('a call that waits for the user', () => {
     assert.equal(errorIn(await waiting), 'result');
     assert.deepEqual(rig.seen, []);
   });
+
+  for (const [when, answers] of [
+    ['it begins', ['token-2']],
+    ['the server has refused the one before', ['token-1', 'token-2']],
+  ] as const)
+    it(`is not sent when its client has cancelled it while its token is renewed, when ${when}`, async () => {
+      const isSentOnce = answers.length === 2;
+      rig.tokens.answers = [...answers];
+      rig.handle = (_req, res) => void res.writeHead(401).end();
+      let go: (() => void) | undefined;
+      const slowly = isSentOnce ? 'newerToken' : 'accessToken';
+      const lend = rig.tokens[slowly].bind(rig.tokens) as (...asked: unknown[]) => Promise<LentToken>;
+      rig.tokens[slowly] = async (...asked: unknown[]) => {
+        await new Promise<void>((resolve) => (go = resolve));
+        return lend(...asked);
+      };
+      const waiting = rig.send(...call(1, 's-1'));
+      await settled(() => go !== undefined);
+      assert.equal((await rig.send(cancelling(1), call(1, 's-1')[1])).status, 202);
+      go?.();
+      assert.equal(errorIn(await waiting), 'result');
+      assert.deepEqual(sent(rig), isSentOnce ? ['tools/call 1'] : []);
+    });
 
   it('has its cancellation sent after it when it has left', async () => {
     const open: ServerResponse[] = [];

@@ -90,7 +90,8 @@ export class Exchange {
       const listening = this.#reply.acceptsStream ? this.#listening(body) : undefined;
       this.#isBackChannel ||= listening !== undefined;
       const session = this.entrance.legacy?.session ?? sessionIdIn(request);
-      const said = { server: server.id, session, body: body.whole };
+      const client = request.headers['user-agent'];
+      const said = { server: server.id, session, client, body: body.whole };
       // Before anything that a cancellation could wait for behind the call.
       if (parts.waiting.cancels(said)) {
         this.#reply.say({ status: 202 });

@@ -11,6 +11,8 @@ export interface Said {
   readonly server: ServerId;
   /** As the client calls it. */
   readonly session: string | undefined;
+  /** The client, by its `User-Agent`: without a session, nothing else tells one from another. */
+  readonly client: string | undefined;
   /** Undefined when it is too large to be kept. */
   readonly body: Buffer | undefined;
 }
@@ -27,7 +29,7 @@ export class WaitingCalls {
    * Ends the waits of the calls that `said` cancels. Nearly everything says something else, which is told without reading it.
    * @returns whether it says nothing else, so that the server, which has not heard of them, need not hear of it
    */
-  cancels({ server, session, body }: Said): boolean {
+  cancels({ server, session, client, body }: Said): boolean {
     const calls = this.#calls.get(server);
     if (calls === undefined || body === undefined || body.length > cancellationLimitBytes) return false;
     if (!body.includes('cancelled')) return false;
@@ -35,7 +37,7 @@ export class WaitingCalls {
     // Clients without a session may have calls of the same name; one too many can be made again.
     const named = messages.map(({ method, params }) =>
       method === 'notifications/cancelled'
-        ? [...calls].filter((call) => call.cancel(session, recordOf(params)['requestId']))
+        ? [...calls].filter((call) => call.cancel(session, client, recordOf(params)['requestId']))
         : [],
     );
     // What is left of a batch is sent with all of it.
@@ -112,8 +114,9 @@ export class WaitingCall {
   }
 
   /** @returns whether the request `id` of `session` is of it; it is cancelled when that was the last that is wanted */
-  cancel(session: string | undefined, id: unknown): boolean {
-    if (session !== this.said.session) return false;
+  cancel(session: string | undefined, client: string | undefined, id: unknown): boolean {
+    const { said } = this;
+    if (session !== said.session || (session === undefined && client !== said.client)) return false;
     this.#wanted ??= new Set(requestIdsIn(this.said.body));
     if (!this.#wanted.delete(id)) return false;
     this.#isCancelled = this.#wanted.size === 0;

@@ -59,6 +59,16 @@ describe('a call that waits for the user', () => {
       assert.deepEqual(sent(rig), ['tools/call 2']);
     });
 
+  it('is not ended by another client without a session, whose calls have the same ids', async () => {
+    const as = (client: string) => ({ ...accept, 'user-agent': client });
+    const [one, other] = [rig.send(toolCall, as('editor')), rig.send(toolCall, as('agent'))];
+    await waits(2);
+    assert.equal((await rig.send(cancelling(1), as('agent'))).status, 202);
+    assert.equal(errorIn(await other), 'result');
+    signIn();
+    assert.equal((await one).text, '{"ok":true}');
+  });
+
   it('is not sent when it is cancelled although its stream has begun', async () => {
     const { answered } = rig.begin(JSON.stringify(toolCall), accept);
     await rig.clock.armed(2_000);

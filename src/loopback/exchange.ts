@@ -93,7 +93,9 @@ export class Exchange {
       const client = request.headers['user-agent'];
       const said = { server: server.id, session, client, body: body.whole };
       // Before anything that a cancellation could wait for behind the call.
-      if (parts.waiting.cancels(said)) {
+      const isCancellation = parts.waiting.cancels(said);
+      // Without a session it may be meant for another call of the same id, which only the server knows; it waits for nobody.
+      if (isCancellation && session !== undefined) {
         this.#reply.say({ status: 202 });
         return;
       }
@@ -104,7 +106,7 @@ export class Exchange {
       this.#isLooking = this.#mayBeLegacy(session) && !isVersioned && !parts.tokens.wasReached(server.id);
       const call: Call = {
         ...{ method: this.#method, headers: this.#headers(session), session, body, conditions, own },
-        isImpatient: this.#isLooking,
+        isImpatient: this.#isLooking || isCancellation,
       };
       this.#session.enter(session);
       const inquiry = body.whole && mayInquire(body.whole) ? readInquiry(body.whole) : undefined;

@@ -69,6 +69,15 @@ describe('a call that waits for the user', () => {
     assert.equal((await one).text, '{"ok":true}');
   });
 
+  it('has its cancellation sent where there are no sessions, since another call of the same id may have left', async () => {
+    const waiting = rig.send(...call(1));
+    await waits(1);
+    rig.tokens.answers = ['token-2'];
+    await rig.send(cancelling(1), accept);
+    assert.equal(errorIn(await waiting), 'result');
+    assert.deepEqual(sent(rig), ['notifications/cancelled']);
+  });
+
   it('is not sent when it is cancelled although its stream has begun', async () => {
     const { answered } = rig.begin(JSON.stringify(toolCall), accept);
     await rig.clock.armed(2_000);
@@ -127,7 +136,7 @@ describe('a call that waits for the user', () => {
   });
 
   it('is not sent when its cancellation comes while the token is fetched after the sign-in', async () => {
-    const waiting = rig.send(...call(1));
+    const waiting = rig.send(...call(1, 's-1'));
     await waits(1);
     let go: (() => void) | undefined;
     const lend = rig.tokens.accessToken.bind(rig.tokens);
@@ -137,7 +146,7 @@ describe('a call that waits for the user', () => {
     };
     signIn();
     await settled(() => go !== undefined);
-    assert.equal((await rig.send(cancelling(1), accept)).status, 202);
+    assert.equal((await rig.send(cancelling(1), call(1, 's-1')[1])).status, 202);
     go?.();
     assert.equal(errorIn(await waiting), 'result');
     assert.deepEqual(rig.seen, []);
@@ -213,9 +222,9 @@ describe('a call about which a rule asks', () => {
   afterEach(() => rig.close());
 
   it('is not sent when it is allowed after its client has cancelled it', async () => {
-    const waiting = rig.send(...call(1));
+    const waiting = rig.send(...call(1, 's-1'));
     await settled(() => isAsked);
-    assert.equal((await rig.send(cancelling(1), accept)).status, 202);
+    assert.equal((await rig.send(cancelling(1), call(1, 's-1')[1])).status, 202);
     answer('allowed');
     assert.equal(errorIn(await waiting), 'result');
     assert.deepEqual(rig.seen, []);

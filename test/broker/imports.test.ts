@@ -82,6 +82,13 @@ describe('renewed tokens of another program', () => {
       0,
       true,
     ],
+    [
+      'take the place of ones that allow more and cannot be renewed',
+      alive(2_000, ['a', 'b', 'c'], { refreshToken: undefined }),
+      alive(0),
+      0,
+      true,
+    ],
     ['of unknown age take the place of nothing that lives', alive(1_000), alive(0), 0, false],
   ];
   const covers = (granted: readonly string[], wanted: readonly string[]) =>
@@ -193,6 +200,19 @@ describe('an import for one server', () => {
     assert.equal(await tokenOf(broker), 'access-3');
     await broker.refreshNow(notes);
     assert.equal(await tokenOf(broker), 'access-4');
+  });
+
+  it('keeps what came for the refresh token that it spent, beside tokens that allow more and cannot be renewed', async () => {
+    const nowMs = profile.clock.nowMs();
+    const account = { issuer: issuer.issuer, subject: '', label: new URL(issuer.issuer).host };
+    const { tokens, ...present } = issuer.credential(nowMs, { account });
+    const { refreshToken: _, ...unrenewable } = tokens;
+    await profile.keep({ ...present, tokens: { ...unrenewable, expiresAtMs: nowMs - 1 } });
+    const broker = await opened();
+    assert.equal((await importInto(broker, 'refresh-1')).kind, 'imported');
+    assert.equal(await tokenOf(broker), 'access-2');
+    await broker.refreshNow(notes);
+    assert.equal(await tokenOf(broker), 'access-3');
   });
 
   it('brings back what the issuer has ended, whatever the age of the file', async () => {

@@ -1,7 +1,6 @@
 import type { Account } from '../../core/account.js';
 import type { Audit } from '../../core/audit.js';
 import {
-  isAlive,
   isRenewable,
   keyOf,
   keyText,
@@ -28,7 +27,7 @@ export interface Imported {
 export interface Kept {
   readonly kind: 'kept';
   readonly account: Account;
-  /** Whether it is alive, and allows all that was found. */
+  /** Whether it can be renewed, and allows all that was found. */
   readonly isCovered: boolean;
 }
 
@@ -63,7 +62,7 @@ export class ImportedGrants {
     return {
       kind: 'kept',
       account,
-      isCovered: isAlive(present) && this.#covers(account, present.scopes, scopes),
+      isCovered: isRenewable(present) && this.#covers(account, present.scopes, scopes),
     };
   }
 
@@ -135,9 +134,10 @@ export function mayReplace(
   issuedAtMs: number,
   covers: Covers,
 ): boolean {
-  if (present.tokens.kind === 'refused') return true;
+  // Nothing else would renew what the issuer gave for a refresh token that is spent now.
+  if (present.tokens.kind === 'refused' || !isRenewable(present)) return true;
   if (!covers(fresh.scopes, present.scopes)) return false;
-  return !isRenewable(present) || (lastsAsLong(fresh, present) && present.tokens.issuedAtMs < issuedAtMs);
+  return lastsAsLong(fresh, present) && present.tokens.issuedAtMs < issuedAtMs;
 }
 
 /** Whether the grant of `one` has no earlier end than that of `other`. */

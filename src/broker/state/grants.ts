@@ -85,16 +85,11 @@ export class Grants {
     const { fetch, clock, issuers, readTokenFile, vault } = this.parts;
     const idp = await issuers.metadata(idpIssuer, resource);
     const stored = await vault.client(idp.issuer, idpClientId);
-    const known: Client = stored ?? {
-      issuer: idp.issuer,
-      clientId: idpClientId,
-      authMethod: 'none',
-      source: 'configured',
-    };
-    const client = { ...known, authMethod: methodFor(idp, stored, false) };
-    const isProvable =
-      client.authMethod === 'none' || (client.clientSecret ?? client.privateKey) !== undefined;
-    if (!isProvable) throw clientRefused(client, 'invalid_client', '');
+    // Providers that take public clients need not say so: what proves ours is asked for when one is refused.
+    const client: Client =
+      stored === undefined
+        ? { issuer: idp.issuer, clientId: idpClientId, authMethod: 'none', source: 'configured' }
+        : { ...stored, authMethod: methodFor(idp, stored, false) };
     const request = identityAssertion(await readTokenFile(tokenFile), server.issuer);
     const wishes = { resource, scopes: [] };
     const answer = await requestGrant(fetch, idp, client, request, wishes, clock.nowMs());

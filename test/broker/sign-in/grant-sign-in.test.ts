@@ -196,25 +196,22 @@ describe('a sign-in by a grant that is repeated', () => {
       );
     });
 
-    it('asks before the first request where no public client is served', async () => {
-      idp.methods = ['client_secret_basic'];
-      tell('idp-secret');
-      await (await windowFor(grant)).signIn(notes, 'any');
-      assert.deepEqual(
-        idp.asked.map(({ basic }) => basic),
-        ['at-idp:idp-secret'],
-      );
-    });
-
-    it('asks for nothing where a public client is taken', async () => {
-      idp.answer = () => jag;
-      tell();
-      await (await windowFor(grant)).signIn(notes, 'any');
-      assert.deepEqual(
-        idp.asked.map(({ form, basic }) => [form['client_id'], basic]),
-        [['at-idp', undefined]],
-      );
-    });
+    for (const [title, methods] of [
+      ['is taken', undefined],
+      ['is taken although none is offered', ['client_secret_basic', 'private_key_jwt']],
+    ] as const)
+      it(`asks for nothing where a public client ${title}, now and later`, async () => {
+        idp.methods = methods;
+        idp.answer = () => jag;
+        tell();
+        const broker = await windowFor(grant);
+        await broker.signIn(notes, 'any');
+        profile.clock.advance(3_600_000);
+        await broker.accessToken(notes);
+        const asked = idp.asked.map(({ form, basic }) => [form['client_id'], basic]);
+        assert.ok(asked.length >= 2);
+        for (const one of asked) assert.deepEqual(one, ['at-idp', undefined]);
+      });
 
     it('asks again after a wrong one, and keeps the secret of the authorization server, which has refused nothing', async () => {
       const asked = tell('mistyped', 'idp-secret');

@@ -28,6 +28,8 @@ export interface GrantedTokens {
   readonly grantLifetimeSeconds?: number;
   /** Missing when they are those that were asked for (RFC 6749 §5.1). */
   readonly scopes?: readonly string[];
+  /** They were granted anew, and not for the refresh token before, which has no part in them. */
+  readonly isAnew?: true;
   /** The access token is bound to the key that was proved with the request (RFC 9449 §5). */
   readonly isBound?: true;
   /** As `Tokens.loginDigest`. */

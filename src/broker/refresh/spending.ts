@@ -14,7 +14,7 @@ import { askWhoItIs } from '../../oauth/userinfo.js';
 import type { CredentialVault } from '../../vault/credentials.js';
 import { Brake } from '../state/brake.js';
 import { refused, tooMany } from '../state/failures.js';
-import { asTokenAnswer, type Grants } from '../state/grants.js';
+import { asTokenAnswer, withoutEnd, type Grants } from '../state/grants.js';
 import type { Issuers } from '../state/issuers.js';
 import { asBrokerError, clientRefused, laterRefused, tokenRefused, tookOver } from './spending-errors.js';
 
@@ -84,16 +84,14 @@ export class Spending {
     const name = keyText(keyOf(credential));
     if (!this.#brake.admits(name))
       return { kind: 'unavailable', error: tooMany(this.#brake.opensAtMs(name)) };
-    const { client, tokens } = credential;
-    const said = await (tokens.refreshToken === undefined || isRepeated(credential)
-      ? this.#repeat(credential)
-      : this.#spend(credential, tokens.refreshToken, lease, seen));
+    const { client } = credential;
+    const said = await this.#spendOrRepeat(credential, lease, seen);
     if (said.kind !== 'refused') return said;
     const answer = { ...said, reason: this.#toldReason(said, credential) ?? said.reason };
     const { exchanged } = said;
     if (exchanged !== undefined)
       return { kind: 'unavailable', error: laterRefused(credential, answer), exchanged };
-    if (isRepeated(credential) && answer.reason !== 'client-gone')
+    if (isRepeatable(credential) && answer.reason !== 'client-gone')
       return { kind: 'unavailable', error: tokenRefused(client.issuer, answer) };
     if (!this.#isMendable(said, credential)) return answer;
     if (!this.parts.issuers.isIrreplaceable(client))
@@ -101,6 +99,20 @@ export class Spending {
         this.parts.log.warn(`The secret of a client was not forgotten: ${describeError(error)}`);
       });
     return { kind: 'unavailable', error: clientRefused(client.issuer, answer) };
+  }
+
+  /** A dead refresh token ends no grant that can be repeated, nor does a stale proof while the refresh token lives. */
+  async #spendOrRepeat(
+    credential: LiveCredential,
+    lease: HeldLease,
+    seen: number | undefined,
+  ): Promise<SpendingAnswer> {
+    const { refreshToken } = credential.tokens;
+    // One that an earlier version has kept beside such a grant counts for nothing (RFC 6749 §4.4.3).
+    if (refreshToken === undefined || credential.grant?.kind === 'client_credentials')
+      return this.#repeat(credential);
+    const said = await this.#spend(credential, refreshToken, lease, seen);
+    return said.kind === 'refused' && isRepeatable(credential) ? this.#repeat(credential) : said;
   }
 
   /** Whether it is the client that was refused, and somebody looks after it. */
@@ -127,7 +139,7 @@ export class Spending {
     });
   }
 
-  /** Nothing is spent by a grant that can be repeated, so nothing has to be ready for the answer. */
+  /** Repeating a grant spends nothing, so nothing has to be ready for the answer. */
   async #repeat(credential: LiveCredential): Promise<SpendingAnswer> {
     const { issuers, grants } = this.parts;
     const { account, resource, scopes, client, grant, tokens } = credential;
@@ -185,7 +197,8 @@ export class Spending {
     const { account, resource, grant } = credential;
     if (grant?.kind === 'google') return () => this.#issue(credential, grant);
     const server = await issuers.metadata(account.issuer, resource);
-    return () => refreshTokens(fetch, server, credential, refreshToken, clock.nowMs());
+    const send = () => refreshTokens(fetch, server, credential, refreshToken, clock.nowMs());
+    return grant === undefined ? send : async () => withoutEnd(await send());
   }
 
   async #spend(
@@ -244,11 +257,10 @@ export class Spending {
 }
 
 /**
- * Whether there is nothing to spend, and no login of a person that may have ended: whoever refuses today may give a token
- * tomorrow, without the user. A refresh token beside a grant of the protocol, which an earlier version has kept, counts
- * for nothing.
+ * Whether there is no login of a person that may have ended: whoever refuses today may give a token tomorrow, without the
+ * user.
  */
-const isRepeated = ({ grant, tokens: { refreshToken, loginDigest } }: LiveCredential): boolean =>
+const isRepeatable = ({ grant, tokens: { refreshToken, loginDigest } }: LiveCredential): boolean =>
   grant !== undefined &&
   (grant.kind !== 'google' || (refreshToken === undefined && loginDigest === undefined));
 

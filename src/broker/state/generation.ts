@@ -36,16 +36,17 @@ export function tokensFrom(
   dpopKey = previous?.dpopKey,
 ): Tokens {
   const { loginDigest, quotaProject } = granted;
+  const before = granted.isAnew === true ? undefined : previous;
   // One of another login may be somebody else's.
-  const inherited = previous?.loginDigest === loginDigest ? previous?.refreshToken : undefined;
+  const inherited = before?.loginDigest === loginDigest ? before?.refreshToken : undefined;
   const refreshToken = granted.refreshToken ?? inherited;
   const isNew =
-    granted.refreshToken !== undefined && previous?.refreshToken?.equals(granted.refreshToken) !== true;
-  const grantedAtMs = isNew ? nowMs : previous?.grantedAtMs;
+    granted.refreshToken !== undefined && before?.refreshToken?.equals(granted.refreshToken) !== true;
+  const grantedAtMs = isNew ? nowMs : before?.grantedAtMs;
   const signedInAtMs = previous === undefined ? nowMs : previous.signedInAtMs;
   const grantEndsAtMs =
     granted.grantLifetimeSeconds === undefined
-      ? previous?.grantEndsAtMs
+      ? before?.grantEndsAtMs
       : nowMs + granted.grantLifetimeSeconds * 1000;
   const key = granted.isBound === true ? dpopKey : previous?.dpopKey;
   const lifetimeSeconds = isUnbound(granted, previous) ? 0 : granted.lifetimeSeconds;

@@ -33,7 +33,8 @@ export class Grants {
 
   /**
    * Asks for a token by `grant`.
-   * @returns never a refresh token: the grant is repeated, and outlives whatever would be refused
+   * @returns never an end of the grant, which is repeated when its refresh token is refused; nor a refresh token where a
+   *   secret of ours is all that the grant takes, and is there anyway
    * @throws BrokerError `token_file_unusable`; as `requestGrant`, and for an identity provider as `Issuers.metadata`;
    *   `client_refused` when it does not take its client, whose issuer is in `details.issuer`
    * @see RFC 6749 §4.4.3
@@ -46,10 +47,10 @@ export class Grants {
   ): Promise<TokenAnswer> {
     const { fetch, clock, readTokenFile } = this.parts;
     const ask = async (request: Parameters<typeof requestGrant>[3]) =>
-      withoutRefreshToken(await requestGrant(fetch, server, client, request, wishes, clock.nowMs()));
+      anew(withoutEnd(await requestGrant(fetch, server, client, request, wishes, clock.nowMs())));
     switch (grant.kind) {
       case 'client_credentials':
-        return ask(clientCredentials());
+        return withoutRefreshToken(await ask(clientCredentials()));
       case 'jwt_bearer':
         return ask(assertionGrant(await readTokenFile(grant.tokenFile)));
       case 'token_exchange':
@@ -105,11 +106,21 @@ const clientRefused = ({ issuer, clientId }: Client, error: string, description:
     details: { error, reason: JSON.stringify(description), issuer, clientId },
   });
 
-function withoutRefreshToken(answer: TokenAnswer): TokenAnswer {
+/** The answer about a grant that can be repeated: the end of its refresh token ends nothing. */
+export function withoutEnd(answer: TokenAnswer): TokenAnswer {
   if (answer.kind !== 'granted') return answer;
-  const { refreshToken: _, grantLifetimeSeconds: __, ...tokens } = answer.tokens;
+  const { grantLifetimeSeconds: _, ...tokens } = answer.tokens;
   return { ...answer, tokens };
 }
+
+function withoutRefreshToken(answer: TokenAnswer): TokenAnswer {
+  if (answer.kind !== 'granted') return answer;
+  const { refreshToken: _, ...tokens } = answer.tokens;
+  return { ...answer, tokens };
+}
+
+const anew = (answer: TokenAnswer): TokenAnswer =>
+  answer.kind === 'granted' ? { ...answer, tokens: { ...answer.tokens, isAnew: true } } : answer;
 
 /** An issuer's own answer in the form of a token endpoint's. */
 export function asTokenAnswer(answer: IssuerAnswer): TokenAnswer {

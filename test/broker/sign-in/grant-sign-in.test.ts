@@ -153,6 +153,88 @@ describe('a sign-in by a grant that is repeated', () => {
     });
   });
 
+  describe('that a program proves by a file', () => {
+    let folder: string;
+    let tokenFile: string;
+    /** What the token endpoint takes now. */
+    let taken: { proof: string; refreshToken: string };
+
+    beforeEach(async () => {
+      folder = mkdtempSync(join(tmpdir(), 'proof-'));
+      tokenFile = join(folder, 'token');
+      prove('proof-1');
+      await vault().putClient(own(desk.issuer));
+      desk.answer = ({ grant_type: type, assertion, subject_token: subject, refresh_token: sent }) => {
+        const isTaken =
+          type === 'refresh_token' ? sent === taken.refreshToken : (assertion ?? subject) === taken.proof;
+        if (!isTaken) return [400, { error: 'invalid_grant', error_description: 'It has expired.' }];
+        taken.refreshToken = `refresh-${desk.asked.length}`;
+        return tokens({ refresh_token: taken.refreshToken, refresh_token_expires_in: 1800 });
+      };
+    });
+    afterEach(() => rmSync(folder, { recursive: true }));
+
+    const prove = (proof: string) => {
+      writeFileSync(tokenFile, proof, { mode: 0o600 });
+      taken = { proof, refreshToken: '' };
+    };
+    /** What was asked with, from `first` on. */
+    const askedSince = (first: number) =>
+      desk.asked
+        .slice(first)
+        .map(({ form }) => form['refresh_token'] ?? form['assertion'] ?? form['subject_token']);
+
+    for (const kind of ['jwt_bearer', 'token_exchange'] as const)
+      describe(`and that brings a refresh token: ${kind}`, () => {
+        const signedIn = async () => {
+          const grant: Grant =
+            kind === 'jwt_bearer'
+              ? { kind, tokenFile }
+              : { kind, tokenFile, tokenType: 'urn:ietf:params:oauth:token-type:id_token' };
+          const broker = await windowFor(grant);
+          await broker.signIn(notes, 'any');
+          profile.clock.advance(3_600_000);
+          return { broker, first: desk.asked.length, before: taken.refreshToken };
+        };
+
+        it('outlives its proof by the refresh token, time and again', async () => {
+          const { broker } = await signedIn();
+          taken.proof = 'proof-2';
+          for (let times = 0; times < 2; times += 1) {
+            const [first, before] = [desk.asked.length, taken.refreshToken];
+            const { token } = await broker.accessToken(notes);
+            assert.equal(token.reveal(), `access-${desk.asked.length}`);
+            assert.deepEqual(askedSince(first), [before]);
+            profile.clock.advance(3_600_000);
+          }
+        });
+
+        it('is repeated when the refresh token is refused, which is spent no more', async () => {
+          const { broker, first, before } = await signedIn();
+          prove('proof-2');
+          const { token } = await broker.accessToken(notes);
+          assert.equal(token.reveal(), `access-${desk.asked.length}`);
+          const [{ refreshToken: next }, second] = [taken, desk.asked.length];
+          profile.clock.advance(3_600_000);
+          await broker.accessToken(notes);
+          assert.deepEqual(askedSince(first), [before, 'proof-2', next]);
+          assert.equal(desk.asked.length, second + 1);
+        });
+
+        it('is not ended when both are refused, and goes on with a fresh proof', async () => {
+          const { broker, first, before } = await signedIn();
+          taken = { proof: 'proof-2', refreshToken: '' };
+          await assert.rejects(broker.accessToken(notes), (error) => hasCode(error, 'token_refused'));
+          assert.deepEqual(askedSince(first), [before, 'proof-1']);
+          assert.notEqual(broker.state(notes).kind, 'needs-sign-in');
+          prove('proof-2');
+          await broker.refreshNow(notes);
+          const { token } = await broker.accessToken(notes);
+          assert.equal(token.reveal(), `access-${desk.asked.length}`);
+        });
+      });
+  });
+
   describe('for which an identity provider vouches (MCP extension, enterprise-managed authorization)', () => {
     let idp: TokenDesk;
     let folder: string;

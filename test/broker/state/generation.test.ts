@@ -32,6 +32,14 @@ describe('the tokens of a grant', () => {
     assert.equal(next.refreshToken, undefined);
   });
 
+  it('keep neither a refresh token nor an end of what they do not come from', () => {
+    const next = tokensFrom({ ...granted(), isAnew: true }, 50_000, first);
+    assert.deepEqual(
+      [next.refreshToken, next.grantedAtMs, next.grantEndsAtMs, next.signedInAtMs],
+      [undefined, undefined, undefined, first.signedInAtMs],
+    );
+  });
+
   it('have no end where none is told', () => {
     const { grantEndsAtMs } = tokensFrom(granted('refresh-1'), 1_000);
     assert.equal(grantEndsAtMs, undefined);

@@ -1,4 +1,6 @@
 import { sameAccount } from '../../core/account.js';
+import { canonicalAddress } from '../../core/address.js';
+import type { Client } from '../../core/client.js';
 import { keyText, type Credential } from '../../core/credential.js';
 import { describeError } from '../../core/errors.js';
 import { isSameGrant } from '../../core/grant.js';
@@ -13,15 +15,27 @@ export interface OtherGrantsParts {
   readonly log: Log;
 }
 
-/** What the account of a credential was granted for the same resource, and in the same way, for other clients of ours. */
+/**
+ * What the account of a credential was granted for the same resource, and in the same way, besides: for other clients of
+ * ours, or for the resource as somebody has written it in another way.
+ */
 export function otherGrants(
   { vault }: Pick<OtherGrantsParts, 'vault'>,
   { account, clientId, resource, grant }: Omit<ListedCredential, 'scopes'>,
 ): readonly ListedCredential[] {
   return vault
     .list()
-    .filter((entry) => sameAccount(entry.account, account) && entry.resource === resource)
-    .filter((entry) => entry.clientId !== clientId && isSameGrant(entry.grant, grant));
+    .filter((entry) => sameAccount(entry.account, account) && isSameResource(entry.resource, resource))
+    .filter((entry) => entry.clientId !== clientId || entry.resource !== resource)
+    .filter((entry) => isSameGrant(entry.grant, grant));
+}
+
+/** Servers without metadata are called what the user has typed, which earlier versions have kept as it was. */
+function isSameResource(one: string, other: string): boolean {
+  if (one === other) return true;
+  return (
+    [one, other].every((text) => URL.canParse(text)) && canonicalAddress(one) === canonicalAddress(other)
+  );
 }
 
 /** `credential` as it is listed. */
@@ -46,15 +60,17 @@ export async function replaceOthers(
 ): Promise<void> {
   const { leases, vault, log } = parts;
   const { client } = credential;
-  if (client.source === 'configured') return;
   await vault.look();
   for (const entry of otherGrants(parts, listed(credential))) {
     const key = keyOfEntry(entry);
+    const { clientId, resource } = key;
+    const isConfigured = ({ source }: Client) => source === 'configured' && clientId !== client.clientId;
+    if (isConfigured(client)) continue;
     try {
       await leases.hold(keyText(key), async () => {
         const other = await vault.get(key);
-        if (other?.client.source === 'configured' || !isObsolete(entry, other)) return;
-        const gone = { ...credential, client: { ...client, clientId: key.clientId }, generation: 1 };
+        if ((other !== undefined && isConfigured(other.client)) || !isObsolete(entry, other)) return;
+        const gone = { ...credential, client: { ...client, clientId }, resource, generation: 1 };
         await vault.remove(other ?? gone);
       });
     } catch (error) {

@@ -182,6 +182,14 @@ describe('signing out', () => {
       assert.deepEqual(await left(), []);
     });
 
+    it('ends what was granted for the same resource when that was written in another way', async () => {
+      const written = more({ resource: 'HTTPS://MCP.Example.com:443/mcp' });
+      await profile.keep(written);
+      assert.equal(await broker.signOut(notes, 'grant'), 'revoked');
+      assert.ok(issuer.revoked.includes(written.tokens.refreshToken.reveal()));
+      assert.deepEqual(await left(), []);
+    });
+
     it('leaves those of somebody without a name, who may be anybody', async () => {
       const nameless = subjectAt('');
       const own = more({ client: clientOf('client-2'), account: nameless });

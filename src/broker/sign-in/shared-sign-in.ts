@@ -133,17 +133,18 @@ const narrower = (account: Account, lost: readonly string[]): BrokerError =>
     details: { account: account.label, lost: lost.join(', ') },
   });
 
-/** The credentials of those who may come back. */
+/** The credentials of those who may come back, for the client of the settings where there is one. */
 function knownCredentials(
   { vault, reaches }: SharedSignInParts,
   { account, server }: SignInWish,
   issuer: string,
 ): readonly ListedCredential[] {
-  const { account: pinned } = server.auth;
+  const { account: pinned, clientId } = server.auth;
   return reaches
     .signedInAt(vault.list(), issuer)
     .filter((entry) => account === undefined || sameAccount(entry.account, account))
-    .filter((entry) => pinned === undefined || isCalled(entry.account, pinned));
+    .filter((entry) => pinned === undefined || isCalled(entry.account, pinned))
+    .filter((entry) => clientId === undefined || entry.clientId === clientId);
 }
 
 /** Those of `known` that cover `wanted` and are alive. */

@@ -227,6 +227,8 @@ export class Imports {
     const key = keyOf(claim);
     const present = await this.#grants.present(key);
     if (present !== undefined && isRenewable(present)) return this.#grants.kept(present, claim);
+    const theirs = await this.#grants.perhapsTheirs(claim);
+    if (theirs !== undefined) return theirs;
     const claimed = { ...claim, generation: await vault.generations.next(key) };
     const fresh = await this.#renew(claimed, lease);
     // Who it is says the issuer, and not the file.

@@ -202,6 +202,21 @@ describe('an import for one server', () => {
     assert.equal(await tokenOf(broker), 'access-4');
   });
 
+  it('spends the refresh token of a file once that does not say whose it is, though the answer does', async () => {
+    const claims = Buffer.from(JSON.stringify({ iss: issuer.issuer, sub: 'alice' })).toString('base64url');
+    issuer.more = { access_token: `e30.${claims}.x` };
+    const broker = await opened();
+    await importInto(broker, 'refresh-1');
+    assert.equal(broker.account(notes)?.subject, 'alice');
+    const { length } = issuer.tokenRequests;
+    const again = await importInto(broker, 'refresh-1');
+    // It may be somebody else's, so nobody is told that the file can go.
+    assert.deepEqual([again.kind, 'isCovered' in again && again.isCovered], ['kept', false]);
+    assert.equal(issuer.tokenRequests.length, length);
+    await broker.refreshNow(notes);
+    assert.equal(broker.state(notes).kind, 'ready');
+  });
+
   it('keeps what came for the refresh token that it spent, beside tokens that allow more and cannot be renewed', async () => {
     const nowMs = profile.clock.nowMs();
     const account = { issuer: issuer.issuer, subject: '', label: new URL(issuer.issuer).host };

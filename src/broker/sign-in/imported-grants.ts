@@ -58,6 +58,26 @@ export class ImportedGrants {
     return undefined;
   }
 
+  /**
+   * What somebody has here of the same client for the same resource, where the file does not say whose it is: that may
+   * descend from the same refresh token. Nobody knows, so it covers nothing.
+   */
+  async perhapsTheirs({ account, client, resource }: LiveCredential): Promise<Kept | undefined> {
+    const { vault } = this.parts;
+    if (account.subject !== '') return undefined;
+    await vault.look();
+    const entries = vault
+      .list()
+      .filter((entry) => entry.account.issuer === account.issuer && entry.clientId === client.clientId)
+      .filter((entry) => entry.resource === resource && entry.grant === undefined);
+    for (const entry of entries) {
+      const other = await readPatiently(this.parts, keyOfEntry(entry));
+      if (other !== undefined && isRenewable(other))
+        return { kind: 'kept', account: other.account, isCovered: false };
+    }
+    return undefined;
+  }
+
   kept(present: Credential, { account, scopes }: LiveCredential): Kept {
     return {
       kind: 'kept',

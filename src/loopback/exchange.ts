@@ -101,7 +101,8 @@ export class Exchange {
       }
       const conditions = conditionsOf(server, request.headers, body.whole, parts.audit);
       const own = (this.#own = new WaitingCall(said, parts.waiting));
-      // As for `initialize`, since the older transport begins with a stream. What others begin with has reached the server by then, whether or not they name their version with this as they should.
+      // As for `initialize`, since the older transport begins with a stream. What others begin with has reached the server
+      // by then, whether or not they name their version with this as they should.
       const isVersioned = request.headers['mcp-protocol-version'] !== undefined;
       this.#isLooking = this.#mayBeLegacy(session) && !isVersioned && !parts.tokens.wasReached(server.id);
       const call: Call = {

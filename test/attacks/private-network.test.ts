@@ -147,7 +147,10 @@ describe('a server that would lead the broker into a more private network than i
     const { port } = free;
     await free.close();
     const named = `http://localhost:${port}`;
-    const extraRoutes = authorizationServerWith({ issuer: named, scopes_supported: ['mcp:read', 'offline_access'] });
+    const extraRoutes = authorizationServerWith({
+      issuer: named,
+      scopes_supported: ['mcp:read', 'offline_access'],
+    });
     const issuer = await ground.issuer({ host: '::1', port, extraRoutes });
     const inside = await victim(port);
     const resource = await ground.resource({ issuer: named }, '::1');

@@ -18,8 +18,9 @@ export interface Said {
 }
 
 /**
- * The calls of a window that have not been sent yet: they wait for a token, the user or another call. A client that does not want one any more says so
- * in a message of its own, which must not go past the call that waits, and leave it to be made after all.
+ * The calls of a window that have not been sent yet: they wait for a token, the user or another call. A client that does
+ * not want one any more says so in a message of its own, which must not go past the call that waits, and leave it to be
+ * made after all.
  * @see MCP, "Cancellation"
  */
 export class WaitingCalls {

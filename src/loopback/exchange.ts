@@ -94,7 +94,8 @@ export class Exchange {
       const said = { server: server.id, session, client, body: body.whole };
       // Before anything that a cancellation could wait for behind the call.
       const isCancellation = parts.waiting.cancels(said);
-      // Without a session it may be meant for another call of the same id, which only the server knows; it waits for nobody.
+      // Without a session it may be meant for another call of the same id, which only the server knows; it waits for
+      // nobody.
       if (isCancellation && session !== undefined) {
         this.#reply.say({ status: 202 });
         return;

@@ -83,7 +83,8 @@ export class Asking {
 
   /**
    * What the server says to `call`, asked again with a newer or a wider token when it wants one.
-   * @throws BrokerError as `TokenSource`, `Upstream.send`, `Hold.wait` and `permit`; `call_cancelled`; `resource_mismatch`, `origin_not_allowed`; `token_rejected`; `session_lost`
+   * @throws BrokerError as `TokenSource`, `Upstream.send`, `Hold.wait` and `permit`; `call_cancelled`; `resource_mismatch`,
+   *   `origin_not_allowed`; `token_rejected`; `session_lost`
    */
   async answered(call: Call): Promise<Answered> {
     let lent = await this.token(call);
@@ -114,7 +115,8 @@ export class Asking {
         ? tokens.accessToken(id, session)
         : tokens.newerToken(id, session, refused));
     } catch (error) {
-      // An agent that starts may only be looking what is there, of which no noise is made; and nobody is asked so that a session can end: the editor ends those of a server that was signed out.
+      // An agent that starts may only be looking what is there, of which no noise is made; and nobody is asked so that a
+      // session can end: the editor ends those of a server that was signed out.
       const isLooking = firstWordIn(call.body) !== undefined && !tokens.wasReached(id);
       const canWait = call.method !== 'DELETE' && canUserHelp(error) && !isLooking;
       if (!canWait) throw error;

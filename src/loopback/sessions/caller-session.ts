@@ -38,7 +38,10 @@ export class CallerSession {
     private readonly caller: SessionCaller,
   ) {}
 
-  /** What the caller hears in the place of the id that the server names in its answer: nothing where null; undefined where that id is right. */
+  /**
+   * What the caller hears in the place of the id that the server names in its answer: nothing where null; undefined where
+   * that id is right.
+   */
   get name(): string | null | undefined {
     return this.#name;
   }

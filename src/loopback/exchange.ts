@@ -7,7 +7,7 @@ import { Asking, type Answered, type AskingParts, type Call } from './calls/aski
 import type { BeforeSignIn } from './sessions/before-sign-in.js';
 import { readBody, type Body } from './http/body.js';
 import { replyWithFailure, type FailureParts } from './calls/failure-reply.js';
-import { forwardedRequestHeaders, withoutHeader } from './http/headers.js';
+import { forwardedRequestHeaders, single, withoutHeader } from './http/headers.js';
 import { hidingFilter, shown } from './rules/hidden.js';
 import { mayInquire, readInquiry, recordOf, type Inquiry } from './messages/inquiry.js';
 import { legacyStream, type LegacyParts } from './legacy/legacy-opening.js';
@@ -259,6 +259,3 @@ const isPassing = (error: unknown): boolean =>
     'renewing_elsewhere',
     'too_many_attempts',
   );
-
-const single = (header: string | string[] | undefined): string | undefined =>
-  Array.isArray(header) ? header[0] : header;

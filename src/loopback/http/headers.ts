@@ -67,3 +67,7 @@ function without(rawHeaders: readonly string[], names: ReadonlySet<string>): str
   // As a rule it names only the connection itself.
   return named.every((name) => name === 'close' || names.has(name)) ? kept : without(kept, new Set(named));
 }
+
+/** The value of a header that counts once, whose type allows several. */
+export const single = (header: string | string[] | undefined): string | undefined =>
+  Array.isArray(header) ? header[0] : header;

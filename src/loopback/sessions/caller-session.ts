@@ -3,6 +3,7 @@ import { BrokerError, hasCode } from '../../core/errors.js';
 import type { Server } from '../../core/server.js';
 import type { LentToken, TokenSource } from '../../core/token-source.js';
 import { firstWordIn, mayBecomeStream, type Answered, type Asking, type Call } from '../calls/asking.js';
+import { single } from '../http/headers.js';
 import type { Reply } from '../http/reply.js';
 import type { ProtocolVersions } from '../messages/protocol-versions.js';
 import { LocalSessions, type LocalSession } from './local-sessions.js';
@@ -171,6 +172,3 @@ export function sessionIdIn(request: IncomingMessage): string | undefined {
   if (others.length > 0) throw new BrokerError('session_lost', 'A request belongs to one session.');
   return id;
 }
-
-const single = (header: string | string[] | undefined): string | undefined =>
-  Array.isArray(header) ? header[0] : header;

@@ -203,7 +203,10 @@ export class Lending {
     }
     const reach = this.parts.reaches.of({ account, resource, scopes });
     const lent = {
-      ...{ token, account, reach, scopes },
+      token,
+      account,
+      reach,
+      scopes,
       ...(expiresAtMs !== undefined && { expiresAtMs }),
       ...(quotaProject !== undefined && { quotaProject }),
     };

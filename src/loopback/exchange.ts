@@ -107,7 +107,12 @@ export class Exchange {
       const isVersioned = request.headers['mcp-protocol-version'] !== undefined;
       this.#isLooking = this.#mayBeLegacy(session) && !isVersioned && !parts.tokens.wasReached(server.id);
       const call: Call = {
-        ...{ method: this.#method, headers: this.#headers(session), session, body, conditions, own },
+        method: this.#method,
+        headers: this.#headers(session),
+        session,
+        body,
+        conditions,
+        own,
         isImpatient: this.#isLooking || isCancellation,
       };
       this.#session.enter(session);

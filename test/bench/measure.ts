@@ -29,8 +29,8 @@ export interface Row {
 }
 
 /**
- * Takes all sides in turn, there and back again, so that whatever else the machine does meets all of them; of several
- * rounds, the first warms up.
+ * Takes all sides in turn, each round in another order, so that whatever else the machine does meets all of them, and
+ * none always comes behind the same one; of several rounds, the first warms up.
  * @returns a row for each baseline
  */
 export async function rowsOf(measure: Measure, usualSamples: number): Promise<readonly Row[]> {
@@ -40,7 +40,8 @@ export async function rowsOf(measure: Measure, usualSamples: number): Promise<re
     values: [] as number[],
   }));
   for (let sample = samples === 1 ? 1 : 0; sample <= samples; sample++) {
-    for (const side of sample % 2 === 0 ? sides : sides.toReversed()) {
+    const turn = [...sides.slice(sample % sides.length), ...sides.slice(0, sample % sides.length)];
+    for (const side of sample % 2 === 0 ? turn : turn.toReversed()) {
       const value = await side.take();
       if (sample > 0) side.values.push(value);
     }

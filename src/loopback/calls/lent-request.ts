@@ -5,8 +5,6 @@ import type { LentToken } from '../../core/token-source.js';
 import { discard } from '../http/discard.js';
 import type { Upstream, UpstreamRequest } from '../http/upstream.js';
 
-type LentRequest = Omit<UpstreamRequest, 'token' | 'proof'>;
-
 /**
  * Sends a request with a token on loan, and with the proof that a bound token needs; once more when the server wants
  * a nonce in it, which is no refusal of the token: it has not been looked at yet. Every answer may bring the nonce of
@@ -16,25 +14,25 @@ type LentRequest = Omit<UpstreamRequest, 'token' | 'proof'>;
  */
 export function sendLent(
   upstream: Upstream,
-  request: LentRequest,
+  request: UpstreamRequest,
   { token, prove }: LentToken,
   clock: Clock,
 ): Promise<IncomingMessage> {
   return prove === undefined
-    ? upstream.send({ ...request, token })
+    ? upstream.send(request, { token })
     : sendProven(upstream, request, token, prove, clock);
 }
 
 async function sendProven(
   upstream: Upstream,
-  request: LentRequest,
+  request: UpstreamRequest,
   token: LentToken['token'],
   prove: NonNullable<LentToken['prove']>,
   clock: Clock,
 ): Promise<IncomingMessage> {
   const send = async () => {
     const proof = await prove(request.method, request.url.href);
-    const answer = await upstream.send({ ...request, token, proof: proof.header });
+    const answer = await upstream.send(request, { token, proof: proof.header });
     const nonce = nonceOf(answer);
     if (nonce !== undefined) await proof.noted(nonce);
     return answer;

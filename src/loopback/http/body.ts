@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, OutgoingMessage } from 'node:http';
 import type { Writable } from 'node:stream';
 import { edgeBytes } from '../messages/message.js';
+import { endWith } from './one-piece.js';
 import { forwardedTrailers } from './trailers.js';
 
 const nothing = Buffer.alloc(0);
@@ -26,7 +27,7 @@ export const wholeBody = (whole: Buffer): Body => ({
   whole,
   length: whole.length,
   edges: () => Promise.resolve(noEdges),
-  sendTo: (upstream) => upstream.end(whole),
+  sendTo: (upstream) => endWith(upstream, whole),
 });
 
 /** A body of which something is said after its end, which can only be when its length is not said before. */

@@ -14,6 +14,7 @@ import {
   withoutByteOrderMark,
 } from './event-stream.js';
 import { forwardedResponseHeaders, withoutHeader } from './headers.js';
+import { endWith } from './one-piece.js';
 import { forwardedTrailers } from './trailers.js';
 
 /** Most waits are over by then, and stay plain answers. */
@@ -138,7 +139,9 @@ export class Reply {
     if (answer.complete && !(withTrailers && answer.rawTrailers.length > 0)) {
       if (begun !== undefined && answer.headers['content-length'] === undefined)
         headers.push('content-length', String(begun.length));
-      begin().end(begun);
+      begin();
+      if (begun === undefined) response.end();
+      else endWith(response, begun);
       return;
     }
     begin();

@@ -1,4 +1,9 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { isUntrustedCertificate } from '../../core/certificate.js';
 import { BrokerError } from '../../core/errors.js';
@@ -7,28 +12,38 @@ import type { Body } from './body.js';
 
 /** One request to an MCP server. */
 export interface UpstreamRequest {
+  /** Is not changed any more. */
   readonly url: URL;
   readonly method: string;
   /** Flat name and value pairs, without a credential. */
   readonly headers: readonly string[];
+  readonly body: Body;
+  readonly signal: AbortSignal;
+}
+
+/** What a request is sent with. */
+export interface UpstreamCredential {
   readonly token: Secret;
   /** The proof that goes with a bound token; a bearer token has none. */
   readonly proof?: string;
-  readonly body: Body;
-  readonly signal: AbortSignal;
 }
 
 /** Connections to MCP servers, kept open between calls. */
 export class Upstream {
   readonly #http = new HttpAgent({ keepAlive: true });
   readonly #https = new HttpsAgent({ keepAlive: true });
+  /** Nearly every call goes to an address that one before it went to. */
+  readonly #addresses = new WeakMap<URL, Address>();
 
   /**
    * Sends one request with its token.
    * @returns the answer as soon as its headers are there
    * @throws BrokerError `server_unreachable`, `tls_untrusted`; or the signal's reason
    */
-  send({ url, method, headers, token, proof, body, signal }: UpstreamRequest): Promise<IncomingMessage> {
+  send(
+    { url, method, headers, body, signal }: UpstreamRequest,
+    { token, proof }: UpstreamCredential,
+  ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
       const length = framing(method, body.length);
@@ -37,14 +52,10 @@ export class Upstream {
           ? ['authorization', `Bearer ${token.reveal()}`]
           : ['authorization', `DPoP ${token.reveal()}`, 'dpop', proof];
       const lasting = headers.includes('connection') ? [] : keptOpen;
-      const all = ['host', url.host, ...headers, ...lasting, ...credential, ...length];
-      const { protocol, hostname, port, pathname, search } = url;
-      const isEncrypted = protocol === 'https:';
+      const { host, isEncrypted, options } = this.#address(url);
+      const all = ['host', host, ...headers, ...lasting, ...credential, ...length];
       const outgoing = (isEncrypted ? httpsRequest : httpRequest)({
-        protocol,
-        hostname: hostname.replace(/^\[|\]$/g, ''),
-        port,
-        path: `${pathname}${search}`,
+        ...options,
         method,
         headers: all,
         agent: isEncrypted ? this.#https : this.#http,
@@ -73,7 +84,26 @@ export class Upstream {
     this.#http.destroy();
     this.#https.destroy();
   }
+
+  #address(url: URL): Address {
+    let address = this.#addresses.get(url);
+    if (address === undefined) this.#addresses.set(url, (address = addressOf(url)));
+    return address;
+  }
 }
+
+/** An address as Node's client wants it. */
+interface Address {
+  readonly host: string;
+  readonly isEncrypted: boolean;
+  readonly options: Pick<RequestOptions, 'protocol' | 'hostname' | 'port' | 'path'>;
+}
+
+const addressOf = ({ protocol, host, hostname, port, pathname, search }: URL): Address => ({
+  host,
+  isEncrypted: protocol === 'https:',
+  options: { protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port, path: `${pathname}${search}` },
+});
 
 /**
  * The editor puts an agent of its own in the place of ours, of which Node believes that it keeps no connection unless

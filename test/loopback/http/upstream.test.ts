@@ -41,7 +41,7 @@ describe('the connection to a server', () => {
       const [token, body] = [new Secret('token'), wholeBody(Buffer.from('{}'))];
       const { signal } = new AbortController();
       for (let call = 0; call < 3; call++) {
-        const answer = await upstream.send({ url, method: 'POST', headers: [], token, body, signal });
+        const answer = await upstream.send({ url, method: 'POST', headers: [], body, signal }, { token });
         assert.deepEqual(await answer.toArray(), [Buffer.from('done')]);
         // The connection is free when everything of this turn is over.
         await new Promise((resolve) => setImmediate(resolve));

@@ -18,7 +18,11 @@ interface Way<P extends Worker = Worker> {
 }
 
 /** One that carries everything that HTTP can. */
-type HttpWay = Way<Party> & { readonly caller: HttpCaller };
+interface HttpWay extends Way<Party> {
+  readonly caller: HttpCaller;
+  readonly program: string;
+  readonly args: readonly string[];
+}
 
 /**
  * What a call costs that goes through the proxy, beside the same call to the server itself, through a proxy that does
@@ -50,7 +54,7 @@ async function httpWay(
   const party = await startParty(program, args, atEnd);
   const caller = await HttpCaller.start(party.address);
   atEnd(() => caller.close());
-  return { name, call: caller.call, caller, party };
+  return { name, call: caller.call, caller, party, program, args };
 }
 
 async function startParty(program: string, args: readonly string[], atEnd: AtEnd): Promise<Party> {
@@ -111,15 +115,22 @@ function firstEvent(ours: HttpWay, others: readonly HttpWay[], { events, slices 
   return { name: 'first event of a stream', unit: 'µs', ...along(take, ours, others, slices) };
 }
 
+/** What is left lying is asked of new processes, since one that has had much memory before takes less of the system. */
 function growths(ours: HttpWay, bare: HttpWay, { streamBytes, streams }: Sizes): Measure[] {
   const what = `while ${streamBytes / 1e9} GB pass`;
-  const take =
-    (kind: 'resident' | 'held') =>
-    async ({ caller, party }: HttpWay) =>
-      (await party.growthDuring(kind, () => caller.download(streamBytes))) / 1_048_576;
+  const growth = async (kind: 'resident' | 'held', { caller, party }: HttpWay) =>
+    (await party.growthDuring(kind, () => caller.download(streamBytes))) / 1_048_576;
+  const held = (way: HttpWay) => growth('held', way);
+  const withGarbage = async ({ name, program, args }: HttpWay) => {
+    const ends: (() => unknown)[] = [];
+    const way = await httpWay(name, program, args, (end) => ends.unshift(end));
+    const mib = await growth('resident', way);
+    for (const end of ends) await end();
+    return mib;
+  };
   return [
-    { name: `memory held ${what}`, unit: 'MiB', ...along(take('held'), ours, [bare], streams) },
-    { name: `the same with garbage`, unit: 'MiB', ...along(take('resident'), ours, [bare], streams) },
+    { name: `memory held ${what}`, unit: 'MiB', ...along(held, ours, [bare], streams) },
+    { name: `the same with garbage`, unit: 'MiB', ...along(withGarbage, ours, [bare], streams) },
   ];
 }
 

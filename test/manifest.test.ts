@@ -24,6 +24,7 @@ interface Manifest {
   readonly engines: { readonly vscode: string };
   readonly devDependencies: Readonly<Record<string, string>>;
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly scripts: Readonly<Record<string, string>>;
   readonly capabilities: {
     readonly untrustedWorkspaces: {
       readonly supported: unknown;
@@ -186,6 +187,47 @@ describe('the manifest and the settings', () => {
       settable.map(([id]) => id),
       restrictedConfigurations,
     );
+  });
+});
+
+describe('the README', () => {
+  const readme = read('README.md');
+  /** The first cells of the table below `heading`, without their emphasis. */
+  const rowsBelow = (heading: string): readonly string[] => {
+    const [, after = ''] = readme.split(`\n## ${heading}\n`);
+    const [lines = ''] = (/^\|.*(?:\n\|.*)*/m.exec(after) ?? []) as readonly string[];
+    return lines
+      .split('\n')
+      .slice(2)
+      .map((line) => (line.split('|')[1] ?? '').trim().replace(/^[`*]+|[`*]+$/g, ''));
+  };
+
+  it('has every setting in its table, with the default that it has', () => {
+    const { properties } = configuration;
+    assert.deepEqual(rowsBelow('Settings').toSorted(), Object.keys(properties).sort());
+    for (const [id, setting] of Object.entries(properties)) {
+      const [, written = ''] =
+        new RegExp(`^\\| \`${id.replaceAll('.', '\\.')}\` *\\| ([^|]*?) *\\|`, 'm').exec(readme) ?? [];
+      const text = typeof setting.default === 'string' ? setting.default : JSON.stringify(setting.default);
+      assert.equal(written, text === '' ? '' : `\`${text}\``, id);
+    }
+  });
+
+  it('has every command in its table', () => {
+    const titles = commands.map(({ title }) => strings[title.replaceAll('%', '')] ?? '');
+    assert.deepEqual(rowsBelow('Commands'), titles);
+  });
+
+  it('has every script in its table, but the parts of another', () => {
+    const scripts = Object.keys(manifest.scripts).filter((name) => !name.startsWith('check:'));
+    const npm = (name: string) => (['start', 'test'].includes(name) ? `npm ${name}` : `npm run ${name}`);
+    assert.deepEqual(rowsBelow('Contributing').toSorted(), scripts.map(npm).sort());
+  });
+
+  it('has every folder of the source and the tests in its list', () => {
+    const [list = ''] = /^src\/$[^]*?^```/m.exec(readme) ?? [];
+    const folders = globSync('{src,test}/*/', { cwd: root }).map((path) => path.replace(/^\w+\/|\/$/g, ''));
+    for (const folder of folders) assert.match(list, new RegExp(`\\b${folder}/`), folder);
   });
 });
 

@@ -8,15 +8,14 @@ import type { ServerId } from '../../core/server.js';
 import type { Storage } from '../../core/storage.js';
 import type { VSCode } from '../editor/api.js';
 import type { GoogleClients } from './google-clients.js';
+import { flash } from '../editor/flash.js';
+import { iconless } from '../editor/iconless.js';
 import { choose, type Choice } from '../editor/menu.js';
 import type { SignInHelp } from '../sign-in/sign-in-help.js';
 import { failureText } from '../texts/failure-texts.js';
 import { durationText } from '../texts/state-texts.js';
 import { unlinked } from '../editor/unlinked.js';
 import type { Unlocking } from './unlocking.js';
-
-/** How long the status bar says that something went well. */
-const confirmationMs = 5_000;
 
 export interface ActionParts {
   readonly vs: VSCode;
@@ -41,7 +40,7 @@ export class AccountActions {
     try {
       await broker.signIn(id, who, way).finally(() => helping?.dispose());
       // A tab in the browser says so, too, where there is one that is ours.
-      vs.window.setStatusBarMessage(this.#signedInText(id), confirmationMs);
+      flash(vs, this.#signedInText(id));
     } catch (error) {
       if (isGivenUp(error)) {
         log.info(`The sign-in for ${JSON.stringify(id)} was given up.`);
@@ -87,7 +86,10 @@ export class AccountActions {
     if (account === undefined && others.length > 1) return this.#chooseAmong(id, others);
     if (account === undefined || isPinned) return this.signIn(id, 'any');
     await choose(vs, l10n.t('Sign in for “{0}”', id), l10n.t('Which account?'), [
-      { label: l10n.t('$(account) Again as {0}', account.label), run: () => this.signIn(id, 'same') },
+      {
+        label: l10n.t('$(account) Again as {0}', iconless(account.label)),
+        run: () => this.signIn(id, 'same'),
+      },
       ...this.#choicesFor(id, others),
       { label: l10n.t('$(person-add) With Another Account…'), run: () => this.signIn(id, 'another') },
     ]);
@@ -137,7 +139,7 @@ export class AccountActions {
     if (!isForAll) return this.#signOut(id, 'grant');
     const others = await this.#othersOf(id);
     const isShared = others.length > 0;
-    const together = others.join(', ');
+    const together = iconless(others.join(', '));
     await choose(vs, l10n.t('Sign {0} out of “{1}”', account.label, id), l10n.t('How far?'), [
       {
         label: l10n.t('$(sign-out) Sign Out Here'),
@@ -236,7 +238,7 @@ export class AccountActions {
             id,
             durationText(l10n, expiresAtMs - clock.nowMs()),
           );
-    vs.window.setStatusBarMessage(text, confirmationMs);
+    flash(vs, text);
   }
 
   /** @returns the button that was chosen, if it is not ours */
@@ -257,7 +259,7 @@ export class AccountActions {
 function addressOf({ issuer, subject, label }: Account, all: readonly Account[]): string {
   const alike = all.filter((other) => other.issuer === issuer && other.label === label);
   const host = URL.canParse(issuer) ? new URL(issuer).host : issuer;
-  return alike.length > 1 ? `${host} · ${iconless(subject)}` : host;
+  return iconless(alike.length > 1 ? `${host} · ${subject}` : host);
 }
 
 /** What is left after a sign-out that has told the authorization server nothing. */
@@ -288,9 +290,6 @@ function keptText(
     id,
   );
 }
-
-/** Nothing in a name may act as an icon, as `$(name)` does in a menu. */
-const iconless = (name: string): string => name.replaceAll('$(', '$ (');
 
 /** The browser's tab has said so already, and whoever pressed Cancel knows; credentials in a file have no browser. */
 const isGivenUp = (error: unknown): boolean =>

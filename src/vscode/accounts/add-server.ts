@@ -7,14 +7,13 @@ import type { AccountActions } from './account-actions.js';
 import type { VSCode } from '../editor/api.js';
 import type { ConfiguredServers } from '../settings/configured-servers.js';
 import type { GoogleClients } from './google-clients.js';
+import { flash } from '../editor/flash.js';
 import { askFor } from '../editor/input-box.js';
 import { choose, type Choice } from '../editor/menu.js';
 import { askForServices, askHowFar, type ScopeChoiceParts } from './scope-choice.js';
 import type { ServerEntries } from '../settings/server-entries.js';
 import { freeLabel, labelFor } from '../settings/server-label.js';
 import { parseServers } from '../settings/server-settings.js';
-
-const confirmationMs = 5_000;
 
 export interface AddServerParts {
   readonly vs: VSCode;
@@ -180,7 +179,7 @@ export class AddServer {
     if (account === undefined || signIn === 'ask') return actions.chooseAccount(id);
     if (broker.state(id).kind === 'needs-sign-in') return actions.signIn(id, 'same');
     const text = l10n.t('“{0}” is ready. It uses {1}.', id, account.label);
-    vs.window.setStatusBarMessage(text, confirmationMs);
+    flash(vs, text);
   }
 
   get #labels(): readonly string[] {

@@ -1,6 +1,7 @@
 import type { Allowance, Permissions } from '../../broker/servers/permissions.js';
 import { sameAccount, type Account } from '../../core/account.js';
 import type { VSCode } from '../editor/api.js';
+import { iconless } from '../editor/iconless.js';
 import { choose, type Choice } from '../editor/menu.js';
 import { unlinked } from '../editor/unlinked.js';
 
@@ -41,8 +42,8 @@ export class AllowedAddresses {
       l10n.t('Allowed addresses'),
       placeHolder,
       this.#allowed(of).map((allowance) => ({
-        label: `$(globe) ${allowance.origin}`,
-        description: allowance.account.label.replaceAll('$(', '$ ('),
+        label: `$(globe) ${iconless(allowance.origin)}`,
+        description: iconless(allowance.account.label),
         run: () => this.#withdraw(allowance),
       })),
     );

@@ -5,6 +5,7 @@ import type { Server } from '../../core/server.js';
 import { isSignedIn } from '../../core/state.js';
 import type { AccountActions } from './account-actions.js';
 import type { VSCode } from '../editor/api.js';
+import { iconless } from '../editor/iconless.js';
 import type { ServerEntries } from '../settings/server-entries.js';
 import { isRecord } from '../settings/setting-values.js';
 
@@ -36,7 +37,11 @@ export class DefaultCredentials {
         'The application default credentials stay in their file, and no server of Google’s is there that could use them. Run “MCP Credentials: Add Server…”, then import again.',
       );
     }
-    const items = servers.map((server) => ({ label: server.id, detail: server.url, server }));
+    const items = servers.map((server) => ({
+      label: iconless(server.id),
+      detail: iconless(server.url),
+      server,
+    }));
     const chosen = await window.showQuickPick(items, {
       title: l10n.t('Application default credentials'),
       placeHolder: l10n.t('Which servers are to use them, instead of an account that signs in?'),

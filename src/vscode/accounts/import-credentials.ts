@@ -19,6 +19,7 @@ import {
   resultText,
   unusableText,
 } from '../texts/import-texts.js';
+import { iconless } from '../editor/iconless.js';
 import { choose, type Choice } from '../editor/menu.js';
 import { unlinked } from '../editor/unlinked.js';
 
@@ -142,13 +143,13 @@ export class ImportCredentials {
   #lineFor({ origin, name, files, content }: FoundCredential): Choice {
     const { vs, homeFolder } = this.parts;
     const { l10n } = vs;
-    const short = (path: string) => homePath(path, homeFolder);
+    const short = (path: string) => iconless(homePath(path, homeFolder));
     const places = files.map(({ path, leadsTo }) =>
       leadsTo === undefined ? short(path) : l10n.t('{0}, a link to {1}', short(path), short(leadsTo)),
     );
     const isUnusable = content.kind === 'unusable';
     return {
-      label: `${isUnusable ? '$(warning)' : '$(account)'} ${short(name).replaceAll('$(', '$ (')}`,
+      label: `${isUnusable ? '$(warning)' : '$(account)'} ${short(name)}`,
       description: isUnusable ? unusableText(l10n, content.why) : originText(l10n, origin),
       ...(places[0] !== undefined && { detail: places[0] }),
     };

@@ -7,6 +7,7 @@ import type { CredentialState } from '../../core/state.js';
 import type { Storage, StorageHealth } from '../../core/storage.js';
 import type { VSCode } from '../editor/api.js';
 import { CalmLook } from '../editor/calm.js';
+import { iconless } from '../editor/iconless.js';
 import type { ConfiguredServers } from '../settings/configured-servers.js';
 import type { SettingsProblems } from '../settings/settings-problems.js';
 import { healthText, setAsideText } from '../texts/storage-texts.js';
@@ -168,8 +169,7 @@ function timeLeft(l10n: VSCode['l10n'], states: readonly CredentialState[], nowM
 const endOf = (state: CredentialState): number | undefined =>
   'expiresAtMs' in state ? state.expiresAtMs : undefined;
 
-/** Nothing in a name may act as an icon, as `$(name)` does in a status bar item. */
 const short = (label: string): string => {
-  const plainLabel = label.replaceAll('$(', '$ (');
+  const plainLabel = iconless(label);
   return plainLabel.length > nameLimit ? `${plainLabel.slice(0, nameLimit - 1)}…` : plainLabel;
 };

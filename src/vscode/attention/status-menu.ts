@@ -7,6 +7,7 @@ import type { AllowedAddresses } from '../accounts/allowed-addresses.js';
 import type { VSCode } from '../editor/api.js';
 import type { ConfiguredServers } from '../settings/configured-servers.js';
 import type { GoogleClients } from '../accounts/google-clients.js';
+import { iconless } from '../editor/iconless.js';
 import { choose, type Choice } from '../editor/menu.js';
 import type { Storage } from '../../core/storage.js';
 import { openSettings } from '../settings/open-settings.js';
@@ -52,22 +53,22 @@ export class StatusMenu {
     const { l10n } = vs;
     const servers = broker.servers().map((server) => this.choiceFor(server, () => this.#showServer(server)));
     const unanswered = configured.unanswered.map((server) => ({
-      label: `$(question) ${server.id}`,
+      label: `$(question) ${iconless(server.id)}`,
       description: l10n.t('the workspace proposes it; choose to answer'),
-      detail: server.url,
+      detail: iconless(server.url),
       run: () => configured.askAbout(server),
     }));
     const denied = configured.answered
       .filter(({ isAllowed }) => !isAllowed)
       .map(({ server }) => ({
-        label: `$(circle-slash) ${server.id}`,
+        label: `$(circle-slash) ${iconless(server.id)}`,
         description: l10n.t('not allowed; choose to answer anew'),
-        detail: server.url,
+        detail: iconless(server.url),
         run: () => configured.askAbout(server),
       }));
     const mistakes = problems.all.map(({ place, label, message }) => ({
-      label: `$(error) ${label ?? place}`,
-      description: message,
+      label: `$(error) ${iconless(label ?? place)}`,
+      description: iconless(message),
       run: () => openSettings(vs, place),
     }));
     const add = { label: l10n.t('$(add) Add Server…'), run: () => addServer.run() };
@@ -96,8 +97,13 @@ export class StatusMenu {
   /** A server as a line in a menu. */
   choiceFor({ id, url }: Server, run: () => unknown): Choice {
     const { ThemeIcon } = this.parts.vs;
-    const description = this.#accountAndState(id);
-    return { label: id, iconPath: new ThemeIcon('server'), description, detail: url, run };
+    return {
+      label: iconless(id),
+      iconPath: new ThemeIcon('server'),
+      description: iconless(this.#accountAndState(id)),
+      detail: iconless(url),
+      run,
+    };
   }
 
   /** What can be done about storage, and how it is. */

@@ -2,6 +2,7 @@ import type { ClientProof, EnteredClient, Questions } from '../../core/questions
 import { Secret } from '../../core/secret.js';
 import type { ServerId } from '../../core/server.js';
 import type { VSCode } from '../editor/api.js';
+import { iconless } from '../editor/iconless.js';
 import { askFor } from '../editor/input-box.js';
 
 /** Asks in menus and boxes at the top of the window. What is typed as a secret goes to the vault and nowhere else. */
@@ -19,7 +20,11 @@ export function signInQuestions(vs: VSCode): Questions {
 
   return {
     issuer: async (server, issuers) => {
-      const items = issuers.map((issuer) => ({ label: hostOf(issuer), description: issuer, issuer }));
+      const items = issuers.map((issuer) => ({
+        label: iconless(hostOf(issuer)),
+        description: iconless(issuer),
+        issuer,
+      }));
       const placeHolder = l10n.t('Which authorization server?');
       return (await window.showQuickPick(items, { title: titleFor(server), placeHolder }))?.issuer;
     },

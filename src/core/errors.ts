@@ -2,15 +2,37 @@
  * Every reason for which the broker fails, as a stable code. Callers branch on the code alone; the message is
  * for the log, and the words that a user reads are made from the code where they are shown.
  */
-export type ErrorCode =
+export type ErrorCode = RenewalCode | DiscoveryCode | ClientCode | SignInCode | CallCode | StorageCode;
+
+/** No token can be lent now. */
+export type RenewalCode =
   /** No account has been signed in for this server yet. */
   | 'sign_in_required'
+  /** Several accounts fit, and the user has not said which one it is to be. */
+  | 'account_choice_required'
   /** The issuer refused the grant for good (RFC 6749 §5.2), or nothing is left to renew it with. */
   | 'grant_refused'
   /** The issuer gave no usable answer; trying again later may help. */
   | 'issuer_unreachable'
   /** The certificate of the issuer or of the server is not trusted. */
   | 'tls_untrusted'
+  /** This computer is not connected to a network. */
+  | 'network_down'
+  /** What was signed here with the time of this computer, or there with the issuer’s, is too old or not valid yet. */
+  | 'clock_wrong'
+  /** The issuer refuses a token by a grant that needs no user; the grant is kept, and tried again. */
+  | 'token_refused'
+  /** So many renewals wait that one more finds no place. */
+  | 'refresh_queue_full'
+  /** A credential was renewed, or a server signed in for, so often within a minute that it must be a loop. */
+  | 'too_many_attempts'
+  /** Another window has the right to renew it, and does not come to an end. */
+  | 'renewed_elsewhere'
+  /** Another window has the right to renew it by now, or has just done so. */
+  | 'renewing_elsewhere';
+
+/** The authorization server cannot be found, or must not be used. */
+export type DiscoveryCode =
   /** An address is neither https nor http on this computer, or carries credentials. */
   | 'address_refused'
   /** An address lies in a more private network than whoever named it, or is of a more private kind. */
@@ -26,41 +48,43 @@ export type ErrorCode =
   /** The authorization server does not say that it checks PKCE with S256 (MCP authorization, 2026-07-28). */
   | 'pkce_unsupported'
   /** The server takes only tokens that are bound to a key, and the authorization server binds none (RFC 9449). */
-  | 'dpop_unsupported'
+  | 'dpop_unsupported';
+
+/** The authorization server does not take us for a client, or not with what proves who we are. */
+export type ClientCode =
   /** No client is configured, and the authorization server registers none. */
   | 'registration_unsupported'
   /** The authorization server refused to register us (RFC 7591 §3.2.2). */
   | 'registration_refused'
   /** The issuer registers no clients, and none of those that the user has made there is for whoever signs in. */
   | 'client_rule_missing'
-  /** The user has not allowed that tokens without an audience are sent to this origin. */
-  | 'origin_not_allowed'
-  /** The authorization server does not say who has signed in. */
-  | 'identity_missing'
   /** The authorization server does not know our client any more (`invalid_client`). */
   | 'client_refused'
-  /** An administrator has not allowed a service account to act for people (domain-wide delegation). */
-  | 'delegation_missing'
-  /** What was signed here with the time of this computer, or there with the issuer’s, is too old or not valid yet. */
-  | 'clock_wrong'
-  /** The issuer refuses a token by a grant that needs no user; the grant is kept, and tried again. */
-  | 'token_refused'
   /** The configured client belongs to another authorization server than the one that the server names now. */
   | 'client_elsewhere'
   /** The private key of our client cannot be used to sign. */
   | 'client_key_unusable'
   /** The file that another program keeps a token in cannot be read, or holds none. */
   | 'token_file_unusable'
+  /** An administrator has not allowed a service account to act for people (domain-wide delegation). */
+  | 'delegation_missing';
+
+/** A sign-in did not come to its end, or not to the one that was wanted. */
+export type SignInCode =
   /** The user, or the authorization server, said no in the browser. */
   | 'authorization_denied'
   /** The redirect does not belong to the request: wrong `state`, `iss` or shape. */
   | 'authorization_response_invalid'
   /** The token endpoint answered with something that is not a token response. */
   | 'token_answer_invalid'
+  /** The authorization server does not say who has signed in. */
+  | 'identity_missing'
   /** Somebody else signed in than the account that was asked for. */
   | 'wrong_account'
   /** The user has allowed less than what servers of the account use already; that stays as it was. */
   | 'consent_narrower'
+  /** The user has not allowed that tokens without an audience are sent to this origin. */
+  | 'origin_not_allowed'
   /** A newer sign-in, the user, or the end of the window ended this sign-in. */
   | 'sign_in_cancelled'
   /** Nobody finished the sign-in in time. */
@@ -72,7 +96,18 @@ export type ErrorCode =
   /** The editor gives out no address under which the browser could come back to it. */
   | 'redirect_unavailable'
   /** The browser could not be opened. */
-  | 'browser_unavailable'
+  | 'browser_unavailable';
+
+/** A call to an MCP server got no answer, or was not sent. */
+export type CallCode =
+  /** There is no such server in the settings, or it is not allowed yet. */
+  | 'server_unknown'
+  /** The MCP server gave no answer. */
+  | 'server_unreachable'
+  /** The MCP server answered with a status that is no answer to the call. */
+  | 'server_failed'
+  /** The MCP server wants the request sent to another address. */
+  | 'redirect_refused'
   /** The session belongs to another account than the one the server is bound to now. */
   | 'session_account_changed'
   /** The session cannot go on: the server is another one than the client was told. */
@@ -81,18 +116,14 @@ export type ErrorCode =
   | 'token_rejected'
   /** The server wants a new nonce in the proof of a request that is too large to be sent again (RFC 9449 §9). */
   | 'nonce_wanted'
-  /** The server forbids the request, or is not content with the permissions that it asked for (RFC 6750 §3.1). */
-  | 'access_forbidden'
   /** The server wants permissions that the account has not granted yet, and the user can (RFC 6750 §3.1). */
   | 'scope_required'
-  /** The MCP server gave no answer. */
-  | 'server_unreachable'
-  /** The MCP server answered with a status that is no answer to the call. */
-  | 'server_failed'
+  /** The server forbids the request, or is not content with the permissions that it asked for (RFC 6750 §3.1). */
+  | 'access_forbidden'
   /** So many calls wait for the user that one more finds no place. */
   | 'too_many_waiting'
-  /** The MCP server wants the request sent to another address. */
-  | 'redirect_refused'
+  /** So many calls to the server are under way that one more must be a loop. */
+  | 'too_many_calls'
   /** A rule in the settings forbids the call. */
   | 'call_forbidden'
   /** A rule wants the user to be asked, and the user has said no. */
@@ -103,38 +134,25 @@ export type ErrorCode =
   | 'call_cancelled'
   /** There are rules, and what the request wants cannot be told for certain. */
   | 'call_unjudged'
-  /** So many calls to the server are under way that one more must be a loop. */
-  | 'too_many_calls'
-  /** The proxy cannot listen on a socket, as the settings want it to. */
-  | 'socket_unusable'
   /** The token is bound to a key of ours, so that a header alone is worth nothing. */
   | 'token_bound'
   /** The editor would send the requests, and the header with the token, to another address than the one in the settings. */
   | 'address_changed'
-  /** There is no such server in the settings, or it is not allowed yet. */
-  | 'server_unknown'
+  /** The proxy cannot listen on a socket, as the settings want it to. */
+  | 'socket_unusable';
+
+/** A credential cannot be read, or cannot be kept. */
+export type StorageCode =
   /** A stored record is damaged or of a version we do not know. */
   | 'record_damaged'
   /** Another window has saved a newer record, which this one cannot read before it is reloaded. */
   | 'record_elsewhere'
-  /** Another window has the right to renew it, and does not come to an end. */
-  | 'renewed_elsewhere'
-  /** Another window has the right to renew it by now, or has just done so. */
-  | 'renewing_elsewhere'
   /** The storage did not take a credential. */
   | 'vault_write_failed'
   /** The encrypted file waits for its passphrase. */
   | 'storage_locked'
   /** The storage that the settings ask for cannot be used as it is. */
-  | 'storage_unusable'
-  /** This computer is not connected to a network. */
-  | 'network_down'
-  /** So many renewals wait that one more finds no place. */
-  | 'refresh_queue_full'
-  /** A credential was renewed, or a server signed in for, so often within a minute that it must be a loop. */
-  | 'too_many_attempts'
-  /** Several accounts fit, and the user has not said which one it is to be. */
-  | 'account_choice_required';
+  | 'storage_unusable';
 
 /** Facts about a failure, free of secrets: hosts, labels, codes, instants. Text from a server stays quoted in here. */
 export type ErrorDetails = Readonly<Record<string, string | number>>;

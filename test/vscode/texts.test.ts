@@ -3,7 +3,8 @@ import { BrokerError, type ErrorCode, type ErrorDetails } from '../../src/core/e
 import { refusalReasons, type RefusalReason } from '../../src/core/refusal.js';
 import type { ServerId } from '../../src/core/server.js';
 import type { CredentialState } from '../../src/core/state.js';
-import { failureText, outcomeText } from '../../src/vscode/texts/failure-texts.js';
+import { failureText } from '../../src/vscode/texts/failure-texts.js';
+import { outcomeText } from '../../src/vscode/texts/outcome-texts.js';
 import { durationText, reasonText, stateText } from '../../src/vscode/texts/state-texts.js';
 import type { StoragePlace } from '../../src/vscode/texts/place-text.js';
 import { FakeEditor } from '../support/fake-editor.js';

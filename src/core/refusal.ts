@@ -6,7 +6,7 @@
  * - `access-removed`: a policy or an administrator no longer allows it
  * - `testing-expired`: the client's project is in testing, where a grant ends after seven days
  * - `unused`: nobody used the grant for months
- * - `session-control`: an organization wants its people to sign in anew every few hours
+ * - `session-control`: an organization wants its people to sign in again every few hours
  * - `admin-policy`: an administrator does not allow this client
  * - `untold`: revoked, a changed password or too many sign-ins elsewhere, which the issuer does not tell apart
  * - `client-mismatch`: the grant was given to another client, or the client's secret is another one now

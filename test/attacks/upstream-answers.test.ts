@@ -72,7 +72,7 @@ describe('what an MCP server answers', () => {
     resource.handle = (_req, res) => void res.writeHead(307, { location: `${elsewhere.origin}/mcp` }).end();
     const { body } = await rawRequest(url, { headers, body: callOf('whoami') });
     assert.match(body, /"isError":true/);
-    assert.match(body, /wants to be asked at .*If you trust that address, set it as/);
+    assert.match(body, /redirects calls to .*If you trust that address, set it as/);
     assert.deepEqual(strangers, []);
     assert.equal(window.editor.opened.length, 1);
   });

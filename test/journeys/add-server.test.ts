@@ -71,7 +71,7 @@ describe('“Add Server…”', () => {
     const adding = window.run('addServer', /BigQuery/, /Enter Its ID/, /Everybody/);
     const project = await window.editor.window.input(/Google Cloud project/);
     project.enter('My Project');
-    await until(() => /6 to 30 small letters/.test(project.validationMessage ?? ''));
+    await until(() => /6 to 30 lowercase letters/.test(project.validationMessage ?? ''));
     project.enter('my-project-7');
     // Google's servers need a client of the user's own, so it is asked for first.
     (await window.editor.window.input(/Its client ID/)).enter('1-x.apps.googleusercontent.com');
@@ -167,7 +167,7 @@ describe('“Add Server…”', () => {
     const adding = window.run('addServer', /Another Server/);
     (await window.editor.window.input(/address of its MCP endpoint/)).enter('https://x.example.com/mcp');
     (await window.editor.window.input(/What you want to call it/)).enter('x');
-    (await window.editor.window.message(/is no object, so nothing was written/)).press('Open Settings');
+    (await window.editor.window.message(/is not an object, so nothing was written/)).press('Open Settings');
     await adding;
     assert.deepEqual(window.editor.executed, ['workbench.action.openSettings']);
     assert.match(window.editor.settings.text, /\["x"\]/);

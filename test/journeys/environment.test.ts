@@ -61,12 +61,12 @@ describe('settings from the environment', () => {
     await window.ready;
     const tooltip = window.editor.statusBar?.tooltip;
     assert.ok(typeof tooltip === 'object');
-    assert.match(tooltip.value, /SERVER&#58; is no setting/);
+    assert.match(tooltip.value, /SERVER&#58; is not a setting/);
     assert.deepEqual(
       window.editor.window.logLines.filter((line) => line.includes('MCP_CREDENTIALS_')),
       [
         'warn MCP_CREDENTIALS_SIGN_IN_WAIT_SECONDS is "soon", and must be a whole number from 0 to 3600.',
-        'warn MCP_CREDENTIALS_SERVER is no setting; the nearest there is: MCP_CREDENTIALS_SERVERS.',
+        'warn MCP_CREDENTIALS_SERVER is not a setting; the nearest is: MCP_CREDENTIALS_SERVERS.',
         'warn MCP_CREDENTIALS_SERVERS, entry "mail": "type" must be "http", not "sse".',
       ],
     );

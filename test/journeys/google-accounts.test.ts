@@ -494,7 +494,7 @@ describe('servers of Google’s world', () => {
       {
         name: 'because of session control',
         kill: (google) => google.restrict(alice.subject, 'session-control'),
-        text: /organization of alice@example\.com wants its people to sign in anew/,
+        text: /organization of alice@example\.com wants its people to sign in again/,
       },
       {
         name: 'because of a policy',

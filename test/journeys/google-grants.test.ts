@@ -167,7 +167,7 @@ describe('a server that uses what gcloud has signed in', () => {
     google.advanceClock(2 * hourMs);
     const waiting = call('whoami').catch((error: unknown) => String(error));
     const text =
-      /organization of alice@example\.com wants its people to sign in anew.*“gcloud auth application-default login”/;
+      /organization of alice@example\.com wants its people to sign in again.*“gcloud auth application-default login”/;
     const notice = await window.editor.window.message(text);
     assert.match(notice.text, /The MCP server “data” waits for it; then choose “Sign In”\./);
     await window.waiting(1);
@@ -247,7 +247,7 @@ describe('a server that uses what gcloud has signed in', () => {
     window.clock.leap(2 * hourMs);
     google.advanceClock(2 * hourMs);
     const waiting = call('whoami').catch((error: unknown) => String(error));
-    const text = /Somebody else than alice@example\.com is logged in now in the credentials file/;
+    const text = /Somebody other than alice@example\.com is logged in now in the credentials file/;
     await window.editor.window.message(text);
     await window.waiting(1);
     window.clock.leap(300_000);

@@ -225,7 +225,7 @@ describe('a redirect to a fixed place', () => {
     });
     await window.ready;
     const run = window.run('signIn');
-    (await window.editor.window.message(/is taken by another program\. End that one or change/)).close();
+    (await window.editor.window.message(/is used by another program\. Close that program or change/)).close();
     await run;
   });
 });

@@ -187,7 +187,7 @@ describe('the text of a failure', () => {
     const text = failureText(l10n, new BrokerError('wrong_account', '', { details }), tickets, nowMs, editor);
     assert.match(
       text,
-      /^Somebody else than alice@example\.com is logged in now .* Log in as alice@example\.com again/,
+      /^Somebody other than alice@example\.com is logged in now .* Log in as alice@example\.com again/,
     );
   });
 
@@ -197,7 +197,7 @@ describe('the text of a failure', () => {
     const text = failureText(l10n, error, tickets, nowMs, editor);
     assert.match(
       text,
-      /registered ports alone \(8000, 8001\).*add a redirect URI with another port.*Add Google Client…/,
+      /registered ports only \(8000, 8001\).*add a redirect URI with another port.*Add Google Client…/,
     );
     assert.doesNotMatch(text, /redirect\.port/);
   });
@@ -223,7 +223,7 @@ describe('the text of a failure', () => {
     const error = new BrokerError('client_refused', '', { details: { nextAttemptAtMs: nowMs + 600_000 } });
     assert.match(
       failureText(l10n, error, tickets, nowMs, editor),
-      /for “tickets” refuses its client.*the sign-in is kept\. Have the client mended there, then run “MCP Credentials: Refresh Now”/,
+      /for “tickets” refuses its client.*the sign-in is kept\. Have the client fixed there, then run “MCP Credentials: Refresh Now”/,
     );
   });
 
@@ -259,7 +259,7 @@ describe('the text of a refusal', () => {
     'access-removed': /administrator or a policy/,
     'testing-expired': /after 7 days, .* in testing\. Publish the app in the Google Cloud console/,
     unused: /nobody used it for six months/,
-    'session-control': /wants its people to sign in anew after some hours/,
+    'session-control': /wants its people to sign in again after some hours/,
     'admin-policy': /Ask them to trust the client ID, or sign in with another account/,
     untold: /the access was revoked, the password was changed, or .* too often elsewhere/,
     'other-account': /Log in as alice@example\.com again .* or sign in with another account/,
@@ -321,7 +321,7 @@ describe('the text of a state', () => {
     ],
     [
       { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 600_000, code: 'client_refused' },
-      'the authorization server refuses the client; have it mended there, or sign in again to enter its new secret; next attempt in 10 min',
+      'the authorization server refuses the client; have it fixed there, or sign in again to enter its new secret; next attempt in 10 min',
     ],
     [
       { kind: 'retrying', account: alice, nextAttemptAtMs: nowMs + 10_000, code: 'clock_wrong' },

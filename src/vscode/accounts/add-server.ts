@@ -106,7 +106,9 @@ export class AddServer {
       check: (text) =>
         /^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/.test(text.trim())
           ? undefined
-          : l10n.t('A project ID has 6 to 30 small letters, digits and hyphens, and begins with a letter.'),
+          : l10n.t(
+              'A project ID has 6 to 30 lowercase letters, digits and hyphens, and begins with a letter.',
+            ),
     }).then((text) => text?.trim());
   }
 

@@ -133,7 +133,7 @@ export class SignInNotifications implements Disposable {
         const stepUp = this.broker.stepUp(server);
         if (stepUp === undefined && state.kind === 'retrying' && state.refusedClient !== undefined)
           return l10n.t(
-            'The authorization server {0} refuses the client “{1}”, so the token of {2} for the MCP server “{3}” is not renewed; the sign-in is kept. Have the client mended there, or sign in to enter its new secret.',
+            'The authorization server {0} refuses the client “{1}”, so the token of {2} for the MCP server “{3}” is not renewed; the sign-in is kept. Have the client fixed there, or sign in to enter its new secret.',
             state.account.issuer,
             state.refusedClient,
             state.account.label,

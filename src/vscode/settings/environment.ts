@@ -48,7 +48,7 @@ export function readEnvironment(
       if (otherVariables.includes(place)) continue;
       // What it holds is not shown: it may be a passphrase under a mistyped name.
       const nearest = nearestTo(place, [...settings.keys(), ...otherVariables]);
-      problems.push({ place, message: l10n.t('is no setting; the nearest there is: {0}', nearest) });
+      problems.push({ place, message: l10n.t('is not a setting; the nearest is: {0}', nearest) });
       continue;
     }
     const value = parsed(text, schema);

@@ -45,7 +45,7 @@ export class ServerEntries {
     if (own === undefined) {
       await this.#tell(
         l10n.t(
-          'The setting “mcpCredentials.servers” is no object, so nothing was written. Correct it first.',
+          'The setting “mcpCredentials.servers” is not an object, so nothing was written. Correct it first.',
         ),
       );
       return false;

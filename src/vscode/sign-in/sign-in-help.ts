@@ -65,7 +65,7 @@ export class SignInHelp {
     const box = window.createInputBox();
     box.title = l10n.t('Sign in for “{0}”', id);
     box.prompt = l10n.t(
-      'When you have signed in, the browser fails to open a page. Copy its whole address from the address bar to here.',
+      'After you have signed in, the browser cannot open a page. Copy its whole address from the address bar and paste it here.',
     );
     box.ignoreFocusOut = true;
     // The address holds a code that is worth a token, once.

@@ -37,7 +37,7 @@ export function callFailures({
           ),
     redirect_refused: () =>
       l10n.t(
-        'The MCP server “{0}” wants to be asked at {1}. If you trust that address, set it as "url" in the settings.',
+        'The MCP server “{0}” redirects calls to {1}. If you trust that address, set it as "url" in the settings.',
         server,
         detail('location'),
       ),
@@ -106,7 +106,7 @@ export function callFailures({
       ),
     call_unjudged: () =>
       l10n.t(
-        'There are rules for the MCP server “{0}”, and a request {1}, so that they could not be applied. Nothing was sent. Send one plain JSON-RPC message no larger than “mcpCredentials.proxy.replayLimitKilobytes” in the settings.',
+        'There are rules for the MCP server “{0}”, and a request {1}, so they could not be applied. Nothing was sent. Send one plain JSON-RPC message no larger than “mcpCredentials.proxy.replayLimitKilobytes” in the settings.',
         server,
         detail('why'),
       ),
@@ -123,7 +123,7 @@ export function callFailures({
       ),
     socket_unusable: () =>
       l10n.t(
-        'The proxy cannot listen on a socket: {0}. Mend that, or set “mcpCredentials.proxy.transport” to "port"; then reload the window.',
+        'The proxy cannot listen on a socket: {0}. Fix that, or set “mcpCredentials.proxy.transport” to "port"; then reload the window.',
         detail('why'),
       ),
   };

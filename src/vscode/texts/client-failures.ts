@@ -28,7 +28,7 @@ export function clientFailures({ l10n, server, detail, has }: FailureFacts): Fai
     client_refused: () =>
       has('nextAttemptAtMs')
         ? l10n.t(
-            'The authorization server for “{0}” refuses its client, so the token is not renewed; the sign-in is kept. Have the client mended there, then run “MCP Credentials: Refresh Now”; if it has a new secret, run “MCP Credentials: Sign In” to enter it.',
+            'The authorization server for “{0}” refuses its client, so the token is not renewed; the sign-in is kept. Have the client fixed there, then run “MCP Credentials: Refresh Now”; if it has a new secret, run “MCP Credentials: Sign In” to enter it.',
             server,
           )
         : l10n.t(

@@ -56,7 +56,7 @@ export function renewalFailures({
       l10n.t('Too many tokens are being renewed at {0} right now. Try again in a moment.', detail('issuer')),
     too_many_attempts: () =>
       l10n.t(
-        'There were too many attempts for “{0}” within a minute, so there is a pause of one. If this goes on, run “MCP Credentials: Show Log” and ask who runs the server.',
+        'There were too many attempts for “{0}” within a minute, so there is a pause of a minute. If this goes on, run “MCP Credentials: Show Log” and ask who runs the server.',
         server,
       ),
     renewed_elsewhere: () =>

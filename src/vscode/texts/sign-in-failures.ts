@@ -88,11 +88,11 @@ export function signInFailures({
     redirect_port_taken: () =>
       has('registered')
         ? l10n.t(
-            'Your client may come back to this computer at registered ports alone ({0}), and other programs have them. End one of those and sign in again; or, where you made the client, add a redirect URI with another port to it, download its file anew and choose that with “MCP Credentials: Add Google Client…”.',
+            'Your client can come back to this computer on its registered ports only ({0}), and other programs use them. Close one of those programs and sign in again; or, where you made the client, add a redirect URI with another port to it, download its file again and choose that with “MCP Credentials: Add Google Client…”.',
             detail('registered'),
           )
         : l10n.t(
-            'The port {0}, to which the browser is to come back, is taken by another program. End that one or change “mcpCredentials.redirect.port” in the settings, then sign in again.',
+            'The port {0}, to which the browser is to come back, is used by another program. Close that program or change “mcpCredentials.redirect.port” in the settings, then sign in again.',
             detail('port'),
           ),
     redirect_unavailable: () =>

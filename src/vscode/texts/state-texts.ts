@@ -32,7 +32,7 @@ export function reasonText(l10n: L10n, reason: RefusalReason, account: string, p
       return l10n.t('The sign-in of {0} has ended because nobody used it for six months.', account);
     case 'session-control':
       return l10n.t(
-        'The organization of {0} wants its people to sign in anew after some hours, and they are over.',
+        'The organization of {0} wants its people to sign in again after some hours, and that time is up.',
         account,
       );
     case 'admin-policy':
@@ -52,7 +52,7 @@ export function reasonText(l10n: L10n, reason: RefusalReason, account: string, p
       );
     case 'other-account':
       return l10n.t(
-        'Somebody else than {0} is logged in now in the credentials file that “auth.grant” of the server names. Log in as {0} again in the program that writes the file, for example with “gcloud auth application-default login”, or sign in with another account to use whoever it is now.',
+        'Somebody other than {0} is logged in now in the credentials file that “auth.grant” of the server names. Log in as {0} again in the program that writes the file, for example with “gcloud auth application-default login”, or sign in with another account to use whoever it is now.',
         account,
       );
     case 'refused':
@@ -143,7 +143,7 @@ function retryingText(l10n: L10n, code: ErrorCode): string {
       return l10n.t('the file that it comes from cannot be used');
     case 'client_refused':
       return l10n.t(
-        'the authorization server refuses the client; have it mended there, or sign in again to enter its new secret',
+        'the authorization server refuses the client; have it fixed there, or sign in again to enter its new secret',
       );
     case 'record_elsewhere':
       return l10n.t('another window has a newer sign-in; reload this window');

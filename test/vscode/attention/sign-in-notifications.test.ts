@@ -99,7 +99,7 @@ describe('the notification that asks for a sign-in', () => {
     states.want(tickets);
     states.want(tickets);
     const text =
-      /login\.example\.com refuses the client “ours”.*the sign-in is kept\. Have the client mended there, or sign in/;
+      /login\.example\.com refuses the client “ours”.*the sign-in is kept\. Have the client fixed there, or sign in/;
     (await editor.window.message(text)).press('Sign In');
     await aMoment();
     assert.deepEqual(signedIn, [tickets]);

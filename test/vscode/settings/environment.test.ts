@@ -96,9 +96,9 @@ describe('the environment', () => {
     ['SERVERS', secret, 'is "gho_o…", and must be a JSON object'],
     ['SERVERS', '[]', 'is "[]", and must be a JSON object'],
     ['SERVERS', '"tickets"', 'is "\\"tickets\\"", and must be a JSON object'],
-    ['WAITS', secret, 'is no setting; the nearest there is: MCP_CREDENTIALS_WAIT'],
-    ['PASSPHRAS', secret, 'is no setting; the nearest there is: MCP_CREDENTIALS_PASSPHRASE'],
-    ['STORAGE_DIR', secret, 'is no setting; the nearest there is: MCP_CREDENTIALS_STORAGE_DIRECTORY'],
+    ['WAITS', secret, 'is not a setting; the nearest is: MCP_CREDENTIALS_WAIT'],
+    ['PASSPHRAS', secret, 'is not a setting; the nearest is: MCP_CREDENTIALS_PASSPHRASE'],
+    ['STORAGE_DIR', secret, 'is not a setting; the nearest is: MCP_CREDENTIALS_STORAGE_DIRECTORY'],
   ] as const) {
     it(`is wrong with ${name}=${value}, and its message says what belongs there`, () => {
       const place = `MCP_CREDENTIALS_${name}`;
@@ -110,7 +110,7 @@ describe('the environment', () => {
 
   it('is wrong with a name in other letter case, which some systems would take for the right one', () => {
     assert.deepEqual(readEnvironment(l10n, schemas, { mcp_credentials_wait: '1' }).problems, [
-      { place: 'mcp_credentials_wait', message: 'is no setting; the nearest there is: MCP_CREDENTIALS_WAIT' },
+      { place: 'mcp_credentials_wait', message: 'is not a setting; the nearest is: MCP_CREDENTIALS_WAIT' },
     ]);
   });
 });

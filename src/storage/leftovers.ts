@@ -7,9 +7,10 @@ import { describeError } from '../core/errors.js';
 import type { Log, Memento, SecretStore } from '../core/ports.js';
 import { encryptedIn, eraseFiles } from '../node/storage-folders.js';
 import { unlessMissing } from '../node/unless-missing.js';
-import { indexedNames } from '../vault/moving.js';
+import { sealingKeyName } from '../vault/journal/sealing-key.js';
 import { clearJournal, stampDeleted } from '../vault/place.js';
-import { copyOf, namesSetAside } from '../vault/records/quarantine.js';
+import { namesSetAside } from '../vault/records/quarantine.js';
+import { copyOf, everIndexed, indexedNames, keyTextIn } from '../vault/records/record-names.js';
 import { clientSecretNames, notedRegistrations } from '../vault/records/registrations.js';
 import {
   firstPlace,
@@ -19,6 +20,7 @@ import {
   usedDirectories,
   type StorageWish,
 } from '../vault/records/storage-record.js';
+import { canaryName } from '../vault/secrets/canary.js';
 import type { Files } from './place-finder.js';
 
 /** That the user wants to keep what is left behind while nothing new is stored. */
@@ -26,8 +28,6 @@ const keptName = 'storage.kept';
 
 /** Which folders were moved out of the way. */
 const movedAwayName = 'storage.movedAway';
-
-const indexPrefix = 'credential:';
 
 export interface LeftoverParts {
   readonly secrets: SecretStore;
@@ -64,7 +64,7 @@ export class Leftovers {
     await this.#deleteCredentials();
     const clients = clientSecretNames(memento, keysIn(memento));
     const aside = namesSetAside(memento).map(copyOf);
-    for (const name of [...clients, ...aside, 'journal-key', 'canary']) await secrets.delete(name);
+    for (const name of [...clients, ...aside, sealingKeyName, canaryName]) await secrets.delete(name);
     for (const [path, files] of folders) {
       await clearJournal(files);
       await eraseFiles(path);
@@ -132,15 +132,3 @@ function movedAway(memento: Memento): readonly string[] {
 /** The keys of all credentials that `memento` knows. */
 const keysIn = (memento: Memento): readonly CredentialKey[] =>
   everIndexed(memento).flatMap((name) => parseKeyText(keyTextIn(name)) ?? []);
-
-/** The names of the secrets of all credentials that are in the index, or were set aside there as damaged. */
-const everIndexed = (memento: Memento): readonly string[] => [
-  ...new Set(
-    memento
-      .keys()
-      .map((key) => key.replace(/^damaged:/, ''))
-      .filter((key) => key.startsWith(indexPrefix)),
-  ),
-];
-
-const keyTextIn = (name: string): string => name.slice(indexPrefix.length);

@@ -7,7 +7,7 @@ import type { Backend, Storage, StorageCondition, StorageHealth } from '../core/
 import { absolutePath } from '../node/private-folder.js';
 import { Canary } from '../vault/secrets/canary.js';
 import { memoryMemento } from '../vault/secrets/in-memory.js';
-import { indexedNames } from '../vault/moving.js';
+import { indexedNames } from '../vault/records/record-names.js';
 import { memoryPlace, placeFoundLater, type Place } from '../vault/place.js';
 import { namesSetAside } from '../vault/records/quarantine.js';
 import { WatchedSecrets } from '../vault/secrets/watched-secrets.js';

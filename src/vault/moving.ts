@@ -5,11 +5,13 @@ import type { Counters } from '../core/counters.js';
 import { CredentialVault } from './credentials.js';
 import { keyOfEntry } from './records/index-entry.js';
 import { holdBoth, readStamp, type Place } from './place.js';
-import { copyOf, namesSetAside } from './records/quarantine.js';
+import { namesSetAside } from './records/quarantine.js';
 import { serializeCredential } from './records/record.js';
+import { copyOf, credentialName, indexedNames } from './records/record-names.js';
 import { clientSecretNames } from './records/registrations.js';
 import { journalName } from './journal/sealed-journal.js';
-import { secretName as sealingKeyName } from './journal/sealing-key.js';
+import { sealingKeyName } from './journal/sealing-key.js';
+import { canaryName } from './secrets/canary.js';
 
 export interface MovingParts {
   readonly from: Place;
@@ -86,7 +88,7 @@ export class Moving {
     }
     for (const name of namesSetAside(memento)) await from.secrets.delete(copyOf(name));
     await from.secrets.delete(sealingKeyName);
-    await from.secrets.delete('canary');
+    await from.secrets.delete(canaryName);
   }
 
   async #copyBindings(): Promise<void> {
@@ -162,12 +164,6 @@ function mayReplace(credential: Credential, there: Credential): boolean {
   if (!isAlive(there)) return true;
   return isAlive(credential) && credential.tokens.issuedAtMs >= there.tokens.issuedAtMs;
 }
-
-/** The names of the secrets of all credentials that this profile knows. */
-export const indexedNames = (memento: Memento): readonly string[] =>
-  memento.keys().filter((key) => key.startsWith('credential:'));
-
-const credentialName = (key: CredentialKey): string => `credential:${keyText(key)}`;
 
 const notArrived = (): BrokerError =>
   new BrokerError('vault_write_failed', 'What was copied reads back as something else.');

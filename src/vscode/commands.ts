@@ -1,6 +1,7 @@
 import type { Broker } from '../broker/broker.js';
 import type { Disposable } from '../core/announcer.js';
 import type { ServerId } from '../core/server.js';
+import { isSignedIn } from '../core/state.js';
 import type { AccountActions } from './accounts/account-actions.js';
 import type { AddServer } from './accounts/add-server.js';
 import type { VSCode } from './editor/api.js';
@@ -41,7 +42,7 @@ export class Commands implements Disposable {
     } = parts;
     const { l10n } = vs;
     const hasAccount = (id: ServerId) => broker.account(id) !== undefined;
-    const isSignedIn = (id: ServerId) => ['ready', 'refreshing', 'retrying'].includes(broker.state(id).kind);
+    const canRenew = (id: ServerId) => isSignedIn(broker.state(id));
     const commands: Record<string, () => unknown> = {
       addServer: () => addServer.run(),
       addGoogleClient: () => googleClients.add(),
@@ -55,7 +56,7 @@ export class Commands implements Disposable {
       signOut: () =>
         this.#withServer(l10n.t('Sign out of which server?'), hasAccount, (id) => actions.signOut(id)),
       refreshNow: () =>
-        this.#withServer(l10n.t('Renew the token of which server?'), isSignedIn, (id) =>
+        this.#withServer(l10n.t('Renew the token of which server?'), canRenew, (id) =>
           actions.refreshNow(id),
         ),
       showStatus: () => menu.show(),

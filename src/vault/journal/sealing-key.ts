@@ -6,7 +6,7 @@ import type { Clock, Log, SecretStore } from '../../core/ports.js';
 import { pause } from '../../core/waiting.js';
 
 /** The name of the secret that is the key. */
-export const secretName = 'journal-key';
+export const sealingKeyName = 'journal-key';
 
 /** Says, for all windows to see, which key there is. */
 const markerName = 'sealing-key';
@@ -57,12 +57,12 @@ export async function sealingKey(parts: SealingKeyParts): Promise<SealingKey | u
         await pause(parts.clock, visibleAfterMs, parts.closing).catch(() => undefined);
       } else resolve(found);
     };
-    parts.leases.hold(secretName, work).catch(reject);
+    parts.leases.hold(sealingKeyName, work).catch(reject);
   });
 }
 
 async function storedKey({ secrets, log }: SealingKeyParts): Promise<SealingKey | undefined> {
-  const value = await secrets.get(secretName);
+  const value = await secrets.get(sealingKeyName);
   if (value === undefined) return undefined;
   try {
     return await keyFrom(value);
@@ -81,7 +81,7 @@ export async function newestKey(journal: Journal): Promise<string | undefined> {
 async function make({ secrets, journal, clock, log }: SealingKeyParts): Promise<SealingKey> {
   const value = toBase64(crypto.getRandomValues(new Uint8Array(32)));
   const key = await keyFrom(value);
-  await secrets.store(secretName, value);
+  await secrets.store(sealingKeyName, value);
   const marker = JSON.stringify({ fingerprint: key.fingerprint, madeAtMs: clock.nowMs() });
   await journal.write(markerName, marker).catch((error: unknown) => {
     log.warn(`The journal cannot be written: ${describeError(error)}`);

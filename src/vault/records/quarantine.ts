@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import type { Counters } from '../../core/counters.js';
 import { describeError } from '../../core/errors.js';
 import type { Log, Memento, SecretStore } from '../../core/ports.js';
+import { copyOf } from './record-names.js';
 import { Remembered } from './remembered.js';
 
 const notePrefix = 'set-aside:';
@@ -87,6 +88,3 @@ export const namesSetAside = (memento: Memento): readonly string[] =>
     .keys()
     .filter((key) => key.startsWith(notePrefix))
     .map((key) => key.slice(notePrefix.length));
-
-/** The name under which a secret is set aside. */
-export const copyOf = (name: string): string => `damaged:${name}`;

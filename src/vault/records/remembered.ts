@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { Log, Memento } from '../../core/ports.js';
+import { copyOf } from './record-names.js';
 
 /**
  * Entries of one kind in globalState, each under a key of its own, so that writing one costs the same however many
@@ -58,6 +59,3 @@ export class Remembered<T> {
       .catch(giveUp);
   }
 }
-
-/** The key under which an entry is set aside. */
-const copyOf = (key: string): string => `damaged:${key}`;

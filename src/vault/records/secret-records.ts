@@ -3,6 +3,7 @@ import type { Log, Memento, SecretStore } from '../../core/ports.js';
 import { listedSchema, type ListedCredential } from './index-entry.js';
 import type { Quarantine } from './quarantine.js';
 import { parseCredential, serializeCredential } from './record.js';
+import { credentialName, credentialPrefix } from './record-names.js';
 import { Remembered } from './remembered.js';
 
 export interface SecretRecordsParts {
@@ -21,7 +22,7 @@ export class SecretRecords {
   #changes = 0;
 
   constructor(private readonly parts: SecretRecordsParts) {
-    this.#index = new Remembered(parts.memento, 'credential:', listedSchema, parts.log);
+    this.#index = new Remembered(parts.memento, credentialPrefix, listedSchema, parts.log);
   }
 
   /** Counts up whenever this window has changed what `list` answers. */
@@ -36,7 +37,7 @@ export class SecretRecords {
   /** @returns undefined when there is none, or only a damaged one, which is then set aside */
   async get(key: CredentialKey): Promise<Credential | undefined> {
     const { quarantine, log } = this.parts;
-    const credential = await quarantine.read(nameOf(key), parseCredential);
+    const credential = await quarantine.read(credentialName(key), parseCredential);
     if (credential === undefined || isFiledUnder(credential, key)) return credential;
     log.error(`The record of ${JSON.stringify(keyText(key))} names another credential; it is ignored.`);
     return undefined;
@@ -48,7 +49,7 @@ export class SecretRecords {
     const stored = await this.get(key).catch(() => undefined);
     if (stored !== undefined && isOlder(credential, stored)) return;
     const { account, client, resource, scopes, grant } = credential;
-    await this.parts.secrets.store(nameOf(key), serializeCredential(credential));
+    await this.parts.secrets.store(credentialName(key), serializeCredential(credential));
     const listed = { account, clientId: client.clientId, resource, scopes: [...scopes] };
     const entry = { ...listed, ...(grant && { grant }) };
     // The editor writes all of its state for each change, and a renewal changes none of this.
@@ -58,8 +59,8 @@ export class SecretRecords {
   }
 
   async forget(key: CredentialKey): Promise<void> {
-    await this.parts.secrets.delete(nameOf(key));
-    await this.parts.quarantine.forget(nameOf(key));
+    await this.parts.secrets.delete(credentialName(key));
+    await this.parts.quarantine.forget(credentialName(key));
     await this.#index.delete(keyText(key));
     this.#changes += 1;
   }
@@ -68,5 +69,3 @@ export class SecretRecords {
 /** Whether a record is about the credential under whose key it was found. */
 export const isFiledUnder = (credential: Credential, key: CredentialKey): boolean =>
   keyText(keyOf(credential)) === keyText(key);
-
-const nameOf = (key: CredentialKey): string => `credential:${keyText(key)}`;

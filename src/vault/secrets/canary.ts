@@ -3,7 +3,8 @@ import { describeError } from '../../core/errors.js';
 import type { Disposable } from '../../core/announcer.js';
 import type { Clock, Log, Memento, SecretStore } from '../../core/ports.js';
 
-const secretName = 'canary';
+/** The name of the worthless secret. */
+export const canaryName = 'canary';
 const mementoName = 'storage.canary';
 
 /** `store` resolves before its value is durable; a canary that a crash has taken in its first minute proves nothing. */
@@ -55,13 +56,13 @@ export class Canary implements Disposable {
   async look(others: readonly string[]): Promise<Finding> {
     const { secrets, session } = this.parts;
     const record = this.#record();
-    if ((await secrets.get(secretName)) !== undefined) {
+    if ((await secrets.get(canaryName)) !== undefined) {
       if (record === undefined) this.#noteLater();
       else if (record.session !== session && (!record.isProven || record.isTold))
         await this.#note({ ...record, isProven: true, isTold: false });
       return record === undefined || record.session === session ? 'unknown' : 'keeps';
     }
-    await secrets.store(secretName, crypto.randomUUID());
+    await secrets.store(canaryName, crypto.randomUUID());
     if (record === undefined) this.#noteLater();
     if (record === undefined || record.session === session) return 'unknown';
     // In a browser, a window writes back the copy of all secrets that it had at its start.

@@ -1,6 +1,7 @@
 import type { TabChangeEvent } from 'vscode';
 import type { Broker } from '../../broker/broker.js';
 import type { Disposable } from '../../core/announcer.js';
+import { isSignedIn } from '../../core/state.js';
 import type { VSCode } from '../editor/api.js';
 import type { GoogleClients } from '../accounts/google-clients.js';
 
@@ -37,9 +38,7 @@ export class ContextKeys implements Disposable {
 
   #tell(): void {
     const servers = this.broker.servers();
-    const isIn = servers.some(({ id }) =>
-      ['ready', 'refreshing', 'retrying'].includes(this.broker.state(id).kind),
-    );
+    const isIn = servers.some(({ id }) => isSignedIn(this.broker.state(id)));
     this.#set('mcpCredentials.hasServer', servers.length > 0);
     this.#set('mcpCredentials.hasGoogleClient', this.googleClients.all.length > 0);
     this.#set('mcpCredentials.isSignedIn', isIn);

@@ -47,7 +47,9 @@ describe('the proxy on a socket', () => {
     await assert.rejects(rawRequest(url, { body: ping }), { code: 'ENOENT' });
   });
 
-  it('is not replaced by a port when there can be none: the user is told', async () => {
+  it('is not replaced by a port when there can be none: the user is told, and so is a start', async () => {
+    const [known] = await (await signedIn()).window.editor.definitions();
+    assert.ok(known !== undefined);
     const before = process.env['XDG_RUNTIME_DIR'];
     process.env['XDG_RUNTIME_DIR'] = '/nowhere at all';
     try {
@@ -56,6 +58,12 @@ describe('the proxy on a socket', () => {
       const notice = await window.editor.window.message(/set “mcpCredentials\.proxy\.transport” to "port"/);
       notice.close();
       assert.deepEqual(await window.editor.definitions(), []);
+      // The editor remembers what was offered before, and may start that while we begin.
+      const start = window.editor.resolve(known.label, known);
+      await assert.rejects(
+        start,
+        /cannot listen on a socket.*set “mcpCredentials\.proxy\.transport” to "port"/,
+      );
     } finally {
       if (before === undefined) delete process.env['XDG_RUNTIME_DIR'];
       else process.env['XDG_RUNTIME_DIR'] = before;

@@ -196,9 +196,12 @@ export class FakeEditor {
     return definitions;
   }
 
-  /** What precedes every connection: the object that was provided last is resolved, found by its label. */
-  async resolve(label: string): Promise<FakeMcpHttpServerDefinition> {
-    const find = () => this.#lastProvided.find((definition) => definition.label === label);
+  /**
+   * What precedes every connection: the object that was provided last is resolved, found by its label.
+   * @param known - one that the editor remembers from an earlier window instead
+   */
+  async resolve(label: string, known?: FakeMcpHttpServerDefinition): Promise<FakeMcpHttpServerDefinition> {
+    const find = () => known ?? this.#lastProvided.find((definition) => definition.label === label);
     if (find() === undefined) await this.definitions();
     const definition = find();
     if (definition === undefined || this.#provider === undefined)

@@ -87,8 +87,9 @@ export class DefinitionProvider implements McpServerDefinitionProvider<McpHttpSe
     const id = definition.label as ServerId;
     const explained = (cause: unknown) =>
       new Error(failureText(vs.l10n, cause, id, clock.nowMs(), storage.health), { cause });
-    const proxy = await this.parts.ready;
+    let proxy: McpProxy;
     try {
+      proxy = await this.parts.ready;
       await this.#tokenWithin(proxy, id, readyLimitMs);
     } catch (error) {
       throw explained(error);

@@ -1,38 +1,28 @@
-import { join } from 'node:path';
 import type { ExtensionContext } from 'vscode';
-import { Broker } from './broker/broker.js';
+import type { Broker } from './broker/broker.js';
 import type { Disposable } from './core/announcer.js';
 import { Counters } from './core/counters.js';
 import { describeError, hasCode } from './core/errors.js';
 import type { ServerId } from './core/server.js';
-import { noHandover } from './core/handover.js';
 import { noServerMemory } from './core/server-memory.js';
-import { googleDriver } from './google/driver.js';
-import { googleEndpoints } from './google/endpoints.js';
 import { googleScopeText } from './google/scopes.js';
 import { makeSocketPlace } from './node/socket-place.js';
-import { RedirectFiles } from './node/redirect-files.js';
 import { ServerMemoryFiles } from './node/server-memory-files.js';
 import { serversIn } from './node/storage-folders.js';
-import { readTextFile } from './node/text-file.js';
-import { readTokenFile } from './node/token-file.js';
-import { McpProxy } from './loopback/mcp-proxy.js';
+import { McpProxy, type ProxyParts } from './loopback/mcp-proxy.js';
 import type { VSCode } from './vscode/editor/api.js';
 import { Approvals } from './vscode/settings/approvals.js';
 import { CallQuestions } from './vscode/attention/call-questions.js';
-import { codePrompts } from './vscode/sign-in/code-prompt.js';
 import { ConfiguredServers } from './vscode/settings/configured-servers.js';
 import { IssuerQuirks } from './vscode/settings/issuer-quirks.js';
 import { channelLog } from './vscode/editor/log.js';
-import { Redirects } from './vscode/sign-in/redirects.js';
 import { Settings, type SettingsManifest } from './vscode/settings/settings.js';
-import { signInQuestions } from './vscode/sign-in/sign-in-questions.js';
 import { failureText } from './vscode/texts/failure-texts.js';
-import { outcomeText } from './vscode/texts/outcome-texts.js';
 import { unlinked } from './vscode/editor/unlinked.js';
-import { openKeeping } from './window-keeping.js';
-import { googleHome, type SystemParts, type WindowFrame } from './window-frame.js';
+import { openKeeping, type Keeping } from './window-keeping.js';
+import type { SystemParts, WindowFrame } from './window-frame.js';
 import { showSurface } from './window-surface.js';
+import { openBroker } from './window-broker.js';
 
 /** The extension's life in one window. */
 export interface OpenWindow {
@@ -51,84 +41,22 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
     context.subscriptions.push(part);
     return part;
   };
-  const { clock, web, google = googleEndpoints } = system;
   const channel = keep(vs.window.createOutputChannel(vs.l10n.t('MCP Credentials'), { log: true }));
   const log = channelLog(channel);
   const manifest = context.extension.packageJSON as SettingsManifest & { readonly version: string };
   const settings = keep(new Settings(vs, manifest, system.environment, log));
   const quirks = keep(new IssuerQuirks(vs, settings, log));
-  const signInWaitSeconds = () => settings.number('signInWaitSeconds');
   const counters = new Counters();
   const frame: WindowFrame = { vs, context, system, settings, counters, log, keep };
   const { storage, audit, isAudited } = openKeeping(frame);
-  const { secrets, memento, journal, leases, ledgers } = storage;
-
-  const broker = new Broker({
-    ...system,
-    fetch: web.fetch,
-    log,
-    counters,
-    audit,
-    rules: {
-      refreshLeadMs: () => settings.number('refresh.leadMinutes') * 60_000,
-      sessionsKeepMs: () => settings.number('sessions.keepDays') * 24 * 3_600_000,
-      sessionsKeepCount: () => settings.number('sessions.keepCount'),
-      bindingsKeepMs: () => settings.number('bindings.keepDays') * 24 * 3_600_000,
-      clientMetadataUrl: () => settings.text('clientMetadataUrl'),
-      removeDeadAfterMs: () => settings.number('credentials.removeDeadAfterDays') * 24 * 3_600_000,
-      issuerQuirks: () => quirks.all,
-    },
-    secrets,
-    lock: storage,
-    memento,
-    journal,
-    leases,
-    ledgers,
-    workspace: workspaceName(vs),
-    // The string, not a Uri: parsing and printing one changes the percent-encoding of nested addresses.
-    openBrowser: async (url, namedBy) => {
-      await web.requireReach(url, namedBy);
-      return vs.env.openExternal(url as unknown as Parameters<typeof vs.env.openExternal>[0]);
-    },
-    showCode: codePrompts(vs, log),
-    redirects: keep(
-      new Redirects({
-        ...{ vs, settings, log },
-        extension: context.extension,
-        handover: storage.keepsNothing
-          ? noHandover
-          : new RedirectFiles(join(context.globalStorageUri.fsPath, 'redirects'), clock, log),
-        template: async () =>
-          new TextDecoder().decode(
-            await vs.workspace.fs.readFile(vs.Uri.joinPath(context.extensionUri, 'media', 'signed-in.html')),
-          ),
-        describe: (outcome) => outcomeText(vs.l10n, outcome, clock.nowMs(), storage.health),
-      }),
-    ),
-    questions: signInQuestions(vs),
-    readTokenFile,
-    drivers: [googleDriver({ ...googleHome(system), endpoints: google, readTextFile })],
-  });
+  const broker = openBroker(frame, { storage, audit, quirks });
   const configured = keep(
-    new ConfiguredServers(vs, settings, new Approvals(vs, memento, googleScopeText), log),
+    new ConfiguredServers(vs, settings, new Approvals(vs, storage.memento, googleScopeText), log),
   );
 
   const explain = (error: unknown, server: ServerId) =>
-    failureText(vs.l10n, error, server, clock.nowMs(), storage.health);
-  const openProxy = async () => {
-    const isSocket = settings.text('proxy.transport') === 'socket';
-    const place = isSocket ? await makeSocketPlace(log) : undefined;
-    const { ask } = new CallQuestions(vs, clock);
-    const folder = await storage.folder();
-    const serverMemory =
-      folder === undefined
-        ? noServerMemory
-        : new ServerMemoryFiles(serversIn(folder), () => storage.requireFolder(), log);
-    const way = { tokens: broker, audit, ask, serverMemory, place };
-    const replayLimitBytes = () => settings.number('proxy.replayLimitKilobytes') * 1_024;
-    return McpProxy.start({ ...way, clock, log, signInWaitSeconds, replayLimitBytes, explain });
-  };
-  const opening = openProxy().then(keep);
+    failureText(vs.l10n, error, server, system.clock.nowMs(), storage.health);
+  const opening = openProxy(frame, { tokens: broker, storage, audit, explain }).then(keep);
   const applyServers = async () => {
     const { usable } = configured;
     // Known at once, to commands too: nobody is to hear that there is no server while the storage is still opened.
@@ -166,9 +94,25 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   return { ready, close: () => broker.close().finally(() => audit.settled()) };
 }
 
-/** Bindings are kept per workspace; windows without one share theirs. */
-function workspaceName({ workspace }: VSCode): string {
-  return (workspace.workspaceFile ?? workspace.workspaceFolders?.[0]?.uri)?.toString() ?? 'no workspace';
+/** Starts the proxy where the settings want it, with what the storage remembers of the servers. */
+async function openProxy(
+  { vs, system: { clock }, settings, log }: WindowFrame,
+  { storage, ...parts }: Pick<ProxyParts, 'tokens' | 'audit' | 'explain'> & Pick<Keeping, 'storage'>,
+): Promise<McpProxy> {
+  const isSocket = settings.text('proxy.transport') === 'socket';
+  const place = isSocket ? await makeSocketPlace(log) : undefined;
+  const { ask } = new CallQuestions(vs, clock);
+  const folder = await storage.folder();
+  const serverMemory =
+    folder === undefined
+      ? noServerMemory
+      : new ServerMemoryFiles(serversIn(folder), () => storage.requireFolder(), log);
+  const signInWaitSeconds = () => settings.number('signInWaitSeconds');
+  const replayLimitBytes = () => settings.number('proxy.replayLimitKilobytes') * 1_024;
+  return McpProxy.start({
+    ...{ ...parts, ask, serverMemory, place },
+    ...{ clock, log, signInWaitSeconds, replayLimitBytes },
+  });
 }
 
 /** What only an account was to hear from a server is deleted when the server has that account no more. */

@@ -47,6 +47,7 @@ export function showSurface(frame: WindowFrame, parts: SurfaceParts): StatusBar 
   const { vs, context, system, settings, counters, log, keep } = frame;
   const { broker, storage, audit, isAudited, configured, quirks, manifest, ready, showLog } = parts;
   const { clock, google = googleEndpoints, hostedServers: presets = hostedServers } = system;
+  const extensionId = context.extension.id;
   const signInWaitSeconds = () => settings.number('signInWaitSeconds');
   const unlocking = keep(new Unlocking(vs, storage, log));
   const help = new SignInHelp(vs, broker, clock);
@@ -55,6 +56,7 @@ export function showSurface(frame: WindowFrame, parts: SurfaceParts): StatusBar 
     clients: broker.ownClients,
     issuer: google.issuer,
     parseFile: parseClientFile,
+    extensionId,
     log,
     showLog,
   });
@@ -132,7 +134,6 @@ export function showSurface(frame: WindowFrame, parts: SurfaceParts): StatusBar 
   keep(new Commands({ vs, broker, actions, menu, addServer, googleClients, importCredentials, ...shown }));
   keep(new SignInNotifications(vs, broker, storage, clock, actions));
   const statusBar = keep(new StatusBar(vs, broker, configured, problems, storage, clock));
-  const extensionId = context.extension.id;
   const failedStarts = keep(new FailedStarts({ vs, broker, clock, log, extensionId }));
   const provider = keep(
     new DefinitionProvider({ vs, broker, storage, clock, ready, signInWaitSeconds, failedStarts }),

@@ -31,8 +31,9 @@ export interface TokenSource {
   /**
    * A token for `server`, from memory when one is ready.
    * @param session - the MCP session of the call; its account never changes
-   * @throws BrokerError one for which `canUserHelp`; `issuer_unreachable`, `tls_untrusted`, `client_refused`: not now;
-   *   `session_account_changed`: the client must open a new session; `server_unknown`
+   * @throws BrokerError one for which `canUserHelp`; any other `RenewalCode` or `StorageCode`, `client_refused`,
+   *   `delegation_missing`, `token_file_unusable`: not now; `session_account_changed`: the client must open a new
+   *   session; `server_unknown`
    */
   accessToken(server: ServerId, session?: string): Promise<LentToken>;
 

@@ -28,6 +28,8 @@ export interface GoogleClientParts {
   /** Google's issuer identifier. */
   readonly issuer: string;
   readonly parseFile: ParseClientFile;
+  /** `publisher.name` of this extension. */
+  readonly extensionId: string;
   readonly log: Log;
   readonly showLog: () => void;
 }
@@ -78,7 +80,7 @@ export class GoogleClients {
         run: () =>
           vs.commands.executeCommand(
             'workbench.action.openWalkthrough',
-            'mcp-credential-broker.mcp-credential-broker#mcpCredentials.start',
+            `${this.parts.extensionId}#mcpCredentials.start`,
           ),
       },
       ...(known.length === 0 ? [] : [{ label: '', kind: vs.QuickPickItemKind.Separator }, ...known]),

@@ -54,12 +54,14 @@ export class OwnClients {
    * @throws whatever the secret storage fails of; then no rule has changed
    */
   async extend(client: Client, email: string): Promise<void> {
+    const { vault } = this.parts;
     const { issuer, clientId } = client;
+    if ((await vault.client(issuer, clientId)) === undefined) await vault.putClient(client, true);
+    // Only now: somebody else may have been added meanwhile.
     const rule = this.list(issuer).find((one) => one.clientId === clientId);
     const { emails, domains, isDefault } = rule ?? { emails: [], domains: [], isDefault: false };
     const who = { emails: [...new Set([...emails, email])], domains, isDefault };
-    const isKept = (await this.parts.vault.client(issuer, clientId)) !== undefined;
-    await (rule !== undefined && isKept ? this.assign(rule, who) : this.add(client, who));
+    await this.assign({ issuer, clientId, ...who }, who);
   }
 
   /** Uses a client that is kept already for those whom `who` names, and for nobody else. */

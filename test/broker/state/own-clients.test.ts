@@ -33,6 +33,14 @@ describe('a client that the user has made', () => {
       assert.equal((await own.clientFor(issuer, email))?.client.clientId, 'ours');
   });
 
+  it('is kept for all whose grants are imported at once', async () => {
+    const own = clients();
+    await own.add(client, { emails: [], domains: [], isDefault: false });
+    const emails = ['alice@example.com', 'bob@example.com'];
+    await Promise.all(emails.map((email) => own.extend(client, email)));
+    assert.deepEqual(own.list(issuer)[0]?.emails, emails);
+  });
+
   it('stays with those whom the user has named, when it is extended', async () => {
     const own = clients();
     await own.add(client, { emails: [], domains: ['example.org'], isDefault: true });

@@ -81,6 +81,15 @@ export function isSameIssuer(a: string, b: string): boolean {
   return slashed === `${bare}/` && URL.parse(bare)?.origin === bare;
 }
 
+/** Whether two texts name one protected resource: servers without metadata are called what
+ * somebody has typed, which earlier versions have kept as it was. */
+export function isSameResource(one: string, other: string): boolean {
+  if (one === other) return true;
+  return (
+    [one, other].every((text) => URL.canParse(text)) && canonicalAddress(one) === canonicalAddress(other)
+  );
+}
+
 /**
  * Whether a credential for the protected resource `resource` may be sent to `address`: same origin, and the
  * resource's path is the address's path or one of its parents.

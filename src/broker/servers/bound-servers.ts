@@ -1,5 +1,5 @@
 import { sameAccount, type Account } from '../../core/account.js';
-import { covers, isSameIssuer } from '../../core/address.js';
+import { covers, isSameIssuer, isSameResource } from '../../core/address.js';
 import type { Audit } from '../../core/audit.js';
 import { keyText, type CredentialKey } from '../../core/credential.js';
 import { BrokerError } from '../../core/errors.js';
@@ -167,7 +167,7 @@ export class BoundServers {
 
   /** Whether `entry` has taken the place of what `bound` names, which its own window has not found out yet. */
   #willUse(bound: Bound, entry: IndexEntry, listed: readonly IndexEntry[]): boolean {
-    const isReplaceable = bound.resource === entry.resource && !this.reaches.isForAll(entry);
+    const isReplaceable = isSameResource(bound.resource, entry.resource) && !this.reaches.isForAll(entry);
     if (!isReplaceable || !sameAccount(bound.account, entry.account)) return false;
     return !listed.some((one) => isSameCredential(one, bound));
   }

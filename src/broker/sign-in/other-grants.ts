@@ -1,5 +1,5 @@
 import { sameAccount } from '../../core/account.js';
-import { canonicalAddress } from '../../core/address.js';
+import { isSameResource } from '../../core/address.js';
 import type { Client } from '../../core/client.js';
 import { keyText, type Credential } from '../../core/credential.js';
 import { describeError } from '../../core/errors.js';
@@ -28,14 +28,6 @@ export function otherGrants(
     .filter((entry) => sameAccount(entry.account, account) && isSameResource(entry.resource, resource))
     .filter((entry) => entry.clientId !== clientId || entry.resource !== resource)
     .filter((entry) => isSameGrant(entry.grant, grant));
-}
-
-/** Servers without metadata are called what the user has typed, which earlier versions have kept as it was. */
-function isSameResource(one: string, other: string): boolean {
-  if (one === other) return true;
-  return (
-    [one, other].every((text) => URL.canParse(text)) && canonicalAddress(one) === canonicalAddress(other)
-  );
 }
 
 /** `credential` as it is listed. */

@@ -106,6 +106,21 @@ describe('signing out', () => {
       assert.equal((await later.accessToken(notes)).token.reveal(), 'access-1');
     });
 
+    it('for the resource as it was written before, in whose place another spelling of it has come', async () => {
+      const now = issuer.credential(profile.clock.nowMs());
+      const vault = new CredentialVault({ ...profile.vaultParts(), closing: AbortSignal.abort() });
+      const before = { ...now, resource: 'HTTPS://MCP.Example.com:443/mcp' };
+      await vault.remove(now);
+      await vault.put(before);
+      await useElsewhere();
+      await vault.remove(before);
+      await vault.put({ ...now, generation: 3 });
+      await soon();
+      assert.equal(await broker.signOut(notes, 'server'), 'left');
+      const later = await reopened();
+      assert.equal((await later.accessToken(notes)).token.reveal(), 'access-1');
+    });
+
     it('when the bindings cannot be read at that moment', async () => {
       await useElsewhere();
       const load = profile.ledgers.bindings.load.bind(profile.ledgers.bindings);

@@ -49,9 +49,15 @@ export class Registrations {
     if (client?.management === undefined || client.clientId !== clientId) return;
     await vault.look();
     if (this.#isUsed(client)) return;
-    if (!(await deleteRegistration(fetch, server, client.management))) return;
+    // Here first, so that no sign-in begins with what is about to go there.
     await vault.forgetClient(client);
-    log.info(`Our registration at ${JSON.stringify(issuer)} is deleted.`);
+    let isDeleted = false;
+    try {
+      isDeleted = await deleteRegistration(fetch, server, client.management);
+    } finally {
+      if (!isDeleted) await this.#takeBack(client);
+    }
+    if (isDeleted) log.info(`Our registration at ${JSON.stringify(issuer)} is deleted.`);
   }
 
   /**
@@ -77,6 +83,12 @@ export class Registrations {
   /** Whether a stored credential was granted to `client`. */
   isGranted({ issuer, clientId }: Client): boolean {
     return this.parts.vault.list().some((one) => one.account.issuer === issuer && one.clientId === clientId);
+  }
+
+  /** Unless another one has taken its place meanwhile. Never rejects. */
+  async #takeBack(client: Client): Promise<void> {
+    const another = await this.parts.vault.client(client.issuer).catch(() => undefined);
+    if (another === undefined) await this.save(client);
   }
 
   #isUsed(client: Client): boolean {

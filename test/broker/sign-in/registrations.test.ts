@@ -227,6 +227,36 @@ describe('a registration that an issuer made for us', () => {
       assert.deepEqual([issuer.authorized, issuer.deleted], [['client-1', 'client-1'], []]);
     });
 
+    it('is not taken by a sign-in that begins while it is being deleted', async () => {
+      let goOn = (): void => undefined;
+      const held = new Promise<void>((resolve) => (goOn = resolve));
+      let isAsked = false;
+      profile.fetch = async (url, init) => {
+        if (init.method !== 'DELETE') return fetch(url, init);
+        isAsked = true;
+        await held;
+        return fetch(url, init);
+      };
+      const broker = await windowFor();
+      await broker.signIn(notes, 'any');
+      const leaving = broker.signOut(notes, 'grant');
+      await turns(() => isAsked);
+      await broker.signIn(notes, 'any');
+      goOn();
+      await leaving;
+      assert.deepEqual([issuer.authorized, issuer.deleted], [['client-1', 'client-2'], ['client-1']]);
+      assert.equal(await storedClient(), 'client-2');
+    });
+
+    it('is kept for the next sign-in where the issuer cannot be told that it is to go', async () => {
+      profile.fetch = (url, init) =>
+        init.method === 'DELETE' ? Promise.reject(new TypeError('fetch failed')) : fetch(url, init);
+      const broker = await windowFor();
+      await broker.signIn(notes, 'any');
+      await broker.signOut(notes, 'grant');
+      assert.deepEqual([await storedClient(), issuer.deleted], ['client-1', []]);
+    });
+
     it('stays when only its port was taken, since another window may be at its page', async () => {
       const broker = await windowFor();
       await broker.signIn(notes, 'any');

@@ -133,7 +133,8 @@ export class Clients {
 
   /**
    * The client to ask for `scopes` with: `known` where it serves as it is; else one that is registered now; and where
-   * none is registered, one that the user is asked for. It is saved, unless it is to replace `known`.
+   * none is registered, one that the user is asked for. A new registration is saved, unless it is to replace `known`;
+   * what the user has entered is not: it may be mistyped.
    * @param redirect - where the browser comes back; undefined where none does
    * @throws BrokerError as `registerClient`, also when the user has no client to enter where none is registered for us;
    *   `sign_in_cancelled` when the user leaves that question where nobody is registered
@@ -164,7 +165,8 @@ export class Clients {
       if (client !== undefined) return client;
       throw hasCode(error, 'registration_refused') ? error : cancelled();
     });
-    if (client !== known && !this.replaces(client, known)) await this.registrations.save(client);
+    const isToBeSaved = client.source === 'dynamic' && client !== known && !this.replaces(client, known);
+    if (isToBeSaved) await this.registrations.save(client);
     return client;
   }
 

@@ -15,7 +15,8 @@ export interface ClientSteps {
 
 /**
  * Takes the steps of a sign-in, during which its clients are left alone. A new registration takes the place of `known`
- * when somebody has signed in with it, and goes when nobody has.
+ * when somebody has signed in with it, and goes when nobody has; a client that the user has entered is kept as soon as
+ * it has been taken.
  * @throws BrokerError as the steps
  */
 export async function signInAsClient(
@@ -33,6 +34,8 @@ export async function signInAsClient(
     client = chosen.client;
     releases.push(registrations.hold(client));
     const granted = await chosen.authorize();
+    // Only now: that its id is mistyped, the authorization server tells the browser alone.
+    if (client !== known && client.source === 'entered') await registrations.save(client);
     const replaced = clients.replaces(client, known) ? known : undefined;
     // Those that nobody has signed in with yet, and those whose port was taken, may be of another window at its page.
     const isLeft =

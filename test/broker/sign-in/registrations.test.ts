@@ -355,6 +355,26 @@ describe('a registration that an issuer made for us', () => {
       for (const { wait } of waits) await assert.rejects(fetch(wait.redirectUri));
     });
 
+    it('is replaced by one that is asked for again where it was mistyped, which only the browser is told', async () => {
+      issuer.refusal = { status: 403, body: { error: 'access_denied' } };
+      issuer.clients.set('mine', { redirectUris: [] });
+      const entered = ['mein', 'mine'];
+      profile.questions = {
+        ...noQuestions,
+        client: () => Promise.resolve({ clientId: entered.shift() ?? '' }),
+      };
+      const broker = await windowFor();
+      const mistyped = assert.rejects(broker.signIn(notes, 'any'), (error) =>
+        hasCode(error, 'sign_in_timeout'),
+      );
+      while (issuer.pages.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      profile.clock.advance(5 * 60_000);
+      await mistyped;
+      await broker.signIn(notes, 'any');
+      await broker.signIn(notes, 'any');
+      assert.deepEqual([issuer.authorized, entered], [['mine', 'mine'], []]);
+    });
+
     it('ends the sign-in with the reason where the user enters none', async () => {
       issuer.refusal = { status: 403, body: { error: 'access_denied', error_description: 'Not you.' } };
       profile.questions = { ...noQuestions, client: () => Promise.resolve(undefined) };

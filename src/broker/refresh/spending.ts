@@ -3,7 +3,7 @@ import { isLookedAfter } from '../../core/client.js';
 import { keyOf, keyText, type LiveCredential } from '../../core/credential.js';
 import { BrokerError, describeError } from '../../core/errors.js';
 import type { IssuerGrant } from '../../core/grant.js';
-import type { ExchangedLogin, IssuedToken } from '../../core/issuer-driver.js';
+import type { ExchangedLogin } from '../../core/issuer-driver.js';
 import type { HeldLease } from '../../core/lease.js';
 import type { Clock, Fetch, Log } from '../../core/ports.js';
 import type { CutOff, RefusalReason } from '../../core/refusal.js';
@@ -14,6 +14,7 @@ import { askWhoItIs } from '../../oauth/userinfo.js';
 import type { CredentialVault } from '../../vault/credentials.js';
 import { Brake } from '../state/brake.js';
 import { refused, tooMany } from '../state/failures.js';
+import { exchangedIn } from '../state/generation.js';
 import { asTokenAnswer, withoutEnd, type Grants } from '../state/grants.js';
 import type { Issuers } from '../state/issuers.js';
 import { asBrokerError, clientRefused, laterRefused, tokenRefused, tookOver } from './spending-errors.js';
@@ -176,7 +177,8 @@ export class Spending {
       loginDigest !== undefined && token.loginDigest === loginDigest && held.isLoginUnproven !== true;
     const askIssuer = async () =>
       askWhoItIs(fetch, await issuers.metadata(issuer, issuer), token.accessToken, closing);
-    const exchanged = exchangedIn(token, refreshToken);
+    const login = exchangedIn(token, refreshToken);
+    const exchanged = login === undefined ? {} : { exchanged: login };
     let named: Account;
     try {
       named = token.account ?? (isSameLogin ? account : await askIssuer());
@@ -263,15 +265,6 @@ export class Spending {
 const isRepeatable = ({ grant, tokens: { refreshToken, loginDigest } }: LiveCredential): boolean =>
   grant !== undefined &&
   (grant.kind !== 'google' || (refreshToken === undefined && loginDigest === undefined));
-
-/** What came in the place of the refresh token that was `sent`. */
-const exchangedIn = (
-  { refreshToken, loginDigest }: IssuedToken,
-  sent: Secret | undefined,
-): { readonly exchanged?: ExchangedLogin } =>
-  refreshToken === undefined || sent?.equals(refreshToken) === true
-    ? {}
-    : { exchanged: { refreshToken, ...(loginDigest !== undefined && { loginDigest }) } };
 
 /** An answer that says "not now" was given instead of tokens; without one, they may have been on their way. */
 const mayBeSpent = ({ code, details }: BrokerError): boolean =>

@@ -1,22 +1,31 @@
 import { covers } from '../../core/address.js';
-import { BrokerError } from '../../core/errors.js';
+import { isAlive, keyText } from '../../core/credential.js';
+import { BrokerError, describeError } from '../../core/errors.js';
 import { clientIdOfGrant, isSameGrant, type IssuerGrant } from '../../core/grant.js';
-import type { Clock, Fetch } from '../../core/ports.js';
+import type { IssuerAnswer } from '../../core/issuer-driver.js';
+import type { Clock, Fetch, Log } from '../../core/ports.js';
 import type { Server } from '../../core/server.js';
 import { discoverResource } from '../../oauth/protected-resource.js';
 import { grantedOrThrow } from '../../oauth/token-answer.js';
 import { askWhoItIs } from '../../oauth/userinfo.js';
 import type { CredentialVault } from '../../vault/credentials.js';
+import { keyOfEntry, type ListedCredential } from '../../vault/records/index-entry.js';
 import { fileRefused } from '../state/failures.js';
-import { tokensFrom } from '../state/generation.js';
+import { exchangedIn, newest, renewed, tokensFrom } from '../state/generation.js';
 import { asTokenAnswer, type Grants } from '../state/grants.js';
+import type { Holdings } from '../state/holdings.js';
+import type { KeptLeases } from '../state/kept-leases.js';
+import { patiently, readPatiently } from '../state/patience.js';
 import { Permission, type PermissionParts } from './permission.js';
 import { requireWanted, type Finished, type SignInWish } from './sign-in.js';
 
 export interface IssuerGrantParts extends PermissionParts {
   readonly fetch: Fetch;
   readonly clock: Clock;
+  readonly log: Log;
   readonly vault: CredentialVault;
+  readonly leases: KeptLeases;
+  readonly holdings: Holdings;
   readonly grants: Grants;
 }
 
@@ -31,7 +40,7 @@ export async function signInByIssuerGrant(
   wish: SignInWish,
   grant: IssuerGrant,
 ): Promise<Finished> {
-  const { fetch, clock, vault, issuers, grants } = parts;
+  const { fetch, clock, vault, issuers } = parts;
   const { server, questions, signal } = wish;
   const issuer = issuers.issuerOf(grant);
   const resource = grant.audience === undefined ? issuer : resourceOf(grant.audience, server);
@@ -50,7 +59,7 @@ export async function signInByIssuerGrant(
   if (grant.audience === undefined)
     await permission.ask(grant.subject ?? grant.impersonate, before ? [before.account] : []);
   signal.throwIfAborted();
-  const answer = await grants.issue(issuer, grant, { scopes });
+  const answer = await issued(parts, issuer, grant, scopes, before);
   if (answer.kind === 'refused') throw fileRefused(answer.error, answer.description, issuer);
   const tokens = grantedOrThrow(asTokenAnswer(answer), issuer);
   const named = answer.kind === 'granted' ? answer.token.account : undefined;
@@ -73,6 +82,47 @@ export async function signInByIssuerGrant(
     missing,
   );
   return { account, missing: issuers.scopeTexts(issuer, missing) };
+}
+
+/**
+ * Asks for a token with what the login in the file has been exchanged for, where that is stored: what is in the file is
+ * spent then, and whoever sends it twice may end the grant (RFC 9700 §4.14.2). What is exchanged now is saved before
+ * anything else, since the rest of the sign-in may fail.
+ */
+async function issued(
+  { clock, log, vault, leases, holdings, grants }: IssuerGrantParts,
+  issuer: string,
+  grant: IssuerGrant,
+  scopes: readonly string[],
+  before: ListedCredential | undefined,
+): Promise<IssuerAnswer> {
+  if (before === undefined) return grants.issue(issuer, grant, { scopes });
+  const key = keyOfEntry(before);
+  const name = keyText(key);
+  return leases.holdOrDoWithout(name, async () => {
+    const stored = await readPatiently({ clock, vault }, key, 'certain');
+    const held = holdings.get(name);
+    const present = held === undefined ? stored : newest(held.credential, stored);
+    if (present === undefined || !isAlive(present)) return grants.issue(issuer, grant, { scopes });
+    const { refreshToken, loginDigest } = present.tokens;
+    const login = { ...(refreshToken && { refreshToken }), ...(loginDigest && { loginDigest }) };
+    const answer = await grants.issue(issuer, grant, { scopes, ...login });
+    const exchanged = answer.kind === 'granted' ? exchangedIn(answer.token, refreshToken) : answer.exchanged;
+    // Another login may be somebody else's.
+    if (exchanged === undefined || exchanged.loginDigest !== loginDigest) return answer;
+    const generation = Math.max(present.generation + 1, await vault.generations.next(key));
+    const next = renewed(present, exchanged, generation, clock.nowMs());
+    const saving = patiently(clock, () => vault.put(next, present.generation));
+    const isSaved = await saving.then(
+      () => true,
+      (error: unknown) => {
+        log.error(`Saving an exchanged login failed: ${describeError(error)}`);
+        return false;
+      },
+    );
+    if (held !== undefined || !isSaved) holdings.take(next, held?.activity);
+    return answer;
+  });
 }
 
 /** An ID token says for whom it is and not what for. */

@@ -9,6 +9,7 @@ import { keyOfEntry } from '../../vault/records/index-entry.js';
 import type { BoundServers } from '../servers/bound-servers.js';
 import { Brake } from '../state/brake.js';
 import { cancelled, tooMany } from '../state/failures.js';
+import { newest, withLoginOf } from '../state/generation.js';
 import type { Holdings } from '../state/holdings.js';
 import type { KeptLeases } from '../state/kept-leases.js';
 import { replaceOthers } from './other-grants.js';
@@ -47,6 +48,9 @@ const nobodyToAsk: Questions = {
   mayReceive: () => Promise.resolve(false),
   proof: () => Promise.resolve(undefined),
 };
+
+const hasLogin = ({ tokens }: Credential): boolean =>
+  tokens.kind === 'alive' && tokens.loginDigest !== undefined;
 
 /** The sign-ins that are under way in this window, one for each server at most. */
 export class SignIns {
@@ -217,8 +221,12 @@ export class SignIns {
     const { leases, holdings, vault, servers, audit, log } = this.parts;
     const key = keyOf(fresh);
     const save = async () => {
-      const held = holdings.get(keyText(key))?.credential.generation ?? 0;
-      const next = { ...fresh, generation: Math.max(held + 1, await vault.generations.next(key)) };
+      const held = holdings.get(keyText(key))?.credential;
+      const stored = hasLogin(fresh) ? await vault.get(key).catch(() => undefined) : undefined;
+      const present = held === undefined ? stored : newest(held, stored);
+      const after = (held?.generation ?? 0) + 1;
+      const generation = Math.max(after, await vault.generations.next(key));
+      const next = { ...withLoginOf(fresh, present), generation };
       await vault.put(next);
       return next;
     };

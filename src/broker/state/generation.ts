@@ -1,5 +1,12 @@
-import { succeeds, type Credential, type LiveCredential, type Tokens } from '../../core/credential.js';
-import type { ExchangedLogin } from '../../core/issuer-driver.js';
+import {
+  isAlive,
+  succeeds,
+  type Credential,
+  type LiveCredential,
+  type Tokens,
+} from '../../core/credential.js';
+import type { ExchangedLogin, IssuedToken } from '../../core/issuer-driver.js';
+import type { Secret } from '../../core/secret.js';
 import type { GrantedTokens } from '../../oauth/token-answer.js';
 
 /** The stored form of a credential when it takes the place of the one that is held. */
@@ -63,6 +70,27 @@ export function tokensFrom(
     ...(grantEndsAtMs !== undefined && { grantEndsAtMs }),
     ...(lifetimeSeconds !== undefined && { expiresAtMs: nowMs + lifetimeSeconds * 1000 }),
   };
+}
+
+/** What came in the place of the refresh token that was `sent`; undefined when nothing did. */
+export function exchangedIn(
+  { refreshToken, loginDigest }: IssuedToken,
+  sent: Secret | undefined,
+): ExchangedLogin | undefined {
+  if (refreshToken === undefined || sent?.equals(refreshToken) === true) return undefined;
+  return { refreshToken, ...(loginDigest !== undefined && { loginDigest }) };
+}
+
+/**
+ * What a sign-in by a login of another program has brought, with what the same login has been exchanged for since:
+ * that is saved at once, so `present` is never behind.
+ */
+export function withLoginOf(fresh: Credential, present: Credential | undefined): Credential {
+  if (present === undefined || !isAlive(fresh) || !isAlive(present)) return fresh;
+  const { refreshToken, loginDigest } = present.tokens;
+  if (refreshToken === undefined || loginDigest === undefined || loginDigest !== fresh.tokens.loginDigest)
+    return fresh;
+  return { ...fresh, tokens: { ...fresh.tokens, refreshToken } };
 }
 
 function exchangedTokens(

@@ -5,3 +5,6 @@ export function unescaped(text: string): readonly string[] {
   const [once, plain] = [percent(text), text.replace(/\\(.)/g, '$1')];
   return [text, plain, once, percent(once)];
 }
+
+/** The text as a form carries it: RFC 6749, Appendix B. */
+export const formEncoded = (text: string): string => new URLSearchParams([['', text]]).toString().slice(1);

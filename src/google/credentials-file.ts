@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { BrokerError } from '../core/errors.js';
 import type { ReadTextFile } from '../core/ports.js';
+import { Secret } from '../core/secret.js';
 
 /** A file of credentials, parsed as far as its type. */
 export interface CredentialsFile {
@@ -62,6 +63,13 @@ export function loginDigestOf({ members }: CredentialsFile): string | undefined 
     .update(JSON.stringify([type, clientId, token]))
     .digest('hex');
 }
+
+/** What is sent of `file`, or of the credentials that it acts by, and nobody may read in an answer. */
+export const secretsIn = ({ members }: CredentialsFile): readonly Secret[] =>
+  [members, Object(members['source_credentials']) as CredentialsFile['members']]
+    .flatMap((holder) => [holder['refresh_token'], holder['client_secret']])
+    .filter((value) => typeof value === 'string')
+    .map((value) => new Secret(value));
 
 /** @param why - as the rest of a sentence about the file */
 export const unusable = (path: string, why: string, cause?: unknown): BrokerError =>

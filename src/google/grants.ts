@@ -5,12 +5,14 @@ import { BrokerError } from '../core/errors.js';
 import type { IssuerGrant } from '../core/grant.js';
 import type { IssuedToken, IssuerAnswer, IssuerGrantWishes } from '../core/issuer-driver.js';
 import type { Fetch } from '../core/ports.js';
+import { redacted } from '../core/redaction.js';
 import { Secret } from '../core/secret.js';
 import { readAnswerOf } from './answer.js';
 import {
   credentialsFrom,
   loginDigestOf,
   readCredentialsFile,
+  secretsIn,
   unusable,
   type CredentialsFile,
 } from './credentials-file.js';
@@ -90,8 +92,16 @@ export async function requestByLibrary(
     const { rotated, failure } = transport;
     const isExchanged = rotated !== undefined && source.mayRotate;
     const login = loginDigest === undefined ? {} : { loginDigest };
-    return readAnswerOf(error, failure, path, isExchanged ? { refreshToken: rotated, ...login } : undefined);
+    const exchanged = isExchanged ? { refreshToken: rotated, ...login } : undefined;
+    const sent = [...secretsIn(file), ...(refreshToken ? [refreshToken] : [])];
+    return withoutOurs(readAnswerOf(error, failure, path, exchanged), sent);
   }
+}
+
+/** The words of a refusal are logged and shown, so nothing that was sent may come back in them. */
+function withoutOurs(answer: IssuerAnswer, sent: readonly Secret[]): IssuerAnswer {
+  if (answer.kind !== 'refused') return answer;
+  return { ...answer, description: redacted(answer.description, sent) };
 }
 
 /** The client for what is in the file, by its type. */

@@ -2,10 +2,10 @@ import * as oauth from 'oauth4webapi';
 import { parseAddress } from '../core/address.js';
 import type { Client } from '../core/client.js';
 import { BrokerError } from '../core/errors.js';
+import { redacted } from '../core/redaction.js';
 import { Secret } from '../core/secret.js';
 import { quirks, requirePkce, type AuthorizationServer } from './authorization-server.js';
 import { thumbprintOf } from './dpop.js';
-import { redacted } from './redaction.js';
 import { wireClient } from './wire.js';
 
 /** What the authorization request asks for. */

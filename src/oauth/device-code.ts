@@ -3,13 +3,13 @@ import { parseAddress } from '../core/address.js';
 import type { Client } from '../core/client.js';
 import { BrokerError } from '../core/errors.js';
 import type { Fetch } from '../core/ports.js';
+import { redacted } from '../core/redaction.js';
 import { Secret } from '../core/secret.js';
 import { quirks, type AuthorizationServer } from './authorization-server.js';
 import { scopesToAskFor } from './authorization.js';
 import { normalizedDeviceAnswer, readAnswer } from './normalized-answer.js';
 import { dpopOption } from './dpop.js';
 import { requireThisTime, withAlgorithms } from './id-token.js';
-import { redacted } from './redaction.js';
 import { readTokenAnswer, type GrantedTokens } from './token-answer.js';
 import { clientAuthentication, proofsOf, resourceParameter, wire, wireClient } from './wire.js';
 

@@ -1,11 +1,11 @@
 import { canonicalAddress, covers, parseAddress } from '../core/address.js';
 import { BrokerError, hasCode } from '../core/errors.js';
 import type { Fetch } from '../core/ports.js';
+import { redacted } from '../core/redaction.js';
 import { readBearerChallenge, type BearerChallenge } from './challenge.js';
 import { guardedFetch, guardedHeadFetch } from './guarded-fetch.js';
 import { findDocument } from './metadata-document.js';
 import { readAnswer, scopeLimit, type Answer } from './normalized-answer.js';
-import { redacted } from './redaction.js';
 
 /** An MCP server as the thing that a token is for. */
 export interface ProtectedResource {

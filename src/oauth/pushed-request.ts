@@ -1,9 +1,9 @@
 import * as oauth from 'oauth4webapi';
 import { BrokerError } from '../core/errors.js';
 import type { Fetch } from '../core/ports.js';
+import { redacted } from '../core/redaction.js';
 import type { AuthorizationRequest } from './authorization.js';
 import { readAnswer } from './normalized-answer.js';
-import { redacted } from './redaction.js';
 import { isTransient } from './token-answer.js';
 import { clientAuthentication, proofsOf, wire, wireClient } from './wire.js';
 

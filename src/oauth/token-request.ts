@@ -3,12 +3,12 @@ import type { LiveCredential } from '../core/credential.js';
 import { BrokerError } from '../core/errors.js';
 import { isFinal } from '../core/final-error.js';
 import type { Fetch } from '../core/ports.js';
+import { redacted } from '../core/redaction.js';
 import { Secret } from '../core/secret.js';
 import type { AuthorizationRequest } from './authorization.js';
 import { quirks, type AuthorizationServer } from './authorization-server.js';
 import { dpopOption } from './dpop.js';
 import { requireThisTime, withAlgorithms } from './id-token.js';
-import { redacted } from './redaction.js';
 import { grantedOrThrow, readTokenAnswer, type GrantedTokens, type TokenAnswer } from './token-answer.js';
 import { clientAuthentication, proofsOf, resourceParameter, wire, wireClient } from './wire.js';
 

@@ -1,5 +1,6 @@
 import * as oauth from 'oauth4webapi';
 import type { Client } from '../core/client.js';
+import { formEncoded } from '../core/escapes.js';
 import type { Fetch } from '../core/ports.js';
 import { Secret } from '../core/secret.js';
 import { quirks, type AuthorizationServer } from './authorization-server.js';
@@ -55,9 +56,6 @@ const clientSecretBasic =
 
 const basicCredentials = (clientId: string, secret: string): string =>
   btoa(`${formEncoded(clientId)}:${formEncoded(secret)}`);
-
-/** RFC 6749, Appendix B. */
-export const formEncoded = (text: string): string => new URLSearchParams([['', text]]).toString().slice(1);
 
 /** How far the clock of a computer may be off whose owner has not noticed yet. */
 const clockToleranceSeconds = 300;

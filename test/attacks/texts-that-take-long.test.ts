@@ -9,7 +9,7 @@ import { elsewhere } from '../../src/oauth/audience.js';
 import { missingScopes, readBearerChallenge } from '../../src/oauth/challenge.js';
 import { identify } from '../../src/oauth/identity.js';
 import { quirksOf } from '../../src/oauth/quirks.js';
-import { redacted } from '../../src/oauth/redaction.js';
+import { redacted } from '../../src/core/redaction.js';
 import { refusalReason } from '../../src/oauth/refusal.js';
 import { readTokenAnswer } from '../../src/oauth/token-answer.js';
 

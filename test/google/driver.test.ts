@@ -5,6 +5,7 @@ import { describeError, hasCode, type ErrorCode } from '../../src/core/errors.js
 import type { IssuerGrant } from '../../src/core/grant.js';
 import type { IssuerAnswer, IssuedToken } from '../../src/core/issuer-driver.js';
 import { Secret } from '../../src/core/secret.js';
+import { credentialsFrom, loginDigestOf } from '../../src/google/credentials-file.js';
 import { googleDriver } from '../../src/google/driver.js';
 import { readTextFile } from '../../src/node/text-file.js';
 import { guardedFetch } from '../../src/oauth/guarded-fetch.js';
@@ -411,6 +412,24 @@ describe('Google’s other credentials', () => {
       assert.ok(answer.kind === 'refused');
       assert.equal(answer.description, 'invalid_rapt reauth related error');
     });
+
+    for (const name of ['user', 'workforce', 'impersonating', 'exchanged'])
+      it(`do not repeat what was sent in confidence, nor more than anybody reads: ${name}`, async () => {
+        const file = files()[name] ?? files()['user'] ?? {};
+        const tokens = ['1//first', 'workforce-1', 'rotated-1'];
+        const body = {
+          error: 'invalid_grant',
+          error_description: `${tokens.join(' ')} shh ${'!'.repeat(9_999)}`,
+        };
+        desk.failNext({ status: 400, body });
+        const loginDigest = loginDigestOf(credentialsFrom('', file));
+        const asked = name === 'exchanged' ? { refreshToken: 'rotated-1', loginDigest } : {};
+        const answer = await ask(file, asked);
+        assert.ok(answer.kind === 'refused');
+        const [sent] = desk.requests.map((request) => request.body['refresh_token']).filter(Boolean);
+        assert.ok(typeof sent === 'string' && !answer.description.includes(sent), answer.description);
+        assert.doesNotMatch(answer.description, /shh|!{1000}/);
+      });
 
     const undelegated = [
       {

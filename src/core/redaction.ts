@@ -1,6 +1,5 @@
-import { unescaped } from '../core/escapes.js';
-import type { Secret } from '../core/secret.js';
-import { formEncoded } from './wire.js';
+import { formEncoded, unescaped } from './escapes.js';
+import type { Secret } from './secret.js';
 
 /** More than a notification or a line of the log has room for says nothing. */
 const limitCharacters = 500;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Secret } from '../../src/core/secret.js';
-import { redacted } from '../../src/oauth/redaction.js';
+import { redacted } from '../../src/core/redaction.js';
 import { proofsOf } from '../../src/oauth/wire.js';
 
 describe('the words of a server', () => {

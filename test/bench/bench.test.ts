@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { bench, topicNames } from './bench.js';
-import { median, percentile, type Row } from './measure.js';
+import { median, percentile, rowsOf, type Row } from './measure.js';
 import { fullSizes } from './sizes.js';
 import { jsonOf, tableOf } from './table.js';
 
@@ -34,6 +34,25 @@ describe('the bench', () => {
     const timers = rows.find(({ unit }) => unit === 'timers');
     assert.deepEqual([timers?.ours.values, timers?.baseline.values], [[1], [1]]);
   });
+
+  for (const count of [2, 3, 4, 5])
+    it(`takes each of ${count} sides as often behind any other as behind the rest`, async () => {
+      const taken: number[] = [];
+      const sides = Array.from({ length: count }, (_, n) => ({
+        name: `side ${n}`,
+        take: () => Promise.resolve(taken.push(n)),
+      }));
+      const [ours, ...baseline] = sides;
+      assert.ok(ours);
+      await rowsOf({ name: 'a call', unit: 'ms', ours, baseline }, 2 * count - 1);
+      const pairs = new Map<string, number>();
+      for (let at = 0; at < taken.length; at++) {
+        if (at % count === 0) continue;
+        const pair = `${taken[at - 1]} ${taken[at]}`;
+        pairs.set(pair, (pairs.get(pair) ?? 0) + 1);
+      }
+      assert.deepEqual([pairs.size, ...new Set(pairs.values())], [count * (count - 1), 2]);
+    });
 
   const row: Row = {
     name: 'a call',

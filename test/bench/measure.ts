@@ -30,7 +30,7 @@ export interface Row {
 
 /**
  * Takes all sides in turn, each round in another order, so that whatever else the machine does meets all of them, and
- * none always comes behind the same one; of several rounds, the first warms up.
+ * each comes as often behind any other; of several rounds, the first warms up.
  * @returns a row for each baseline
  */
 export async function rowsOf(measure: Measure, usualSamples: number): Promise<readonly Row[]> {
@@ -40,14 +40,22 @@ export async function rowsOf(measure: Measure, usualSamples: number): Promise<re
     values: [] as number[],
   }));
   for (let sample = samples === 1 ? 1 : 0; sample <= samples; sample++) {
-    const turn = [...sides.slice(sample % sides.length), ...sides.slice(0, sample % sides.length)];
-    for (const side of sample % 2 === 0 ? turn : turn.toReversed()) {
+    for (const side of turnOf(sides, sample)) {
       const value = await side.take();
       if (sample > 0) side.values.push(value);
     }
   }
   const [ours, ...baselines] = sides.map((side): Values => ({ name: side.name, values: side.values }));
   return ours === undefined ? [] : baselines.map((baseline) => ({ name, unit, ours, baseline }));
+}
+
+/** The order of a round: a balanced Latin square, and after as many rounds as there are sides the same backwards. */
+function turnOf<T>(sides: readonly T[], round: number): readonly T[] {
+  const count = sides.length;
+  // 0, the last, 1, the one before the last …
+  const zigzag = sides.map((_, at) => (at % 2 === 0 ? at / 2 : count - (at + 1) / 2));
+  const turn = zigzag.flatMap((at) => sides[(at + round) % count] ?? []);
+  return Math.floor(round / count) % 2 === 0 ? turn : turn.toReversed();
 }
 
 /** How many times the baseline, for each round: what slows the machine down for a while cancels out. */

@@ -123,10 +123,11 @@ function growths(ours: HttpWay, bare: HttpWay, { streamBytes, streams }: Sizes):
   const held = (way: HttpWay) => growth('held', way);
   const withGarbage = async ({ name, program, args }: HttpWay) => {
     const ends: (() => unknown)[] = [];
-    const way = await httpWay(name, program, args, (end) => ends.unshift(end));
-    const mib = await growth('resident', way);
-    for (const end of ends) await end();
-    return mib;
+    try {
+      return await growth('resident', await httpWay(name, program, args, (end) => ends.unshift(end)));
+    } finally {
+      for (const end of ends) await end();
+    }
   };
   return [
     { name: `memory held ${what}`, unit: 'MiB', ...along(held, ours, [bare], streams) },

@@ -91,7 +91,7 @@ export class Exchange {
       this.#isBackChannel ||= listening !== undefined;
       const session = this.entrance.legacy?.session ?? sessionIdIn(request);
       const client = request.headers['user-agent'];
-      const said = { server: server.id, session, client, body: body.whole };
+      const said = { server: server.id, session, client, body };
       // Before anything that a cancellation could wait for behind the call.
       const isCancellation = parts.waiting.cancels(said);
       // Without a session it may be meant for another call of the same id, which only the server knows; it waits for

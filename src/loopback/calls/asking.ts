@@ -207,7 +207,6 @@ export class Asking {
     { method, headers, body, conditions, limitMs, own }: Call,
     lent: LentToken,
   ): Promise<IncomingMessage> {
-    own?.leave();
     // Its session is forgotten with the stream, and with it whose token it gets.
     if (this.at.isOver?.() === true) throw new BrokerError('session_lost', 'The stream has ended.');
     // The settings may have changed while the call waited; a token for the new address is not for the old one.
@@ -221,6 +220,7 @@ export class Asking {
     // What goes into a stream of ours, or is looked at by us, must be readable.
     const isPlain = reply.mayBegin || (conditions !== undefined && hidesAnything(conditions.rules));
     for (let hops = 0; ; hops++) {
+      own?.leave();
       const request = {
         url,
         method,

@@ -1,10 +1,14 @@
 import { BrokerError } from '../../core/errors.js';
 import type { ServerId } from '../../core/server.js';
+import type { Body } from '../http/body.js';
 import { recordOf } from '../messages/inquiry.js';
-import { isRequest, parseMessages, type Message } from '../messages/message.js';
+import { beginsAsAnswer, findId, isRequest, parseMessages, type Message } from '../messages/message.js';
 
-/** Whatever is larger says something else. */
-const cancellationLimitBytes = 65_536;
+/** Whatever is larger says something else; the rest is searched while other calls are under way. */
+const cancellationLimitBytes = 4_096;
+
+const mark = Buffer.from('cancelled');
+const nothing = Buffer.alloc(0);
 
 /** What a client said, and as part of what. */
 export interface Said {
@@ -13,14 +17,13 @@ export interface Said {
   readonly session: string | undefined;
   /** The client, by its `User-Agent`: without a session, nothing else tells one from another. */
   readonly client: string | undefined;
-  /** Undefined when it is too large to be kept. */
-  readonly body: Buffer | undefined;
+  readonly body: Pick<Body, 'whole' | 'head'>;
 }
 
 /**
- * The calls of a window that have not been sent yet: they wait for a token, the user or another call. A client that does
- * not want one any more says so in a message of its own, which must not go past the call that waits, and leave it to be
- * made after all.
+ * The calls of a window that are under way. Those that have not been sent yet wait for a token, the user or another call.
+ * A client that does not want one any more says so in a message of its own, which must not go past the call that waits,
+ * and leave it to be made after all; nor may one be made once more that was taken back while the server looked at it.
  * @see MCP, "Cancellation"
  */
 export class WaitingCalls {
@@ -32,9 +35,10 @@ export class WaitingCalls {
    */
   cancels({ server, session, client, body }: Said): boolean {
     const calls = this.#calls.get(server);
-    if (calls === undefined || body === undefined || body.length > cancellationLimitBytes) return false;
-    if (!body.includes('cancelled')) return false;
-    const messages = [parseMessages(body) ?? []].flat() as readonly Message[];
+    const { whole } = body;
+    if (calls === undefined || whole === undefined || whole.length > cancellationLimitBytes) return false;
+    if (!whole.includes(mark)) return false;
+    const messages = [parseMessages(whole) ?? []].flat() as readonly Message[];
     // Clients without a session may have calls of the same name; one too many can be made again.
     const named = messages.map(({ method, params }) =>
       method === 'notifications/cancelled'
@@ -43,7 +47,7 @@ export class WaitingCalls {
     );
     // What is left of a batch is sent with all of it.
     const isDone = (of: readonly WaitingCall[]) =>
-      of.length > 0 && of.every(({ isCancelled }) => isCancelled);
+      of.length > 0 && of.every(({ isCancelled, hasLeft }) => isCancelled && !hasLeft);
     return named.length > 0 && named.every(isDone);
   }
 
@@ -82,7 +86,6 @@ export class WaitingCall {
    */
   wait(): AbortSignal {
     if (this.#isCancelled) throw cancelled();
-    this.calls.add(this);
     this.#hasLeft = false;
     this.#cancelled ??= new AbortController();
     return this.#cancelled.signal;
@@ -105,7 +108,6 @@ export class WaitingCall {
 
   /** @throws BrokerError `call_cancelled` when it must not be sent any more */
   leave(): void {
-    this.end();
     if (this.#isCancelled) throw cancelled();
     this.#hasLeft = true;
   }
@@ -128,7 +130,10 @@ export class WaitingCall {
 
 const cancelled = (): BrokerError => new BrokerError('call_cancelled', 'The client has cancelled the call.');
 
-function requestIdsIn(body: Buffer | undefined): readonly unknown[] {
-  const messages = [(body && parseMessages(body)) ?? []].flat() as readonly Message[];
+function requestIdsIn({ whole, head }: Said['body']): readonly unknown[] {
+  // An answer is named as the server's request is, and is none.
+  if (whole === undefined)
+    return head === undefined || beginsAsAnswer(head) ? [] : [findId(head, nothing) ?? []].flat();
+  const messages = [parseMessages(whole) ?? []].flat() as readonly Message[];
   return messages.filter(isRequest).map(({ id }) => id);
 }

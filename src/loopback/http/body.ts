@@ -14,6 +14,8 @@ type Upstream = Writable & Partial<Pick<OutgoingMessage, 'addTrailers'>>;
 export interface Body {
   /** All of it, when it is small enough to be sent twice. */
   readonly whole: Buffer | undefined;
+  /** Its first bytes, where it is not `whole`. */
+  readonly head?: Buffer;
   /** In bytes; undefined when only its end will show. */
   readonly length: number | undefined;
   /** Its first and last bytes, once all of it has come; empty where it is `whole`. */
@@ -88,6 +90,7 @@ async function readAsItComes(request: IncomingMessage, limitBytes: number): Prom
   const { 'content-length': length } = request.headers;
   return {
     whole: undefined,
+    head,
     length: length === undefined ? undefined : Number(length),
     edges: async () => {
       request.unpipe();

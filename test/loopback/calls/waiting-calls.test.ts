@@ -175,6 +175,45 @@ describe('a call that waits for the user', () => {
       assert.deepEqual(sent(rig), isSentOnce ? ['tools/call 1'] : []);
     });
 
+  for (const [where, session] of [
+    ['in a session', 's-1'],
+    ['without sessions', undefined],
+  ] as const)
+    for (const [how, status, headers] of [
+      ['refuses the token', 401, {}],
+      ['sends it on', 307, { location: '/mcp' }],
+    ] as const)
+      it(`is not sent again ${where} when its client has cancelled it before the server ${how}`, async () => {
+        rig.tokens.answers = ['token-1', 'token-2'];
+        let answer: (() => void) | undefined;
+        rig.handle = (_req, res, body) => {
+          if (body.includes('tools/call')) answer = () => void res.writeHead(status, headers).end();
+          else res.writeHead(202).end();
+        };
+        const waiting = rig.send(...call(1, session));
+        await settled(() => answer !== undefined);
+        assert.equal((await rig.send(cancelling(1), call(1, session)[1])).status, 202);
+        rig.handle = (_req, res) => void res.end('{"ok":true}');
+        answer?.();
+        assert.match((await waiting).text, /The client has cancelled the call/);
+        // The server has heard of the call, and so it hears of this.
+        assert.deepEqual(sent(rig), ['tools/call 1', 'notifications/cancelled']);
+      });
+
+  it('is answered although its client has cancelled it, by a server that was not stopped by that', async () => {
+    rig.tokens.answers = ['token-1'];
+    let answer: (() => void) | undefined;
+    rig.handle = (_req, res, body) => {
+      if (body.includes('tools/call')) answer = () => void res.end('{"ok":true}');
+      else res.writeHead(202).end();
+    };
+    const waiting = rig.send(...call(1, 's-1'));
+    await settled(() => answer !== undefined);
+    await rig.send(cancelling(1), call(1, 's-1')[1]);
+    answer?.();
+    assert.equal((await waiting).text, '{"ok":true}');
+  });
+
   it('has its cancellation sent after it when it has left', async () => {
     const open: ServerResponse[] = [];
     rig.handle = (_req, res, body) => {
@@ -200,6 +239,50 @@ describe('a call that waits for the user', () => {
     }
     assert.deepEqual(rig.clock.pending, []);
   });
+});
+
+describe('a call that is too large to be kept, and waits for the user', () => {
+  const rig = new ProxyRig();
+  const large = { text: 'x'.repeat(4_096) };
+  const cancelled = /"id":1,.*The client has cancelled the call/;
+  let waiting: (() => void)[];
+
+  beforeEach(async () => {
+    await rig.open({ replayLimitBytes: () => 2_048 });
+    waiting = [];
+    rig.tokens.answers = [new BrokerError('grant_refused', 'Dead.')];
+    rig.tokens.signIn = (signal) =>
+      new Promise((resolve, reject) => {
+        waiting.push(resolve);
+        signal.addEventListener('abort', () => reject(signal.reason as Error));
+      });
+  });
+  afterEach(() => rig.close());
+
+  it('is not sent when its client has cancelled it', async () => {
+    const inSession = call(1, 's-1')[1];
+    const taken = rig.send({ ...toolCall, params: large }, inSession);
+    await settled(() => waiting.length === 1);
+    assert.equal((await rig.send(cancelling(1), inSession)).status, 202);
+    assert.match((await taken).text, cancelled);
+    assert.deepEqual(rig.seen, []);
+  });
+
+  for (const [what, body, requestId] of [
+    ['an answer of the client under the same id', { jsonrpc: '2.0', id: 1, result: large }, 1],
+    ['another one', { ...toolCall, params: large }, 2],
+    ['one whose id comes after all that is kept', { method: 'tools/call', params: large, id: 1 }, undefined],
+  ] as const)
+    it(`is sent when what is cancelled is not it: it is ${what}`, async () => {
+      const inSession = call(1, 's-1')[1];
+      const sent = [rig.send(body, inSession)];
+      await settled(() => waiting.length === 1);
+      sent.push(rig.send(cancelling(requestId), inSession));
+      await settled(() => waiting.length === 2);
+      rig.tokens.answers = ['token-2'];
+      for (const go of waiting) go();
+      for (const answer of await Promise.all(sent)) assert.equal(answer.text, '{"ok":true}');
+    });
 });
 
 describe('a call about which a rule asks', () => {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { IncomingMessage } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { BrokerError } from '../../src/core/errors.js';
 import { errorIn, settled, toolCall, useProxy } from '../support/proxy-rig.js';
@@ -97,6 +99,30 @@ describe('a server that forbids a request in packed words', () => {
   it('is not waited for when its answer breaks off', async () => {
     rig.handle = (_req, res) => res.writeHead(403, headers).write(packed, () => res.destroy());
     assert.deepEqual(errorIn(await rig.send(ping)), { code: 'access_forbidden' });
+  });
+});
+
+describe('a server whose answer breaks off before it can be handed on', () => {
+  const rig = useProxy();
+  const responses = 'http.client.response.finish';
+  let brokenOff: Promise<void>;
+  const note = (message: unknown) => {
+    const { response } = message as { response: IncomingMessage };
+    if ('dpop-nonce' in response.headers)
+      brokenOff = new Promise((resolve) => response.once('close', () => resolve()));
+  };
+  beforeEach(() => subscribe(responses, note));
+  afterEach(() => unsubscribe(responses, note));
+
+  it('is not waited for, here while the nonce in it is noted', async () => {
+    const lend = rig.tokens.accessToken.bind(rig.tokens);
+    rig.tokens.accessToken = async (...asked) => ({
+      ...(await lend(...asked)),
+      prove: () => Promise.resolve({ header: 'proof', noted: () => brokenOff }),
+    });
+    rig.handle = (_req, res) =>
+      res.writeHead(200, { 'dpop-nonce': 'n', 'content-length': 9 }).write('{', () => res.destroy());
+    assert.deepEqual(errorIn(await rig.send(ping)), { code: 'server_failed' });
   });
 });
 

@@ -52,6 +52,7 @@ export async function requirePassable(
       details: { location: location ?? '"…"' },
     });
   }
+  requireUnbroken(answer);
   if (!hasBegun) return;
   if (isContent(answer) && isPlain(answer)) return;
   if (isBackChannel) {
@@ -68,6 +69,12 @@ export async function requirePassable(
   const said = await readShort(answer, clock, errorLimitBytes);
   if (isRpcResponse(said)) throw new AnsweredInError(said);
   throw new BrokerError('server_failed', `The server answers with ${status}.`, { details: { status } });
+}
+
+/** @throws BrokerError `server_failed` for an answer that broke off while something else was waited for */
+export function requireUnbroken({ destroyed, complete, statusCode: status = 502 }: IncomingMessage): void {
+  if (destroyed && !complete)
+    throw new BrokerError('server_failed', 'The answer broke off.', { details: { status } });
 }
 
 const isContent = (answer: IncomingMessage): boolean =>

@@ -3,6 +3,7 @@ import { BrokerError, hasCode } from '../../core/errors.js';
 import type { Server } from '../../core/server.js';
 import type { LentToken, TokenSource } from '../../core/token-source.js';
 import { firstWordIn, mayBecomeStream, type Answered, type Asking, type Call } from '../calls/asking.js';
+import { requireUnbroken } from '../calls/passable.js';
 import { single } from '../http/headers.js';
 import type { Reply } from '../http/reply.js';
 import type { ProtocolVersions } from '../messages/protocol-versions.js';
@@ -97,8 +98,7 @@ export class CallerSession {
       return;
     }
     const isOwn = await tokens.owns(server.id, opened, lent);
-    if (answer.destroyed && !answer.complete)
-      throw new BrokerError('server_failed', 'The answer broke off.', { details: { status } });
+    requireUnbroken(answer);
     if (isOwn) return;
     const standIn = sessions.standIn(server.id, opened);
     this.#name = standIn.id;

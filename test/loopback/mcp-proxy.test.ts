@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import { BrokerError } from '../../src/core/errors.js';
 import type { ServerId } from '../../src/core/server.js';
 import { settled, errorIn, toolCall, useProxy } from '../support/proxy-rig.js';
@@ -261,6 +262,22 @@ describe('the MCP proxy', () => {
         `sessionOpened ${id} s-9 alice@example.com`,
         `accessToken ${id} s-9`,
       ]);
+    });
+
+    it('that begin packed, which nobody reads here, and none of what is packed in a session', async () => {
+      const packed = gzipSync(JSON.stringify({ ...toolCall, method: 'initialize' }));
+      const named = async (more: Record<string, string>, status = 200) => {
+        rig.handle = (_req, res) => res.writeHead(status, { 'mcp-session-id': 's-9' }).end('{}');
+        return (await send(packed, { ...more, 'content-encoding': 'gzip' })).headers['mcp-session-id'];
+      };
+      assert.deepEqual(
+        [await named({}), await named({}, 400), await named({ 'mcp-session-id': 's-1' })],
+        ['s-9', undefined, 's-1'],
+      );
+      assert.deepEqual(
+        rig.tokens.asked.filter((line) => line.startsWith('sessionOpened')),
+        [`sessionOpened ${id} s-9 alice@example.com`],
+      );
     });
 
     it('but no other name for one that has begun, of which the client does not hear either', async () => {

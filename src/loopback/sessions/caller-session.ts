@@ -88,11 +88,13 @@ export class CallerSession {
     const named = single(answer.headers['mcp-session-id']);
     if (session !== undefined && (named === undefined || named === session)) return;
     const { tokens, sessions } = this.parts;
-    const { server } = this.caller;
+    const { server, request } = this.caller;
     const { statusCode: status = 502 } = answer;
     const begun = status < 300 ? firstWordIn(body) : undefined;
-    const opened = begun === 'initialize' ? named : undefined;
-    if (begun !== undefined) tokens.sessionOpened(server.id, opened, lent);
+    // What is packed is not read here, and may be the beginning where there is no session yet.
+    const isPacked = request.headers['content-encoding'] !== undefined && session === undefined;
+    const opened = begun === 'initialize' || (isPacked && status < 300) ? named : undefined;
+    if (begun !== undefined || opened !== undefined) tokens.sessionOpened(server.id, opened, lent);
     if (opened === undefined) {
       if (named !== undefined) this.#name = session ?? null;
       return;

@@ -3,6 +3,7 @@ import type { ServerId } from '../../core/server.js';
 import type { Body } from '../http/body.js';
 import { recordOf } from '../messages/inquiry.js';
 import { beginsAsAnswer, findId, isRequest, parseMessages, type Message } from '../messages/message.js';
+import { plain } from '../messages/written-number.js';
 
 /** Whatever is larger says something else; the rest is searched while other calls are under way. */
 const cancellationLimitBytes = 4_096;
@@ -133,7 +134,7 @@ const cancelled = (): BrokerError => new BrokerError('call_cancelled', 'The clie
 function requestIdsIn({ whole, head }: Said['body']): readonly unknown[] {
   // An answer is named as the server's request is, and is none.
   if (whole === undefined)
-    return head === undefined || beginsAsAnswer(head) ? [] : [findId(head, nothing) ?? []].flat();
+    return head === undefined || beginsAsAnswer(head) ? [] : [plain(findId(head, nothing)) ?? []].flat();
   const messages = [parseMessages(whole) ?? []].flat() as readonly Message[];
-  return messages.filter(isRequest).map(({ id }) => id);
+  return messages.filter(isRequest).map(({ id }) => plain(id));
 }

@@ -1,4 +1,5 @@
 import { isRequest, parseJson, parseMessages, type Message } from './message.js';
+import { isWrittenNumber, type WrittenNumber } from './written-number.js';
 
 /** An answer that the proxy gives by itself, in place of the server. */
 export interface OwnAnswer {
@@ -28,7 +29,7 @@ export function failureAnswer(
   body: Buffer | undefined,
   text: string,
   code: string,
-  id?: string | number,
+  id?: string | number | WrittenNumber,
 ): OwnAnswer {
   // No stream to offer, which clients take calmly; and ending a session that cannot be reached has no more to do.
   if (method === 'GET') return { status: 405 };
@@ -69,8 +70,8 @@ function answerTo(message: Message, text: string, code: string): object | undefi
 }
 
 /** An id is a string, a number or null (JSON-RPC 2.0 §4); anything else is none, and may be too deep to be written. */
-const knownId = (id: unknown): string | number | null =>
-  typeof id === 'string' || typeof id === 'number' ? id : null;
+const knownId = (id: unknown): string | number | WrittenNumber | null =>
+  typeof id === 'string' || typeof id === 'number' || isWrittenNumber(id) ? id : null;
 
 const errorFor = (id: unknown, message: string, code: string): object => ({
   jsonrpc: '2.0',

@@ -1,6 +1,8 @@
+import { asWritten, isWrittenNumber, type WrittenNumber } from './written-number.js';
+
 /** A JSON-RPC message as far as the proxy looks into it. */
 export interface Message {
-  /** Missing in what expects no answer. */
+  /** Missing in what expects no answer; a `WrittenNumber` where it is larger than a number can tell from the next one. */
   readonly id?: unknown;
   /** Missing in an answer. */
   readonly method?: unknown;
@@ -12,9 +14,22 @@ export interface Message {
  * @returns the message, or those of a batch in their order; undefined when it is no JSON
  */
 export function parseMessages(body: Buffer): Message | readonly Message[] | undefined {
-  const parsed = parseJson(body.toString('utf8'));
+  const text = body.toString('utf8');
+  const parsed = parseJson(text);
   if (parsed === undefined) return undefined;
-  return Array.isArray(parsed) ? parsed.map(asMessage) : asMessage(parsed);
+  const messages = (Array.isArray(parsed) ? parsed : [parsed]).map(asMessage);
+  const exact = messages.some(isRounded) ? withIdsAsWritten(messages, text) : messages;
+  return Array.isArray(parsed) ? exact : exact[0];
+}
+
+const isRounded = ({ id }: Message): boolean => typeof id === 'number' && !Number.isSafeInteger(id);
+
+function withIdsAsWritten(messages: readonly Message[], text: string): readonly Message[] {
+  const read = parseJson(text, asWritten);
+  // What is nested too deeply can be read with rounded numbers only.
+  if (read === undefined) return messages;
+  const written = (Array.isArray(read) ? read : [read]).map(asMessage);
+  return messages.map((message, at) => (isRounded(message) ? { ...message, id: written[at]?.id } : message));
 }
 
 /** What is no object has an id that nobody knows (JSON-RPC 2.0 §5.1). */
@@ -22,9 +37,9 @@ const asMessage = (value: unknown): Message =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? value : { id: null };
 
 /** @returns undefined when `text` is no JSON */
-export function parseJson(text: string): unknown {
+export function parseJson(text: string, revive?: typeof asWritten): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return JSON.parse(text, revive) as unknown;
   } catch {
     return undefined;
   }
@@ -57,8 +72,8 @@ export const beginsAsAnswer = (head: Buffer): boolean => answerAtHead.test(head.
  * @param tail - its last bytes
  * @returns undefined when it is in neither
  */
-export function findId(head: Buffer, tail: Buffer): string | number | undefined {
+export function findId(head: Buffer, tail: Buffer): string | number | WrittenNumber | undefined {
   const [, text] = atHead.exec(head.toString('utf8')) ?? atTail.exec(tail.toString('utf8')) ?? [];
-  const id = text === undefined ? undefined : parseJson(text);
-  return typeof id === 'string' || typeof id === 'number' ? id : undefined;
+  const id = text === undefined ? undefined : parseJson(text, asWritten);
+  return typeof id === 'string' || typeof id === 'number' || isWrittenNumber(id) ? id : undefined;
 }

@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Transform } from 'node:stream';
 import type { RuleSet } from '../../core/rule.js';
+import { parseJson } from '../messages/message.js';
+import { asWritten } from '../messages/written-number.js';
 import type { Conditions } from './rule-pass.js';
 import { decide, hides } from './tool-rule.js';
 
@@ -141,16 +143,17 @@ function shownEvent(event: Buffer, rules: readonly RuleSet[]): Buffer | string {
  * @returns undefined when nothing of it is hidden, or it is no message
  */
 export function shown(text: string, rules: readonly RuleSet[]): string | undefined {
-  let message: unknown;
-  try {
-    message = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  const messages: readonly unknown[] = Array.isArray(message) ? message : [message];
-  const edited = messages.map((one) => withoutHidden(one, rules));
-  if (edited.every((one, at) => one === messages[at])) return undefined;
-  return JSON.stringify(Array.isArray(message) ? edited : edited[0]);
+  const message = parseJson(text);
+  if (message === undefined || shownOf(message, rules) === message) return undefined;
+  // Read once more, since what is not hidden is to stay as it is.
+  return JSON.stringify(shownOf(JSON.parse(text, asWritten), rules));
+}
+
+/** @returns `message` itself when nothing of it is hidden */
+function shownOf(message: unknown, rules: readonly RuleSet[]): unknown {
+  if (!Array.isArray(message)) return withoutHidden(message, rules);
+  const edited = message.map((one: unknown) => withoutHidden(one, rules));
+  return edited.every((one, at) => one === message[at]) ? message : edited;
 }
 
 function withoutHidden(message: unknown, rules: readonly RuleSet[]): unknown {

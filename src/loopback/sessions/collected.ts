@@ -3,6 +3,7 @@ import type { Readable, Transform } from 'node:stream';
 import { createBrotliDecompress, createUnzip } from 'node:zlib';
 import { parseJson } from '../messages/message.js';
 import { recordOf } from '../messages/inquiry.js';
+import { plain } from '../messages/written-number.js';
 import { isEventStream } from '../http/reply.js';
 
 /** An empty line, which ends an event (WHATWG HTML §9.2.6); so long at most that it can be cut in two. */
@@ -79,7 +80,7 @@ export function resultIn(answer: IncomingMessage, text: string, id: unknown): un
 /** The response to the request `id`, if `json` is that. */
 function responseIn(json: string, id: unknown): Readonly<Record<string, unknown>> | undefined {
   const response = recordOf(parseJson(json));
-  const isFor = response['id'] === id && ('result' in response || 'error' in response);
+  const isFor = response['id'] === plain(id) && ('result' in response || 'error' in response);
   return isFor ? response : undefined;
 }
 

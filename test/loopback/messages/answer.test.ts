@@ -96,6 +96,16 @@ describe('failureAnswer', () => {
   it('fails what is too large to be known, since nobody could tell which request an answer is for', () =>
     assert.deepEqual(answerTo('POST', undefined), { status: 413, body: error(null) }));
 
+  for (const [what, body] of [
+    ['a call', '{"id":9007199254740993,"method":"tools/call"}'],
+    ['another request', '{"id":9007199254740993,"method":"ping"}'],
+    ['a batch', '[{"id":9007199254740993,"method":"tools/call"},{"id":9007199254740995,"method":"ping"}]'],
+  ] as const)
+    it(`answers ${what} by an id that a program would round`, () => {
+      const answer = failureAnswer('POST', Buffer.from(body), words, 'grant_refused').body ?? '';
+      assert.deepEqual(answer.match(/"id":\d+/g), body.match(/"id":\d+/g));
+    });
+
   it('answers what is too large to be known when its id is', () =>
     assert.deepEqual(failureAnswer('POST', undefined, words, 'grant_refused', 'a'), {
       status: 200,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { findId, isRequest, parseMessages } from '../../../src/loopback/messages/message.js';
+import { findId, isRequest, parseMessages, type Message } from '../../../src/loopback/messages/message.js';
 
 describe('the id of a message that is too large to be read', () => {
   const filler = 'x'.repeat(5_000);
@@ -40,5 +40,22 @@ describe('a message', () => {
     assert.deepEqual(parseMessages(Buffer.from('[{"id":1},2]')), [{ id: 1 }, { id: null }]);
     assert.deepEqual(parseMessages(Buffer.from('3')), { id: null });
     assert.equal(parseMessages(Buffer.from('{')), undefined);
+  });
+
+  it('is written with the id with which it was read, also where a program would round it', () => {
+    for (const id of ['9007199254740993', '-9007199254740993', '1e400', '7', '"a"']) {
+      const text = `{"id":${id},"method":"a"}`;
+      assert.equal(JSON.stringify(parseMessages(Buffer.from(text))), text);
+      assert.equal(JSON.stringify(parseMessages(Buffer.from(`[3,${text}]`))), `[{"id":null},${text}]`);
+      assert.equal(
+        JSON.stringify(findId(Buffer.from(text), Buffer.alloc(0))),
+        id === '1e400' ? undefined : id,
+      );
+    }
+  });
+
+  it('is read although it is nested so deeply that its id can only be rounded', () => {
+    const deep = `{"id":9007199254740993,"method":"a","params":${'['.repeat(50_000)}${']'.repeat(50_000)}}`;
+    assert.equal((parseMessages(Buffer.from(deep)) as Message).method, 'a');
   });
 });

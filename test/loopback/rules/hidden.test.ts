@@ -39,6 +39,12 @@ describe('what a rule says never to', () => {
     for (const size of [1, 7, 65_536]) assert.equal(await shown(json, before, size), after);
   });
 
+  it('is left out without a change to what stays, such as numbers that a program would round', async () => {
+    const list = (...names: string[]) =>
+      `{"jsonrpc":"2.0","id":9007199254740993,"result":{"tools":[${names.map((name) => `{"name":"${name}","max":1.0}`).join()}]}}`;
+    assert.equal(await shown(json, list('read', 'delete_all')), list('read'));
+  });
+
   it('is left out of every answer in a batch', async () => {
     assert.equal(await shown(json, `[${before},${answer({})}]`), `[${after},${answer({})}]`);
   });

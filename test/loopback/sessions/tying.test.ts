@@ -22,6 +22,20 @@ describe('a session that began before anybody had signed in', () => {
     rig.signOut();
   });
 
+  it('is tied, and answered, by ids that a program would round', async () => {
+    const id = '9007199254740993';
+    const say = async (message: object, headers: Record<string, string>) => {
+      const body = JSON.stringify(message).replace('"id":0', `"id":${id}`);
+      return rig.send(Buffer.from(body), headers);
+    };
+    const begun = await say(initialize, accept);
+    assert.match(begun.text, new RegExp(`"id":${id},`));
+    const inSession = { ...accept, 'mcp-session-id': String(begun.headers['mcp-session-id']) };
+    assert.match((await say(rpc(0, 'tools/list'), inSession)).text, new RegExp(`"id":${id},`));
+    rig.signIn();
+    assert.match((await say(rpc(0, 'tools/call'), inSession)).text, /"done":"tools.call"/);
+  });
+
   describe('with a server that has no sessions', () => {
     const serve = (req: IncomingMessage, res: ServerResponse, body: string) => {
       assert.equal(req.headers['mcp-session-id'], undefined);

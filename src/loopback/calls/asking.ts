@@ -220,14 +220,13 @@ export class Asking {
     // What goes into a stream of ours, or is looked at by us, must be readable.
     const isPlain = reply.mayBegin || (conditions !== undefined && hidesAnything(conditions.rules));
     for (let hops = 0; ; hops++) {
-      own?.leave();
       const request = {
         url,
         method,
         headers: isPlain ? withHeader(all, 'accept-encoding', 'identity') : all,
         body,
       };
-      const send = (signal: AbortSignal) => sendLent(upstream, { ...request, signal }, lent, clock);
+      const send = (signal: AbortSignal) => sendLent(upstream, { ...request, signal }, lent, clock, own);
       const answer = await (limitMs === undefined
         ? send(reply.gone)
         : withinLimit(clock, limitMs, silent(url, limitMs), send, reply.gone));

@@ -4,12 +4,14 @@ import type { Clock } from '../../core/ports.js';
 import type { LentToken } from '../../core/token-source.js';
 import { discard } from '../http/discard.js';
 import type { Upstream, UpstreamRequest } from '../http/upstream.js';
+import type { WaitingCall } from './waiting-calls.js';
 
 /**
  * Sends a request with a token on loan, and with the proof that a bound token needs; once more when the server wants
  * a nonce in it, which is no refusal of the token: it has not been looked at yet. Every answer may bring the nonce of
  * the next request.
- * @throws BrokerError as `Upstream.send`; `nonce_wanted` for a request that cannot be repeated; the next one will carry it
+ * @param own - by which the client can take the call back until it is sent, and before it is sent once more
+ * @throws BrokerError as `Upstream.send`; `call_cancelled`; `nonce_wanted` for a request that cannot be repeated; the next one will carry it
  * @see RFC 9449 §7.1, §8.2 and §9
  */
 export function sendLent(
@@ -17,10 +19,11 @@ export function sendLent(
   request: UpstreamRequest,
   { token, prove }: LentToken,
   clock: Clock,
+  own: WaitingCall | undefined,
 ): Promise<IncomingMessage> {
-  return prove === undefined
-    ? upstream.send(request, { token })
-    : sendProven(upstream, request, token, prove, clock);
+  if (prove !== undefined) return sendProven(upstream, request, token, prove, clock, own);
+  own?.leave();
+  return upstream.send(request, { token });
 }
 
 async function sendProven(
@@ -29,9 +32,11 @@ async function sendProven(
   token: LentToken['token'],
   prove: NonNullable<LentToken['prove']>,
   clock: Clock,
+  own: WaitingCall | undefined,
 ): Promise<IncomingMessage> {
   const send = async () => {
     const proof = await prove(request.method, request.url.href);
+    own?.leave();
     const answer = await upstream.send(request, { token, proof: proof.header });
     const nonce = nonceOf(answer);
     if (nonce !== undefined) await proof.noted(nonce);

@@ -200,6 +200,28 @@ describe('a call that waits for the user', () => {
         assert.deepEqual(sent(rig), ['tools/call 1', 'notifications/cancelled']);
       });
 
+  it('is not sent again when its client has cancelled it before the server wants a nonce in its proof', async () => {
+    rig.tokens.answers = ['token-1'];
+    const lend = rig.tokens.accessToken.bind(rig.tokens);
+    rig.tokens.accessToken = async (...asked) => ({
+      ...(await lend(...asked)),
+      prove: () => Promise.resolve({ header: 'proof', noted: () => Promise.resolve() }),
+    });
+    let answer: (() => void) | undefined;
+    rig.handle = (_req, res, body) => {
+      const nonce = { 'www-authenticate': 'DPoP error="use_dpop_nonce"', 'dpop-nonce': 'n' };
+      if (body.includes('tools/call')) answer = () => void res.writeHead(401, nonce).end();
+      else res.writeHead(202).end();
+    };
+    const waiting = rig.send(...call(1, 's-1'));
+    await settled(() => answer !== undefined);
+    await rig.send(cancelling(1), call(1, 's-1')[1]);
+    rig.handle = (_req, res) => void res.end('{"ok":true}');
+    answer?.();
+    assert.match((await waiting).text, /The client has cancelled the call/);
+    assert.deepEqual(sent(rig), ['tools/call 1', 'notifications/cancelled']);
+  });
+
   it('is answered although its client has cancelled it, by a server that was not stopped by that', async () => {
     rig.tokens.answers = ['token-1'];
     let answer: (() => void) | undefined;

@@ -54,7 +54,7 @@ interface Route {
  */
 export class McpProxy implements Disposable {
   readonly #routes = new Map<string, Route>();
-  readonly #upstream = new Upstream();
+  readonly #upstream: Upstream;
   readonly #parts: ExchangeParts;
   #listening: { readonly listener: Listener; readonly host: string; readonly base: string } | undefined;
 
@@ -66,6 +66,7 @@ export class McpProxy implements Disposable {
     ];
     const remembering = { ...proxyParts, memory, sessions };
     const [beforeSignIn, tying] = [new BeforeSignIn(remembering), new Tying(remembering)];
+    this.#upstream = new Upstream(proxyParts.clock);
     const own = { upstream: this.#upstream, hold, heldStreams, memory, sessions, beforeSignIn, tying };
     const known = {
       versions: new ProtocolVersions(),

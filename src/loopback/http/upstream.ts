@@ -1,12 +1,14 @@
 import {
+  globalAgent as globalHttpAgent,
   Agent as HttpAgent,
   request as httpRequest,
   type IncomingMessage,
   type RequestOptions,
 } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { globalAgent as globalHttpsAgent, Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { isUntrustedCertificate } from '../../core/certificate.js';
 import { BrokerError } from '../../core/errors.js';
+import type { Clock } from '../../core/ports.js';
 import type { Secret } from '../../core/secret.js';
 import type { Body } from './body.js';
 
@@ -28,12 +30,21 @@ export interface UpstreamCredential {
   readonly proof?: string;
 }
 
+/**
+ * For so long a connection is taken for a good one that nothing has been sent on. When the computer slept, came into
+ * another network or behind a firewall that forgets, nobody says that it is none any more, and a call on it would wait
+ * for minutes.
+ */
+const idleLimitMs = 60_000;
+
 /** Connections to MCP servers, kept open between calls. */
 export class Upstream {
   readonly #http = new HttpAgent({ keepAlive: true });
   readonly #https = new HttpsAgent({ keepAlive: true });
   /** Nearly every call goes to an address that one before it went to. */
   readonly #addresses = new WeakMap<URL, Address>();
+
+  constructor(private readonly clock: Pick<Clock, 'nowMs'>) {}
 
   /**
    * Sends one request with its token.
@@ -52,7 +63,7 @@ export class Upstream {
           ? ['authorization', `Bearer ${token.reveal()}`]
           : ['authorization', `DPoP ${token.reveal()}`, 'dpop', proof];
       const lasting = headers.includes('connection') ? [] : keptOpen;
-      const { host, isEncrypted, options } = this.#address(url);
+      const { host, isEncrypted, options } = this.#addressNow(url);
       const all = ['host', host, ...headers, ...lasting, ...credential, ...length];
       const outgoing = (isEncrypted ? httpsRequest : httpRequest)({
         ...options,
@@ -85,10 +96,23 @@ export class Upstream {
     this.#https.destroy();
   }
 
-  #address(url: URL): Address {
+  /** Where a request goes to now, on a connection that can be trusted. */
+  #addressNow(url: URL): Address {
     let address = this.#addresses.get(url);
     if (address === undefined) this.#addresses.set(url, (address = addressOf(url)));
+    const nowMs = this.clock.nowMs();
+    if (nowMs - address.usedAtMs > idleLimitMs) this.#closeIdle(address);
+    address.usedAtMs = nowMs;
     return address;
+  }
+
+  /** The editor keeps what goes past its HTTP proxy in the agents that are everybody's. */
+  #closeIdle({ isEncrypted, pool }: Address): void {
+    for (const { freeSockets } of isEncrypted
+      ? [this.#https, globalHttpsAgent]
+      : [this.#http, globalHttpAgent])
+      for (const [name, sockets] of Object.entries(freeSockets))
+        if (name.startsWith(pool)) for (const socket of sockets ?? []) socket.destroy();
   }
 }
 
@@ -97,13 +121,23 @@ interface Address {
   readonly host: string;
   readonly isEncrypted: boolean;
   readonly options: Pick<RequestOptions, 'protocol' | 'hostname' | 'port' | 'path'>;
+  /** With what the names begin under which agents keep its connections (Node, `agent.getName`). */
+  readonly pool: string;
+  /** When a request was sent there last, in milliseconds since the epoch. */
+  usedAtMs: number;
 }
 
-const addressOf = ({ protocol, host, hostname, port, pathname, search }: URL): Address => ({
-  host,
-  isEncrypted: protocol === 'https:',
-  options: { protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port, path: `${pathname}${search}` },
-});
+function addressOf({ protocol, host, hostname: written, port, pathname, search }: URL): Address {
+  const isEncrypted = protocol === 'https:';
+  const hostname = written.replace(/^\[|\]$/g, '');
+  return {
+    host,
+    isEncrypted,
+    options: { protocol, hostname, port, path: `${pathname}${search}` },
+    pool: `${hostname}:${port === '' ? (isEncrypted ? 443 : 80) : port}:`,
+    usedAtMs: 0,
+  };
+}
 
 /**
  * The editor puts an agent of its own in the place of ours, of which Node believes that it keeps no connection unless

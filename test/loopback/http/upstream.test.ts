@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
-import http, { Agent, createServer, type ClientRequest, type RequestOptions } from 'node:http';
+import http, { Agent, createServer, type ClientRequest, type RequestOptions, type Server } from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
-import type { AddressInfo } from 'node:net';
+import {
+  connect,
+  createServer as createNetServer,
+  type AddressInfo,
+  type Server as NetServer,
+  type Socket,
+} from 'node:net';
 import { Secret } from '../../../src/core/secret.js';
 import { wholeBody } from '../../../src/loopback/http/body.js';
 import { Upstream } from '../../../src/loopback/http/upstream.js';
+import { FakeClock } from '../../support/fake-clock.js';
 
 /** What the editor puts in the place of every agent: it chooses another one for each request, and keeps nothing itself. */
 class ChoosingAgent extends Agent {
@@ -24,31 +31,97 @@ describe('the connection to a server', () => {
   }
   afterEach(() => patch(request));
 
+  let server: Server;
+  let url: URL;
+  let clock: FakeClock;
+  let upstream: Upstream;
+  /** By the port at the other end; undefined for none. */
+  let connections: Set<number | undefined>;
+
+  beforeEach(async () => {
+    connections = new Set();
+    server = createServer((incoming, response) => {
+      connections.add(incoming.socket.remotePort);
+      incoming.resume().on('end', () => response.end('done'));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`);
+    clock = new FakeClock();
+    upstream = new Upstream(clock);
+  });
+  afterEach(() => {
+    upstream.close();
+    server.close();
+    server.closeAllConnections();
+  });
+
+  async function call(to = url): Promise<void> {
+    const [token, body] = [new Secret('token'), wholeBody(Buffer.from('{}'))];
+    const { signal } = new AbortController();
+    const answer = await upstream.send({ url: to, method: 'POST', headers: [], body, signal }, { token });
+    assert.deepEqual(await answer.toArray(), [Buffer.from('done')]);
+    // The connection is free when everything of this turn is over.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
   for (const [where, client] of [
     ['by itself', request],
     ['behind the editor’s own agent', editors],
   ] as const)
-    it(`is kept from call to call ${where}`, async () => {
-      patch(client);
-      const connections = new Set<number | undefined>();
-      const server = createServer((incoming, response) => {
-        connections.add(incoming.socket.remotePort);
-        incoming.resume().on('end', () => response.end('done'));
+    describe(where, () => {
+      beforeEach(() => patch(client));
+
+      it('is kept from call to call', async () => {
+        for (let n = 0; n < 3; n++) await call();
+        clock.advance(60_000);
+        await call();
+        assert.equal(connections.size, 1);
       });
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`);
-      const upstream = new Upstream();
-      const [token, body] = [new Secret('token'), wholeBody(Buffer.from('{}'))];
-      const { signal } = new AbortController();
-      for (let call = 0; call < 3; call++) {
-        const answer = await upstream.send({ url, method: 'POST', headers: [], body, signal }, { token });
-        assert.deepEqual(await answer.toArray(), [Buffer.from('done')]);
-        // The connection is free when everything of this turn is over.
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-      upstream.close();
-      server.close();
-      server.closeAllConnections();
-      assert.equal(connections.size, 1);
+
+      it('is made anew when nobody has heard of it for a minute, since it may be dead by then', async () => {
+        await call();
+        // A computer that sleeps, a network that is another one: nobody says that the connection is none any more.
+        const relay = await Relay.to(url);
+        const behind = new URL(`http://127.0.0.1:${relay.port}/mcp`);
+        await call(behind);
+        relay.forget();
+        clock.sleep(60_001);
+        await call(behind);
+        assert.equal(connections.size, 3);
+        relay.close();
+      });
     });
 });
+
+/** Forwards what is sent to it; what it forgets is neither forwarded nor closed. */
+class Relay {
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(private readonly server: NetServer) {}
+
+  static async to({ port, hostname }: URL): Promise<Relay> {
+    const server = createNetServer();
+    const relay = new Relay(server);
+    server.on('connection', (near) => {
+      const far = connect(Number(port), hostname);
+      for (const socket of [near, far]) relay.#sockets.add(socket.on('error', () => undefined));
+      near.pipe(far).pipe(near);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return relay;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  /** Everything that is open now. */
+  forget(): void {
+    for (const socket of this.#sockets) socket.unpipe().pause();
+  }
+
+  close(): void {
+    this.server.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}

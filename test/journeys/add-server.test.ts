@@ -1,22 +1,14 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ServerPreset } from '../../src/core/server-preset.js';
 import { hostedServers } from '../../src/google/hosted-servers.js';
 import { googleScope } from '../../src/google/scopes.js';
 import { until } from '../support/broker-window.js';
+import { addClient } from '../support/google/client-download.js';
 import { clientFile } from '../support/google/google-clients.js';
 import { googleWorld } from '../support/google/google-journeys.js';
-import { scratchFolder } from '../support/scratch-folder.js';
 import { useGround } from '../support/ground.js';
 
 const servers = 'mcpCredentials.servers';
-
-function download(text: string): string {
-  const path = join(scratchFolder(), 'client_secret.json');
-  writeFileSync(path, text);
-  return path;
-}
 
 describe('“Add Server…”', () => {
   const ground = useGround();
@@ -92,10 +84,7 @@ describe('“Add Server…”', () => {
     const { client, google, parties, hosted, window: open } = await googleWorld(ground);
     const { window } = await open({}, { own: [], ...(await presetsOf()) });
     await window.ready;
-    window.editor.window.planPath(download(clientFile(client)));
-    const adding = window.run('addGoogleClient', /Choose the Downloaded File/, /Everybody/);
-    (await window.editor.window.message(/in the secret storage/)).close();
-    await adding;
+    await addClient(window, clientFile(client));
     return { google, parties, window };
 
     async function presetsOf() {

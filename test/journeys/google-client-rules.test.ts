@@ -1,28 +1,17 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { googleScope } from '../../src/google/scopes.js';
 import type { BrokerWindow } from '../support/broker-window.js';
 import { FormBrowser } from '../support/form-browser.js';
+import { addClient } from '../support/google/client-download.js';
 import { clientFile, googleClient, type GoogleClient } from '../support/google/google-clients.js';
 import { at, googleWorld } from '../support/google/google-journeys.js';
 import { alice, bob, carol } from '../support/google/google-users.js';
 import { useGround } from '../support/ground.js';
-import { scratchFolder } from '../support/scratch-folder.js';
 
 const modify = googleScope('gmail.modify');
 
-/** Adds `client` as the user does it. @param who - addresses and domains; everybody when missing */
-async function bring(window: BrokerWindow, client: GoogleClient, who?: string): Promise<void> {
-  const path = join(scratchFolder(), 'client_secret.json');
-  writeFileSync(path, clientFile(client));
-  window.editor.window.planPath(path);
-  const forWhom = who === undefined ? /Everybody/ : /Certain Addresses or Domains/;
-  const adding = window.run('addGoogleClient', /Choose the Downloaded File/, forWhom);
-  if (who !== undefined) (await window.editor.window.input(/E-mail addresses and domains/)).enter(who);
-  (await window.editor.window.message(/sign in with your Google client now/)).close();
-  await adding;
-}
+const bring = (window: BrokerWindow, client: GoogleClient, who?: string) =>
+  addClient(window, clientFile(client), who);
 
 const asked = (visited: readonly string[]) => new URL(visited[0] ?? '').searchParams;
 

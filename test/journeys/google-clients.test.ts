@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ClientMetadata } from 'oidc-provider';
 import { googleEndpoints } from '../../src/google/endpoints.js';
 import { Stores } from '../support/broker-window.js';
+import { addClient, downloaded } from '../support/google/client-download.js';
 import { serversSetting, useGround, userOf } from '../support/ground.js';
 import { listen } from '../support/listener.js';
-import { scratchFolder } from '../support/scratch-folder.js';
 
 const idOf = (name: string) => `1234-${name}.apps.googleusercontent.com`;
 const secretOf = (name: string) => `GOCSPX-of-${name}`;
@@ -20,15 +18,12 @@ const registered = (name: string, redirectUri = 'http://127.0.0.1/callback'): Cl
   grant_types: ['authorization_code', 'refresh_token'],
 });
 
-/** A file as the console of the issuer gives it out. */
-function download(content: object): string {
-  const path = join(scratchFolder(), 'client_secret.json');
-  writeFileSync(path, JSON.stringify(content));
-  return path;
-}
-
-const installed = (name: string) =>
-  download({ installed: { client_id: idOf(name), client_secret: secretOf(name) } });
+const installed = (name: string, secret = secretOf(name)) =>
+  JSON.stringify({ installed: { client_id: idOf(name), client_secret: secret } });
+const web = (...redirectUris: readonly string[]) =>
+  JSON.stringify({
+    web: { client_id: idOf('web'), client_secret: secretOf('web'), redirect_uris: redirectUris },
+  });
 
 const fromFile = /Choose the Downloaded File/;
 const forAll = /Everybody/;
@@ -59,7 +54,7 @@ describe('an authorization server to which the user brings a client', () => {
     const signIn = window.run('signIn');
     const refusal = await window.editor.window.message(/registers no clients by itself.*Add Google Client/);
     assert.deepEqual(window.editor.opened, []);
-    window.editor.window.planPath(installed('ours'));
+    window.editor.window.planPath(downloaded(installed('ours')));
     for (const pick of [fromFile, forAll]) window.editor.window.planPick(pick);
     refusal.press('Add Google Client…');
     (await window.editor.window.message(kept)).close();
@@ -96,10 +91,10 @@ describe('an authorization server to which the user brings a client', () => {
     const { options } = await google();
     const { window } = ground.window({ ...options });
     await window.ready;
-    window.editor.window.planPath(download({ type: 'service_account', private_key: 'k' }));
+    window.editor.window.planPath(downloaded('{"type":"service_account","private_key":"k"}'));
     const adding = window.run('addGoogleClient', fromFile, forAll);
     const told = await window.editor.window.message(/the key of a service account.*Download JSON/);
-    window.editor.window.planPath(installed('ours'));
+    window.editor.window.planPath(downloaded(installed('ours')));
     told.press('Choose Another File…');
     (await window.editor.window.message(kept)).close();
     await adding;
@@ -114,13 +109,8 @@ describe('an authorization server to which the user brings a client', () => {
     for (const [name, who] of [
       ['alice', 'Alice@Example.com'],
       ['company', '@example.org'],
-    ] as const) {
-      window.editor.window.planPath(installed(name));
-      const adding = window.run('addGoogleClient', fromFile, forSome);
-      (await window.editor.window.input(/E-mail addresses and domains/)).enter(who);
-      (await window.editor.window.message(kept)).close();
-      await adding;
-    }
+    ] as const)
+      await addClient(window, installed(name), who);
 
     await window.signIn();
     const clientOf = (url = '') => new URL(url).searchParams.get('client_id');
@@ -140,12 +130,7 @@ describe('an authorization server to which the user brings a client', () => {
     const { server, options } = await google(registered('ours'));
     const { window } = ground.window({ user: serversSetting([server]), ...options });
     await window.ready;
-    window.editor.window.planPath(
-      download({ installed: { client_id: idOf('ours'), client_secret: 'GOCSPX-another' } }),
-    );
-    const adding = window.run('addGoogleClient', fromFile, forAll);
-    (await window.editor.window.message(kept)).close();
-    await adding;
+    await addClient(window, installed('ours', 'GOCSPX-another'));
     const before = window.stores.secretNames('client:');
     const signIn = window.run('signIn');
     (await window.editor.window.message(/client/)).close();
@@ -158,10 +143,7 @@ describe('an authorization server to which the user brings a client', () => {
     const { options } = await google();
     const { window } = ground.window({ ...options });
     await window.ready;
-    window.editor.window.planPath(installed('ours'));
-    const adding = window.run('addGoogleClient', fromFile, forAll);
-    (await window.editor.window.message(kept)).close();
-    await adding;
+    await addClient(window, installed('ours'));
 
     const changing = window.run('addGoogleClient', /1234-ours/, /Change Who/, forSome);
     (await window.editor.window.input(/E-mail addresses/)).enter('example.org');
@@ -181,14 +163,7 @@ describe('an authorization server to which the user brings a client', () => {
     const { server, options } = await google(registered('web', redirect));
     const { window } = ground.window({ user: serversSetting([server]), ...options });
     await window.ready;
-    window.editor.window.planPath(
-      download({
-        web: { client_id: idOf('web'), client_secret: secretOf('web'), redirect_uris: [redirect] },
-      }),
-    );
-    const adding = window.run('addGoogleClient', fromFile, forAll);
-    (await window.editor.window.message(kept)).close();
-    await adding;
+    await addClient(window, web(redirect));
     await window.signIn();
     assert.equal(new URL(window.editor.opened.at(-1) ?? '').searchParams.get('redirect_uri'), redirect);
     assert.match(window.editor.statusBar?.text ?? '', /alice@example\.com/);
@@ -203,14 +178,7 @@ describe('an authorization server to which the user brings a client', () => {
     const { server, options } = await google(client);
     const { window } = ground.window({ user: serversSetting([server]), ...options });
     await window.ready;
-    window.editor.window.planPath(
-      download({
-        web: { client_id: idOf('web'), client_secret: secretOf('web'), redirect_uris: redirects },
-      }),
-    );
-    const adding = window.run('addGoogleClient', fromFile, forAll);
-    (await window.editor.window.message(kept)).close();
-    await adding;
+    await addClient(window, web(...redirects));
     return { window, taken, redirects };
   }
 
@@ -239,9 +207,7 @@ describe('an authorization server to which the user brings a client', () => {
     const { options } = await google();
     const { window } = ground.window({ ...options });
     await window.ready;
-    window.editor.window.planPath(
-      download({ web: { client_id: idOf('web'), redirect_uris: ['https://app.example.com/'] } }),
-    );
+    window.editor.window.planPath(downloaded(web('https://app.example.com/')));
     const adding = window.run('addGoogleClient', fromFile, forAll);
     // The editor's own sign-ins come back to 33418.
     const told = /add the redirect URI http:\/\/127\.0\.0\.1:27418\/callback to it/;

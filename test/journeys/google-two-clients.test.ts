@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { googleScope } from '../../src/google/scopes.js';
+import { addClient } from '../support/google/client-download.js';
 import { workspaceFile } from '../support/google/credential-files.js';
-import { googleClient } from '../support/google/google-clients.js';
+import { clientFile, googleClient } from '../support/google/google-clients.js';
 import { googleServers, googleWorld } from '../support/google/google-journeys.js';
 import { scratchFolder } from '../support/scratch-folder.js';
 import { useGround } from '../support/ground.js';
@@ -35,15 +36,7 @@ describe('an account that signs in with our client, and is imported from a progr
       { environment: { HOME: home } },
     );
     await window.ready;
-    const path = join(scratchFolder(), 'client_secret.json');
-    writeFileSync(
-      path,
-      JSON.stringify({ installed: { client_id: client.id, client_secret: client.secret } }),
-    );
-    window.editor.window.planPath(path);
-    const adding = window.run('addGoogleClient', /Choose the Downloaded File/, /Everybody/);
-    (await window.editor.window.message(/in the secret storage/)).close();
-    await adding;
+    await addClient(window, clientFile(client));
     await window.signIn(/gmail/);
     const [alice] = google.users;
     assert.ok(alice);

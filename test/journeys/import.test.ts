@@ -12,6 +12,7 @@ import { serversSetting, useGround, userOf } from '../support/ground.js';
 import { scratchFolder } from '../support/scratch-folder.js';
 
 const gmail = ['https://www.googleapis.com/auth/gmail.readonly'];
+const identity = ['openid', 'https://www.googleapis.com/auth/userinfo.email'];
 const found = /What Was Found on This Computer/;
 
 describe('“Import Credentials…”', () => {
@@ -41,28 +42,12 @@ describe('“Import Credentials…”', () => {
       environment: { HOME: home },
     };
 
-    /** What a sign-in of `name` has left in another profile, as google_workspace_mcp would have written it. */
-    async function tokensOf(name: string) {
-      const stores = new Stores();
-      const { window } = ground.window({ ...options, stores }, userOf(`${name}@example.com`));
-      await window.ready;
-      const path = join(scratchFolder(), 'client_secret.json');
-      writeFileSync(
-        path,
-        JSON.stringify({ installed: { client_id: client.id, client_secret: client.secret } }),
-      );
-      window.editor.window.planPath(path);
-      const adding = window.run('addGoogleClient', /Choose the Downloaded File/, /Everybody/);
-      (await window.editor.window.message(/in the secret storage/)).close();
-      await adding;
-      await window.signIn();
-      const [key = ''] = stores.credentialKeys;
-      const record = JSON.parse((await stores.secrets.get(key)) ?? '') as {
-        tokens: { accessToken: string; refreshToken: string; expiresAtMs: number };
-        scopes: string[];
-      };
-      await window.close();
-      return { ...record.tokens, scopes: record.scopes };
+    /** What a sign-in of `name` has left in google_workspace_mcp. */
+    async function tokensOf(name: string, scopes: readonly string[] = gmail) {
+      const user = google.users.find(({ email }) => email === `${name}@example.com`);
+      assert.ok(user);
+      const tokens = await google.signedInElsewhere(user, client, [...identity, ...scopes]);
+      return { ...tokens, scopes, expiresAtMs: Date.now() + 3_600_000 };
     }
     const write = (name: string, text: string): string => {
       const path = join(folder, name);
@@ -162,22 +147,9 @@ describe('“Import Credentials…”', () => {
 
   it('asks once which of several accounts a server is to use, and offers the others to choose without a browser', async () => {
     const pc = await computer();
-    const { google, client } = pc;
-    for (const user of google.users.slice(0, 2)) {
-      const tokens = await google.signedInElsewhere(user, client, [
-        'openid',
-        'https://www.googleapis.com/auth/userinfo.email',
-        ...gmail,
-      ]);
-      pc.write(
-        `${user.email}.json`,
-        workspaceFile(client, {
-          ...tokens,
-          scopes: gmail,
-          expiresAtMs: Date.now() - 60_000,
-          tokenUri: pc.tokenUri,
-        }),
-      );
+    for (const name of ['alice', 'bob']) {
+      const tokens = { ...(await pc.tokensOf(name)), expiresAtMs: Date.now() - 60_000 };
+      pc.write(`${name}@example.com.json`, fileOf(pc, tokens));
     }
     const { window } = ground.window(pc.options);
     await window.ready;
@@ -319,24 +291,13 @@ describe('“Import Credentials…”', () => {
 
   it('does not offer to delete a file that allows more than what is here', async () => {
     const pc = await computer();
-    const { google, client } = pc;
-    const [alice] = google.users;
-    assert.ok(alice);
-    const identity = ['openid', 'https://www.googleapis.com/auth/userinfo.email'];
-    const wider = [...gmail, 'https://www.googleapis.com/auth/drive'];
-    const file = (
-      tokens: { accessToken: string; refreshToken: string },
-      scopes: string[],
-      expiresAtMs: number,
-    ) => workspaceFile(client, { ...tokens, scopes, expiresAtMs, tokenUri: pc.tokenUri });
-    const narrow = await google.signedInElsewhere(alice, client, [...identity, ...gmail]);
-    const path = pc.write('alice@example.com.json', file(narrow, gmail, Date.now() + 3_600_000));
+    const path = pc.write('alice@example.com.json', fileOf(pc, await pc.tokensOf('alice')));
     const { window } = ground.window(pc.options);
     const first = importing(window, /alice/);
     (await window.editor.window.message(/alice@example\.com is imported/)).close();
     await first;
-    const wide = await google.signedInElsewhere(alice, client, [...identity, ...wider]);
-    pc.write('alice@example.com.json', file(wide, wider, 1_000));
+    const wider = await pc.tokensOf('alice', [...gmail, 'https://www.googleapis.com/auth/drive']);
+    pc.write('alice@example.com.json', fileOf(pc, { ...wider, expiresAtMs: 1_000 }));
     const second = importing(window, /alice/);
     const told = await window.editor.window.message(
       /allows less than the file “alice@example\.com”, which stays/,
@@ -444,11 +405,7 @@ describe('tokens of mcp-remote', () => {
     const { window: source } = await open({ mine: { server: mine } }, { own: [], stores });
     source.editor.window.planModal(/^Send tokens/, 'Allow');
     await source.signIn();
-    const [key = ''] = stores.credentialKeys;
-    const { tokens, scopes } = JSON.parse((await stores.secrets.get(key)) ?? '') as {
-      tokens: { accessToken: string; refreshToken: string; expiresAtMs: number };
-      scopes: string[];
-    };
+    const { tokens, scopes } = await recordOf(source);
     await source.close();
     const home = scratchFolder();
     writeRemote(home, mine.url, {

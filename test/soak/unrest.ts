@@ -1,6 +1,6 @@
 import { anyWindow, type Seat } from './seat.js';
 import type { User } from './user.js';
-import { troubles, type World } from './world.js';
+import { noFaults, troubles, type World } from './world.js';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -106,17 +106,7 @@ export class Unrest {
     const { world, seats, user } = this.parts;
     const { faults } = world;
     user.isCalm = true;
-    Object.assign(faults, {
-      isOffline: false,
-      isKnownToBeOffline: false,
-      secretsFail: false,
-      journalWritesFail: false,
-      journalReadsFail: false,
-      storageFailsNextForMs: 0,
-      lostAnswers: 0,
-      lostNews: 0,
-      slowRequests: 0,
-    });
+    Object.assign(faults, noFaults);
     faults.troubles.clear();
     world.clockIsAheadMs = 0;
     for (const { window } of seats) {

@@ -33,6 +33,19 @@ export interface Faults {
   readonly troubles: Map<Issuer, Trouble>;
 }
 
+/** Everything works, and no issuer is in trouble. */
+export const noFaults: Readonly<Omit<Faults, 'troubles'>> = {
+  isOffline: false,
+  isKnownToBeOffline: false,
+  secretsFail: false,
+  journalWritesFail: false,
+  journalReadsFail: false,
+  storageFailsNextForMs: 0,
+  lostAnswers: 0,
+  slowRequests: 0,
+  lostNews: 0,
+};
+
 /** One server of the user, with the account that it is used with. */
 export interface Place {
   readonly id: string;
@@ -92,18 +105,8 @@ export class World {
   readonly secrets: DesktopSecrets;
   readonly memento = new FakeMemento();
   readonly ledgers = { sessions: new MemoryLedger(), bindings: new MemoryLedger() };
-  readonly faults: Faults = {
-    isOffline: false,
-    isKnownToBeOffline: false,
-    secretsFail: false,
-    journalWritesFail: false,
-    journalReadsFail: false,
-    storageFailsNextForMs: 0,
-    lostAnswers: 0,
-    lostNews: 0,
-    slowRequests: 0.01,
-    troubles: new Map(),
-  };
+  /** On any day some requests are slow; at the end none is, since each call must then be answered in time. */
+  readonly faults: Faults = { ...noFaults, slowRequests: 0.01, troubles: new Map() };
   readonly issuers: Issuer[] = [];
   readonly places: readonly Place[];
   readonly judge: Judge;

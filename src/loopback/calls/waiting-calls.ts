@@ -40,7 +40,7 @@ export class WaitingCalls {
     if (calls === undefined || whole === undefined || whole.length > cancellationLimitBytes) return false;
     if (!whole.includes(mark)) return false;
     const messages = [parseMessages(whole) ?? []].flat() as readonly Message[];
-    // Clients without a session may have calls of the same name; one too many can be made again.
+    // Without a session, calls of the same id by clients with one `User-Agent` all end; they can be made again.
     const named = messages.map(({ method, params }) =>
       method === 'notifications/cancelled'
         ? [...calls].filter((call) => call.cancel(session, client, recordOf(params)['requestId']))

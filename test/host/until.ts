@@ -1,5 +1,12 @@
 const pauseMs = 50;
 
+/** Whether the editor did in time what was waited for. */
+export const isDone = (waited: Promise<void>): Promise<boolean> =>
+  waited.then(
+    () => true,
+    () => false,
+  );
+
 /**
  * Looks again and again until `look` returns something other than `undefined` or `false`, and returns that.
  * @param what - completes the sentence "There was no …" of the error

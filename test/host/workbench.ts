@@ -1,7 +1,7 @@
 import { basename, dirname, join, sep } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { cacheDir } from './provision.js';
-import { until } from './until.js';
+import { isDone, until } from './until.js';
 import {
   readNotifications,
   readStatusBarItems,
@@ -52,9 +52,14 @@ export class Workbench {
     await this.#quickInput.locator('input[type=text]').first().fill(text);
   }
 
+  /** Waits for a quick pick with an item whose label begins with `label`. */
+  async quickPickWith(label: string): Promise<Locator> {
+    return this.#row((name) => name.startsWith(label), label);
+  }
+
   /** Chooses the item of the open quick pick whose label begins with `label`. */
   async pickQuickPick(label: string): Promise<void> {
-    await (await this.#row((name) => name.startsWith(label), label)).click();
+    await (await this.quickPickWith(label)).click();
   }
 
   /** The text that was copied last. */
@@ -287,10 +292,3 @@ export class Workbench {
 
 /** An icon before a label is read aloud by its name, with two spaces after it. */
 const withoutIcon = (label: string) => label.replace(/^[a-z-]+ {2}/, '');
-
-/** Whether the editor did in time what was waited for. */
-const isDone = (waited: Promise<void>) =>
-  waited.then(
-    () => true,
-    () => false,
-  );

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { alice } from '../../support/test-users.js';
 import { Ground } from '../ground.js';
+import { imageInWebview } from '../pictures.js';
 
 describe('a newcomer', () => {
   const ground = new Ground();
@@ -57,6 +58,7 @@ describe('a newcomer', () => {
           .locator(`[data-done-step-id$="#${step}"][aria-checked="${isTicked}"]`)
           .first()
           .waitFor();
+      await imageInWebview(editor.page, 'On Google’s page Clients', kind);
       await editor.screenshot(`walkthrough-${kind}`);
     }
   });

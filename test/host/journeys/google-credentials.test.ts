@@ -89,8 +89,10 @@ describe('Google credentials that need no browser', () => {
     it('are offered with a reason for each that cannot be imported, and imported as whom they say', async () => {
       const { editor } = ground;
       await editor.runCommand('MCP Credentials: Import Credentials…');
+      await editor.quickPickWith('What Was Found');
       await editor.screenshot('google-import-where');
       await editor.pickQuickPick('What Was Found');
+      await editor.quickPickWith('ada@example.com');
       await editor.screenshot('google-import-which');
       for (const [name, why] of [
         ['cut', /damaged: it is not JSON/],
@@ -133,8 +135,8 @@ describe('Google credentials that need no browser', () => {
     it('serve a server at once, and can be deleted after a look at what it will be', async () => {
       const { editor } = ground;
       await editor.clickNotification('Imported:', 'Delete the Files…');
+      const dialog = await until('dialog', async () => (await editor.dialogs())[0]);
       await editor.screenshot('google-import-deletion');
-      const [dialog = ''] = await editor.dialogs();
       for (const { email } of people) assert.ok(dialog.includes(email), email);
       await editor.clickDialog('Delete 7 Files');
       await editor.notification('deleted', 60_000);

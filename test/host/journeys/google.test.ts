@@ -38,14 +38,18 @@ describe('an everyday life with Google’s hosted servers', () => {
     const file = join(editor.home.root, 'client_secret.json');
     writeFileSync(file, clientFile(client));
     await editor.runCommand('MCP Credentials: Add Server…');
+    await editor.quickPickWith('Gmail');
     await editor.screenshot('google-add-server');
     await editor.pickQuickPick('Gmail');
+    await editor.quickPickWith('Read and Change');
     await editor.screenshot('google-add-how-far');
     await editor.pickQuickPick('Read and Change');
+    await editor.quickPickWith('Choose the Downloaded File');
     await editor.screenshot('google-add-client');
     await editor.pickQuickPick('Choose the Downloaded File');
     await editor.inputBox(/client_secret/);
     await editor.chooseFile(file);
+    await editor.quickPickWith('Everybody');
     await editor.screenshot('google-client-for-whom');
     await editor.pickQuickPick('Everybody');
     assert.match(
@@ -83,6 +87,7 @@ describe('an everyday life with Google’s hosted servers', () => {
   it('refuses another person than the one who was asked for, and keeps what there is', async () => {
     const { editor } = ground;
     await editor.runCommand('MCP Credentials: Sign In…');
+    await editor.quickPickWith('drive');
     await editor.screenshot('google-sign-in-which');
     await editor.pickQuickPick('drive');
     await editor.pickQuickPick('Again as alice@example.com');

@@ -215,6 +215,8 @@ export class Workbench {
   /** Takes a picture of the window and returns its path, `.vscode-test/screenshots/<name>.png`. */
   async screenshot(name: string): Promise<string> {
     const path = join(screenshotsDir, `${name.replace(/[^\w.-]+/g, '-')}.png`);
+    // Where it has pressed something, something else may be now, and looks as if it were meant.
+    await this.page.mouse.move(1, 1);
     await this.page.screenshot({ path });
     return path;
   }

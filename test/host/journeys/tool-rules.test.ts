@@ -30,7 +30,6 @@ describe('a tool rule that asks', () => {
   /** Looking behind the bell hides a toast, so the picture comes first. */
   const picture = async (name: string) => {
     await ground.editor.page.locator('.notification-toast:visible', { hasText: question }).waitFor();
-    await ground.editor.page.mouse.move(1, 1);
     await ground.editor.screenshot(`tool-rule-${name}`);
   };
 

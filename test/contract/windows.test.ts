@@ -6,7 +6,7 @@ import type { ServerId } from '../../src/core/server.js';
 import type { VSCode } from '../../src/vscode/editor/api.js';
 import { failureText } from '../../src/vscode/texts/failure-texts.js';
 import { translate } from '../support/editor-values.js';
-import { WindowCrowd } from '../support/window-crowd.js';
+import { fates, WindowCrowd } from '../support/window-crowd.js';
 
 const limitMs = 120_000;
 const windowCount = 8;
@@ -43,25 +43,12 @@ describe('windows that are processes, and a real authorization server', () => {
     assert.equal(readdirSync(join(crowd.folder, 'journal')).length, 2);
   }).timeout(limitMs);
 
-  /** Whether the grant outlives a window that is killed at this step of a renewal. */
-  const steps: Record<string, 'kept' | 'lost'> = {
-    'lease-taken': 'kept',
-    'note-begins': 'kept',
-    'note-written': 'kept',
-    'request-leaves': 'kept',
-    'request-sent': 'lost',
-    'answer-arrived': 'lost',
-    'journal-write-begins': 'lost',
-    'journal-written': 'kept',
-    'lease-given-back': 'kept',
-  };
-
   it('outlive one that is killed at any step of a renewal; what only it knew is told as such', async () => {
     const survivors = await crowd.open(2);
     await crowd.signIn();
     await Promise.all(survivors.map((window) => window.says(/^ready$/)));
     const lost: string[] = [];
-    for (const [step, fate] of Object.entries(steps)) {
+    for (const [step, fate] of Object.entries(fates)) {
       const before = counts();
       const [dying] = await crowd.open(1);
       assert.ok(dying !== undefined);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { googleScope } from '../../src/google/scopes.js';
+import type { BrokerWindow, McpConnection } from '../support/broker-window.js';
 import { authorizedUserFile, externalAccountFile } from '../support/google/credential-files.js';
 import { googleClient, type GoogleClient } from '../support/google/google-clients.js';
 import { googleWorld } from '../support/google/google-journeys.js';
@@ -28,24 +29,41 @@ describe('a server that uses what gcloud has signed in', () => {
     const path = join(scratchFolder(), 'adc.json');
     const server = await made.hosted('data', [bigQuery]);
     const auth = { grant: { type: 'google', credentials: path }, scopes: [bigQuery] };
-    /** As `gcloud auth application-default login` does. */
-    const logIn = async (user: TestUser) => {
+    /** As `gcloud auth application-default login` does. @returns the refresh token in the file */
+    const logIn = async (
+      user: TestUser,
+      { file = path, quotaProject }: { file?: string; quotaProject?: string } = {},
+    ): Promise<string> => {
       const scopes = ['openid', googleScope('userinfo.email'), bigQuery];
       const { refreshToken } = await made.google.signedInElsewhere(user, gcloud, scopes);
-      writeFileSync(path, authorizedUserFile(gcloud, refreshToken));
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, authorizedUserFile(gcloud, refreshToken, quotaProject));
+      return refreshToken;
     };
-    return { ...made, path, logIn, data: { server, auth } };
+    /** Until the token of every account has ended. */
+    const outlive = ({ clock }: BrokerWindow) => {
+      clock.leap(2 * hourMs);
+      made.google.advanceClock(2 * hourMs);
+    };
+    /** The next call after the token has ended waits for the user, in vain. @returns what they are asked */
+    const waitsInVain = async (window: BrokerWindow, { call }: McpConnection, text: RegExp) => {
+      outlive(window);
+      const waiting = call('whoami').catch((error: unknown) => String(error));
+      const notice = await window.editor.window.message(text);
+      await window.waiting(1);
+      window.clock.leap(300_000);
+      assert.match(await waiting, text);
+      return notice.text;
+    };
+    return { ...made, path, logIn, outlive, waitsInVain, data: { server, auth } };
   }
 
   it('uses them after an import that names the server, where they lie and wherever that is', async () => {
-    const { google, hosted, window: open } = await world();
+    const { google, hosted, window: open, logIn } = await world();
     const home = scratchFolder();
     const usual = join(home, '.config', 'gcloud', 'application_default_credentials.json');
     const key = join(home, 'robot.json');
-    const scopes = ['openid', googleScope('userinfo.email'), bigQuery];
-    const { refreshToken } = await google.signedInElsewhere(alice, gcloud, scopes);
-    mkdirSync(dirname(usual), { recursive: true });
-    writeFileSync(usual, authorizedUserFile(gcloud, refreshToken, 'ours-1'));
+    const refreshToken = await logIn(alice, { file: usual, quotaProject: 'ours-1' });
     writeFileSync(key, google.addServiceAccount('robot').keyFile);
     const auth = { scopes: [bigQuery] };
     const tables = await hosted('tables', [bigQuery]);
@@ -82,10 +100,8 @@ describe('a server that uses what gcloud has signed in', () => {
   });
 
   it('charges the project that the login names, unless the settings name another', async () => {
-    const { google, hosted, window: open, path } = await world();
-    const scopes = ['openid', googleScope('userinfo.email'), bigQuery];
-    const { refreshToken } = await google.signedInElsewhere(alice, gcloud, scopes);
-    writeFileSync(path, authorizedUserFile(gcloud, refreshToken, 'of-the-file'));
+    const { hosted, window: open, logIn, path } = await world();
+    await logIn(alice, { quotaProject: 'of-the-file' });
     const table = (name: string) => hosted(name, [bigQuery], { quotaProjects: ['of-the-file', 'ours-1'] });
     const grant = { type: 'google', credentials: path };
     const servers = {
@@ -113,10 +129,8 @@ describe('a server that uses what gcloud has signed in', () => {
   });
 
   it('charges no project at an address that is not Google’s but the user’s alone', async () => {
-    const { google, hosted, window: open, path } = await world();
-    const scopes = ['openid', googleScope('userinfo.email'), bigQuery];
-    const { refreshToken } = await google.signedInElsewhere(alice, gcloud, scopes);
-    writeFileSync(path, authorizedUserFile(gcloud, refreshToken, 'of-the-file'));
+    const { hosted, window: open, logIn, path } = await world();
+    await logIn(alice, { quotaProject: 'of-the-file' });
     const theirs = await hosted('theirs', [bigQuery]);
     const auth = { grant: { type: 'google', credentials: path }, scopes: [bigQuery] };
     const { window } = await open({ theirs: { server: theirs, auth } }, { own: [] });
@@ -128,13 +142,10 @@ describe('a server that uses what gcloud has signed in', () => {
   });
 
   it('is not said to use a login that Google has refused, and the step that helps is named', async () => {
-    const { google, hosted, window: open } = await world();
+    const { google, hosted, window: open, logIn } = await world();
     const home = scratchFolder();
-    const usual = join(home, '.config', 'gcloud', 'application_default_credentials.json');
-    mkdirSync(dirname(usual), { recursive: true });
-    const { refreshToken } = await google.signedInElsewhere(alice, gcloud, ['openid', bigQuery]);
+    await logIn(alice, { file: join(home, '.config', 'gcloud', 'application_default_credentials.json') });
     await google.revokeAccess(alice.subject);
-    writeFileSync(usual, authorizedUserFile(gcloud, refreshToken));
     const tables = { server: await hosted('tables', [bigQuery]), auth: { scopes: [bigQuery] } };
     const { window } = await open({ tables }, { environment: { HOME: home } });
     await window.ready;
@@ -156,50 +167,36 @@ describe('a server that uses what gcloud has signed in', () => {
   });
 
   it('says which login has died while it was in use, and what renews it', async () => {
-    const { google, window: open, logIn, data } = await world();
+    const { google, window: open, logIn, waitsInVain, data } = await world();
     await logIn(alice);
     const { window } = await open({ data });
     await window.ready;
-    const { call } = await window.connect('data');
-    await call('whoami');
+    const connection = await window.connect('data');
+    await connection.call('whoami');
     google.restrict(alice.subject, 'session-control');
-    window.clock.leap(2 * hourMs);
-    google.advanceClock(2 * hourMs);
-    const waiting = call('whoami').catch((error: unknown) => String(error));
     const text =
       /organization of alice@example\.com wants its people to sign in again.*“gcloud auth application-default login”/;
-    const notice = await window.editor.window.message(text);
-    assert.match(notice.text, /The MCP server “data” waits for it; then choose “Sign In”\./);
-    await window.waiting(1);
-    window.clock.leap(300_000);
-    assert.match(await waiting, text);
+    const asked = await waitsInVain(window, connection, text);
+    assert.match(asked, /The MCP server “data” waits for it; then choose “Sign In”\./);
   });
 
   const clients = { 'another client': googleClient(), 'another secret': { ...gcloud, secret: 'GOCSPX-new' } };
   for (const [name, client] of Object.entries(clients))
     it(`says that the login in the file was made with another client than it names: ${name}`, async () => {
-      const { google, window: open, path, data } = await world(client);
-      const scopes = ['openid', googleScope('userinfo.email'), bigQuery];
-      const { refreshToken } = await google.signedInElsewhere(alice, gcloud, scopes);
-      writeFileSync(path, authorizedUserFile(gcloud, refreshToken));
+      const { window: open, logIn, waitsInVain, path, data } = await world(client);
+      const refreshToken = await logIn(alice);
       const { window } = await open({ data });
       await window.ready;
-      const { call } = await window.connect('data');
-      await call('whoami');
+      const connection = await window.connect('data');
+      await connection.call('whoami');
       writeFileSync(path, authorizedUserFile(client, refreshToken));
-      window.clock.leap(2 * hourMs);
-      google.advanceClock(2 * hourMs);
-      const waiting = call('whoami').catch((error: unknown) => String(error));
       const text =
         /sign-in of alice@example\.com belongs to another client .* secret of the client was changed.*“gcloud auth application-default login”/;
-      const notice = await window.editor.window.message(text);
-      assert.match(notice.text, /The MCP server “data” waits for it; then choose “Sign In”\./);
-      await window.waiting(1);
-      window.clock.leap(300_000);
-      assert.match(await waiting, text);
+      const asked = await waitsInVain(window, connection, text);
+      assert.match(asked, /The MCP server “data” waits for it; then choose “Sign In”\./);
       writeFileSync(path, authorizedUserFile(gcloud, refreshToken));
       await window.run('signIn', /Again as/);
-      assert.match(await call('whoami'), /alice@example\.com/);
+      assert.match(await connection.call('whoami'), /alice@example\.com/);
     });
 
   it('leaves it to the others when one of them signs out', async () => {
@@ -218,15 +215,14 @@ describe('a server that uses what gcloud has signed in', () => {
   });
 
   it('leaves what the same person has granted in the browser', async () => {
-    const { google, hosted, window: open, logIn, data } = await world();
+    const { hosted, window: open, logIn, outlive, data } = await world();
     await logIn(alice);
     const { window } = await open({ gmail: { server: await hosted('gmail', [modify]) }, data });
     await window.ready;
     await window.signIn(/gmail/);
     assert.match(await (await window.connect('data')).call('whoami'), /alice@example\.com/);
     assert.equal(window.stores.credentialKeys.length, 2);
-    window.clock.leap(2 * hourMs);
-    google.advanceClock(2 * hourMs);
+    outlive(window);
     assert.match(await (await window.connect('gmail')).call('whoami'), /alice@example\.com/);
     // Signing out of that names nobody who uses the other.
     const leaving = window.run('signOut', /gmail/, /Sign Out Here/);
@@ -237,33 +233,26 @@ describe('a server that uses what gcloud has signed in', () => {
   });
 
   it('lends nothing of somebody else who has logged in meanwhile, and says who is missing', async () => {
-    const { google, window: open, logIn, data } = await world();
+    const { window: open, logIn, waitsInVain, data } = await world();
     await logIn(alice);
     const { window } = await open({ data });
     await window.ready;
-    const { call } = await window.connect('data');
-    assert.match(await call('whoami'), /alice@example\.com/);
+    const connection = await window.connect('data');
+    assert.match(await connection.call('whoami'), /alice@example\.com/);
     await logIn(bob);
-    window.clock.leap(2 * hourMs);
-    google.advanceClock(2 * hourMs);
-    const waiting = call('whoami').catch((error: unknown) => String(error));
     const text = /Somebody other than alice@example\.com is logged in now in the credentials file/;
-    await window.editor.window.message(text);
-    await window.waiting(1);
-    window.clock.leap(300_000);
-    assert.match(await waiting, text);
+    await waitsInVain(window, connection, text);
     assert.ok(data.server.requests.every(({ email }) => email !== bob.email));
   });
 
   it('goes on when the same person has logged in anew', async () => {
-    const { google, window: open, logIn, data } = await world();
+    const { window: open, logIn, outlive, data } = await world();
     await logIn(alice);
     const { window } = await open({ data });
     await window.ready;
     const { call } = await window.connect('data');
     await logIn(alice);
-    window.clock.leap(2 * hourMs);
-    google.advanceClock(2 * hourMs);
+    outlive(window);
     assert.match(await call('whoami'), /alice@example\.com/);
   });
 });

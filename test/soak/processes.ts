@@ -1,5 +1,5 @@
 import type { Child } from '../support/child-process.js';
-import { WindowCrowd } from '../support/window-crowd.js';
+import { fates, WindowCrowd } from '../support/window-crowd.js';
 import { Dice } from './dice.js';
 
 const windowCount = 8;
@@ -7,18 +7,6 @@ const windowCount = 8;
 /** How many of the rounds a window does not outlive. */
 const killShare = 1 / 3;
 
-/** Every step of a renewal, and whether the grant outlives a window that is killed there. */
-const fates = {
-  'lease-taken': 'kept',
-  'note-begins': 'kept',
-  'note-written': 'kept',
-  'request-leaves': 'kept',
-  'request-sent': 'lost',
-  'answer-arrived': 'lost',
-  'journal-write-begins': 'lost',
-  'journal-written': 'kept',
-  'lease-given-back': 'kept',
-} as const;
 const steps = Object.keys(fates) as readonly (keyof typeof fates)[];
 
 /**

@@ -124,17 +124,7 @@ export class RememberedRig extends ProxyRig {
   }
 
   signOut(): void {
-    const waiting: (() => void)[] = [];
-    this.tokens.answers = [nobody];
-    this.tokens.signIn = (signal) =>
-      new Promise((resolve, reject) => {
-        waiting.push(resolve);
-        signal.addEventListener('abort', () => reject(signal.reason as Error));
-      });
-    this.signIn = () => {
-      this.tokens.answers = ['token-2'];
-      for (const go of waiting.splice(0)) go();
-    };
+    this.signIn = this.tokens.signOut(nobody);
   }
 
   /** A session that begins while nobody is signed in. @returns the headers of its requests */

@@ -82,6 +82,24 @@ export class TokensOnTable implements TokenSource {
     this.#sessions.delete(session);
   }
 
+  /**
+   * Lends nothing until the user signs in, for whom calls wait.
+   * @returns what signs them in; `token-2` is lent from then on
+   */
+  signOut(because: BrokerError): () => void {
+    const waiting: (() => void)[] = [];
+    this.answers = [because];
+    this.signIn = (signal) =>
+      new Promise((resolve, reject) => {
+        waiting.push(resolve);
+        signal.addEventListener('abort', () => reject(signal.reason as Error));
+      });
+    return () => {
+      this.answers = ['token-2'];
+      for (const go of waiting.splice(0)) go();
+    };
+  }
+
   #lend(what: string): Promise<LentToken> {
     this.asked.push(what);
     const answer = this.answers.length > 1 ? this.answers.shift() : this.answers[0];

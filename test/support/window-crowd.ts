@@ -8,6 +8,19 @@ import { startMcpServer, type TestMcpServer } from './mcp-server.js';
 import { processBroker, sharedParts } from './process-window.js';
 import { scratchFolder } from './scratch-folder.js';
 
+/** Every step of a renewal, and whether the grant outlives a window that is killed there. */
+export const fates = {
+  'lease-taken': 'kept',
+  'note-begins': 'kept',
+  'note-written': 'kept',
+  'request-leaves': 'kept',
+  'request-sent': 'lost',
+  'answer-arrived': 'lost',
+  'journal-write-begins': 'lost',
+  'journal-written': 'kept',
+  'lease-given-back': 'kept',
+} as const;
+
 /** Longer than a token is used, so that it has ended for every window. */
 const pastTheEndMs = 61_000;
 

@@ -13,17 +13,7 @@ describe('a call that waits for the user', () => {
   let signIn: () => void;
 
   beforeEach(() => {
-    const waiting: (() => void)[] = [];
-    signIn = () => {
-      rig.tokens.answers = ['token-2'];
-      for (const go of waiting.splice(0)) go();
-    };
-    rig.tokens.answers = [refused];
-    rig.tokens.signIn = (signal) =>
-      new Promise((resolve, reject) => {
-        waiting.push(resolve);
-        signal.addEventListener('abort', () => reject(signal.reason as Error));
-      });
+    signIn = rig.tokens.signOut(refused);
   });
 
   const text = async (answer: IncomingMessage) => (await answer.toArray()).join('');

@@ -7,6 +7,7 @@ import type { LentToken } from '../../../src/core/token-source.js';
 import { errorIn, ProxyRig, settled, toolCall, useProxy } from '../../support/proxy-rig.js';
 import { accept, useRemembered } from '../../support/remembered-rig.js';
 
+const refused = new BrokerError('grant_refused', 'Dead.');
 const cancelling = (requestId: unknown) => ({
   jsonrpc: '2.0',
   method: 'notifications/cancelled',
@@ -26,17 +27,7 @@ describe('a call that waits for the user', () => {
   let signIn: () => void;
 
   beforeEach(() => {
-    const waiting: (() => void)[] = [];
-    signIn = () => {
-      rig.tokens.answers = ['token-2'];
-      for (const go of waiting.splice(0)) go();
-    };
-    rig.tokens.answers = [new BrokerError('grant_refused', 'Dead.')];
-    rig.tokens.signIn = (signal) =>
-      new Promise((resolve, reject) => {
-        waiting.push(resolve);
-        signal.addEventListener('abort', () => reject(signal.reason as Error));
-      });
+    signIn = rig.tokens.signOut(refused);
   });
 
   /** Until so many wait. */
@@ -125,7 +116,7 @@ describe('a call that waits for the user', () => {
   });
 
   it('is not sent again when it is cancelled after the server has refused the token', async () => {
-    rig.tokens.answers = ['token-1', new BrokerError('grant_refused', 'Dead.')];
+    rig.tokens.answers = ['token-1', refused];
     rig.handle = (_req, res) => void res.writeHead(401).end();
     const waiting = rig.send(...call(1));
     await waits(1);
@@ -409,17 +400,10 @@ describe('a call of the transport before Streamable HTTP', () => {
           .on('error', reject)
           .end(JSON.stringify(body));
       });
-    rig.tokens.answers = [new BrokerError('grant_refused', 'Dead.')];
-    let signIn: () => void = () => undefined;
-    rig.tokens.signIn = (signal) =>
-      new Promise((resolve, reject) => {
-        signIn = resolve;
-        signal.addEventListener('abort', () => reject(signal.reason as Error));
-      });
+    const signIn = rig.tokens.signOut(refused);
     const waiting = post(toolCall);
     await settled(() => rig.tokens.asked.some((line) => line.startsWith('signedIn')));
     assert.equal(await post(cancelling(1)), 202);
-    rig.tokens.answers = ['token-2'];
     signIn();
     assert.equal(await waiting, 202);
     assert.deepEqual(

@@ -1,39 +1,37 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, request, type ClientRequest, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { request, type IncomingMessage } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { readBody, type Body } from '../../../src/loopback/http/body.js';
+import { listen, type Listener } from '../../support/listener.js';
 
 const limitBytes = 65_536;
 
 describe('a request body', () => {
-  let server: Server;
-  let port: number;
+  let listener: Listener;
   let handle: (req: IncomingMessage) => void;
 
   before(async () => {
-    server = createServer((req, res) => {
+    listener = await listen('127.0.0.1');
+    listener.serve((req, res) => {
       handle(req);
       req.on('close', () => res.destroy());
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    ({ port } = server.address() as AddressInfo);
   });
-  after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
+  after(() => listener.close());
 
-  function post(): { outgoing: ClientRequest; body: Promise<Body> } {
+  function post() {
+    let arrive: () => void;
+    const arrived = new Promise<void>((resolve) => (arrive = resolve));
     const body = new Promise<Body>((resolve, reject) => {
-      handle = (req) => void readBody(req, limitBytes).then(resolve, reject);
+      handle = (req) => {
+        arrive();
+        void readBody(req, limitBytes).then(resolve, reject);
+      };
     });
-    const outgoing = request({ port, host: '127.0.0.1', method: 'POST', agent: false });
+    const outgoing = request(listener.origin, { method: 'POST', agent: false });
     outgoing.on('error', () => undefined);
-    return { outgoing, body };
+    return { outgoing, arrived, body };
   }
 
   async function sent(body: Body): Promise<Buffer> {
@@ -77,10 +75,10 @@ describe('a request body', () => {
   });
 
   it('of a caller that hangs up is an error', async () => {
-    const { outgoing, body } = post();
+    const { outgoing, arrived, body } = post();
     outgoing.write('half');
     const failing = assert.rejects(body);
-    await once(server, 'request').catch(() => undefined);
+    await arrived;
     outgoing.destroy();
     await failing;
   });

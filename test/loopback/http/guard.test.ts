@@ -1,44 +1,39 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer, request, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { request, type IncomingMessage } from 'node:http';
 import { Secret } from '../../../src/core/secret.js';
 import { stampOfCapability, isAdmitted } from '../../../src/loopback/http/guard.js';
+import { listen, type Listener } from '../../support/listener.js';
 
 const capability = 'c'.repeat(43);
 const stamp = stampOfCapability(new Secret(capability));
 
 describe('the guard', () => {
-  let server: Server;
-  let port: number;
+  let listener: Listener;
+  let host: string;
   let judge: (req: IncomingMessage) => void;
 
   before(async () => {
-    server = createServer((req, res) => {
+    listener = await listen('127.0.0.1');
+    host = `127.0.0.1:${listener.port}`;
+    listener.serve((req, res) => {
       judge(req);
       res.end();
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    ({ port } = server.address() as AddressInfo);
   });
-  after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
+  after(() => listener.close());
 
   /** What the guard says of a request that has really been on a wire. */
   async function isIn(method: string, headers: Record<string, string | undefined>): Promise<boolean> {
     const admitted = new Promise<boolean>((resolve) => {
-      judge = (req) => resolve(isAdmitted(req, `127.0.0.1:${port}`, stamp));
+      judge = (req) => resolve(isAdmitted(req, host, stamp));
     });
     const all: Record<string, string | undefined> = {
-      host: `127.0.0.1:${port}`,
+      host,
       authorization: `Bearer ${capability}`,
       ...headers,
     };
     const sent = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
-    const outgoing = request({ port, host: '127.0.0.1', method, headers: sent, agent: false });
+    const outgoing = request(listener.origin, { method, headers: sent, agent: false });
     outgoing.on('error', () => undefined).end();
     return admitted;
   }

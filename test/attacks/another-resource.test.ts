@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { FormBrowser } from '../support/form-browser.js';
-import { serversSetting, useGround, userOf } from '../support/ground.js';
+import { failedSignIn, serversSetting, useGround, userOf } from '../support/ground.js';
 import { ping, rawRequest } from '../support/raw-request.js';
 import { until } from '../support/broker-window.js';
 
@@ -80,11 +80,8 @@ describe('a token', () => {
     thief.metadata = { resource: victim.url };
     const { window } = ground.window({ user: serversSetting([thief]), browse: undefined });
     await window.ready;
-    const run = window.run('signIn');
-    const failure = await window.editor.window.message(/publishes metadata for another resource/);
-    assert.ok(failure.text.includes(JSON.stringify(victim.url)), failure.text);
-    failure.close();
-    await run;
+    const text = await failedSignIn(window, /publishes metadata for another resource/);
+    assert.ok(text.includes(JSON.stringify(victim.url)), text);
     assert.deepEqual(issuer.events, []);
   });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { useGround, userOf } from '../support/ground.js';
+import { failedSignIn, useGround, userOf } from '../support/ground.js';
 import { rawRequest } from '../support/raw-request.js';
 
 describe('a redirect that another local process forges', () => {
@@ -65,9 +65,7 @@ describe('a redirect that another local process forges', () => {
       return browser.open(mine.href);
     }, userOf('bob'));
     await window.ready;
-    const run = window.run('signIn');
-    (await window.editor.window.message(/refused the sign-in/)).close();
-    await run;
+    await failedSignIn(window, /refused the sign-in/);
     assert.deepEqual(window.stores.credentialKeys, []);
     assert.equal(issuer.counts().codesExchanged, 0);
   });

@@ -3,7 +3,7 @@ import { googleScope } from '../../src/google/scopes.js';
 import { until } from '../support/broker-window.js';
 import { googleServers, googleWorld } from '../support/google/google-journeys.js';
 import { listen } from '../support/listener.js';
-import { useGround } from '../support/ground.js';
+import { failedSignIn, useGround } from '../support/ground.js';
 
 const modify = googleScope('gmail.modify');
 const folder = 'file:///home/alice/project';
@@ -31,9 +31,7 @@ describe('a token of Google’s, which anybody could use who gets it', () => {
       /^Send tokens of alice@example\.com to http:\/\/127\.0\.0\.1:\d+, /,
       undefined,
     );
-    const signIn = window.run('signIn', /evil/);
-    (await window.editor.window.message(/may not be sent to/)).close();
-    await signIn;
+    await failedSignIn(window, /may not be sent to/, /evil/);
     assert.ok(evil.requests.every(({ hasCredential }) => !hasCredential));
     assert.equal(window.editor.visits.length, 1);
   });
@@ -54,9 +52,7 @@ describe('a token of Google’s, which anybody could use who gets it', () => {
     window.editor.settings.set('user', 'mcpCredentials.servers', googleServers({ gmail: { server: evil } }));
     await until(() => /signed out/.test(window.editor.statusBar?.text ?? ''));
     window.editor.window.planModal(/^Send tokens/, undefined);
-    const signIn = window.run('signIn');
-    (await window.editor.window.message(/may not be sent to/)).close();
-    await signIn;
+    await failedSignIn(window, /may not be sent to/);
     window.clock.leap(300_000);
     await waiting;
     assert.ok(evil.requests.every(({ hasCredential }) => !hasCredential));
@@ -93,9 +89,7 @@ describe('a token of Google’s, which anybody could use who gets it', () => {
     browser.user = { username: 'bob@example.com', password: 'bob@example.com', decision: 'allow' };
     window.editor.window.planModal(/^Send tokens of bob@example\.com/, undefined);
     await window.ready;
-    const signIn = window.run('signIn', /With Another Account/);
-    (await window.editor.window.message(/The tokens of bob@example\.com may not be sent to/)).close();
-    await signIn;
+    await failedSignIn(window, /The tokens of bob@example\.com may not be sent to/, /With Another Account/);
     assert.equal(window.stores.credentialKeys.length, 1);
     assert.deepEqual([...new Set(mine.requests.map(({ email }) => email))], [undefined]);
   });
@@ -131,9 +125,7 @@ describe('a token of Google’s, which anybody could use who gets it', () => {
     assert.equal(sent(), before, 'Nothing is sent after that.');
     assert.match(await (await window.connect('gmail')).call('whoami'), /alice@example\.com/);
     window.editor.window.planModal(/^Send tokens of alice@example\.com/, undefined);
-    const signIn = window.run('signIn', /mine/);
-    (await window.editor.window.message(/may not be sent to/)).close();
-    await signIn;
+    await failedSignIn(window, /may not be sent to/, /mine/);
     assert.equal(sent(), before);
   });
 
@@ -148,9 +140,7 @@ describe('a token of Google’s, which anybody could use who gets it', () => {
     (await window.editor.window.message(/Signed out alice/)).close();
     await signOut;
     window.editor.window.planModal(/^Send tokens/, undefined);
-    const signIn = window.run('signIn');
-    (await window.editor.window.message(/may not be sent to/)).close();
-    await signIn;
+    await failedSignIn(window, /may not be sent to/);
     assert.equal(window.editor.window.modals.length, 2);
   });
 

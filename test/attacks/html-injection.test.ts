@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { refusingRedirect, serversSetting, useGround, userOf } from '../support/ground.js';
+import { failedSignIn, refusingRedirect, serversSetting, useGround, userOf } from '../support/ground.js';
 
 const script = '<script>alert(1)</script><img src=x onerror="alert(2)">';
 
@@ -23,9 +23,7 @@ describe('HTML in what a server says', () => {
       browser.open(refusingRedirect(issuer, url, refusal)),
     );
     await window.ready;
-    const run = window.run('signIn');
-    (await window.editor.window.message(/refused the sign-in/)).close();
-    await run;
+    await failedSignIn(window, /refused the sign-in/);
     const { text } = (await window.editor.visits[0]) ?? { text: '' };
     assert.match(text, /You are not signed in/);
     assert.doesNotMatch(text, /<script|<img/);

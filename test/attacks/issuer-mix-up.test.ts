@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { TestAuthorizationServer } from '../support/authorization-server.js';
-import { serversSetting, useGround, userOf } from '../support/ground.js';
+import { failedSignIn, serversSetting, useGround, userOf } from '../support/ground.js';
 
 type Change = (parameters: URLSearchParams, issuer: TestAuthorizationServer) => void;
 
@@ -82,9 +82,7 @@ describe('an answer of another issuer than the one that was asked (mix-up, RFC 9
     resource.metadata = { authorization_servers: [copycat.issuer] };
     const { window } = ground.window({ user: serversSetting([resource]), browse: undefined });
     await window.ready;
-    const run = window.run('signIn');
-    (await window.editor.window.message(/claims to be another one, so nothing was sent to it/)).close();
-    await run;
+    await failedSignIn(window, /claims to be another one, so nothing was sent to it/);
     assert.equal(honest.counts().authorizationRequests, 0);
   });
 
@@ -96,13 +94,7 @@ describe('an answer of another issuer than the one that was asked (mix-up, RFC 9
       browse: undefined,
     });
     await window.ready;
-    const run = window.run('signIn');
-    (
-      await window.editor.window.message(
-        /does not use the authorization server .*; it names .*Correct "auth\.issuer"/,
-      )
-    ).close();
-    await run;
+    await failedSignIn(window, /does not use the authorization server .*; it names .*Correct "auth\.issuer"/);
     assert.deepEqual([...named.events, ...other.events], []);
   });
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { authorizationServerWith } from '../support/changed-metadata.js';
-import { serversSetting, useGround } from '../support/ground.js';
+import { failedSignIn, serversSetting, useGround } from '../support/ground.js';
 import { listen } from '../support/listener.js';
 import { ping, rawRequest } from '../support/raw-request.js';
 
@@ -56,9 +56,7 @@ describe('an authorization server that sends us elsewhere', () => {
       const { window } = ground.window({ user: serversSetting([await ground.server(issuer)]) });
       await window.ready;
       issuer.failNext('token', { status, headers: { location: `${origin}/token` } });
-      const run = window.run('signIn');
-      (await window.editor.window.message(/does not answer/)).close();
-      await run;
+      await failedSignIn(window, /does not answer/);
       assert.deepEqual([asked, window.stores.credentialKeys], [[], []]);
     });
 

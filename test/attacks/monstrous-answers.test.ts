@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { serversSetting, useGround } from '../support/ground.js';
+import { failedSignIn, serversSetting, useGround } from '../support/ground.js';
 import { ScriptedResource } from '../support/scripted-resource.js';
 
 type Answer = (req: IncomingMessage, res: ServerResponse) => void;
@@ -61,12 +61,9 @@ describe('an answer that is a monster', () => {
   async function failsIn(resource: Pick<ScriptedResource, 'name' | 'url' | 'authorized'>) {
     const { window } = ground.window({ user: serversSetting([resource]), browse: undefined });
     await window.ready;
-    const run = window.run('signIn');
-    const failure = await window.editor.window.message(/./);
-    assert.doesNotMatch(failure.text, /failed unexpectedly/);
-    assert.ok(failure.text.length < 600, failure.text.slice(0, 1_000));
-    failure.close();
-    await run;
+    const text = await failedSignIn(window, /./);
+    assert.doesNotMatch(text, /failed unexpectedly/);
+    assert.ok(text.length < 600, text.slice(0, 1_000));
     assert.deepEqual([window.editor.opened, window.stores.credentialKeys, resource.authorized], [[], [], []]);
     assert.equal(({} as { issuer?: unknown }).issuer, undefined);
   }
@@ -104,10 +101,7 @@ describe('an answer that is a monster', () => {
     ];
     for (const body of bodies) {
       issuer.failNext('token', { status: 200, headers: json, body });
-      const run = window.run('signIn');
-      const failure = await window.editor.window.message(/does not answer|cannot be used/);
-      failure.close();
-      await run;
+      await failedSignIn(window, /does not answer|cannot be used/);
     }
     assert.deepEqual(window.stores.credentialKeys, []);
   });

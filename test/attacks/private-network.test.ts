@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Web } from '../../src/node/web.js';
 import { authorizationServerWith } from '../support/changed-metadata.js';
-import { serversSetting, useGround } from '../support/ground.js';
+import { failedSignIn, serversSetting, useGround } from '../support/ground.js';
 import { listen } from '../support/listener.js';
 import { outside, scriptedLookup } from '../support/other-world.js';
 import type { ScriptedResource } from '../support/scripted-resource.js';
@@ -32,14 +32,11 @@ describe('a server that would lead the broker into a more private network than i
   ) {
     const { window } = ground.window({ user: serversSetting([resource], auth), browse: undefined, web });
     await window.ready;
-    const run = window.run('signIn');
-    const failure = await window.editor.window.message(expected);
-    failure.close();
-    await run;
+    const text = await failedSignIn(window, expected);
     assert.deepEqual(window.editor.opened, []);
     assert.deepEqual(window.stores.credentialKeys, []);
     assert.deepEqual(resource.authorized, []);
-    return failure.text;
+    return text;
   }
 
   const refused = /names the address .* more private network than its own, so it was not asked/;
@@ -96,9 +93,7 @@ describe('a server that would lead the broker into a more private network than i
       web: new Web(undefined, world),
     });
     await window.ready;
-    const run = window.run('signIn', /tickets/);
-    (await window.editor.window.message(refused)).close();
-    await run;
+    await failedSignIn(window, refused, /tickets/);
     assert.deepEqual(window.editor.opened, []);
     assert.equal(inside.counts().registrations, 0);
   });
@@ -115,9 +110,7 @@ describe('a server that would lead the broker into a more private network than i
     await window.ready;
     (await window.editor.window.message(/wants to use the MCP server/)).press('Allow');
     await window.offers('tickets');
-    const run = window.run('signIn');
-    (await window.editor.window.message(refused)).close();
-    await run;
+    await failedSignIn(window, refused);
     assert.deepEqual(inside.asked, []);
   });
 
@@ -135,9 +128,7 @@ describe('a server that would lead the broker into a more private network than i
         ...(!isLate && { browse: undefined }),
       });
       await window.ready;
-      const run = window.run('signIn');
-      (await window.editor.window.message(refused)).close();
-      await run;
+      await failedSignIn(window, refused);
       assert.deepEqual([inside.asked, window.stores.credentialKeys], [[], []]);
     });
   }

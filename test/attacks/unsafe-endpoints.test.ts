@@ -1,22 +1,19 @@
 import assert from 'node:assert/strict';
 import { authorizationServerWith } from '../support/changed-metadata.js';
-import { serversSetting, useGround } from '../support/ground.js';
+import { failedSignIn, serversSetting, useGround } from '../support/ground.js';
 
 describe('metadata that names an unsafe endpoint', () => {
   const ground = useGround();
 
-  async function failureOf(changes: Record<string, unknown>, expected: RegExp) {
+  async function refuses(changes: Record<string, unknown>, expected: RegExp) {
     const issuer = await ground.issuer({ extraRoutes: authorizationServerWith(changes) });
     const server = await ground.server(issuer);
     const { window } = ground.window({ user: serversSetting([server]), browse: undefined });
     await window.ready;
-    const run = window.run('signIn');
-    const failure = await window.editor.window.message(expected);
-    failure.close();
-    await run;
+    await failedSignIn(window, expected);
     assert.deepEqual(window.editor.opened, []);
     assert.deepEqual(window.stores.credentialKeys, []);
-    return { issuer, failure };
+    return issuer;
   }
 
   for (const endpoint of [
@@ -29,12 +26,12 @@ describe('metadata that names an unsafe endpoint', () => {
     'not a URL',
   ]) {
     it(`never opens ${endpoint}`, async () => {
-      await failureOf({ authorization_endpoint: endpoint }, /cannot be used as an address/);
+      await refuses({ authorization_endpoint: endpoint }, /cannot be used as an address/);
     });
   }
 
   it('sends nothing to a registration endpoint without encryption', async () => {
-    const { issuer } = await failureOf(
+    const issuer = await refuses(
       { registration_endpoint: 'http://login.example.com/reg' },
       /“http:\/\/login\.example\.com\/reg” cannot be used as an address: it is not encrypted/,
     );
@@ -48,9 +45,7 @@ describe('metadata that names an unsafe endpoint', () => {
     const server = await ground.server(issuer);
     const { window } = ground.window({ user: serversSetting([server]) });
     await window.ready;
-    const run = window.run('signIn');
-    (await window.editor.window.message(/cannot be used as an address: it is not encrypted/)).close();
-    await run;
+    await failedSignIn(window, /cannot be used as an address: it is not encrypted/);
     assert.deepEqual(window.stores.credentialKeys, []);
   });
 
@@ -60,11 +55,7 @@ describe('metadata that names an unsafe endpoint', () => {
     resource.metadata = { authorization_servers: ['http://login.example.com'] };
     const { window } = ground.window({ user: serversSetting([resource]), browse: undefined });
     await window.ready;
-    const run = window.run('signIn');
-    (
-      await window.editor.window.message(/“http:\/\/login\.example\.com” cannot be used as an address/)
-    ).close();
-    await run;
+    await failedSignIn(window, /“http:\/\/login\.example\.com” cannot be used as an address/);
   });
 });
 
@@ -83,9 +74,7 @@ describe('a PKCE downgrade', () => {
       const server = await ground.server(issuer);
       const { window } = ground.window({ user: serversSetting([server]), browse: undefined });
       await window.ready;
-      const run = window.run('signIn');
-      (await window.editor.window.message(/does not say that it protects sign-ins with PKCE/)).close();
-      await run;
+      await failedSignIn(window, /does not say that it protects sign-ins with PKCE/);
       assert.equal(issuer.counts().authorizationRequests, 0);
     });
   }

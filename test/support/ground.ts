@@ -49,6 +49,24 @@ export function refusingRedirect(
   return redirect.href;
 }
 
+/**
+ * Signs in, which comes to nothing.
+ * @param expected - what the user is told, in a message that is closed then
+ * @param picks - what is to be chosen in the menus on the way
+ * @returns all that the message says
+ */
+export async function failedSignIn(
+  window: BrokerWindow,
+  expected: RegExp,
+  ...picks: readonly RegExp[]
+): Promise<string> {
+  const signIn = window.run('signIn', ...picks);
+  const failure = await window.editor.window.message(expected);
+  failure.close();
+  await signIn;
+  return failure.text;
+}
+
 /** Everything that a test starts, and its end: windows first, since they talk to the servers. */
 export class Ground {
   readonly #windows: BrokerWindow[] = [];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { googleEndpoints, type GoogleEndpoints } from '../../src/google/endpoints.js';
 import { Stores, type BrokerWindow } from '../support/broker-window.js';
 import { workspaceFile } from '../support/google/credential-files.js';
@@ -102,7 +102,8 @@ describe('“Import Credentials…”', () => {
     told.press('Delete the Files…');
     (await window.editor.window.message(/1 file is deleted/)).close();
     await work;
-    assert.equal(window.editor.window.modals[0]?.detail, `${dirname(good)}/\n• ${basename(good)}`);
+    const detail = `~/.google_workspace_mcp/credentials/\n• ${basename(good)}`;
+    assert.equal(window.editor.window.modals[0]?.detail, detail);
     assert.deepEqual([good, ghost, cut].map(existsSync), [false, true, true]);
 
     const { call } = await window.connect('gmail');
@@ -464,7 +465,7 @@ describe('tokens of mcp-remote', () => {
     await work;
     const names = files.map((path) => `• ${basename(path)}`);
     assert.deepEqual(window.editor.window.modals[0]?.detail.split('\n'), [
-      `${dirname(files[0] ?? '')}/`,
+      `~/${relative(home, dirname(files[0] ?? ''))}/`,
       ...names,
     ]);
     const { call } = await window.connect('tickets');

@@ -195,7 +195,7 @@ export class GoogleClients {
     const taken = others.some(({ isDefault }) => isDefault);
     await choose(vs, this.#title, l10n.t('Who signs in with it?'), [
       {
-        label: l10n.t('$(globe) Everybody for Whom No Other Client Is'),
+        label: others.length > 0 ? l10n.t('$(globe) Everybody Else') : l10n.t('$(globe) Everybody'),
         ...(taken && { description: l10n.t('takes the place of the one that is now') }),
         run: () => {
           answer = { emails: [], domains: [], isDefault: true };

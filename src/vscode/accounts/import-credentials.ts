@@ -232,13 +232,13 @@ export class ImportCredentials {
 
   /** A modal: it cannot be undone. It names every file, and no other is touched. */
   async #offerDeletion(files: readonly PlaintextFile[]): Promise<void> {
-    const { vs, foreign, log } = this.parts;
+    const { vs, foreign, log, homeFolder } = this.parts;
     const { l10n, window } = vs;
     const button = files.length === 1 ? l10n.t('Delete 1 File') : l10n.t('Delete {0} Files', files.length);
     const question = l10n.t(
       'Delete these files? The programs that they belong to will ask for a new sign-in.',
     );
-    const detail = filesText(files.map(({ path }) => path));
+    const detail = filesText(files.map(({ path }) => homePath(path, homeFolder)));
     if ((await window.showWarningMessage(question, { modal: true, detail }, button)) !== button) return;
     const left: string[] = [];
     let removed = 0;
@@ -246,7 +246,7 @@ export class ImportCredentials {
       const removal = await foreign.remove(file);
       log.info(`The file ${JSON.stringify(file.path)}: ${removal}.`);
       if (removal === 'removed' || removal === 'gone') removed += 1;
-      else left.push(`${file.path} ${removalText(l10n, removal)}.`);
+      else left.push(`${homePath(file.path, homeFolder)} ${removalText(l10n, removal)}.`);
     }
     if (left.length > 0) void window.showWarningMessage(unlinked(left.join(' ')));
     else void window.showInformationMessage(deletedText(l10n, removed));

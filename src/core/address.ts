@@ -12,6 +12,16 @@ export const isLoopback = ({ hostname }: URL): boolean => thisComputer.includes(
 /** What servers and proxies take for an address (RFC 9110 §4.1); an honest one needs much less. */
 const lengthLimit = 8_000;
 
+/** Why a text is not an address that the broker may talk to or open. */
+export type AddressFlaw =
+  | 'too-long'
+  | 'no-url'
+  | 'other-scheme'
+  | 'not-encrypted'
+  | 'carries-credentials'
+  | 'has-fragment'
+  | 'has-wildcard';
+
 /** What there is room for where somebody reads it. */
 const shownLimit = 500;
 
@@ -19,26 +29,26 @@ const shownLimit = 500;
  * Parses an address that the broker may talk to or open.
  * @returns the parsed URL: https, or http on this computer; no user name, password or fragment, and
  *   no wildcard for a host
- * @throws BrokerError `address_refused` with `details.address`, the beginning of the text without user name and password
+ * @throws BrokerError `address_refused` with `details.address`, the beginning of the text without user name and password,
+ *   and an `AddressFlaw` in `details.why`
  * @see MCP authorization, "Communication Security": all endpoints over HTTPS; RFC 8252 §8.3 for loopback
  */
 export function parseAddress(text: string): URL {
-  const refuse = (why: string) => {
+  const refuse = (why: AddressFlaw) => {
     const address = shown(text);
-    return new BrokerError('address_refused', `${JSON.stringify(address)} ${why}.`, {
+    return new BrokerError('address_refused', `${JSON.stringify(address)} is refused: ${why}.`, {
       details: { address, why },
     });
   };
-  if (text.length > lengthLimit) throw refuse('is too long');
-  if (!URL.canParse(text)) throw refuse('is not a URL');
+  if (text.length > lengthLimit) throw refuse('too-long');
+  if (!URL.canParse(text)) throw refuse('no-url');
   const url = new URL(text);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw refuse('is neither https nor http');
-  if (url.protocol === 'http:' && !isLoopback(url))
-    throw refuse('is not encrypted: http is only for this computer');
-  if (url.username !== '' || url.password !== '') throw refuse('carries a user name or password');
-  if (url.hash !== '') throw refuse('has a fragment');
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw refuse('other-scheme');
+  if (url.protocol === 'http:' && !isLoopback(url)) throw refuse('not-encrypted');
+  if (url.username !== '' || url.password !== '') throw refuse('carries-credentials');
+  if (url.hash !== '') throw refuse('has-fragment');
   // No domain has one (RFC 1123 §2.1), and kept as somebody's word it would read as every host below it.
-  if (url.hostname.includes('*')) throw refuse('has a “*” in its host');
+  if (url.hostname.includes('*')) throw refuse('has-wildcard');
   return url;
 }
 

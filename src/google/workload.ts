@@ -63,7 +63,10 @@ function sourceIn(file: CredentialsFile): Workload['credential_source'] {
     parseAddress(url);
   } catch (error) {
     if (!hasCode(error, 'address_refused')) throw error;
-    throw unusable(file.path, `gets its token from an address that ${String(error.details['why'])}`);
+    throw unusable(
+      file.path,
+      'gets its token from an address that cannot be used: it must be https, or http on this computer, without a user name, a password and a fragment',
+    );
   }
   return { url, ...rest, ...(headers !== undefined && { headers }) };
 }

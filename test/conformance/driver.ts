@@ -12,6 +12,7 @@ import { memoryJournal, memoryMemento, memorySecrets, OwnLeases } from '../../sr
 import { MemoryLedger } from '../../src/vault/ledgers/memory-ledger.js';
 import { parseServers } from '../../src/vscode/settings/server-settings.js';
 import { defaultRules } from '../support/default-rules.js';
+import { FakeEditor } from '../support/fake-editor.js';
 import { FakeLock } from '../support/fake-lock.js';
 import { FakeNetwork } from '../support/fake-network.js';
 import { FormBrowser } from '../support/form-browser.js';
@@ -45,7 +46,7 @@ const clock: Clock = {
 
 const { auth, clientMetadataUrl, questions } = await configurationFor(context, serverUrl);
 const entries = { conformance: { type: 'http', url: serverUrl, auth } };
-const { servers, problems } = parseServers(entries, 'the configuration');
+const { servers, problems } = parseServers(new FakeEditor().api.l10n, entries, 'the configuration');
 const [server] = servers;
 if (server === undefined) throw new Error(problems.map(({ message }) => message).join('\n'));
 

@@ -59,7 +59,7 @@ describe('parseAddress', () => {
       () => parseAddress(`https://example.com/${'a'.repeat(8_000)}`),
       (error) =>
         hasCode(error, 'address_refused') &&
-        error.details['why'] === 'is too long' &&
+        error.details['why'] === 'too-long' &&
         String(error.details['address']).length <= 501,
     );
   });

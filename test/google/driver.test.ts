@@ -553,7 +553,7 @@ describe('Google’s other credentials', () => {
 
     it('go nowhere that is not encrypted', async () => {
       const file = { ...files()['workload'], credential_source: { url: 'http://ci.example.com/token' } };
-      await assert.rejects(ask(file), refusedAs('token_file_unusable', /not encrypted/));
+      await assert.rejects(ask(file), refusedAs('token_file_unusable', /must be https/));
     });
 
     const edited: readonly (readonly [file: string, change: object, why: RegExp])[] = [

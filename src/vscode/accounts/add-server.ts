@@ -1,5 +1,5 @@
 import type { Broker } from '../../broker/broker.js';
-import { parseAddress } from '../../core/address.js';
+import { parseAddress, type AddressFlaw } from '../../core/address.js';
 import { BrokerError } from '../../core/errors.js';
 import type { ServerId } from '../../core/server.js';
 import type { ScopeGroup, ServerPreset } from '../../core/server-preset.js';
@@ -13,6 +13,7 @@ import { choose, type Choice } from '../editor/menu.js';
 import { askForServices, askHowFar, type ScopeChoiceParts } from './scope-choice.js';
 import type { ServerEntries } from '../settings/server-entries.js';
 import { freeLabel, labelFor } from '../settings/server-label.js';
+import { flawText } from '../texts/address-text.js';
 import { parseServers } from '../settings/server-settings.js';
 
 export interface AddServerParts {
@@ -157,7 +158,10 @@ export class AddServer {
       parseAddress(address);
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
-      return l10n.t('This address cannot be used: it {0}.', String(error.details['why']));
+      return l10n.t(
+        'This address cannot be used: it {0}.',
+        flawText(l10n, error.details['why'] as AddressFlaw),
+      );
     }
     const present = this.#serverAt(address);
     return present && l10n.t('“{0}” has this address already.', present);
@@ -167,7 +171,11 @@ export class AddServer {
   #mistakeInLabel(label: string, url: string): string | undefined {
     const { l10n } = this.parts.vs;
     if (freeLabel(label, this.#labels) !== label) return l10n.t('There is a server of that name already.');
-    const [problem] = parseServers({ [label]: { type: 'http', url } }, 'mcpCredentials.servers').problems;
+    const [problem] = parseServers(
+      l10n,
+      { [label]: { type: 'http', url } },
+      'mcpCredentials.servers',
+    ).problems;
     return problem && l10n.t('It {0}.', problem.message);
   }
 

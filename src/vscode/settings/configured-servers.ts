@@ -91,11 +91,11 @@ export class ConfiguredServers implements ProblemSource, Disposable {
   #read(): void {
     const { workspace, l10n } = this.vs;
     const { globalValue, workspaceValue } = workspace.getConfiguration().inspect(setting) ?? {};
-    const user = parseServers(globalValue, setting);
-    const environment = parseServers(this.settings.fromEnvironment('servers'), variableFor(setting));
+    const user = parseServers(l10n, globalValue, setting);
+    const environment = parseServers(l10n, this.settings.fromEnvironment('servers'), variableFor(setting));
     const proposed = withoutOwn(
       l10n,
-      parseServers(workspace.isTrusted ? workspaceValue : undefined, setting),
+      parseServers(l10n, workspace.isTrusted ? workspaceValue : undefined, setting),
     );
     // A wrong entry takes its label, too: what the user meant by it is not what stands below it.
     const taken = new Set<string>([...user.servers.map(({ id }) => id), ...labelsOf(user.problems)]);

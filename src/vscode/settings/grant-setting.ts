@@ -12,7 +12,10 @@ const accessToken = 'urn:ietf:params:oauth:token-type:access_token';
  * @throws Mistake
  */
 export function parseGrant(grant: unknown): Grant {
-  if (!isRecord(grant)) throw new Mistake(`"auth.grant" must be an object with "type", not ${show(grant)}`);
+  if (!isRecord(grant))
+    throw new Mistake((l10n) =>
+      l10n.t('"auth.grant" must be an object with "type", not {0}', show(l10n, grant)),
+    );
   const kind = choice(grant['type'], types, '"auth.grant.type"');
   const { tokenFile, tokenType, idpIssuer, idpClientId } = grant;
   const known = (...keys: readonly string[]) => rejectUnknown(grant, ['type', ...keys], 'auth.grant.');
@@ -46,9 +49,13 @@ function googleGrant(grant: Record<string, unknown>): Grant {
   const optional = (name: 'subject' | 'impersonate' | 'audience') =>
     grant[name] === undefined ? {} : { [name]: text(grant[name], `"auth.grant.${name}"`) };
   if (grant['subject'] !== undefined && grant['impersonate'] !== undefined)
-    throw new Mistake('"auth.grant" can have "subject" or "impersonate", not both');
+    throw new Mistake((l10n) =>
+      l10n.t('"auth.grant" can have {0} or {1}, not both', '"subject"', '"impersonate"'),
+    );
   if (grant['subject'] !== undefined && grant['audience'] !== undefined)
-    throw new Mistake('"auth.grant" can have "subject" or "audience", not both');
+    throw new Mistake((l10n) =>
+      l10n.t('"auth.grant" can have {0} or {1}, not both', '"subject"', '"audience"'),
+    );
   const file = text(credentials, '"auth.grant.credentials"');
   return {
     kind: 'google',

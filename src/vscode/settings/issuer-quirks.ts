@@ -4,7 +4,7 @@ import type { Quirk } from '../../core/quirk.js';
 import type { VSCode } from '../editor/api.js';
 import { variableFor } from './environment.js';
 import { parseEntries } from './setting-entries.js';
-import { address, isRecord, Mistake, rejectUnknown, show, text } from './setting-values.js';
+import { address, addressMistake, isRecord, Mistake, rejectUnknown, show, text } from './setting-values.js';
 import type { Settings } from './settings.js';
 import type { ProblemSource, SettingsProblem } from './settings-problems.js';
 
@@ -28,12 +28,16 @@ const readers: {
   responseIssuer: (value) => address(value, '"responseIssuer"'),
   withoutScopes: (value) => {
     if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
-    throw new Mistake(`"withoutScopes" must be a list of scopes, not ${show(value)}`);
+    throw new Mistake((l10n) =>
+      l10n.t('"withoutScopes" must be a list of scopes, not {0}', show(l10n, value)),
+    );
   },
   parameters: (value) => {
     if (isRecord(value) && Object.values(value).every((item) => typeof item === 'string'))
       return value as Record<string, string>;
-    throw new Mistake(`"parameters" must be an object: name → text, not ${show(value)}`);
+    throw new Mistake((l10n) =>
+      l10n.t('"parameters" must be an object: name → text, not {0}', show(l10n, value)),
+    );
   },
 };
 
@@ -79,9 +83,14 @@ export class IssuerQuirks implements ProblemSource, Disposable {
   }
 
   #read(): void {
-    const { globalValue } = this.vs.workspace.getConfiguration().inspect(setting) ?? {};
-    const user = parseQuirks(globalValue, setting);
-    const environment = parseQuirks(this.settings.fromEnvironment('issuerQuirks'), variableFor(setting));
+    const { workspace, l10n } = this.vs;
+    const { globalValue } = workspace.getConfiguration().inspect(setting) ?? {};
+    const user = parseQuirks(l10n, globalValue, setting);
+    const environment = parseQuirks(
+      l10n,
+      this.settings.fromEnvironment('issuerQuirks'),
+      variableFor(setting),
+    );
     // What stands later counts.
     this.#quirks = [...environment.quirks, ...user.quirks];
     this.#problems = [...user.problems, ...environment.problems];
@@ -93,16 +102,24 @@ export class IssuerQuirks implements ProblemSource, Disposable {
  * @param place - where the value stands: the setting's name, or the environment variable's
  */
 export function parseQuirks(
+  l10n: VSCode['l10n'],
   value: unknown,
   place: string,
 ): { readonly quirks: readonly Quirk[]; readonly problems: readonly SettingsProblem[] } {
-  const { entries: quirks, problems } = parseEntries(value, place, 'issuer → exceptions', parseQuirk);
+  const { entries: quirks, problems } = parseEntries(
+    l10n,
+    value,
+    { place, content: l10n.t('issuer → exceptions') },
+    parseQuirk,
+  );
   return { quirks, problems };
 }
 
 function parseQuirk(issuer: string, entry: unknown): Quirk {
-  address(issuer, 'the issuer');
-  if (!isRecord(entry)) throw new Mistake(`must be an object with exceptions, not ${show(entry)}`);
+  const mistake = addressMistake(issuer);
+  if (mistake !== undefined) throw mistake;
+  if (!isRecord(entry))
+    throw new Mistake((l10n) => l10n.t('must be an object with exceptions, not {0}', show(l10n, entry)));
   rejectUnknown(entry, Object.keys(readers), '');
   const read = Object.entries(readers).flatMap(([name, reader]) =>
     entry[name] === undefined ? [] : [[name, reader(entry[name])]],
@@ -112,5 +129,5 @@ function parseQuirk(issuer: string, entry: unknown): Quirk {
 
 function flag(value: unknown): boolean {
   if (typeof value === 'boolean') return value;
-  throw new Mistake(`must be true or false where it is ${show(value)}`);
+  throw new Mistake((l10n) => l10n.t('must be true or false where it is {0}', show(l10n, value)));
 }

@@ -9,17 +9,24 @@ const limit = 200;
  */
 export function parseRules(rules: unknown): RuleSet {
   if (!isRecord(rules))
-    throw new Mistake(`"rules" must be an object of patterns and rules, not ${show(rules)}`);
+    throw new Mistake((l10n) =>
+      l10n.t('"rules" must be an object of patterns and rules, not {0}', show(l10n, rules)),
+    );
   const entries = Object.entries(rules);
-  if (entries.length > limit) throw new Mistake(`"rules" can have at most ${limit} patterns`);
+  if (entries.length > limit)
+    throw new Mistake((l10n) => l10n.t('"rules" can have at most {0} patterns', limit));
   return entries.map(([pattern, rule]) => parseRule(pattern, rule));
 }
 
 function parseRule(pattern: string, rule: unknown): Rule {
   const isPattern = pattern === '*' || new RegExp(`^(${capabilities.join('|')})/.`, 's').test(pattern);
   if (!isPattern) {
-    throw new Mistake(
-      `"rules" has the pattern ${show(pattern)}; one is "*" or begins with ${capabilities.map((one) => show(`${one}/`)).join(', ')}`,
+    throw new Mistake((l10n) =>
+      l10n.t(
+        '"rules" has the pattern {0}; one is "*" or begins with {1}',
+        show(l10n, pattern),
+        capabilities.map((one) => show(l10n, `${one}/`)).join(', '),
+      ),
     );
   }
   const name = `"rules.${pattern}"`;

@@ -1,4 +1,6 @@
+import type { AddressFlaw } from '../../core/address.js';
 import type { DiscoveryCode } from '../../core/errors.js';
+import { flawText } from './address-text.js';
 import type { FailureFacts, FailureTexts } from './failure-facts.js';
 
 /** Why the authorization server cannot be found, or must not be used. */
@@ -8,7 +10,7 @@ export function discoveryFailures({ l10n, server, detail }: FailureFacts): Failu
       l10n.t(
         '“{0}” cannot be used as an address: it {1}. Correct it in the settings, or ask who runs the server.',
         detail('address'),
-        detail('why'),
+        flawText(l10n, detail('why') as AddressFlaw),
       ),
     network_refused: () =>
       l10n.t(

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { parseQuirks } from '../../../src/vscode/settings/issuer-quirks.js';
+import { parseQuirks as parseQuirksAt } from '../../../src/vscode/settings/issuer-quirks.js';
 import { BrokerWindow } from '../../support/broker-window.js';
+import { FakeEditor } from '../../support/fake-editor.js';
 
 const place = 'mcpCredentials.issuerQuirks';
 const issuer = 'https://login.example.com';
 const reason = 'set in mcpCredentials.issuerQuirks';
+const { l10n } = new FakeEditor().api;
+const parseQuirks = (value: unknown) => parseQuirksAt(l10n, value, place);
 
 describe('the setting mcpCredentials.issuerQuirks', () => {
   it('takes everything that there is', () => {
@@ -19,11 +22,11 @@ describe('the setting mcpCredentials.issuerQuirks', () => {
       withoutScopes: ['offline_access'],
       parameters: { audience: 'api' },
     };
-    assert.deepEqual(parseQuirks({ [issuer]: all }, place), {
+    assert.deepEqual(parseQuirks({ [issuer]: all }), {
       quirks: [{ issuer, reason, ...all }],
       problems: [],
     });
-    assert.deepEqual(parseQuirks(undefined, place), { quirks: [], problems: [] });
+    assert.deepEqual(parseQuirks(undefined), { quirks: [], problems: [] });
   });
 
   const wrong: readonly (readonly [name: string, entry: unknown, message: RegExp])[] = [
@@ -48,7 +51,7 @@ describe('the setting mcpCredentials.issuerQuirks', () => {
   ];
   for (const [name, entry, message] of wrong) {
     it(`leaves out an entry ${name}, says what belongs there, and keeps the others`, () => {
-      const { quirks, problems } = parseQuirks({ [issuer]: entry, 'https://b.example.com': {} }, place);
+      const { quirks, problems } = parseQuirks({ [issuer]: entry, 'https://b.example.com': {} });
       assert.deepEqual(
         quirks.map((quirk) => quirk.issuer),
         ['https://b.example.com'],
@@ -59,18 +62,18 @@ describe('the setting mcpCredentials.issuerQuirks', () => {
   }
 
   it('is for issuers that may be asked', () => {
-    const { problems } = parseQuirks({ 'http://login.example.com': {}, ours: {} }, place);
+    const { problems } = parseQuirks({ 'http://login.example.com': {}, ours: {} });
     assert.deepEqual(
-      problems.map(({ message }) => message.replace(/^the issuer: "[^"]*" /, '')),
+      problems.map(({ message }) => message.replace(/^"[^"]*" /, '')),
       ['is not encrypted: http is only for this computer', 'is not a URL'],
     );
-    assert.match(parseQuirks([], place).problems[0]?.message ?? '', /must be an object/);
+    assert.match(parseQuirks([]).problems[0]?.message ?? '', /must be an object/);
   });
 
   it('has a mistake named as those of other settings are', async () => {
     const window = new BrokerWindow({ user: { [place]: { ours: {} } } });
     await window.ready;
-    assert.ok(window.log(/mcpCredentials\.issuerQuirks, entry "ours": the issuer: "ours" is not a URL/));
+    assert.ok(window.log(/mcpCredentials\.issuerQuirks, entry "ours": "ours" is not a URL/));
     await window.close();
   });
 });

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { parseServers as parseServersAt } from '../../../src/vscode/settings/server-settings.js';
+import { translate } from '../../support/editor-values.js';
+import { FakeEditor } from '../../support/fake-editor.js';
 
 const url = 'https://tickets.example.com/mcp';
 const auth = {
@@ -11,7 +13,8 @@ const auth = {
 };
 
 const place = 'mcpCredentials.servers';
-const parseServers = (value: unknown) => parseServersAt(value, place);
+const { l10n } = new FakeEditor().api;
+const parseServers = (value: unknown) => parseServersAt(l10n, value, place);
 
 describe('the setting mcpCredentials.servers', () => {
   const right: Record<string, unknown> = {
@@ -251,6 +254,16 @@ describe('the setting mcpCredentials.servers', () => {
       assert.doesNotMatch(problems[0].message, /hunter2|key-of-alice|secret-of-alice/);
     });
   }
+
+  it('says what is wrong in the editor’s language', () => {
+    const marked = (text: string, ...args: readonly string[]) => `«${translate(text, ...args)}»`;
+    for (const [name, entry] of wrong) {
+      const { problems } = parseServersAt({ t: marked } as typeof l10n, { bad: entry }, place);
+      assert.match(problems[0]?.message ?? '', /^("[\w.]+": ".*" )?«.*»$/, name);
+    }
+    const [whole] = parseServersAt({ t: marked } as typeof l10n, [], place).problems;
+    assert.equal(whole?.message, '«must be an object: «label → server»»');
+  });
 
   for (const [label, message] of [
     ['', /needs a label that is not empty/],

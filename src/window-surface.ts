@@ -25,6 +25,7 @@ import { ShownDocuments } from './vscode/documents/shown-documents.js';
 import { SignInHelp } from './vscode/sign-in/sign-in-help.js';
 import { SignInNotifications } from './vscode/attention/sign-in-notifications.js';
 import { StorageNotices } from './vscode/attention/storage-notices.js';
+import { SignOutActions } from './vscode/accounts/sign-out-actions.js';
 import { StatusBar } from './vscode/attention/status-bar.js';
 import { StatusMenu } from './vscode/attention/status-menu.js';
 import { Unlocking } from './vscode/accounts/unlocking.js';
@@ -60,17 +61,9 @@ export function showSurface(frame: WindowFrame, parts: SurfaceParts): StatusBar 
     log,
     showLog,
   });
-  const actions = new AccountActions({
-    vs,
-    broker,
-    storage,
-    clock,
-    log,
-    help,
-    unlocking,
-    googleClients,
-    showLog,
-  });
+  const acting = { vs, broker, storage, clock, log, googleClients, showLog };
+  const actions = new AccountActions({ ...acting, help, unlocking });
+  const signOuts = new SignOutActions(acting);
   const entries = new ServerEntries({ vs, broker, clock, log });
   const { issuer, origins } = google;
   const addServer = new AddServer({
@@ -123,6 +116,7 @@ export function showSurface(frame: WindowFrame, parts: SurfaceParts): StatusBar 
     configured,
     problems,
     actions,
+    signOuts,
     addServer,
     googleClients,
     allowed: new AllowedAddresses(vs, broker.permissions),
@@ -131,7 +125,19 @@ export function showSurface(frame: WindowFrame, parts: SurfaceParts): StatusBar 
     clock,
     ...shown,
   });
-  keep(new Commands({ vs, broker, actions, menu, addServer, googleClients, importCredentials, ...shown }));
+  keep(
+    new Commands({
+      vs,
+      broker,
+      actions,
+      signOuts,
+      menu,
+      addServer,
+      googleClients,
+      importCredentials,
+      ...shown,
+    }),
+  );
   keep(new SignInNotifications(vs, broker, storage, clock, actions));
   const statusBar = keep(new StatusBar(vs, broker, configured, problems, storage, clock));
   const failedStarts = keep(new FailedStarts({ vs, broker, clock, log, extensionId }));

@@ -46,6 +46,12 @@ export interface IssuerGrant {
 }
 
 /**
+ * Whether such a grant is a login that another program has made and keeps in a file. It is only borrowed: no sign-in
+ * here renews it, and none is ended here.
+ */
+export const isBorrowedLogin = (grant: Grant | undefined): grant is IssuerGrant => grant?.kind === 'google';
+
+/**
  * Under which client a credential of such a grant is kept. It names the grant, so that no server which is configured
  * otherwise uses it; it holds no secret.
  */

@@ -7,6 +7,7 @@ import type { AddServer } from './accounts/add-server.js';
 import type { VSCode } from './editor/api.js';
 import type { GoogleClients } from './accounts/google-clients.js';
 import type { ImportCredentials } from './accounts/import-credentials.js';
+import type { SignOutActions } from './accounts/sign-out-actions.js';
 import { choose } from './editor/menu.js';
 import type { StatusMenu } from './attention/status-menu.js';
 
@@ -14,6 +15,7 @@ export interface CommandParts {
   readonly vs: VSCode;
   readonly broker: Broker;
   readonly actions: AccountActions;
+  readonly signOuts: SignOutActions;
   readonly menu: StatusMenu;
   readonly addServer: AddServer;
   readonly googleClients: GoogleClients;
@@ -32,6 +34,7 @@ export class Commands implements Disposable {
       vs,
       broker,
       actions,
+      signOuts,
       menu,
       addServer,
       googleClients,
@@ -54,7 +57,7 @@ export class Commands implements Disposable {
           (id) => actions.chooseAccount(id),
         ),
       signOut: () =>
-        this.#withServer(l10n.t('Sign out of which server?'), hasAccount, (id) => actions.signOut(id)),
+        this.#withServer(l10n.t('Sign out of which server?'), hasAccount, (id) => signOuts.signOut(id)),
       refreshNow: () =>
         this.#withServer(l10n.t('Renew the token of which server?'), canRenew, (id) =>
           actions.refreshNow(id),

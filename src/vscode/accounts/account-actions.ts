@@ -1,35 +1,25 @@
 import type { Broker } from '../../broker/broker.js';
 import type { SignInWay, SignInWho } from '../../broker/sign-in/sign-in.js';
-import type { SignOutExtent } from '../../broker/sign-in/sign-outs.js';
 import type { Account } from '../../core/account.js';
-import { describeError, hasCode } from '../../core/errors.js';
-import type { Clock, Log } from '../../core/ports.js';
+import { hasCode } from '../../core/errors.js';
 import type { ServerId } from '../../core/server.js';
-import type { Storage } from '../../core/storage.js';
-import type { VSCode } from '../editor/api.js';
+import { showFailure, type FailureParts } from './failure-notice.js';
 import type { GoogleClients } from './google-clients.js';
 import { flash } from '../editor/flash.js';
 import { iconless } from '../editor/iconless.js';
 import { choose, type Choice } from '../editor/menu.js';
 import type { SignInHelp } from '../sign-in/sign-in-help.js';
-import { failureText } from '../texts/failure-texts.js';
 import { durationText } from '../texts/state-texts.js';
-import { unlinked } from '../editor/unlinked.js';
 import type { Unlocking } from './unlocking.js';
 
-export interface ActionParts {
-  readonly vs: VSCode;
+export interface ActionParts extends FailureParts {
   readonly broker: Broker;
-  readonly storage: Pick<Storage, 'health'>;
-  readonly clock: Clock;
-  readonly log: Log;
   readonly help: SignInHelp;
   readonly unlocking: Unlocking;
   readonly googleClients: GoogleClients;
-  readonly showLog: () => void;
 }
 
-/** What the user can do with a server's account. Each tells how it ended, and none throws. */
+/** What the user can do so that a server has a token: sign in, choose an account, renew. Each tells how it ended, and none throws. */
 export class AccountActions {
   constructor(private readonly parts: ActionParts) {}
 
@@ -52,12 +42,12 @@ export class AccountActions {
       }
       const addClient = vs.l10n.t('Add Google Client…');
       if (hasCode(error, 'client_rule_missing')) {
-        const isToAdd = (await this.#showFailure(id, error, addClient)) === addClient;
+        const isToAdd = (await showFailure(this.parts, id, error, addClient)) === addClient;
         if (isToAdd && (await googleClients.add())) await this.signIn(id, who, way);
         return;
       }
       const again = vs.l10n.t('Try Again');
-      if ((await this.#showFailure(id, error, again)) === again) await this.signIn(id, who, way);
+      if ((await showFailure(this.parts, id, error, again)) === again) await this.signIn(id, who, way);
     }
   }
 
@@ -120,101 +110,11 @@ export class AccountActions {
       await broker.useAccount(id, account);
     } catch (error) {
       if (isGivenUp(error)) return;
-      await this.#showFailure(id, error);
+      await showFailure(this.parts, id, error);
       return;
     }
     // The user wants this account, so whatever it needs comes next.
     if (broker.state(id).kind === 'needs-sign-in') await this.signIn(id, 'same');
-  }
-
-  /** Signs out; where an account has one grant for all its servers, the user says how far it goes. */
-  async signOut(id: ServerId): Promise<void> {
-    const { vs, broker, googleClients } = this.parts;
-    const { l10n } = vs;
-    const account = broker.account(id);
-    const grant = broker.servers().find((server) => server.id === id)?.auth.grant;
-    // The login is another program's, so only the use that is made of it here can end.
-    if (grant?.kind === 'google') return this.#signOut(id, 'server');
-    const isForAll = account !== undefined && googleClients.isOwn(account) && grant === undefined;
-    if (!isForAll) return this.#signOut(id, 'grant');
-    const others = await this.#othersOf(id);
-    const isShared = others.length > 0;
-    const together = iconless(others.join(', '));
-    await choose(vs, l10n.t('Sign {0} out of “{1}”', account.label, id), l10n.t('How far?'), [
-      {
-        label: l10n.t('$(sign-out) Sign Out Here'),
-        detail: isShared
-          ? l10n.t('Only “{0}” stops using it. These go on: {1}.', id, together)
-          : l10n.t('This editor forgets the account. What it was granted at Google stays.'),
-        run: () => this.#signOut(id, 'server'),
-      },
-      ...(isShared
-        ? [
-            {
-              label: l10n.t('$(sign-out) Sign Out Everywhere in This Editor'),
-              detail: l10n.t(
-                'This editor forgets the account. What it was granted at Google stays. These lose it with “{0}”: {1}.',
-                id,
-                together,
-              ),
-              run: () => this.#signOut(id, 'account'),
-            },
-          ]
-        : []),
-      {
-        label: l10n.t('$(trash) Sign Out and Revoke at Google'),
-        detail: isShared
-          ? l10n.t(
-              'Ends all that your client was granted for this account, on other computers too. These lose it with “{0}”: {1}.',
-              id,
-              together,
-            )
-          : l10n.t('Ends all that your client was granted for this account, on other computers too.'),
-        run: () => this.#signOut(id, 'grant'),
-      },
-    ]);
-  }
-
-  /** Who else uses the credential of `id`: servers of this workspace, and those of others, as they are shown. */
-  async #othersOf(id: ServerId): Promise<readonly string[]> {
-    const { vs, broker } = this.parts;
-    const here = broker.usedWith(id).map((other) => `“${other}”`);
-    return (await broker.isUsedElsewhere(id)) ? [...here, vs.l10n.t('servers of other workspaces')] : here;
-  }
-
-  async #signOut(id: ServerId, extent: SignOutExtent): Promise<void> {
-    const { vs, broker } = this.parts;
-    const { l10n } = vs;
-    const account = broker.account(id)?.label ?? '';
-    const others = await this.#othersOf(id);
-    const isFromFile = broker.servers().find((server) => server.id === id)?.auth.grant !== undefined;
-    try {
-      const result = await broker.signOut(id, extent);
-      if (result === 'was-signed-out') return;
-      const text =
-        result === 'revoked'
-          ? l10n.t(
-              'Signed out {0} of “{1}”. The access was revoked at the authorization server.',
-              account,
-              id,
-            )
-          : result === 'forgotten'
-            ? l10n.t(
-                'Signed out {0} of “{1}” on this computer. The authorization server could not be told; remove the access in your account there if you want it gone at once.',
-                account,
-                id,
-              )
-            : isFromFile
-              ? l10n.t(
-                  'Signed out {0} of “{1}”. The credentials that it was given are kept where they are.',
-                  account,
-                  id,
-                )
-              : keptText(l10n, account, id, result, others);
-      void vs.window.showInformationMessage(unlinked(text));
-    } catch (error) {
-      await this.#showFailure(id, error);
-    }
   }
 
   async refreshNow(id: ServerId): Promise<void> {
@@ -225,7 +125,7 @@ export class AccountActions {
     } catch (error) {
       const signIn = l10n.t('Sign In');
       const buttons = hasCode(error, 'grant_refused', 'sign_in_required') ? [signIn] : [];
-      if ((await this.#showFailure(id, error, ...buttons)) === signIn) await this.signIn(id, 'same');
+      if ((await showFailure(this.parts, id, error, ...buttons)) === signIn) await this.signIn(id, 'same');
       return;
     }
     const state = broker.state(id);
@@ -240,19 +140,6 @@ export class AccountActions {
           );
     flash(vs, text);
   }
-
-  /** @returns the button that was chosen, if it is not ours */
-  async #showFailure(id: ServerId, error: unknown, ...buttons: string[]): Promise<string | undefined> {
-    const { vs, storage, clock, log, showLog } = this.parts;
-    log.error(`${JSON.stringify(id)}: ${describeError(error)}`);
-    const logButton = vs.l10n.t('Show Log');
-    const text = failureText(vs.l10n, error, id, clock.nowMs(), storage.health);
-    // An error with buttons stays until it is closed, beside the sign-ins that come after it.
-    const show = hasCode(error, 'wrong_account') ? vs.window.showWarningMessage : vs.window.showErrorMessage;
-    const choice = await show(unlinked(text), ...buttons, logButton);
-    if (choice === logButton) showLog();
-    return choice;
-  }
 }
 
 /** Where `account` signs in; and its subject, when another one there has the same label. */
@@ -260,35 +147,6 @@ function addressOf({ issuer, subject, label }: Account, all: readonly Account[])
   const alike = all.filter((other) => other.issuer === issuer && other.label === label);
   const host = URL.canParse(issuer) ? new URL(issuer).host : issuer;
   return iconless(alike.length > 1 ? `${host} · ${subject}` : host);
-}
-
-/** What is left after a sign-out that has told the authorization server nothing. */
-function keptText(
-  l10n: VSCode['l10n'],
-  account: string,
-  id: ServerId,
-  result: 'left' | 'superseded' | 'kept',
-  others: readonly string[],
-): string {
-  if (result === 'superseded')
-    return l10n.t(
-      'Signed out {0} of “{1}”. Somebody has signed in again in another window meanwhile; that sign-in is kept, and nothing was revoked.',
-      account,
-      id,
-    );
-  if (result === 'left')
-    return l10n.t(
-      'Signed out {0} of “{1}”. The sign-in is kept for {2}, and nothing was revoked.',
-      account,
-      id,
-      // Somebody may have begun to use it since it was looked who does.
-      others.length === 0 ? l10n.t('other servers') : others.join(', '),
-    );
-  return l10n.t(
-    'Signed out {0} of “{1}”; this editor has forgotten the sign-in. What was granted at Google is kept: to end it, remove the access in your Google Account.',
-    account,
-    id,
-  );
 }
 
 /** The browser's tab has said so already, and whoever pressed Cancel knows; credentials in a file have no browser. */

@@ -1,5 +1,6 @@
 import type { Broker } from '../../broker/broker.js';
 import type { FoundContent } from '../../core/importing.js';
+import { isBorrowedLogin } from '../../core/grant.js';
 import { reaches } from '../../core/reach.js';
 import type { Server } from '../../core/server.js';
 import { isSignedIn } from '../../core/state.js';
@@ -89,7 +90,7 @@ export class DefaultCredentials {
       ...entry,
       auth: { ...auth, grant: { type: 'google', ...(path !== undefined && { credentials: path }) } },
     };
-    return entries.write(id, next, (server) => server.auth.grant?.kind === 'google');
+    return entries.write(id, next, (server) => isBorrowedLogin(server.auth.grant));
   }
 }
 

@@ -14,6 +14,7 @@ import { openSettings } from '../settings/open-settings.js';
 import type { SettingsProblems } from '../settings/settings-problems.js';
 import { healthText, setAsideText } from '../texts/storage-texts.js';
 import { stateText } from '../texts/state-texts.js';
+import type { SignOutActions } from '../accounts/sign-out-actions.js';
 import type { Unlocking } from '../accounts/unlocking.js';
 
 export interface StatusMenuParts {
@@ -22,6 +23,7 @@ export interface StatusMenuParts {
   readonly configured: ConfiguredServers;
   readonly problems: SettingsProblems;
   readonly actions: AccountActions;
+  readonly signOuts: SignOutActions;
   readonly addServer: AddServer;
   readonly googleClients: GoogleClients;
   readonly allowed: AllowedAddresses;
@@ -38,20 +40,44 @@ export class StatusMenu {
   constructor(private readonly parts: StatusMenuParts) {}
 
   async show(): Promise<void> {
-    const {
-      vs,
-      broker,
-      configured,
-      problems,
-      addServer,
-      googleClients,
-      allowed,
-      showLog,
-      showAuditTrail,
-      showDiagnostics,
-    } = this.parts;
+    const { vs, broker, addServer, googleClients, allowed } = this.parts;
     const { l10n } = vs;
     const servers = broker.servers().map((server) => this.choiceFor(server, () => this.#showServer(server)));
+    const add = { label: l10n.t('$(add) Add Server…'), run: () => addServer.run() };
+    const clients = { label: l10n.t('$(key) Google Clients…'), run: () => googleClients.add() };
+    const hasNone = servers.length === 0;
+    const prompt = hasNone
+      ? l10n.t('No MCP server is set up yet')
+      : l10n.t('Choose a server to sign in, renew or sign out');
+    await choose(vs, l10n.t('MCP Credentials'), prompt, [
+      ...(hasNone ? [add] : servers),
+      ...this.#proposedChoices(),
+      ...this.#mistakeChoices(),
+      { label: '', kind: vs.QuickPickItemKind.Separator },
+      ...(hasNone ? [] : [add]),
+      ...(googleClients.all.length === 0 ? [] : [clients]),
+      ...allowed.choices(),
+      ...this.#storageChoices(),
+      ...this.#lookupChoices(),
+    ]);
+  }
+
+  /** A server as a line in a menu. */
+  choiceFor({ id, url }: Server, run: () => unknown): Choice {
+    const { ThemeIcon } = this.parts.vs;
+    return {
+      label: iconless(id),
+      iconPath: new ThemeIcon('server'),
+      description: iconless(this.#accountAndState(id)),
+      detail: iconless(url),
+      run,
+    };
+  }
+
+  /** The servers of the workspace that the user has not answered, or not allowed. */
+  #proposedChoices(): Choice[] {
+    const { vs, configured } = this.parts;
+    const { l10n } = vs;
     const unanswered = configured.unanswered.map((server) => ({
       label: `$(question) ${iconless(server.id)}`,
       description: l10n.t('the workspace proposes it; choose to answer'),
@@ -66,44 +92,28 @@ export class StatusMenu {
         detail: iconless(server.url),
         run: () => configured.askAbout(server),
       }));
-    const mistakes = problems.all.map(({ place, label, message }) => ({
+    return [...unanswered, ...denied];
+  }
+
+  #mistakeChoices(): Choice[] {
+    const { vs, problems } = this.parts;
+    return problems.all.map(({ place, label, message }) => ({
       label: `$(error) ${iconless(label ?? place)}`,
       description: iconless(message),
       run: () => openSettings(vs, place),
     }));
-    const add = { label: l10n.t('$(add) Add Server…'), run: () => addServer.run() };
-    const clients = { label: l10n.t('$(key) Google Clients…'), run: () => googleClients.add() };
-    const hasNone = servers.length === 0;
-    const prompt = hasNone
-      ? l10n.t('No MCP server is set up yet')
-      : l10n.t('Choose a server to sign in, renew or sign out');
-    await choose(vs, l10n.t('MCP Credentials'), prompt, [
-      ...(hasNone ? [add] : servers),
-      ...unanswered,
-      ...denied,
-      ...mistakes,
-      { label: '', kind: vs.QuickPickItemKind.Separator },
-      ...(hasNone ? [] : [add]),
-      ...(googleClients.all.length === 0 ? [] : [clients]),
-      ...allowed.choices(),
-      ...this.#storageChoices(),
+  }
+
+  /** Where to look something up. */
+  #lookupChoices(): Choice[] {
+    const { vs, showLog, showAuditTrail, showDiagnostics } = this.parts;
+    const { l10n } = vs;
+    return [
       { label: l10n.t('$(gear) Open Settings'), run: () => openSettings(vs) },
       { label: l10n.t('$(output) Show Log'), run: showLog },
       { label: l10n.t('$(history) Show Audit Trail'), run: showAuditTrail },
       { label: l10n.t('$(pulse) Show Diagnostics'), run: showDiagnostics },
-    ]);
-  }
-
-  /** A server as a line in a menu. */
-  choiceFor({ id, url }: Server, run: () => unknown): Choice {
-    const { ThemeIcon } = this.parts.vs;
-    return {
-      label: iconless(id),
-      iconPath: new ThemeIcon('server'),
-      description: iconless(this.#accountAndState(id)),
-      detail: iconless(url),
-      run,
-    };
+    ];
   }
 
   /** What can be done about storage, and how it is. */
@@ -148,10 +158,10 @@ export class StatusMenu {
   }
 
   async #showServer({ id }: Server): Promise<void> {
-    const { vs, broker, configured, actions, allowed, unlocking } = this.parts;
+    const { vs, broker, configured, actions, signOuts, allowed, unlocking } = this.parts;
     const { l10n } = vs;
     const signIn = { label: l10n.t('$(sign-in) Sign In…'), run: () => actions.chooseAccount(id) };
-    const signOut = { label: l10n.t('$(sign-out) Sign Out'), run: () => actions.signOut(id) };
+    const signOut = { label: l10n.t('$(sign-out) Sign Out'), run: () => signOuts.signOut(id) };
     const refresh = { label: l10n.t('$(refresh) Refresh Now'), run: () => actions.refreshNow(id) };
     const cancel = { label: l10n.t('$(close) Cancel Sign-In'), run: () => broker.cancelSignIn(id) };
     const choices: Choice[] = {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { keyOf, keyText } from '../../../src/core/credential.js';
 import { Secret } from '../../../src/core/secret.js';
 import type { ServerId } from '../../../src/core/server.js';
-import { AccountActions, type ActionParts } from '../../../src/vscode/accounts/account-actions.js';
+import { SignOutActions, type SignOutParts } from '../../../src/vscode/accounts/sign-out-actions.js';
 import { ScriptedIssuer } from '../../broker/scripted-issuer.js';
 import { notes, Profile, serverAt } from '../../broker/window.js';
 import { FakeEditor } from '../../support/fake-editor.js';
@@ -25,8 +25,8 @@ describe('signing out, as the user reads of it', () => {
       await broker.accessToken(notes);
       const editor = new FakeEditor();
       const { clock, log } = profile;
-      const actions = new AccountActions({
-        ...({ googleClients: { isOwn: () => false } } as unknown as ActionParts),
+      const actions = new SignOutActions({
+        ...({ googleClients: { isOwn: () => false } } as unknown as SignOutParts),
         vs: editor.api,
         broker,
         clock,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { googleScope } from '../../src/google/scopes.js';
+import { googleScope } from '../../src/google/services.js';
 import { until } from '../support/broker-window.js';
 import { googleServers, googleWorld } from '../support/google/google-journeys.js';
 import { listen } from '../support/listener.js';

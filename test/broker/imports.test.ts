@@ -5,7 +5,8 @@ import type { RefusalReason } from '../../src/core/refusal.js';
 import { Secret } from '../../src/core/secret.js';
 import { mayReplace } from '../../src/broker/sign-in/imported-grants.js';
 import { issuedByGoogleAtMs } from '../../src/broker/sign-in/foreign-grant.js';
-import { googleScope, missingGoogleScopes } from '../../src/google/scopes.js';
+import { missingGoogleScopes } from '../../src/google/scopes.js';
+import { googleScope } from '../../src/google/services.js';
 import { resource, ScriptedIssuer } from './scripted-issuer.js';
 import { notes, Profile, serverAt } from './window.js';
 

@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
 import { hostedServers } from '../../src/google/hosted-servers.js';
-import {
-  googleScope,
-  googleScopeText,
-  googleServices,
-  missingGoogleScopes,
-} from '../../src/google/scopes.js';
+import { googleScopeText, missingGoogleScopes } from '../../src/google/scopes.js';
+import { googleScope, googleServices } from '../../src/google/services.js';
 
 describe('Google’s scopes', () => {
   const rows: readonly (readonly [granted: string, wanted: string, isCovered: boolean])[] = [

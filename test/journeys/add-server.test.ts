@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ServerPreset } from '../../src/core/server-preset.js';
 import { hostedServers } from '../../src/google/hosted-servers.js';
-import { googleScope } from '../../src/google/scopes.js';
+import { googleScope } from '../../src/google/services.js';
 import { until } from '../support/broker-window.js';
 import { addClient } from '../support/google/client-download.js';
 import { clientFile } from '../support/google/google-clients.js';

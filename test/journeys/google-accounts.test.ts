@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { googleScope } from '../../src/google/scopes.js';
+import { googleScope } from '../../src/google/services.js';
 import { until } from '../support/broker-window.js';
 import type { Visit } from '../support/form-browser.js';
 import { googleClient, type GoogleClient } from '../support/google/google-clients.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { googleScope } from '../../src/google/scopes.js';
+import { googleScope } from '../../src/google/services.js';
 import type { BrokerWindow } from '../support/broker-window.js';
 import { FormBrowser } from '../support/form-browser.js';
 import { addClient } from '../support/google/client-download.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { googleScope } from '../../src/google/scopes.js';
+import { googleScope } from '../../src/google/services.js';
 import type { BrokerWindow, McpConnection } from '../support/broker-window.js';
 import { authorizedUserFile, externalAccountFile } from '../support/google/credential-files.js';
 import { googleClient, type GoogleClient } from '../support/google/google-clients.js';

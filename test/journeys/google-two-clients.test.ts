@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { googleScope } from '../../src/google/scopes.js';
+import { googleScope } from '../../src/google/services.js';
 import { addClient } from '../support/google/client-download.js';
 import { workspaceFile } from '../support/google/credential-files.js';
 import { clientFile, googleClient } from '../support/google/google-clients.js';

@@ -81,7 +81,7 @@ function redirectsOf({ vs, context, system, settings, log }: WindowFrame, storag
       : new RedirectFiles(join(context.globalStorageUri.fsPath, 'redirects'), clock, log),
     template: async () =>
       new TextDecoder().decode(
-        await vs.workspace.fs.readFile(vs.Uri.joinPath(context.extensionUri, 'media', 'signed-in.html')),
+        await vs.workspace.fs.readFile(vs.Uri.joinPath(context.extensionUri, 'media', 'sign-in-ended.html')),
       ),
     describe: (outcome) => outcomeText(vs.l10n, outcome, clock.nowMs(), storage.health),
   });

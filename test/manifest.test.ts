@@ -241,7 +241,7 @@ describe('the package', () => {
     assert.match(read('.vscodeignore'), /^\*\*\n/, 'Nothing ships that is not named.');
     for (const path of [
       manifest.icon,
-      'media/signed-in.html',
+      'media/sign-in-ended.html',
       'package.nls.json',
       'README.md',
       'CHANGELOG.md',

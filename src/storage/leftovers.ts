@@ -10,7 +10,7 @@ import { unlessMissing } from '../node/unless-missing.js';
 import { sealingKeyName } from '../vault/journal/sealing-key.js';
 import { clearJournal, stampDeleted } from '../vault/place.js';
 import { namesSetAside } from '../vault/records/quarantine.js';
-import { copyOf, everIndexed, indexedNames, keyTextIn } from '../vault/records/record-names.js';
+import { damagedName, everIndexed, indexedNames, keyTextIn } from '../vault/records/record-names.js';
 import { clientSecretNames, notedRegistrations } from '../vault/records/registrations.js';
 import {
   firstPlace,
@@ -63,7 +63,7 @@ export class Leftovers {
     for (const files of folders.values()) await stampDeleted(files);
     await this.#deleteCredentials();
     const clients = clientSecretNames(memento, keysIn(memento));
-    const aside = namesSetAside(memento).map(copyOf);
+    const aside = namesSetAside(memento).map(damagedName);
     for (const name of [...clients, ...aside, sealingKeyName, canaryName]) await secrets.delete(name);
     for (const [path, files] of folders) {
       await clearJournal(files);

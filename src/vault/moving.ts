@@ -7,7 +7,7 @@ import { keyOfEntry } from './records/index-entry.js';
 import { holdBoth, readStamp, type Place } from './place.js';
 import { namesSetAside } from './records/quarantine.js';
 import { serializeCredential } from './records/record.js';
-import { copyOf, credentialName, indexedNames } from './records/record-names.js';
+import { damagedName, credentialName, indexedNames } from './records/record-names.js';
 import { clientSecretNames } from './records/registrations.js';
 import { journalName } from './journal/sealed-journal.js';
 import { sealingKeyName } from './journal/sealing-key.js';
@@ -67,7 +67,7 @@ export class Moving {
       await holdBoth(from, to, keyText(key), () => (isRepeated ? this.#bringNews(key) : this.#bring(key)));
     }
     for (const name of this.#clients()) await this.#copySecret(name);
-    for (const name of namesSetAside(memento)) await this.#copySecret(copyOf(name));
+    for (const name of namesSetAside(memento)) await this.#copySecret(damagedName(name));
   }
 
   /** Removes what has arrived from the old place; what another window has renewed there meanwhile is brought first. */
@@ -86,7 +86,7 @@ export class Moving {
       if ((await to.secrets.get(name)) === undefined) await this.#copySecret(name);
       await from.secrets.delete(name);
     }
-    for (const name of namesSetAside(memento)) await from.secrets.delete(copyOf(name));
+    for (const name of namesSetAside(memento)) await from.secrets.delete(damagedName(name));
     await from.secrets.delete(sealingKeyName);
     await from.secrets.delete(canaryName);
   }

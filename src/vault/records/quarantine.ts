@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { Counters } from '../../core/counters.js';
 import { describeError } from '../../core/errors.js';
 import type { Log, Memento, SecretStore } from '../../core/ports.js';
-import { copyOf } from './record-names.js';
+import { damagedName } from './record-names.js';
 import { Remembered } from './remembered.js';
 
 const notePrefix = 'set-aside:';
@@ -45,7 +45,7 @@ export class Quarantine {
   /** Removes what was set aside of the secret `name`. */
   async forget(name: string): Promise<void> {
     if (this.#notes.get(name) === undefined) return;
-    await this.parts.secrets.delete(copyOf(name));
+    await this.parts.secrets.delete(damagedName(name));
     await this.#notes.delete(name);
   }
 
@@ -54,14 +54,14 @@ export class Quarantine {
     const { secrets, log } = this.parts;
     for (const [name] of this.#notes.entries()) {
       try {
-        const text = await secrets.get(copyOf(name));
+        const text = await secrets.get(damagedName(name));
         if (text !== undefined && !isSound(name, text)) continue;
         if (text !== undefined && (await secrets.get(name)) === undefined) {
           await secrets.store(name, text);
           log.info(`The secret ${JSON.stringify(name)} can be read again; it is back.`);
         }
         await this.#notes.delete(name);
-        await secrets.delete(copyOf(name));
+        await secrets.delete(damagedName(name));
       } catch (error) {
         log.warn(`The secret ${JSON.stringify(name)} stays set aside: ${describeError(error)}`);
       }
@@ -72,7 +72,7 @@ export class Quarantine {
     const { secrets, counters, log } = this.parts;
     counters.add('storage.quarantined');
     try {
-      await secrets.store(copyOf(name), text);
+      await secrets.store(damagedName(name), text);
       await this.#notes.set(name, {});
       // Another window may have stored something sound meanwhile.
       if ((await secrets.get(name)) === text) await secrets.delete(name);

@@ -13,7 +13,7 @@ export const credentialName = (key: CredentialKey): string => credentialPrefix +
 export const keyTextIn = (name: string): string => name.slice(credentialPrefix.length);
 
 /** What the copy of a damaged record is called that is set aside. */
-export const copyOf = (name: string): string => damagedPrefix + name;
+export const damagedName = (name: string): string => damagedPrefix + name;
 
 /** The names of all credentials in the index. */
 export const indexedNames = (memento: Memento): readonly string[] =>

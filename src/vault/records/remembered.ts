@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { Log, Memento } from '../../core/ports.js';
-import { copyOf } from './record-names.js';
+import { damagedName } from './record-names.js';
 
 /**
  * Entries of one kind in globalState, each under a key of its own, so that writing one costs the same however many
@@ -42,7 +42,7 @@ export class Remembered<T> {
 
   /** Removes an entry, and what was set aside of it. */
   async delete(name: string): Promise<void> {
-    const copy = copyOf(this.prefix + name);
+    const copy = damagedName(this.prefix + name);
     await this.memento.update(this.prefix + name, undefined);
     if (this.memento.get(copy) !== undefined) await this.memento.update(copy, undefined);
   }
@@ -54,7 +54,7 @@ export class Remembered<T> {
       this.log.warn(`Setting it aside failed: ${JSON.stringify(String(error))}`);
     };
     const isStillThere = () => JSON.stringify(this.memento.get(key)) === JSON.stringify(stored);
-    void Promise.resolve(this.memento.update(copyOf(key), stored))
+    void Promise.resolve(this.memento.update(damagedName(key), stored))
       .then(() => (isStillThere() ? this.memento.update(key, undefined) : undefined))
       .catch(giveUp);
   }

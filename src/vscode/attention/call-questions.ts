@@ -3,7 +3,7 @@ import type { Disposable } from '../../core/announcer.js';
 import type { Clock } from '../../core/ports.js';
 import type { AskAboutCall, CallQuestion } from '../../core/rule.js';
 import type { VSCode } from '../editor/api.js';
-import { inLine } from '../texts/text-table.js';
+import { inLine } from '../editor/in-line.js';
 import { unlinked } from '../editor/unlinked.js';
 
 /** By then the editor has put a notification that nobody answers behind the bell, and the next one may be shown. */

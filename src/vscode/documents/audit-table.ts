@@ -2,7 +2,8 @@ import { assertNever } from '../../core/assert-never.js';
 import type { AuditExcerpt, AuditKind, AuditRecord, AuditTrail } from '../../core/audit.js';
 import { describeError } from '../../core/errors.js';
 import type { VSCode } from '../editor/api.js';
-import { inLine, table } from '../texts/text-table.js';
+import { inLine } from '../editor/in-line.js';
+import { table } from '../texts/text-table.js';
 
 type L10n = VSCode['l10n'];
 

@@ -17,9 +17,6 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   return [line(header), rule.join('  '), ...body.map(line)];
 }
 
-/** Nothing in a text from elsewhere may begin a line of its own, hide, or turn the direction of reading. */
-export const inLine = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '�');
-
 const widthOf = (text: string): number => Array.from(text).length;
 
 function fitted(text: string, width: number): string {

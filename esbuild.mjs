@@ -10,7 +10,8 @@ const common = {
   external: ['vscode'],
   // The editor puts its proxy and certificate settings behind these two modules, under their bare names only.
   alias: { 'node:http': 'http', 'node:https': 'https' },
-  sourcemap: true,
+  // The map lies beside a bundle and does not ship, so no bundle that ships names it.
+  sourcemap: 'external',
   sourcesContent: false,
   minify: false,
   legalComments: 'eof',
@@ -48,7 +49,7 @@ export const bundleOptions = {
 
 if (process.argv[1] === import.meta.filename) {
   for (const options of [bundleOptions, googleBundleOptions]) {
-    if (process.argv.includes('--watch')) await (await context(options)).watch();
+    if (process.argv.includes('--watch')) await (await context({ ...options, sourcemap: 'linked' })).watch();
     else await build(options);
   }
 }

@@ -20,6 +20,8 @@ describe('the architecture', () => {
   let imports: readonly RunTimeImport[];
   let shipped: Metafile;
   let library: Metafile;
+  /** The bundles as they ship, by their names. */
+  let bundles: ReadonlyMap<string, string>;
 
   const files = readdirSync(`${root}/src`, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -40,8 +42,13 @@ describe('the architecture', () => {
     >;
     const written = { absWorkingDir: root, write: false, metafile: true } as const;
     const options = { ...bundleOptions, ...written };
-    shipped = (await build(options)).metafile;
-    library = (await build({ ...googleBundleOptions, ...written })).metafile;
+    const extension = await build(options);
+    const google = await build({ ...googleBundleOptions, ...written });
+    shipped = extension.metafile;
+    library = google.metafile;
+    bundles = new Map(
+      [...extension.outputFiles, ...google.outputFiles].map(({ path, text }) => [basename(path), text]),
+    );
     // Every file is an entry point of its own, so that one which nothing uses yet keeps the rules too.
     const { outfile: _, alias: __, plugins: ___, ...others } = options;
     const everything = await build({ ...others, entryPoints: files, outdir: 'dist' });
@@ -156,6 +163,16 @@ describe('the architecture', () => {
       (path) => !path.startsWith('node:') && ![...builtinModules, ...optional].includes(path),
     );
     assert.deepEqual(unknown, []);
+  });
+
+  it('ships bundles that name no source map, since none is in the package', () => {
+    assert.deepEqual([...bundles.keys()].filter((name) => name.endsWith('.cjs')).sort(), [
+      'extension.cjs',
+      'google.cjs',
+    ]);
+    for (const [name, text] of bundles)
+      if (name.endsWith('.cjs')) assert.doesNotMatch(text, /^\/\/# sourceMappingURL=/m, name);
+    assert.doesNotMatch(readFileSync(`${root}/.vscodeignore`, 'utf8'), /^!dist\/.*(map|\*)/m);
   });
 
   it('names its files in kebab-case', () => {

@@ -69,6 +69,10 @@ interface Refused {
 /** A credential whose tokens can be used. */
 export type LiveCredential = Credential & { readonly tokens: Tokens };
 
+/**
+ * Under which key `credential` is kept. Every generation of it has the same one; another account, client or resource,
+ * another one.
+ */
 export function keyOf(credential: Credential): CredentialKey {
   return {
     issuer: credential.account.issuer,
@@ -100,6 +104,10 @@ export function parseKeyText(text: string): CredentialKey | undefined {
   return { issuer, clientId, subject, resource };
 }
 
+/**
+ * Whether `credential` has tokens, since no issuer has refused its grant for good. Those may have expired: whether an
+ * access token can still be used is a question of its end.
+ */
 export function isAlive(credential: Credential): credential is LiveCredential {
   return credential.tokens.kind === 'alive';
 }

@@ -14,23 +14,27 @@ export interface IssuerDriver {
   readonly grantKinds: readonly IssuerGrant['kind'][];
   /** What an access token by one of them is for when nobody says what is needed; never empty. */
   readonly usualScopes: readonly string[];
-  /** Those of `wanted` that `granted` does not cover: a wide scope may stand for narrower ones. */
+  /** Those of `wanted`, as they stand there, that `granted` does not cover: a wide scope may stand for narrower ones. */
   missingScopes(granted: readonly string[], wanted: readonly string[]): readonly string[];
   /** What `scope` lets somebody do, in words; undefined for one that is not known. */
   scopeText(scope: string): string | undefined;
-  /** Why it refused a grant, where it says more than the protocol knows. */
+  /** Why it refused a grant, where it says more than the protocol knows; undefined where it says no more. */
   refusalReason(refusal: IssuerRefusal): RefusalReason | undefined;
   /**
-   * Asks for a token by a grant that only this issuer has.
+   * Asks for a token by a grant that only this issuer has. Remembers nothing: what has to be known the next time is in
+   * the answer.
    * @param fetch - the only way out: bounded in time and size, and following no redirect
-   * @throws (from the result) BrokerError `token_file_unusable`, `tls_untrusted`, `address_refused`; TypeError without scopes
-   *   where the grant names no audience
+   * @returns a refusal for good as `refused`; as `unavailable` whatever leaves the grant as it is, such as
+   *   `issuer_unreachable`, `clock_wrong` and `delegation_missing`
+   * @throws (from the result) BrokerError `token_file_unusable`, `tls_untrusted`, `address_refused`, `network_refused`;
+   *   TypeError without scopes where the grant names no audience
    */
   request(grant: IssuerGrant, wishes: IssuerGrantWishes, fetch: Fetch): Promise<IssuerAnswer>;
 }
 
 /** A grant that was refused for good, and what is known of its life. */
 export interface IssuerRefusal {
+  /** The `error` of its answer (RFC 6749 §5.2). */
   readonly error: string;
   /** Its subtype and its description, in one. */
   readonly description: string;
@@ -43,6 +47,7 @@ export interface IssuerRefusal {
   readonly grantEndsAtMs?: number;
 }
 
+/** What the caller wants, and what it kept of the answer before. */
 export interface IssuerGrantWishes {
   /** What the token is to allow, and no more; empty only where the grant names an audience. */
   readonly scopes: readonly string[];
@@ -70,6 +75,7 @@ export type IssuerAnswer =
  */
 export type ExchangedLogin = Required<Pick<IssuedToken, 'refreshToken'>> & Pick<IssuedToken, 'loginDigest'>;
 
+/** What was granted. Whatever the caller needs for the next request is in here. */
 export interface IssuedToken {
   /** An access token, or an ID token where the grant names an audience. */
   readonly accessToken: Secret;

@@ -4,6 +4,7 @@ import type { ServerId } from './server.js';
 /** What an MCP server offers by name. */
 export const capabilities = ['tools', 'resources', 'prompts'] as const;
 
+/** One of them, as the names of rules begin. */
 export type Capability = (typeof capabilities)[number];
 
 /** One thing that a request wants of a server: a tool or a prompt by its name, a resource by its URI. */
@@ -15,6 +16,11 @@ export interface Use {
 /** What a rule says about a use, from the most lenient on. */
 export const ruleEffects = ['allow', 'ask', 'never'] as const;
 
+/**
+ * - `allow`: the call goes out
+ * - `ask`: it waits until the user has allowed this one call, and is not sent when nobody does
+ * - `never`: it is not sent, and is hidden from the lists of what the server offers
+ */
 export type RuleEffect = (typeof ruleEffects)[number];
 
 /** What the user wants to hold for everything that `pattern` matches. */

@@ -96,6 +96,7 @@ export async function unsealKey(header: StoreHeader, opener: Opener): Promise<Ui
   }
 }
 
+/** The header as the text of its file: JSON, bytes in base64, the checksum as it is. `parseHeader` reads it. */
 export function serializeHeader({ salt, key, ...header }: StoreHeader): string {
   return JSON.stringify({ ...header, salt: salt.toString('base64'), key: key.toString('base64') });
 }

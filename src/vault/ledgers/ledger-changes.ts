@@ -57,6 +57,7 @@ export function inOrderOfUse<T>(
   return new Map(dated.sort(([, a], [, b]) => a.usedAtMs - b.usedAtMs));
 }
 
+/** `change` as one line of a ledger's file, without its end; `lineSchema` reads it. */
 export const lineOf = <T>(change: Change<T>): string => JSON.stringify({ version: 1, ...change });
 
 const instant = v.pipe(v.number(), v.finite());

@@ -19,18 +19,21 @@ export interface ListedCredential extends IndexEntry {
   readonly grant?: Grant;
 }
 
+/** The stored form of an `IndexEntry`, which holds no secret. A member that is not known makes it a damaged one. */
 export const indexSchema = v.strictObject({
   account: accountSchema,
   clientId: v.string(),
   resource: v.string(),
 });
 
+/** The stored form of a `ListedCredential`. An entry of an earlier version has no scopes, and is read as granted none. */
 export const listedSchema = v.strictObject({
   ...indexSchema.entries,
   scopes: v.optional(v.array(v.string()), []),
   grant: v.exactOptional(grantSchema),
 });
 
+/** The key of the credential that the entry is about: that of `keyOf` for the credential itself. */
 export function keyOfEntry({ account, clientId, resource }: IndexEntry): CredentialKey {
   return { issuer: account.issuer, clientId, subject: account.subject, resource };
 }

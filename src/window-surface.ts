@@ -41,13 +41,16 @@ export interface SurfaceParts extends Keeping {
   readonly manifest: { readonly version: string };
   /** Settles when the proxy listens and the stored credentials are in memory. */
   readonly ready: Promise<McpProxy>;
+  /** Why there is no proxy, in sentences; undefined while it starts, and when it listens. */
+  readonly proxyFailure: () => string | undefined;
   readonly showLog: () => void;
 }
 
 /** Builds what the user meets in a window: commands, status bar, notifications, documents, and the servers themselves. */
 export function showSurface(frame: WindowFrame, parts: SurfaceParts): StatusBar {
   const { vs, context, system, settings, counters, log, keep } = frame;
-  const { broker, storage, audit, isAudited, configured, quirks, manifest, ready, showLog } = parts;
+  const { broker, storage, audit, isAudited, configured, quirks, manifest, ready, proxyFailure, showLog } =
+    parts;
   const { clock, google = googleEndpoints, hostedServers: presets = hostedServers } = system;
   const extensionId = context.extension.id;
   const signInWaitSeconds = () => settings.number('signInWaitSeconds');
@@ -122,6 +125,7 @@ export function showSurface(frame: WindowFrame, parts: SurfaceParts): StatusBar 
     googleClients,
     allowed: new AllowedAddresses(vs, broker.permissions),
     storage,
+    proxyFailure,
     unlocking,
     clock,
     ...shown,
@@ -140,7 +144,7 @@ export function showSurface(frame: WindowFrame, parts: SurfaceParts): StatusBar 
     }),
   );
   keep(new SignInNotifications(vs, broker, storage, clock, actions));
-  const statusBar = keep(new StatusBar(vs, broker, configured, problems, storage, clock));
+  const statusBar = keep(new StatusBar({ vs, broker, configured, problems, storage, proxyFailure, clock }));
   const failedStarts = keep(new FailedStarts({ vs, broker, clock, log, extensionId }));
   const provider = keep(
     new DefinitionProvider({ vs, broker, storage, clock, ready, signInWaitSeconds, failedStarts }),

@@ -2,10 +2,11 @@ import type { ExtensionContext } from 'vscode';
 import type { Broker } from './broker/broker.js';
 import type { Disposable } from './core/announcer.js';
 import { Counters } from './core/counters.js';
-import { describeError, hasCode } from './core/errors.js';
+import { BrokerError, describeError, hasCode } from './core/errors.js';
 import type { ServerId } from './core/server.js';
 import { noServerMemory } from './core/server-memory.js';
 import { googleScopeText } from './google/scopes.js';
+import { codeOf } from './node/atomic-file.js';
 import { makeSocketPlace } from './node/socket-place.js';
 import { ServerMemoryFiles } from './node/server-memory-files.js';
 import { serversIn } from './node/storage-folders.js';
@@ -57,6 +58,9 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   const explain = (error: unknown, server: ServerId) =>
     failureText(vs.l10n, error, server, system.clock.nowMs(), storage.health);
   const opening = openProxy(frame, { tokens: broker, storage, audit, explain }).then(keep);
+  /** Why there is no proxy, in words. */
+  let proxyFailure: string | undefined;
+  opening.catch((error: unknown) => (proxyFailure = explain(error, '' as ServerId)));
   const applyServers = async () => {
     const { usable } = configured;
     // Known at once, to commands too: nobody is to hear that there is no server while the storage is still opened.
@@ -77,6 +81,7 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
 
   const statusBar = showSurface(frame, {
     ...{ broker, storage, audit, isAudited, configured, quirks, manifest, ready },
+    proxyFailure: () => proxyFailure,
     showLog: () => channel.show(),
   });
   const onChange = () => {
@@ -87,14 +92,15 @@ export function openWindow(vs: VSCode, context: ExtensionContext, system: System
   };
   keep(configured.onDidChange(onChange));
   void configured.askAboutProposed();
-  void ready.then(
-    () => statusBar.render(),
-    () => undefined,
-  );
+  const render = () => statusBar.render();
+  void ready.then(render, render);
   return { ready, close: () => broker.close().finally(() => audit.settled()) };
 }
 
-/** Starts the proxy where the settings want it, with what the storage remembers of the servers. */
+/**
+ * Starts the proxy where the settings want it, with what the storage remembers of the servers.
+ * @throws (from the result) BrokerError `socket_unusable`, `port_unusable` with `details.why`
+ */
 async function openProxy(
   { vs, system: { clock }, settings, log }: WindowFrame,
   { storage, ...parts }: Pick<ProxyParts, 'tokens' | 'audit' | 'explain'> & Pick<Keeping, 'storage'>,
@@ -109,10 +115,17 @@ async function openProxy(
       : new ServerMemoryFiles(serversIn(folder), () => storage.requireFolder(), log);
   const signInWaitSeconds = () => settings.number('signInWaitSeconds');
   const replayLimitBytes = () => settings.number('proxy.replayLimitKilobytes') * 1_024;
-  return McpProxy.start({
-    ...{ ...parts, ask, serverMemory, place },
-    ...{ clock, log, signInWaitSeconds, replayLimitBytes },
-  });
+  try {
+    return await McpProxy.start({
+      ...{ ...parts, ask, serverMemory, place },
+      ...{ clock, log, signInWaitSeconds, replayLimitBytes },
+    });
+  } catch (cause) {
+    const why = codeOf(cause);
+    if (why === '') throw cause;
+    const code = isSocket ? 'socket_unusable' : 'port_unusable';
+    throw new BrokerError(code, `The proxy cannot listen: ${why}.`, { cause, details: { why } });
+  }
 }
 
 /** What only an account was to hear from a server is deleted when the server has that account no more. */

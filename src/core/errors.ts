@@ -139,7 +139,9 @@ export type CallCode =
   /** The editor would send the requests, and the header with the token, to another address than the one in the settings. */
   | 'address_changed'
   /** The proxy cannot listen on a socket, as the settings want it to. */
-  | 'socket_unusable';
+  | 'socket_unusable'
+  /** The proxy cannot listen on a port of this computer. */
+  | 'port_unusable';
 
 /** A credential cannot be read, or cannot be kept. */
 export type StorageCode =

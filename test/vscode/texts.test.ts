@@ -108,6 +108,7 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
     { why: 'others can write to the folder "/x"' },
     /set “mcpCredentials\.proxy\.transport” to "port"/,
   ],
+  port_unusable: [{ why: 'EACCES' }, /set “mcpCredentials\.proxy\.transport” to "socket"; then reload/],
   token_bound: [{}, /Take "delivery" out of its entry/],
   address_changed: [{ address: 'https://mcp.example.com/group/name' }, /Take "delivery" out of its entry/],
   server_unknown: [{}, /in the setting “mcpCredentials\.servers”/],

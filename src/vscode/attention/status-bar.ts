@@ -19,20 +19,25 @@ const tickMs = 20_000;
 /** Longer account names are cut: the status bar belongs to everybody. */
 const nameLimit = 32;
 
+export interface StatusBarParts {
+  readonly vs: VSCode;
+  readonly broker: Broker;
+  readonly configured: ConfiguredServers;
+  readonly problems: SettingsProblems;
+  readonly storage: Storage;
+  /** Why there is no proxy, in sentences; undefined while it starts, and when it listens. */
+  readonly proxyFailure: () => string | undefined;
+  readonly clock: Clock;
+}
+
 /** One item that says how the credentials of this window are. Absent while no server is configured. */
 export class StatusBar implements Disposable {
   readonly #item: StatusBarItem;
   readonly #listening: readonly Disposable[];
   #tick: Disposable | undefined;
 
-  constructor(
-    private readonly vs: VSCode,
-    private readonly broker: Broker,
-    private readonly configured: ConfiguredServers,
-    private readonly problems: SettingsProblems,
-    private readonly storage: Storage,
-    private readonly clock: Clock,
-  ) {
+  constructor(private readonly parts: StatusBarParts) {
+    const { vs, broker, configured, problems, storage, clock } = parts;
     this.#item = vs.window.createStatusBarItem('mcpCredentials.status', vs.StatusBarAlignment.Right, 90);
     this.#item.name = vs.l10n.t('MCP Credentials');
     this.#item.command = 'mcpCredentials.showStatus';
@@ -41,22 +46,25 @@ export class StatusBar implements Disposable {
       () => broker.servers().length,
       () => this.render(),
     );
-    const parts = [broker, configured, problems, storage];
-    this.#listening = [calm, ...parts.map((part) => part.onDidChange(() => calm.afterChange()))];
+    const changing = [broker, configured, problems, storage];
+    this.#listening = [calm, ...changing.map((part) => part.onDidChange(() => calm.afterChange()))];
   }
 
   render(): void {
     this.#tick?.dispose();
     this.#tick = undefined;
-    const servers = this.broker.servers();
-    if (servers.length === 0 && this.configured.unanswered.length === 0 && this.problems.all.length === 0) {
+    const { vs, broker, configured, problems, storage, proxyFailure, clock } = this.parts;
+    const servers = broker.servers();
+    if (servers.length === 0 && configured.unanswered.length === 0 && problems.all.length === 0) {
       this.#item.hide();
       return;
     }
-    const nowMs = this.clock.nowMs();
-    const states = servers.map(({ id }) => this.broker.state(id));
-    const { text, mustAct } = summary(this.vs.l10n, states, nowMs, this.storage.health);
-    const background = mustAct ? new this.vs.ThemeColor('statusBarItem.warningBackground') : undefined;
+    const nowMs = clock.nowMs();
+    const states = servers.map(({ id }) => broker.state(id));
+    const { condition } = storage.health;
+    const hasNoProxy = proxyFailure() !== undefined;
+    const { text, mustAct } = summary(vs.l10n, states, nowMs, { condition, hasNoProxy });
+    const background = mustAct ? new vs.ThemeColor('statusBarItem.warningBackground') : undefined;
     if (this.#item.text !== text) this.#item.text = text;
     if (this.#item.backgroundColor?.id !== background?.id) this.#item.backgroundColor = background;
     const tooltip = this.#tooltip(nowMs);
@@ -64,7 +72,7 @@ export class StatusBar implements Disposable {
       this.#item.tooltip = tooltip;
     this.#item.show();
     if (states.some((state) => endOf(state) !== undefined))
-      this.#tick = this.clock.after(tickMs, () => this.render());
+      this.#tick = clock.after(tickMs, () => this.render());
   }
 
   dispose(): void {
@@ -75,7 +83,7 @@ export class StatusBar implements Disposable {
 
   /** A line for each account with the servers it is used for, then what waits for the user. */
   #tooltip(nowMs: number): MarkdownString {
-    const { vs, broker, configured, problems, storage } = this;
+    const { vs, broker, configured, problems, storage, proxyFailure } = this.parts;
     const { l10n } = vs;
     const lines = new Map<string, { account: string; state: string; ids: string[] }>();
     for (const { id } of broker.servers()) {
@@ -90,6 +98,8 @@ export class StatusBar implements Disposable {
       add('key', `${account} (${ids.join(', ')}) – ${state}`);
     for (const { id } of configured.unanswered) add('question', l10n.t('{0} – waits for your answer', id));
     for (const { place, label, message } of problems.all) add('error', `${label ?? place}: ${message}`);
+    const failure = proxyFailure();
+    if (failure !== undefined) add('warning', failure);
     const { health } = storage;
     add('database', healthText(l10n, health, nowMs));
     if (health.setAside > 0) add('warning', setAsideText(l10n, health.setAside));
@@ -107,16 +117,23 @@ interface Summary {
   readonly mustAct: boolean;
 }
 
+/** What nothing works without, whoever is signed in. */
+interface Foundations extends Pick<StorageHealth, 'condition'> {
+  /** Whether the proxy could not start. */
+  readonly hasNoProxy: boolean;
+}
+
 /** The item's text: the state that matters most, who it is about, and the time to the next expiry. */
 export function summary(
   l10n: VSCode['l10n'],
   states: readonly CredentialState[],
   nowMs: number,
-  { condition }: Pick<StorageHealth, 'condition'>,
+  { condition, hasNoProxy }: Foundations,
 ): Summary {
   const urgent = [...states].sort((a, b) => urgency(a) - urgency(b))[0];
   const calm = (text: string): Summary => ({ text, mustAct: false });
   if (condition.kind === 'unusable') return { text: `$(warning) ${l10n.t('MCP: storage')}`, mustAct: true };
+  if (hasNoProxy) return { text: `$(warning) ${l10n.t('MCP: proxy')}`, mustAct: true };
   if (urgent === undefined) return calm(`$(key) ${l10n.t('MCP')}`);
   switch (urgent.kind) {
     case 'needs-sign-in':

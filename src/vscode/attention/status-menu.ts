@@ -28,6 +28,8 @@ export interface StatusMenuParts {
   readonly googleClients: GoogleClients;
   readonly allowed: AllowedAddresses;
   readonly storage: Storage;
+  /** Why there is no proxy, in sentences; undefined while it starts, and when it listens. */
+  readonly proxyFailure: () => string | undefined;
   readonly unlocking: Unlocking;
   readonly clock: Clock;
   readonly showLog: () => void;
@@ -57,6 +59,7 @@ export class StatusMenu {
       ...(hasNone ? [] : [add]),
       ...(googleClients.all.length === 0 ? [] : [clients]),
       ...allowed.choices(),
+      ...this.#proxyChoices(),
       ...this.#storageChoices(),
       ...this.#lookupChoices(),
     ]);
@@ -113,6 +116,20 @@ export class StatusMenu {
       { label: l10n.t('$(output) Show Log'), run: showLog },
       { label: l10n.t('$(history) Show Audit Trail'), run: showAuditTrail },
       { label: l10n.t('$(pulse) Show Diagnostics'), run: showDiagnostics },
+    ];
+  }
+
+  /** That there is no proxy, and what can be done about it. */
+  #proxyChoices(): Choice[] {
+    const { vs, proxyFailure } = this.parts;
+    const failure = proxyFailure();
+    if (failure === undefined) return [];
+    return [
+      {
+        label: vs.l10n.t('$(warning) The Proxy Could Not Start'),
+        detail: iconless(failure),
+        run: () => openSettings(vs, 'mcpCredentials.proxy.transport'),
+      },
     ];
   }
 

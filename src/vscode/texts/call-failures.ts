@@ -126,6 +126,11 @@ export function callFailures({
         'The proxy cannot listen on a socket: {0}. Fix that, or set “mcpCredentials.proxy.transport” to "port"; then reload the window.',
         detail('why'),
       ),
+    port_unusable: () =>
+      l10n.t(
+        'The proxy cannot listen on 127.0.0.1 ({0}), so no MCP server gets a credential. Allow the editor to do so where this computer’s firewall or sandbox is set up, or set “mcpCredentials.proxy.transport” to "socket"; then reload the window.',
+        detail('why'),
+      ),
   };
 }
 

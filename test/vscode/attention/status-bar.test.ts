@@ -56,16 +56,24 @@ describe('the status bar', () => {
   ];
   for (const [name, states, text] of rows) {
     it(`shows ${name}`, () => {
-      const shown = summary(l10n, states, nowMs, { condition: { kind: 'works' } });
+      const shown = summary(l10n, states, nowMs, { condition: { kind: 'works' }, hasNoProxy: false });
       assert.match(shown.text, text);
       assert.equal(shown.mustAct, states.includes(dead));
     });
   }
 
   it('shows before anything else that nothing can be stored', () => {
-    const unusable = { condition: { kind: 'unusable', why: 'no disk' } } as const;
+    const unusable = { condition: { kind: 'unusable', why: 'no disk' }, hasNoProxy: true } as const;
     assert.deepEqual(summary(l10n, [ready, dead], nowMs, unusable), {
       text: '$(warning) MCP: storage',
+      mustAct: true,
+    });
+  });
+
+  it('shows before the accounts that there is no proxy', () => {
+    const without = { condition: { kind: 'works' }, hasNoProxy: true } as const;
+    assert.deepEqual(summary(l10n, [ready, dead], nowMs, without), {
+      text: '$(warning) MCP: proxy',
       mustAct: true,
     });
   });

@@ -6,6 +6,7 @@ import {
   type RequestOptions,
 } from 'node:http';
 import { globalAgent as globalHttpsAgent, Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Socket } from 'node:net';
 import { isUntrustedCertificate } from '../../core/certificate.js';
 import { BrokerError } from '../../core/errors.js';
 import type { Clock } from '../../core/ports.js';
@@ -31,9 +32,9 @@ export interface UpstreamCredential {
 }
 
 /**
- * For so long a connection is taken for a good one that nothing has been sent on. When the computer slept, came into
- * another network or behind a firewall that forgets, nobody says that it is none any more, and a call on it would wait
- * for minutes.
+ * For so long a connection is taken for a good one that nothing was heard on. When the computer slept, came into another
+ * network or behind a firewall that forgets, nobody says that it is none any more, and a call on it would wait for
+ * minutes.
  */
 const idleLimitMs = 60_000;
 
@@ -43,6 +44,8 @@ export class Upstream {
   readonly #https = new HttpsAgent({ keepAlive: true });
   /** Nearly every call goes to an address that one before it went to. */
   readonly #addresses = new WeakMap<URL, Address>();
+  /** When the last answer on a connection ended, in milliseconds since the epoch. */
+  readonly #heardAtMs = new WeakMap<Socket, number>();
 
   constructor(private readonly clock: Pick<Clock, 'nowMs'>) {}
 
@@ -63,7 +66,9 @@ export class Upstream {
           ? ['authorization', `Bearer ${token.reveal()}`]
           : ['authorization', `DPoP ${token.reveal()}`, 'dpop', proof];
       const lasting = headers.includes('connection') ? [] : keptOpen;
-      const { host, isEncrypted, options } = this.#addressNow(url);
+      const address = this.#address(url);
+      const { host, isEncrypted, options } = address;
+      this.#closeStale(address);
       const all = ['host', host, ...headers, ...lasting, ...credential, ...length];
       const outgoing = (isEncrypted ? httpsRequest : httpRequest)({
         ...options,
@@ -84,6 +89,8 @@ export class Upstream {
       signal.addEventListener('abort', hangUp);
       outgoing.on('close', () => {
         signal.removeEventListener('abort', hangUp);
+        // From now on it waits for the next request, if it stays.
+        if (outgoing.socket !== null) this.#heardAtMs.set(outgoing.socket, this.clock.nowMs());
         // An answer that is none, such as 101, ends a request without one and without an error.
         if (!isAnswered) reject(unreachable(url, new Error('It was closed without an answer.')));
       });
@@ -96,23 +103,29 @@ export class Upstream {
     this.#https.destroy();
   }
 
-  /** Where a request goes to now, on a connection that can be trusted. */
-  #addressNow(url: URL): Address {
+  #address(url: URL): Address {
     let address = this.#addresses.get(url);
     if (address === undefined) this.#addresses.set(url, (address = addressOf(url)));
-    const nowMs = this.clock.nowMs();
-    if (nowMs - address.usedAtMs > idleLimitMs) this.#closeIdle(address);
-    address.usedAtMs = nowMs;
     return address;
   }
 
-  /** The editor keeps what goes past its HTTP proxy in the agents that are everybody's. */
-  #closeIdle({ isEncrypted, pool }: Address): void {
+  /**
+   * Leaves no connection for the next request that may be none any more. The editor keeps what goes past its HTTP proxy in
+   * the agents that are everybody's; when others have used one there, nobody here knows.
+   */
+  #closeStale({ isEncrypted, pool }: Address): void {
+    const nowMs = this.clock.nowMs();
+    const isStale = (socket: Socket) => nowMs - (this.#heardAtMs.get(socket) ?? 0) > idleLimitMs;
     for (const { freeSockets } of isEncrypted
       ? [this.#https, globalHttpsAgent]
-      : [this.#http, globalHttpAgent])
-      for (const [name, sockets] of Object.entries(freeSockets))
-        if (name.startsWith(pool)) for (const socket of sockets ?? []) socket.destroy();
+      : [this.#http, globalHttpAgent]) {
+      for (const name in freeSockets) {
+        if (!name.startsWith(pool)) continue;
+        // In the order in which they became free. An agent passes over closed ones at the beginning alone.
+        const sockets = freeSockets[name] ?? [];
+        for (const socket of sockets.slice(0, sockets.findLastIndex(isStale) + 1)) socket.destroy();
+      }
+    }
   }
 }
 
@@ -123,8 +136,6 @@ interface Address {
   readonly options: Pick<RequestOptions, 'protocol' | 'hostname' | 'port' | 'path'>;
   /** With what the names begin under which agents keep its connections (Node, `agent.getName`). */
   readonly pool: string;
-  /** When a request was sent there last, in milliseconds since the epoch. */
-  usedAtMs: number;
 }
 
 function addressOf({ protocol, host, hostname: written, port, pathname, search }: URL): Address {
@@ -135,7 +146,6 @@ function addressOf({ protocol, host, hostname: written, port, pathname, search }
     isEncrypted,
     options: { protocol, hostname, port, path: `${pathname}${search}` },
     pool: `${hostname}:${port === '' ? (isEncrypted ? 443 : 80) : port}:`,
-    usedAtMs: 0,
   };
 }
 

@@ -37,13 +37,17 @@ describe('the connection to a server', () => {
   let upstream: Upstream;
   /** By the port at the other end; undefined for none. */
   let connections: Set<number | undefined>;
+  let answering: () => Promise<void>;
 
   beforeEach(async () => {
     connections = new Set();
+    answering = () => Promise.resolve();
     server = createServer((incoming, response) => {
       connections.add(incoming.socket.remotePort);
-      incoming.resume().on('end', () => response.end('done'));
+      incoming.resume().on('end', () => void answering().then(() => response.end('done')));
     });
+    // Closes none by itself.
+    server.keepAliveTimeout = 0;
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`);
     clock = new FakeClock();
@@ -76,6 +80,39 @@ describe('the connection to a server', () => {
         clock.advance(60_000);
         await call();
         assert.equal(connections.size, 1);
+      });
+
+      it('is kept where a server redirects every call, each time to an address that is read anew', async () => {
+        for (let n = 0; n < 3; n++) await call(new URL(url));
+        assert.equal(connections.size, 1);
+      });
+
+      it('is kept after a call that has taken longer than a minute', async () => {
+        answering = () => {
+          clock.sleep(60_001);
+          return Promise.resolve();
+        };
+        for (let n = 0; n < 3; n++) await call();
+        assert.equal(connections.size, 1);
+      });
+
+      it('is made anew also beside one that is used all the time', async () => {
+        const both = new Promise<void>((resolve) => {
+          answering = () => {
+            if (connections.size === 2) resolve();
+            return both;
+          };
+        });
+        await Promise.all([call(), call()]);
+        const used = new Set(connections);
+        answering = () => Promise.resolve();
+        for (let n = 0; n < 3; n++) {
+          clock.sleep(30_000);
+          await call();
+        }
+        assert.deepEqual(connections, used);
+        await Promise.all([call(), call()]);
+        assert.equal(connections.size, 3);
       });
 
       it('is made anew when nobody has heard of it for a minute, since it may be dead by then', async () => {

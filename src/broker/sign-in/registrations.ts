@@ -53,7 +53,8 @@ export class Registrations {
     await vault.forgetClient(client);
     let isDeleted = false;
     try {
-      isDeleted = await deleteRegistration(fetch, server, client.management);
+      // A sign-in may have found it until just now.
+      isDeleted = !this.#isUsed(client) && (await deleteRegistration(fetch, server, client.management));
     } finally {
       if (!isDeleted) await this.#takeBack(client);
     }

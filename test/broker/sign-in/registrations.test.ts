@@ -248,6 +248,31 @@ describe('a registration that an issuer made for us', () => {
       assert.equal(await storedClient(), 'client-2');
     });
 
+    it('stays for a sign-in that has found it just before it is forgotten', async () => {
+      const { browser, isThere, goOn } = standing();
+      const { broker } = profile.window(browser);
+      await (await windowFor()).signIn(notes, 'any');
+      await broker.setServers([serverAt(resource.url), { ...serverAt(other.url), id: orders }]);
+      await broker.accessToken(notes);
+      const { secrets } = profile;
+      const deleted = secrets.delete.bind(secrets);
+      let forget: (() => void) | undefined;
+      secrets.delete = async (name) => {
+        if (name === `client:${issuer.issuer}`) await new Promise<void>((resolve) => (forget = resolve));
+        return deleted(name);
+      };
+      const leaving = broker.signOut(notes, 'grant');
+      await turns(() => forget !== undefined);
+      const second = broker.signIn(orders, 'any');
+      await turns(isThere);
+      forget?.();
+      await leaving;
+      goOn();
+      await second;
+      assert.deepEqual([issuer.authorized, issuer.deleted], [['client-1', 'client-1'], []]);
+      assert.equal(await storedClient(), 'client-1');
+    });
+
     it('is kept for the next sign-in where the issuer cannot be told that it is to go', async () => {
       profile.fetch = (url, init) =>
         init.method === 'DELETE' ? Promise.reject(new TypeError('fetch failed')) : fetch(url, init);

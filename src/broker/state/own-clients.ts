@@ -56,9 +56,12 @@ export class OwnClients {
   async extend(client: Client, email: string): Promise<void> {
     const { vault } = this.parts;
     const { issuer, clientId } = client;
-    if ((await vault.client(issuer, clientId)) === undefined) await vault.putClient(client, true);
-    // Only now: somebody else may have been added meanwhile.
-    const rule = this.list(issuer).find((one) => one.clientId === clientId);
+    const ruleNow = () => this.list(issuer).find((one) => one.clientId === clientId);
+    // What is stored without a rule was typed in for a server whose settings name the same client.
+    if (ruleNow() === undefined || (await vault.client(issuer, clientId)) === undefined)
+      await vault.putClient(client, true);
+    // Once more: somebody else may have been added meanwhile.
+    const rule = ruleNow();
     const { emails, domains, isDefault } = rule ?? { emails: [], domains: [], isDefault: false };
     const who = { emails: [...new Set([...emails, email])], domains, isDefault };
     await this.assign({ issuer, clientId, ...who }, who);

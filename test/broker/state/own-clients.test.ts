@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Secret } from '../../../src/core/secret.js';
+import { CredentialVault } from '../../../src/vault/credentials.js';
 import { FormBrowser } from '../../support/form-browser.js';
 import { Profile } from '../window.js';
 
@@ -39,6 +40,16 @@ describe('a client that the user has made', () => {
     const emails = ['alice@example.com', 'bob@example.com'];
     await Promise.all(emails.map((email) => own.extend(client, email)));
     assert.deepEqual(own.list(issuer)[0]?.emails, emails);
+  });
+
+  it('is kept in the place of what was typed in for a server whose settings name it', async () => {
+    const vault = new CredentialVault({ ...profile.vaultParts(), closing: AbortSignal.abort() });
+    const before = new Secret('a-client-secret-that-is-another-one-now');
+    await vault.putClient({ ...client, clientSecret: before, source: 'configured' });
+    const own = clients();
+    await own.extend(client, 'alice@example.com');
+    const found = (await own.clientFor(issuer, 'alice@example.com'))?.client;
+    assert.deepEqual([found?.source, found?.clientSecret?.equals(client.clientSecret)], ['entered', true]);
   });
 
   it('stays with those whom the user has named, when it is extended', async () => {

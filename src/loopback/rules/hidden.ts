@@ -145,8 +145,8 @@ function shownEvent(event: Buffer, rules: readonly RuleSet[]): Buffer | string {
 export function shown(text: string, rules: readonly RuleSet[]): string | undefined {
   const message = parseJson(text);
   if (message === undefined || shownOf(message, rules) === message) return undefined;
-  // Read once more, since what is not hidden is to stay as it is.
-  return JSON.stringify(shownOf(JSON.parse(text, asWritten), rules));
+  // Read once more, since what is not hidden is to stay as it is, its numbers, too, unless it is nested too deeply for that.
+  return JSON.stringify(shownOf(parseJson(text, asWritten) ?? message, rules));
 }
 
 /** @returns `message` itself when nothing of it is hidden */

@@ -45,6 +45,16 @@ describe('what a rule says never to', () => {
     assert.equal(await shown(json, list('read', 'delete_all')), list('read'));
   });
 
+  it('is left out beside what is nested so deeply that its numbers cannot be left as they are written', async () => {
+    const deep = `${'['.repeat(3_000)}1.0${']'.repeat(3_000)}`;
+    const list = (names: readonly string[], inner: string) =>
+      `{"result":{"tools":[${names.map((name) => `{"name":"${name}","x":${inner}}`).join()}]}}`;
+    assert.equal(
+      await shown(json, list(['read', 'delete_all'], deep)),
+      list(['read'], deep.replace('1.0', '1')),
+    );
+  });
+
   it('is left out of every answer in a batch', async () => {
     assert.equal(await shown(json, `[${before},${answer({})}]`), `[${after},${answer({})}]`);
   });

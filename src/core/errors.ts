@@ -130,7 +130,7 @@ export type CallCode =
   | 'call_denied'
   /** A rule wants the user to be asked, and nobody has answered in time. */
   | 'call_unanswered'
-  /** The client has cancelled the call while it waited for the user, before it was sent. */
+  /** The client has cancelled the call before it was sent, or before it was sent again, since the server had not taken it. */
   | 'call_cancelled'
   /** There are rules, and what the request wants cannot be told for certain. */
   | 'call_unjudged'

@@ -101,7 +101,7 @@ export function callFailures({
       ),
     call_cancelled: () =>
       l10n.t(
-        'A call to the MCP server “{0}” was cancelled while it waited for the user, so nothing was sent. Make the call again if it is still wanted.',
+        'A call to the MCP server “{0}” was cancelled before the server took it, so nothing was done. Make the call again if it is still wanted.',
         server,
       ),
     call_unjudged: () =>

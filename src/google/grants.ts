@@ -57,7 +57,7 @@ export async function requestByLibrary(
     const isExchanged = rotated !== undefined && source.mayRotate;
     const login = loginDigest === undefined ? {} : { loginDigest };
     const exchanged = isExchanged ? { refreshToken: rotated, ...login } : undefined;
-    const sent = [...secretsIn(file), ...(refreshToken ? [refreshToken] : [])];
+    const sent = [...secretsIn(file), ...transport.sent];
     return withoutOurs(readAnswerOf(error, failure, path, exchanged), sent);
   }
 }

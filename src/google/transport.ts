@@ -23,7 +23,12 @@ export type Transport = gaxios.Gaxios & {
   lifetimeSeconds: number | undefined;
   /** Why the last request got no answer. */
   failure: BrokerError | undefined;
+  /** What it has sent that is worth a token to whoever reads it. */
+  readonly sent: readonly Secret[];
 };
+
+/** The members of a form that are. */
+const confidential = ['assertion', 'client_secret', 'refresh_token', 'subject_token'];
 
 /**
  * The only way out for Google's library: through our own fetch, in time, and once. The library would repeat token
@@ -41,6 +46,7 @@ export function transportOf(
     rotated: Secret | undefined;
     lifetimeSeconds: number | undefined;
     failure: BrokerError | undefined;
+    readonly sent: Secret[] = [];
 
     constructor() {
       super({ fetchImplementation: (...request) => this.#send(...request) });
@@ -68,6 +74,12 @@ export function transportOf(
     }
 
     async #send(input: unknown, { method, headers, body, signal }: RequestInit = {}): Promise<Response> {
+      const [, credential] = new Headers(headers).get('authorization')?.split(' ') ?? [];
+      const form = new URLSearchParams(
+        body instanceof URLSearchParams || typeof body === 'string' ? body : '',
+      );
+      const values = [credential, ...confidential.map((name) => form.get(name))];
+      this.sent.push(...values.flatMap((value) => (value ? [new Secret(value)] : [])));
       try {
         return await fetch(String(input), {
           ...(method !== undefined && { method }),

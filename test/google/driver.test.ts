@@ -431,6 +431,22 @@ describe('Google’s other credentials', () => {
         assert.doesNotMatch(answer.description, /shh|!{1000}/);
       });
 
+    for (const [name, path, what] of [
+      ['key', '/token', 'assertion'],
+      ['workload', '/v1/token', 'subject_token'],
+      ['impersonating', ':generateAccessToken', 'authorization'],
+      ['workforce', '/v1/oauthtoken', 'authorization'],
+    ] as const)
+      it(`do not repeat what proves who asks: ${name}`, async () => {
+        desk.quoting = path;
+        const answer = await ask(files()[name] ?? {});
+        const { authorization, body } = desk.requests.at(-1) ?? {};
+        const proof = what === 'authorization' ? authorization?.replace(/^\w+ /, '') : body?.[what];
+        assert.ok(typeof proof === 'string' && answer.kind === 'refused');
+        assert.match(answer.description, /^You sent: /);
+        assert.ok(!answer.description.includes(proof.slice(0, 12)), answer.description);
+      });
+
     const undelegated = [
       {
         error: 'unauthorized_client',

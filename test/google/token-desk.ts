@@ -30,6 +30,8 @@ export class TokenDesk {
   #refreshToken = '1//first';
   /** Whether it gives out a new refresh token with each access token. */
   rotates = false;
+  /** What ends with this refuses every request in the words of the request. */
+  quoting: string | undefined;
   /** How far its clock is ahead of that of this computer. */
   aheadMs = 0;
   readonly #faults: (Fault | undefined)[] = [];
@@ -82,7 +84,10 @@ export class TokenDesk {
     const headers = { 'content-type': 'application/json', date: new Date(this.#nowMs()).toUTCString() };
     const send = (status: number, answer: object) =>
       res.writeHead(status, headers).end(JSON.stringify(answer));
-    if (path === '/token' && body['grant_type'] === 'refresh_token') this.#refresh(body, send);
+    if (this.quoting !== undefined && path.endsWith(this.quoting)) {
+      const words = `You sent: ${[...Object.values(body), req.headers.authorization].join(' ')}`;
+      send(400, { error: 'invalid_grant', error_description: words });
+    } else if (path === '/token' && body['grant_type'] === 'refresh_token') this.#refresh(body, send);
     else if (path === '/token') this.#assertion(body['assertion'] ?? '', send);
     else if (path === '/v1/token' || path === '/v1/oauthtoken') this.#exchange(path, body, send);
     else if (path.endsWith(':generateAccessToken'))

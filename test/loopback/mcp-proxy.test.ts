@@ -122,6 +122,35 @@ describe('the MCP proxy', () => {
       assert.match((await held.toArray()).join(''), /explained: sign in/);
     });
 
+  it('hears no server whose account is signed out while the proof for a stream of it is made', async () => {
+    let prove: (() => void) | undefined;
+    const lend = rig.tokens.accessToken.bind(rig.tokens);
+    rig.tokens.accessToken = async (...asked) => ({
+      ...(await lend(...asked)),
+      prove: async () => {
+        await new Promise<void>((resolve) => (prove = resolve));
+        return { header: 'proof', noted: () => Promise.resolve() };
+      },
+    });
+    let isHeard = false;
+    rig.handle = (_req, res) => {
+      isHeard = true;
+      res.on('close', () => (isHeard = false));
+      res.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
+    };
+    const { answered } = rig.begin('', { accept: 'text/event-stream', 'mcp-session-id': 's' }, 'GET');
+    const ended = answered.then(
+      (answer) => once(answer.on('error', () => undefined).resume(), 'close'),
+      () => undefined,
+    );
+    await settled(() => prove !== undefined);
+    await rig.proxy.signedOut(rig.id);
+    prove?.();
+    await ended;
+    await settled(() => !isHeard);
+    assert.equal(isHeard, false);
+  });
+
   it('leaves no connection behind to a server with a status that there is not', async () => {
     const open = new Set<Socket>();
     const odd = createServer((socket) => {

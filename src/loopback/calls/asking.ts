@@ -220,6 +220,8 @@ export class Asking {
     // What goes into a stream of ours, or is looked at by us, must be readable.
     const isPlain = reply.mayBegin || (conditions !== undefined && hidesAnything(conditions.rules));
     for (let hops = 0; ; hops++) {
+      // From here on what the caller is to hear depends on this token, also while a proof for it is made.
+      own?.leave();
       const request = {
         url,
         method,

@@ -10,7 +10,7 @@ import type { WaitingCall } from './waiting-calls.js';
  * Sends a request with a token on loan, and with the proof that a bound token needs; once more when the server wants
  * a nonce in it, which is no refusal of the token: it has not been looked at yet. Every answer may bring the nonce of
  * the next request.
- * @param own - by which the client can take the call back until it is sent, and before it is sent once more
+ * @param own - by which the client can take the call back while a proof is made, and before it is sent once more
  * @throws BrokerError as `Upstream.send`; `call_cancelled`; `nonce_wanted` for a request that cannot be repeated; the next one will carry it
  * @see RFC 9449 §7.1, §8.2 and §9
  */
@@ -21,9 +21,9 @@ export function sendLent(
   clock: Clock,
   own: WaitingCall | undefined,
 ): Promise<IncomingMessage> {
-  if (prove !== undefined) return sendProven(upstream, request, token, prove, clock, own);
-  own?.leave();
-  return upstream.send(request, { token });
+  return prove === undefined
+    ? upstream.send(request, { token })
+    : sendProven(upstream, request, token, prove, clock, own);
 }
 
 async function sendProven(
@@ -36,6 +36,7 @@ async function sendProven(
 ): Promise<IncomingMessage> {
   const send = async () => {
     const proof = await prove(request.method, request.url.href);
+    // Its client may have taken it back meanwhile.
     own?.leave();
     const answer = await upstream.send(request, { token, proof: proof.header });
     const nonce = nonceOf(answer);

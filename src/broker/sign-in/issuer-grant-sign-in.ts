@@ -40,48 +40,63 @@ export async function signInByIssuerGrant(
   wish: SignInWish,
   grant: IssuerGrant,
 ): Promise<Finished> {
-  const { fetch, clock, vault, issuers } = parts;
+  const { fetch, clock, vault, leases, issuers } = parts;
   const { server, questions, signal } = wish;
+  const clientId = clientIdOfGrant(grant);
   const issuer = issuers.issuerOf(grant);
   const resource = grant.audience === undefined ? issuer : resourceOf(grant.audience, server);
   const own = await scopesFor(parts, wish, grant);
   // Whoever is asked where the token may go has to be told what it allows, so that is settled here.
   const wanted = own.length > 0 || grant.audience !== undefined ? own : issuers.usualScopes(issuer);
-  const before = vault
-    .list()
-    .find(
-      (entry) =>
-        isSameGrant(entry.grant, grant) && entry.resource === resource && entry.account.issuer === issuer,
-    );
-  const held = before?.scopes ?? [];
-  const scopes = [...held, ...issuers.missingScopes(issuer, held, wanted)];
-  const permission = new Permission(parts, server, questions, issuer, scopes);
+  const stored = () =>
+    vault
+      .list()
+      .find(
+        (entry) =>
+          isSameGrant(entry.grant, grant) && entry.resource === resource && entry.account.issuer === issuer,
+      );
+  const scopesBeside = ({ scopes: held = [] }: Partial<ListedCredential> = {}) => [
+    ...held,
+    ...issuers.missingScopes(issuer, held, wanted),
+  ];
+  const before = stored();
+  const permission = new Permission(parts, server, questions, issuer, scopesBeside(before));
   if (grant.audience === undefined)
     await permission.ask(grant.subject ?? grant.impersonate, before ? [before.account] : []);
   signal.throwIfAborted();
-  const answer = await issued(parts, issuer, grant, scopes, before);
-  if (answer.kind === 'refused') throw fileRefused(answer.error, answer.description, issuer);
-  const tokens = grantedOrThrow(asTokenAnswer(answer), issuer);
-  const named = answer.kind === 'granted' ? answer.token.account : undefined;
-  const account =
-    named ?? (await askWhoItIs(fetch, await issuers.metadata(issuer, issuer), tokens.accessToken, signal));
-  requireWanted(account, wish);
-  const granted = tokens.scopes ?? scopes;
-  if (grant.audience === undefined) await permission.keepFor(account, granted);
-  const missing = grant.audience === undefined ? issuers.missingScopes(issuer, granted, own) : [];
-  await wish.keep(
-    {
-      account,
-      client: { issuer, clientId: clientIdOfGrant(grant), authMethod: 'none', source: 'configured' },
-      grant,
-      resource,
-      generation: 1,
-      scopes: granted,
-      tokens: tokensFrom(tokens, clock.nowMs()),
-    },
-    missing,
-  );
-  return { account, missing: issuers.scopeTexts(issuer, missing) };
+  const finish = async (present: ListedCredential | undefined): Promise<Finished> => {
+    const scopes = scopesBeside(present);
+    const answer = await issued(parts, issuer, grant, scopes, present);
+    if (answer.kind === 'refused') throw fileRefused(answer.error, answer.description, issuer);
+    const tokens = grantedOrThrow(asTokenAnswer(answer), issuer);
+    const named = answer.kind === 'granted' ? answer.token.account : undefined;
+    const account =
+      named ?? (await askWhoItIs(fetch, await issuers.metadata(issuer, issuer), tokens.accessToken, signal));
+    requireWanted(account, wish);
+    const granted = tokens.scopes ?? scopes;
+    if (grant.audience === undefined) await permission.keepFor(account, granted);
+    const missing = grant.audience === undefined ? issuers.missingScopes(issuer, granted, own) : [];
+    await wish.keep(
+      {
+        account,
+        client: { issuer, clientId, authMethod: 'none', source: 'configured' },
+        grant,
+        resource,
+        generation: 1,
+        scopes: granted,
+        tokens: tokensFrom(tokens, clock.nowMs()),
+      },
+      missing,
+    );
+    return { account, missing: issuers.scopeTexts(issuer, missing) };
+  };
+  if (before !== undefined) return finish(before);
+  // Whoever begins at the same time would send what is in the file a second time, since nothing is stored yet.
+  return leases.holdOrDoWithout(`first ${clientId}`, async () => {
+    await vault.look().catch(() => undefined);
+    signal.throwIfAborted();
+    return finish(stored());
+  });
 }
 
 /**

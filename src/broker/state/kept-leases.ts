@@ -48,7 +48,7 @@ export class KeptLeases implements Leases {
 
   /**
    * As `hold`, for what the user has asked for: another window that stores nothing does not keep anybody from it.
-   * @param work - takes no lease itself
+   * @param work - takes no lease of this name itself
    */
   async holdOrDoWithout<T>(name: string, work: (lease: HeldLease) => Promise<T>): Promise<T> {
     try {

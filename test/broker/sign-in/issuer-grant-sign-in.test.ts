@@ -62,6 +62,19 @@ describe('a sign-in by a login that is exchanged for another one with each reque
     assert.deepEqual(sent(), ['1//first', '1//after-1', '1//after-3']);
   });
 
+  it('sends what is in the file once, although two servers begin with it at once', async () => {
+    const other = 'other' as ServerId;
+    const broker = await windowFor(serverFor('bigquery'), serverFor('gmail', other));
+    await Promise.all([broker.signIn(notes, 'any'), broker.signIn(other, 'any')]);
+    assert.deepEqual(sent(), ['1//first', '1//after-1']);
+  });
+
+  it('sends what is in the file once, although two windows begin with it at once', async () => {
+    const windows = [await windowFor(serverFor('bigquery')), await windowFor(serverFor('bigquery'))];
+    await Promise.all(windows.map((broker) => broker.signIn(notes, 'any')));
+    assert.deepEqual(sent(), ['1//first', '1//after-1']);
+  });
+
   it('loses nothing when a later step fails', async () => {
     const broker = await windowFor(serverFor('bigquery'));
     await broker.signIn(notes, 'any');

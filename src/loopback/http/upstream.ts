@@ -38,6 +38,9 @@ export interface UpstreamCredential {
  */
 const idleLimitMs = 60_000;
 
+/** No call has to look at all connections just after another one did. */
+const lookEveryMs = 1_000;
+
 /** Connections to MCP servers, kept open between calls. */
 export class Upstream {
   readonly #http = new HttpAgent({ keepAlive: true });
@@ -68,7 +71,8 @@ export class Upstream {
       const lasting = headers.includes('connection') ? [] : keptOpen;
       const address = this.#address(url);
       const { host, isEncrypted, options } = address;
-      this.#closeStale(address);
+      const nowMs = this.clock.nowMs();
+      if (nowMs - address.lookedAtMs > lookEveryMs) this.#closeStale(address, nowMs);
       const all = ['host', host, ...headers, ...lasting, ...credential, ...length];
       const outgoing = (isEncrypted ? httpsRequest : httpRequest)({
         ...options,
@@ -113,8 +117,9 @@ export class Upstream {
    * Leaves no connection for the next request that may be none any more. The editor keeps what goes past its HTTP proxy in
    * the agents that are everybody's; when others have used one there, nobody here knows.
    */
-  #closeStale({ isEncrypted, pool }: Address): void {
-    const nowMs = this.clock.nowMs();
+  #closeStale(address: Address, nowMs: number): void {
+    address.lookedAtMs = nowMs;
+    const { isEncrypted, pool } = address;
     const isStale = (socket: Socket) => nowMs - (this.#heardAtMs.get(socket) ?? 0) > idleLimitMs;
     for (const { freeSockets } of isEncrypted
       ? [this.#https, globalHttpsAgent]
@@ -136,6 +141,8 @@ interface Address {
   readonly options: Pick<RequestOptions, 'protocol' | 'hostname' | 'port' | 'path'>;
   /** With what the names begin under which agents keep its connections (Node, `agent.getName`). */
   readonly pool: string;
+  /** When its connections were looked at, in milliseconds since the epoch. */
+  lookedAtMs: number;
 }
 
 function addressOf({ protocol, host, hostname: written, port, pathname, search }: URL): Address {
@@ -146,6 +153,7 @@ function addressOf({ protocol, host, hostname: written, port, pathname, search }
     isEncrypted,
     options: { protocol, hostname, port, path: `${pathname}${search}` },
     pool: `${hostname}:${port === '' ? (isEncrypted ? 443 : 80) : port}:`,
+    lookedAtMs: 0,
   };
 }
 

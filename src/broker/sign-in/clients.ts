@@ -187,11 +187,16 @@ export class Clients {
       hasCode(error, 'client_refused') && (error.details['issuer'] ?? client.issuer) === client.issuer;
     const mayBe = client.source === 'dynamic' && hasCode(error, 'sign_in_timeout');
     if (this.parts.issuers.isIrreplaceable(client) || (!isTold && !mayBe)) return;
-    await vault.forgetClient(client).catch((failure: unknown) => {
+    try {
+      await vault.forgetClient(client);
+      // If it is there after all, it is to be deleted with the last account that uses it.
+      const isUsed = this.registrations.grantedAt(client.issuer).has(client.clientId);
+      if (!isTold && isUsed && client.management !== undefined) await vault.putClient(client, true);
+    } catch (failure) {
       log.warn(
         `Our registration at ${JSON.stringify(client.issuer)} was not forgotten: ${describeError(failure)}`,
       );
-    });
+    }
   }
 
   /**

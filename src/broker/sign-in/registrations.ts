@@ -11,7 +11,10 @@ export interface RegistrationsParts {
   readonly vault: CredentialVault;
 }
 
-/** Our registrations at issuers: kept for the next sign-in, and deleted when nobody uses them any more. */
+/**
+ * Our registrations at issuers: one is kept in its place for the next sign-in, those that it has followed are kept by
+ * their ids for as long as an account uses them, and what nobody uses any more is deleted.
+ */
 export class Registrations {
   /** Those of the sign-ins of this window that are under way. */
   readonly #underWay = new Set<{ readonly client: Client }>();
@@ -31,9 +34,12 @@ export class Registrations {
   /** Without it the credential is still complete; the next sign-in registers or asks once more. Never rejects. */
   async save(client: Client): Promise<void> {
     const { vault, log } = this.parts;
-    await vault.putClient(client).catch((error: unknown) => {
+    try {
+      if (client.source !== 'configured') await this.#setAside(client);
+      await vault.putClient(client);
+    } catch (error) {
       log.warn(`Our registration at ${JSON.stringify(client.issuer)} was not saved: ${describeError(error)}`);
-    });
+    }
   }
 
   /**
@@ -45,8 +51,10 @@ export class Registrations {
   async leave(server: AuthorizationServer, clientId: string): Promise<void> {
     const { fetch, vault, log } = this.parts;
     const { issuer } = server;
-    const client = await vault.client(issuer);
-    if (client?.management === undefined || client.clientId !== clientId) return;
+    const current = await vault.client(issuer);
+    const isCurrent = current?.clientId === clientId;
+    const client = isCurrent ? current : await vault.client(issuer, clientId);
+    if (client?.management === undefined) return;
     await vault.look();
     if (this.#isUsed(client)) return;
     // Here first, so that no sign-in begins with what is about to go there.
@@ -56,9 +64,14 @@ export class Registrations {
       // A sign-in may have found it until just now.
       isDeleted = !this.#isUsed(client) && (await deleteRegistration(fetch, server, client.management));
     } finally {
-      if (!isDeleted) await this.#takeBack(client);
+      if (!isDeleted) await (isCurrent ? this.#takeBack(client) : vault.putClient(client, true));
     }
     if (isDeleted) log.info(`Our registration at ${JSON.stringify(issuer)} is deleted.`);
+  }
+
+  /** As `leave`, but never rejects: what is left there does no harm. */
+  async leaveQuietly(server: AuthorizationServer, clientId: string): Promise<void> {
+    await this.leave(server, clientId).catch((error: unknown) => this.#warnOfLeft(server, error));
   }
 
   /**
@@ -77,13 +90,26 @@ export class Registrations {
       if (await deleteRegistration(fetch, server, client.management))
         log.info(`A registration at ${JSON.stringify(issuer)} that nobody uses is deleted.`);
     } catch (error) {
-      log.warn(`A registration at ${JSON.stringify(issuer)} is left: ${describeError(error)}`);
+      this.#warnOfLeft(server, error);
     }
   }
 
-  /** Whether a stored credential was granted to `client`. */
-  isGranted({ issuer, clientId }: Client): boolean {
-    return this.parts.vault.list().some((one) => one.account.issuer === issuer && one.clientId === clientId);
+  /** The ids of the clients at `issuer` to which a stored credential was granted. */
+  grantedAt(issuer: string): ReadonlySet<string> {
+    const entries = this.parts.vault.list().filter(({ account }) => account.issuer === issuer);
+    return new Set(entries.map(({ clientId }) => clientId));
+  }
+
+  /** What `client` takes the place of is still to be deleted when the last account that uses it is gone. */
+  async #setAside(client: Client): Promise<void> {
+    const { vault } = this.parts;
+    const former = await vault.client(client.issuer);
+    if (former?.management === undefined || former.clientId === client.clientId) return;
+    if (this.#isUsed(former)) await vault.putClient(former, true);
+  }
+
+  #warnOfLeft({ issuer }: AuthorizationServer, error: unknown): void {
+    this.parts.log.warn(`A registration at ${JSON.stringify(issuer)} is left: ${describeError(error)}`);
   }
 
   /** Unless another one has taken its place meanwhile. Never rejects. */
@@ -97,6 +123,6 @@ export class Registrations {
     const isUnderWay = [...this.#underWay].some(
       ({ client: one }) => one.issuer === issuer && one.clientId === clientId,
     );
-    return isUnderWay || this.isGranted(client);
+    return isUnderWay || this.grantedAt(issuer).has(clientId);
   }
 }

@@ -301,6 +301,74 @@ describe('a registration that an issuer made for us', () => {
       assert.deepEqual([issuer.deleted, await storedClient()], [['client-1'], 'client-2']);
     });
 
+    describe('when another one has taken its place, and a server still uses it', () => {
+      const former = async () => {
+        const vault = new CredentialVault({ ...profile.vaultParts(), closing: AbortSignal.abort() });
+        return (await vault.client(issuer.issuer, 'client-1'))?.clientId;
+      };
+
+      async function replaced() {
+        const { broker } = profile.window(follow);
+        const servers = (scopes: readonly string[]) => [
+          serverAt(resource.url, { scopes }),
+          { ...serverAt(other.url, { scopes: ['mcp:read'] }), id: orders },
+        ];
+        await broker.setServers(servers(['mcp:read']));
+        await broker.signIn(notes, 'any');
+        await broker.signIn(orders, 'any');
+        await broker.setServers(servers(again));
+        await broker.signIn(notes, 'any');
+        assert.deepEqual([[...issuer.clients.keys()], issuer.deleted], [['client-1', 'client-2'], []]);
+        return broker;
+      }
+
+      it('is deleted when that one is signed out', async () => {
+        const broker = await replaced();
+        await broker.signOut(orders, 'grant');
+        assert.deepEqual([issuer.deleted, await former()], [['client-1'], undefined]);
+        await broker.signOut(notes, 'grant');
+        assert.deepEqual([[...issuer.clients.keys()], await storedClient()], [[], undefined]);
+      });
+
+      it('is deleted when that one has signed in with the other', async () => {
+        const broker = await replaced();
+        await broker.signIn(orders, 'any');
+        await turns(() => issuer.deleted.length > 0);
+        assert.deepEqual(issuer.authorized.slice(-1), ['client-2']);
+        assert.deepEqual([issuer.deleted, await former()], [['client-1'], undefined]);
+        assert.equal(await storedClient(), 'client-2');
+      });
+
+      it('is deleted also where it was given up because nobody came back from the browser', async () => {
+        const servers = [serverAt(resource.url), { ...serverAt(other.url), id: orders }];
+        const { broker } = profile.window(follow);
+        await broker.setServers(servers);
+        await broker.signIn(notes, 'any');
+        await broker.signIn(orders, 'any');
+        let isOpen = false;
+        const staying = profile.window(() => Promise.resolve((isOpen = true))).broker;
+        await staying.setServers(servers);
+        const left = assert.rejects(staying.signIn(notes, 'any'), (error) =>
+          hasCode(error, 'sign_in_timeout'),
+        );
+        await turns(() => isOpen);
+        profile.clock.advance(5 * 60_000);
+        await left;
+        assert.deepEqual([await storedClient(), await former()], [undefined, 'client-1']);
+        await broker.signIn(notes, 'any');
+        await broker.signOut(orders, 'grant');
+        assert.deepEqual([[...issuer.clients.keys()], issuer.deleted], [['client-2'], ['client-1']]);
+      });
+
+      it('is kept where the issuer cannot be told, and leaves the other its place', async () => {
+        profile.fetch = (url, init) =>
+          init.method === 'DELETE' ? Promise.reject(new TypeError('fetch failed')) : fetch(url, init);
+        const broker = await replaced();
+        await broker.signOut(orders, 'grant');
+        assert.deepEqual([await former(), await storedClient()], ['client-1', 'client-2']);
+      });
+    });
+
     it('keeps its place until somebody has signed in with the new one, which goes when nobody has', async () => {
       await (await windowFor()).signIn(notes, 'any');
       const { broker } = profile.window(() => Promise.resolve(false));

@@ -118,7 +118,7 @@ async function usedAsItIs(
   // The user may have taken their time to answer.
   const [still] = await readyAmong(parts, [{ ...only, clientId: client.clientId }], own);
   if (still === undefined) return undefined;
-  await wish.use(still);
+  wish.use(still);
   return { account: still.account };
 }
 
@@ -138,7 +138,7 @@ async function finish(rounds: Rounds, round: Round, client: Client, granted: Gra
   const isLess = !isRenewable(fresh) || lost.length > 0;
   if (before !== undefined && isReady(issuers, before, own) && (!isTheirs || isLess)) {
     await permission.keepFor(account, before.scopes);
-    await round.wish.use(before);
+    round.wish.use(before);
     return { account };
   }
   if (!isTheirs) {

@@ -71,7 +71,7 @@ export interface SignInWish {
    */
   readonly keep: (credential: Credential, missing?: readonly string[]) => Promise<void>;
   /** Uses a credential that is stored already, which has all that the server needs. */
-  readonly use: (credential: Credential) => Promise<void>;
+  readonly use: (credential: Credential) => void;
   /**
    * Whether the server may get an account that is signed in without a browser: it has none and the user named nobody, or
    * the user has chosen that one.

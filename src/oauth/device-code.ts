@@ -10,7 +10,7 @@ import { scopesToAskFor } from './authorization.js';
 import { normalizedDeviceAnswer, readAnswer } from './normalized-answer.js';
 import { dpopOption } from './dpop.js';
 import { requireThisTime, withAlgorithms } from './id-token.js';
-import { readTokenAnswer, type GrantedTokens } from './token-answer.js';
+import { readTokenAnswer, type GrantedTokens, type TokenAnswer } from './token-answer.js';
 import { clientAuthentication, proofsOf, resourceParameter, wire, wireClient } from './wire.js';
 
 /** The grant type of a device code (RFC 8628 §3.4). */
@@ -36,8 +36,13 @@ export type DeviceAnswer =
   /** Ask again, after `intervalMs` more than so far. */
   | { readonly kind: 'pending'; readonly longerByMs: number };
 
-/** RFC 8628 §3.5: what `slow_down` asks for. */
-const slowDownMs = 5_000;
+/** How much longer to wait by what the token endpoint says, where the code is still good (RFC 8628 §3.5). */
+const longerByMsAt: ReadonlyMap<unknown, number> = new Map([
+  ['authorization_pending', 0],
+  ['slow_down', 5_000],
+  // The nonce that it wants in the proof is known by now (RFC 9449 §8).
+  ['use_dpop_nonce', 0],
+]);
 
 /** No code that somebody can type is longer, and no line in a notification should be. */
 const userCodeShape = /^[\p{L}\p{N} -]{1,40}$/u;
@@ -115,21 +120,10 @@ export async function redeemDeviceCode(
   signal: AbortSignal,
   dpopKey?: Secret,
 ): Promise<DeviceAnswer> {
-  const { server, client, resource, deviceCode, intervalMs } = code;
-  const wired = wireClient(client);
+  const { server, client, intervalMs } = code;
   let response: Response;
   try {
-    response = await oauth.deviceCodeGrantRequest(
-      server,
-      wired,
-      clientAuthentication(client),
-      deviceCode.reveal(),
-      {
-        ...wire(fetch, server, signal),
-        ...(await dpopOption(dpopKey)),
-        additionalParameters: resourceParameter(server, resource),
-      },
-    );
+    response = await requestTokens(fetch, code, signal, dpopKey);
   } catch (error) {
     // The code is still good; RFC 8628 §3.5 wants fewer questions of whoever gets no answer.
     if (error instanceof BrokerError && error.code === 'issuer_unreachable')
@@ -137,13 +131,13 @@ export async function redeemDeviceCode(
     throw error;
   }
   const { error } = (await readAnswer(response.clone())) ?? {};
-  // The nonce that it wants in the proof is known by now (RFC 9449 §8).
-  if (error === 'use_dpop_nonce') return { kind: 'pending', longerByMs: 0 };
-  if (error === 'authorization_pending') return { kind: 'pending', longerByMs: 0 };
-  if (error === 'slow_down') return { kind: 'pending', longerByMs: slowDownMs };
+  const longerByMs = longerByMsAt.get(error);
+  if (longerByMs !== undefined) return { kind: 'pending', longerByMs };
   if (error === 'expired_token') throw new BrokerError('sign_in_timeout', 'The device code has expired.');
   const validate = (normalized: Response) =>
-    oauth.processDeviceCodeResponse(withAlgorithms(server), wired, normalized).catch(requireThisTime);
+    oauth
+      .processDeviceCodeResponse(withAlgorithms(server), wireClient(client), normalized)
+      .catch(requireThisTime);
   const answer = await readTokenAnswer(response, validate, nowMs, {
     scopeSeparator: server[quirks]?.scopeSeparator,
     isKeyProved: dpopKey !== undefined,
@@ -155,18 +149,37 @@ export async function redeemDeviceCode(
       if (answer.error.code !== 'issuer_unreachable') throw answer.error;
       return { kind: 'pending', longerByMs: intervalMs };
     case 'refused':
-      throw new BrokerError(
-        answer.reason === 'client-gone' ? 'client_refused' : 'authorization_denied',
-        'The device code was refused.',
-        {
-          details: {
-            error: redacted(answer.error, [deviceCode, ...proofsOf(client)]),
-            reason: JSON.stringify(redacted(answer.description, [deviceCode, ...proofsOf(client)])),
-            issuer: server.issuer,
-          },
-        },
-      );
+      throw refusedTokens(code, answer);
   }
+}
+
+async function requestTokens(
+  fetch: Fetch,
+  { server, client, resource, deviceCode }: DeviceCode,
+  signal: AbortSignal,
+  dpopKey: Secret | undefined,
+): Promise<Response> {
+  const options = {
+    ...wire(fetch, server, signal),
+    ...(await dpopOption(dpopKey)),
+    additionalParameters: resourceParameter(server, resource),
+  };
+  const [wired, authentication] = [wireClient(client), clientAuthentication(client)];
+  return oauth.deviceCodeGrantRequest(server, wired, authentication, deviceCode.reveal(), options);
+}
+
+function refusedTokens(
+  { server: { issuer }, client, deviceCode }: DeviceCode,
+  { reason, error, description }: Extract<TokenAnswer, { kind: 'refused' }>,
+): BrokerError {
+  const ours = [deviceCode, ...proofsOf(client)];
+  return new BrokerError(
+    reason === 'client-gone' ? 'client_refused' : 'authorization_denied',
+    'The device code was refused.',
+    {
+      details: { error: redacted(error, ours), reason: JSON.stringify(redacted(description, ours)), issuer },
+    },
+  );
 }
 
 /** @throws BrokerError `device_code_unsupported` */

@@ -28,48 +28,51 @@ export async function pushIfRequired(
       details: { issuer: server.issuer },
     });
   }
-  const url = new URL(request.url);
   const wired = wireClient(client);
   const response = await oauth.pushedAuthorizationRequest(
     server,
     wired,
     clientAuthentication(client),
-    url.searchParams,
+    new URL(request.url).searchParams,
     wire(fetch, server, signal),
   );
   const { status } = response;
   const body = await readAnswer(response.clone());
-  const { error, error_description: description } = body ?? {};
-  const unanswered = (cause?: unknown) =>
-    new BrokerError('issuer_unreachable', `The pushed request is answered by ${status}.`, {
-      cause,
-      details: { issuer: server.issuer },
-    });
-  if (isTransient(status, error)) throw unanswered();
-  if (typeof error === 'string') {
-    throw new BrokerError(
-      error === 'invalid_client' ? 'client_refused' : 'authorization_denied',
-      `${server.issuer} refused the pushed request.`,
-      {
-        details: {
-          error: redacted(error, proofsOf(client)),
-          issuer: server.issuer,
-          reason: JSON.stringify(
-            redacted(typeof description === 'string' ? description : error, proofsOf(client)),
-          ),
-        },
-      },
-    );
-  }
+  if (isTransient(status, body?.['error'])) throw unanswered(request, status);
+  if (typeof body?.['error'] === 'string') throw refused(request, body['error'], body['error_description']);
   // RFC 9126 §2.2 demands 201, and some servers answer 200.
   const created = status === 200 && body !== undefined ? Response.json(body, { status: 201 }) : response;
   const { request_uri: reference } = await oauth
     .processPushedAuthorizationResponse(server, wired, created)
     .catch((cause: unknown) => {
-      throw unanswered(cause);
+      throw unanswered(request, status, cause);
     });
   const pushed = new URL(server.authorization_endpoint ?? request.url);
   pushed.searchParams.set('client_id', client.clientId);
   pushed.searchParams.set('request_uri', reference);
   return { ...request, url: pushed.href };
+}
+
+const unanswered = (
+  { server: { issuer } }: AuthorizationRequest,
+  status: number,
+  cause?: unknown,
+): BrokerError =>
+  new BrokerError('issuer_unreachable', `The pushed request is answered by ${status}.`, {
+    cause,
+    details: { issuer },
+  });
+
+function refused(
+  { server: { issuer }, client }: AuthorizationRequest,
+  error: string,
+  description: unknown,
+): BrokerError {
+  const ours = proofsOf(client);
+  const reason = redacted(typeof description === 'string' ? description : error, ours);
+  return new BrokerError(
+    error === 'invalid_client' ? 'client_refused' : 'authorization_denied',
+    `${issuer} refused the pushed request.`,
+    { details: { error: redacted(error, ours), issuer, reason: JSON.stringify(reason) } },
+  );
 }

@@ -11,7 +11,7 @@ import { sealingKeyName } from '../vault/journal/sealing-key.js';
 import { clearJournal, stampDeleted } from '../vault/place.js';
 import { namesSetAside } from '../vault/records/quarantine.js';
 import { damagedName, everIndexed, indexedNames, keyTextIn } from '../vault/records/record-names.js';
-import { clientSecretNames, notedRegistrations } from '../vault/records/registrations.js';
+import { clientSecretNames, notedRegistrations } from '../vault/records/registration-records.js';
 import {
   firstPlace,
   recordedStorage,

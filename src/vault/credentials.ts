@@ -13,7 +13,7 @@ import type { ListedCredential } from './records/index-entry.js';
 import { KnownCredentials } from './known-credentials.js';
 import { Quarantine } from './records/quarantine.js';
 import { parseClient, parseCredential } from './records/record.js';
-import { Registrations } from './records/registrations.js';
+import { RegistrationRecords } from './records/registration-records.js';
 import { Removals } from './journal/removals.js';
 import { Retries } from './journal/retries.js';
 import { SealedJournal } from './journal/sealed-journal.js';
@@ -51,7 +51,7 @@ export class CredentialVault {
   readonly #retries: Retries;
   readonly #removals: Removals;
   readonly #quarantine: Quarantine;
-  readonly #registrations: Registrations;
+  readonly #registrations: RegistrationRecords;
   #opening: Promise<void> | undefined;
 
   constructor(private readonly parts: VaultParts) {
@@ -71,7 +71,7 @@ export class CredentialVault {
     this.#retries = retries;
     this.#removals = removals;
     this.#quarantine = quarantine;
-    this.#registrations = new Registrations({ ...parts, quarantine });
+    this.#registrations = new RegistrationRecords({ ...parts, quarantine });
   }
 
   /**

@@ -8,7 +8,7 @@ import { holdBoth, readStamp, type Place } from './place.js';
 import { namesSetAside } from './records/quarantine.js';
 import { serializeCredential } from './records/record.js';
 import { damagedName, credentialName, indexedNames } from './records/record-names.js';
-import { clientSecretNames } from './records/registrations.js';
+import { clientSecretNames } from './records/registration-records.js';
 import { journalName } from './journal/sealed-journal.js';
 import { sealingKeyName } from './journal/sealing-key.js';
 import { canaryName } from './secrets/canary.js';

@@ -6,7 +6,7 @@ import { Secret } from '../../src/core/secret.js';
 import { CredentialVault } from '../../src/vault/credentials.js';
 import { namesSetAside } from '../../src/vault/records/quarantine.js';
 import { keyOfEntry } from '../../src/vault/records/index-entry.js';
-import { notedRegistrations } from '../../src/vault/records/registrations.js';
+import { notedRegistrations } from '../../src/vault/records/registration-records.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeMemento } from '../support/fake-memento.js';
 import { FakeSecretStore } from '../support/fake-secret-store.js';

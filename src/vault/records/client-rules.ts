@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { withRule, type ClientRule } from '../../core/client-rule.js';
 import type { Log, Memento } from '../../core/ports.js';
-import { registrationName } from './registrations.js';
+import { registrationName } from './registration-records.js';
 import { Remembered } from './remembered.js';
 
 const ruleSchema = v.strictObject({

@@ -1,6 +1,6 @@
 import { Secret } from '../../../src/core/secret.js';
 import { serializeClient } from '../../../src/vault/records/record.js';
-import { clientSecretName } from '../../../src/vault/records/registrations.js';
+import { clientSecretName } from '../../../src/vault/records/registration-records.js';
 import { Stores, type BrokerWindowOptions } from '../broker-window.js';
 import type { BrowserUser } from '../form-browser.js';
 import type { Ground } from '../ground.js';

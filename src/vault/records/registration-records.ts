@@ -9,7 +9,7 @@ import { Remembered } from './remembered.js';
 const notePrefix = 'registration:';
 const secretPrefix = 'client:';
 
-export interface RegistrationsParts {
+export interface RegistrationRecordsParts {
   readonly secrets: SecretStore;
   readonly memento: Memento;
   readonly quarantine: Quarantine;
@@ -17,10 +17,10 @@ export interface RegistrationsParts {
 }
 
 /** Our registrations at issuers: each a secret, and a note of it in globalState, since a secret store does not say what is in it. */
-export class Registrations {
+export class RegistrationRecords {
   readonly #notes: Remembered<object>;
 
-  constructor(private readonly parts: RegistrationsParts) {
+  constructor(private readonly parts: RegistrationRecordsParts) {
     this.#notes = new Remembered(parts.memento, notePrefix, v.strictObject({}), parts.log);
   }
 

@@ -3,6 +3,7 @@ import type { Disposable } from '../../core/announcer.js';
 import { describeError } from '../../core/errors.js';
 import type { Ledger } from '../../core/ledger.js';
 import type { Clock, Log } from '../../core/ports.js';
+import { inferredFromMs, setAfterMs, usedAtMs } from './entry-ages.js';
 import {
   apply,
   inOrderOfUse,
@@ -26,12 +27,6 @@ const foldAfterLines = 1_000;
 
 /** Lines that wait for a ledger that takes none; those beyond are only in memory. */
 const unwrittenLimit = 10_000;
-
-/**
- * By how much what is inferred from a value is younger than it: less than a millisecond, however often it goes on, so
- * that what any window has set after the same value is younger still.
- */
-const inferredAfterMs = 1 / 1024;
 
 /** A use within this time after one that is noted is not, so that no number of windows writes much. */
 const useNotedAfterMs = 24 * 3_600_000;
@@ -110,7 +105,7 @@ export class LedgerMap<T> {
   set(key: string, value: T): void {
     const present = this.#entries.get(key);
     if (present !== undefined && this.rules.wins === 'first') return;
-    const atMs = this.#laterThan(present);
+    const atMs = setAfterMs(present, this.parts.clock.nowMs());
     this.#change({ key, atMs, value, ...(this.#notesUses && { usedAtMs: atMs }) });
     this.#dropSurplus(this.#entries);
   }
@@ -122,7 +117,7 @@ export class LedgerMap<T> {
    */
   infer(key: string, value: T): void {
     const known = this.#entries.get(key);
-    const atMs = known === undefined ? 0 : inferredFrom(known);
+    const atMs = known === undefined ? 0 : inferredFromMs(known);
     this.#change({ key, atMs, value, ...(this.#notesUses && { usedAtMs: this.parts.clock.nowMs() }) });
     this.#dropSurplus(this.#entries);
   }
@@ -173,7 +168,7 @@ export class LedgerMap<T> {
   delete(key: string): void {
     // Before the ledger has been read, it may have what this window has never heard of.
     if (this.#early === undefined && !this.#entries.has(key)) return;
-    this.#change({ key, atMs: this.#laterThan(this.#entries.get(key)) });
+    this.#change({ key, atMs: setAfterMs(this.#entries.get(key), this.parts.clock.nowMs()) });
   }
 
   /** Resolves when everything is written. Changes that come later stay in memory. */
@@ -185,11 +180,6 @@ export class LedgerMap<T> {
 
   get #notesUses(): boolean {
     return this.rules.stays !== undefined;
-  }
-
-  /** A clock that was set back must not make what is newer look older. */
-  #laterThan(present: Entry<T> | undefined): number {
-    return Math.max(this.parts.clock.nowMs(), nextMs(present?.atMs ?? -Infinity));
   }
 
   #change(change: Change<T>): void {
@@ -291,11 +281,3 @@ export class LedgerMap<T> {
     );
   }
 }
-
-const usedAtMs = ({ atMs, usedAtMs: last = atMs }: Omit<Entry<unknown>, 'value'>): number => last;
-
-/** The first whole millisecond after `atMs`. */
-const nextMs = (atMs: number): number => Math.floor(atMs) + 1;
-
-const inferredFrom = ({ atMs }: Entry<unknown>): number =>
-  Math.min(atMs + inferredAfterMs, nextMs(atMs) - inferredAfterMs);

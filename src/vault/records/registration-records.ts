@@ -51,8 +51,9 @@ export class RegistrationRecords {
 }
 
 /**
- * Names a registration: by its issuer the one that came about there by itself or was typed in, by issuer and id a
- * client of the settings, and each of those that the user has brought for certain people. A space cannot be part of an issuer.
+ * Names a registration: by its issuer the one that came about there by itself or was typed in; by issuer and id a client
+ * of the settings, each of those that the user has brought for certain people, and one that another has followed while it
+ * is still used. A space cannot be part of an issuer.
  */
 export const registrationName = (issuer: string, configuredId?: string): string =>
   configuredId === undefined ? issuer : `${issuer} ${configuredId}`;

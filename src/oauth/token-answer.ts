@@ -15,6 +15,8 @@ export type TokenAnswer =
       readonly description: string;
       /** The HTTP status of a token endpoint's answer. */
       readonly status?: number;
+      /** Who has refused, where that is not the issuer whose token it was to be. */
+      readonly issuer?: string;
     }
   | { readonly kind: 'unavailable'; readonly error: BrokerError; readonly retryAfterMs?: number };
 
@@ -110,11 +112,11 @@ export function grantedOrThrow(answer: TokenAnswer, issuer: string): GrantedToke
     case 'unavailable':
       throw answer.error;
     case 'refused': {
-      const { reason, error, description } = answer;
+      const { reason, error, description, issuer: refusing = issuer } = answer;
       throw new BrokerError(
         reason === 'client-gone' ? 'client_refused' : 'authorization_denied',
         'The token endpoint refused the grant.',
-        { details: { error, reason: JSON.stringify(description), issuer } },
+        { details: { error, reason: JSON.stringify(description), issuer: refusing } },
       );
     }
   }

@@ -32,11 +32,13 @@ export const clientRefused = (issuer: string, { error, description }: Refusal): 
     details: { error, reason: JSON.stringify(description), issuer },
   });
 
-/** That the issuer refused, but for now: nothing has ended by it. */
-export const tokenRefused = (issuer: string, { error, description }: Refusal): BrokerError =>
-  new BrokerError('token_refused', 'The issuer gives no token now.', {
-    details: { error, reason: JSON.stringify(description === '' ? error : description), issuer },
+/** That the issuer refused, or who vouches to it, but for now: nothing has ended by it. */
+export const tokenRefused = (issuer: string, refusal: Refusal): BrokerError => {
+  const { error, description, issuer: refusing = issuer } = refusal;
+  return new BrokerError('token_refused', 'The issuer gives no token now.', {
+    details: { error, reason: JSON.stringify(description === '' ? error : description), issuer: refusing },
   });
+};
 
 /** Why there is no token although the login was taken. */
 export const laterRefused = ({ account, client }: LiveCredential, answer: Refusal): BrokerError =>

@@ -96,7 +96,7 @@ export class Grants {
     const answer = await requestGrant(fetch, idp, client, request, wishes, clock.nowMs());
     if (answer.kind === 'refused' && answer.reason === 'client-gone')
       throw clientRefused(client, answer.error, answer.description);
-    return answer;
+    return answer.kind === 'refused' ? { ...answer, issuer: idp.issuer } : answer;
   }
 }
 

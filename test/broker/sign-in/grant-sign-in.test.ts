@@ -321,6 +321,25 @@ describe('a sign-in by a grant that is repeated', () => {
       assert.notEqual(broker.state(notes).kind, 'needs-sign-in');
     });
 
+    it('names whichever of the two has refused, in a sign-in and in a renewal', async () => {
+      const refuse = (): Answer => [400, { error: 'invalid_grant' }];
+      const refusedBy =
+        (code: 'authorization_denied' | 'token_refused', issuer: string) => (error: unknown) =>
+          hasCode(error, code) && error.details['issuer'] === issuer;
+      const broker = await windowFor(grant);
+      idp.answer = refuse;
+      await assert.rejects(broker.signIn(notes, 'any'), refusedBy('authorization_denied', idp.issuer));
+      idp.answer = () => jag;
+      const take = desk.answer;
+      desk.answer = refuse;
+      await assert.rejects(broker.signIn(notes, 'any'), refusedBy('authorization_denied', desk.issuer));
+      desk.answer = take;
+      await broker.signIn(notes, 'any');
+      profile.clock.advance(3_600_000);
+      idp.answer = refuse;
+      await assert.rejects(broker.accessToken(notes), refusedBy('token_refused', idp.issuer));
+    });
+
     it('signs nobody in when the user has no secret to say', async () => {
       tell(undefined);
       const broker = await windowFor(grant);

@@ -137,6 +137,7 @@ export function readAuthorizationResponse(request: AuthorizationRequest, redirec
         details: {
           error: redacted(cause.error),
           reason: JSON.stringify(redacted(cause.error_description ?? cause.error)),
+          issuer: server.issuer,
         },
       });
     }

@@ -324,7 +324,8 @@ describe('readAuthorizationResponse', () => {
     const query = 'error=access_denied&error_description=Say+%22yes%22%0Anow&state=state-1';
     await assert.rejects(read(plain, query), (error) => {
       assert.ok(hasCode(error, 'authorization_denied'));
-      assert.deepEqual(error.details, { error: 'access_denied', reason: JSON.stringify('Say "yes"\nnow') });
+      const reason = JSON.stringify('Say "yes"\nnow');
+      assert.deepEqual(error.details, { error: 'access_denied', reason, issuer });
       return true;
     });
   });

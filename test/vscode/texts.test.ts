@@ -53,7 +53,7 @@ const nextSteps: Record<ErrorCode, readonly [details: ErrorDetails, step: RegExp
   ],
   identity_missing: [{ issuer: 'https://login.example.com' }, /Sign in again, or ask who runs it/],
   token_refused: [
-    { reason: '"assertion expired"' },
+    { issuer: 'https://login.example.com', reason: '"assertion expired"' },
     /"assertion expired"\. The grant is kept; next attempt in .* run “MCP Credentials: Refresh Now”\.$/,
   ],
   clock_wrong: [{}, /Set the computer’s clock: its date, time and time zone\. Then try again\.$/],
@@ -187,7 +187,20 @@ describe('the text of a failure', () => {
       return failureText(l10n, error, tickets, nowMs, editor);
     };
     assert.match(textOf({}), /gives no new token now\. The grant is kept; next attempt in/);
-    assert.match(textOf({ reason: '"stale"' }), /gives no new token now: "stale"\. The grant is kept/);
+    const refusal = { issuer: 'https://idp.example.com', reason: '"stale"' };
+    assert.match(
+      textOf(refusal),
+      /^https:\/\/idp\.example\.com gives no new token for “tickets” now: "stale"\. The grant is kept/,
+    );
+  });
+
+  it('names the identity provider that refused a sign-in for the authorization server', () => {
+    const details = { issuer: 'https://idp.example.com', error: 'invalid_grant', reason: '"stale"' };
+    const error = new BrokerError('authorization_denied', '', { details });
+    assert.match(
+      failureText(l10n, error, tickets, nowMs, editor),
+      /^The authorization server https:\/\/idp\.example\.com refused the sign-in: "stale"\./,
+    );
   });
 
   it('says who is logged in to the file, and not that somebody has signed in as somebody else', () => {

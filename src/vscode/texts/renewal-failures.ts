@@ -45,7 +45,7 @@ export function renewalFailures({
       (nextAttempt ?? l10n.t('Then try again.')),
     token_refused: () =>
       (has('reason')
-        ? l10n.t('The authorization server for “{0}” gives no new token now: {1}.', server, detail('reason'))
+        ? l10n.t('{0} gives no new token for “{1}” now: {2}.', detail('issuer'), server, detail('reason'))
         : l10n.t('The authorization server for “{0}” gives no new token now.', server)) +
       ' ' +
       l10n.t(

@@ -28,7 +28,8 @@ export function signInFailures({
       return detail('error') === 'access_denied'
         ? l10n.t('Access was not granted. Sign in again to allow it.')
         : l10n.t(
-            'The authorization server refused the sign-in: {0}. Sign in again, or ask who runs it.',
+            'The authorization server {0} refused the sign-in: {1}. Sign in again, or ask who runs it.',
+            detail('issuer'),
             detail('reason'),
           );
     },

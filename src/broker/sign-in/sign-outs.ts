@@ -9,6 +9,7 @@ import {
 } from '../../core/credential.js';
 import type { Audit } from '../../core/audit.js';
 import { describeError } from '../../core/errors.js';
+import { isBorrowedLogin } from '../../core/grant.js';
 import type { Fetch, Log } from '../../core/ports.js';
 import type { ServerId } from '../../core/server.js';
 import { revokeGrant } from '../../oauth/revocation.js';
@@ -226,7 +227,7 @@ export class SignOuts {
 
   async #leave(credential: Credential, extent: SignOutExtent): Promise<'revoked' | 'forgotten' | 'kept'> {
     // What another program has signed in with is not ours to end: revoking a token ends all of its grant.
-    const isForeign = credential.grant?.kind === 'google';
+    const isForeign = isBorrowedLogin(credential.grant);
     if (extent !== 'grant' || isForeign) return 'kept';
     const { fetch, issuers, clients, log } = this.parts;
     const { account, client, resource } = credential;

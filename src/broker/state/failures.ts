@@ -1,5 +1,6 @@
 import type { Credential } from '../../core/credential.js';
 import { BrokerError } from '../../core/errors.js';
+import { isBorrowedLogin } from '../../core/grant.js';
 import type { ServerId } from '../../core/server.js';
 
 /** Nobody has signed in for `id`. */
@@ -28,7 +29,7 @@ export function notNow(cause: BrokerError, nextAttemptAtMs: number): BrokerError
 /** The error that callers get when only the user can help. */
 export function refused(credential: Credential): BrokerError {
   const reason = credential.tokens.kind === 'refused' ? credential.tokens.reason : 'not-renewable';
-  const isFromFile = credential.grant?.kind === 'google';
+  const isFromFile = isBorrowedLogin(credential.grant);
   return new BrokerError('grant_refused', 'The grant is dead.', {
     details: { reason, account: credential.account.label, ...(isFromFile && { source: 'file' }) },
   });

@@ -2,6 +2,7 @@ import type { Disposable } from '../../core/announcer.js';
 import { Announcer } from '../../core/announcer.js';
 import { isOlder, isRenewable, keyOf, keyText, type Credential } from '../../core/credential.js';
 import type { ErrorCode, ErrorDetails } from '../../core/errors.js';
+import { isBorrowedLogin } from '../../core/grant.js';
 import type { CredentialState } from '../../core/state.js';
 import { elsewhere } from '../../oauth/audience.js';
 import { isSpent } from './schedule.js';
@@ -92,7 +93,7 @@ export function stateOf(
 ): CredentialState {
   const { account, tokens } = credential;
   if (tokens.kind === 'refused') {
-    const isFromFile = credential.grant?.kind === 'google';
+    const isFromFile = isBorrowedLogin(credential.grant);
     return {
       kind: 'needs-sign-in',
       account,

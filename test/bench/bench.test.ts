@@ -15,6 +15,7 @@ describe('the bench', () => {
       samples: 1,
       collections: 0,
       slices: 1,
+      warmingCalls: 1,
       calls: 2,
       callsAtOnce: 2,
       events: 2,

@@ -35,6 +35,7 @@ export async function proxy(sizes: Sizes, atEnd: AtEnd): Promise<readonly Measur
   const bare = await httpWay('bare proxy', 'bare-proxy', [url, authorization], atEnd);
   const ours = await httpWay('ours', 'our-proxy', [url, token], atEnd);
   const remote = await remoteWay(server.party.address, atEnd);
+  for (const { call } of [server, bare, ours, remote]) await callsPerSecond(call, sizes.warmingCalls, 32);
   return [
     ...latencies(ours, [server, bare, remote], sizes),
     ...throughputs(ours, [server, bare, remote], sizes),

@@ -9,6 +9,8 @@ export interface Sizes {
   readonly collections: number;
   /** How often each way of a call is taken: short and often, since the machine is seldom quiet for long. */
   readonly slices: number;
+  /** The calls of each way before any is timed, after which none is compiled any more. */
+  readonly warmingCalls: number;
   /** The calls in one slice, one after the other. */
   readonly calls: number;
   /** The calls in one slice, many at a time. */
@@ -29,6 +31,7 @@ export const fullSizes: Sizes = {
   samples: 7,
   collections: 2,
   slices: 100,
+  warmingCalls: 3_000,
   calls: 100,
   callsAtOnce: 300,
   events: 20,

@@ -91,8 +91,10 @@ export function isSameIssuer(a: string, b: string): boolean {
   return slashed === `${bare}/` && URL.parse(bare)?.origin === bare;
 }
 
-/** Whether two texts name one protected resource: servers without metadata are called what
- * somebody has typed, which earlier versions have kept as it was. */
+/**
+ * Whether two texts name one protected resource: servers without metadata are called what somebody has typed, which
+ * earlier versions have kept as it was.
+ */
 export function isSameResource(one: string, other: string): boolean {
   if (one === other) return true;
   return (

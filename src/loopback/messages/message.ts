@@ -17,7 +17,7 @@ export function parseMessages(body: Buffer): Message | readonly Message[] | unde
   const text = body.toString('utf8');
   const parsed = parseJson(text);
   if (parsed === undefined) return undefined;
-  const messages = (Array.isArray(parsed) ? parsed : [parsed]).map(asMessage);
+  const messages = messagesIn(parsed);
   const exact = messages.some(isRounded) ? withIdsAsWritten(messages, text) : messages;
   return Array.isArray(parsed) ? exact : exact[0];
 }
@@ -28,9 +28,13 @@ function withIdsAsWritten(messages: readonly Message[], text: string): readonly 
   const read = parseJson(text, asWritten);
   // What is nested too deeply can be read with rounded numbers only.
   if (read === undefined) return messages;
-  const written = (Array.isArray(read) ? read : [read]).map(asMessage);
+  const written = messagesIn(read);
   return messages.map((message, at) => (isRounded(message) ? { ...message, id: written[at]?.id } : message));
 }
+
+/** One message, or those of a batch. */
+const messagesIn = (parsed: unknown): readonly Message[] =>
+  (Array.isArray(parsed) ? parsed : [parsed]).map(asMessage);
 
 /** What is no object has an id that nobody knows (JSON-RPC 2.0 §5.1). */
 const asMessage = (value: unknown): Message =>
